@@ -1,0 +1,401 @@
+"""Attribute access: Python's lookup, on real objects and on those that the program makes."""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any
+
+import chainer
+import numpy as np
+
+from astfront.lifting import MISSING, Location
+from astfront.values import (
+    FALSE,
+    NONE,
+    POISON,
+    UNBOUND,
+    Attributes as Content,
+    BoundMethod,
+    Dict,
+    Function,
+    List,
+    Object,
+    Option,
+    Poison,
+    Scalar,
+    Slice,
+    Static,
+    Super,
+    Tensor,
+    Tuple,
+    Unbound,
+    Value,
+    describe,
+)
+
+if TYPE_CHECKING:
+    from astfront.interpreter import Interpreter as Base
+else:
+    Base = object
+
+#: Chainer's own __setattr__ overrides only keep book of parameters and children.
+_PLAIN_SETATTR = ("object", "Link", "Chain", "ChainList", "Sequential", "DeviceResident")
+
+
+class Attributes(Base):
+    def get_attribute(self, owner: Value, name: str) -> Value:
+        match owner:
+            case Poison():
+                return POISON
+            case Option():
+                return self.split(owner, lambda v: self.get_attribute(v, name))
+            case Static(obj=obj):
+                return self.static_attribute(obj, name)
+            case Tensor():
+                return self.tensor_attribute(owner, name)
+            case Object():
+                return self.object_attribute(owner, name)
+            case Super(cls=cls, self=inner):
+                return self.super_attribute(cls, inner, name)
+            case Tuple(cls=cls):
+                if name in getattr(cls, "_fields", ()):
+                    return owner.items[cls._fields.index(name)]  # type: ignore[attr-defined]
+                return self.builtin_method(owner, cls, name)
+            case List():
+                return self.builtin_method(owner, list, name)
+            case Dict():
+                return self.builtin_method(owner, dict, name)
+            case Slice():
+                return {"start": owner.start, "stop": owner.stop, "step": owner.step}[name]
+            case Function():
+                if name in ("__name__", "__qualname__"):
+                    return Static(getattr(owner.node, "name", "<lambda>"))
+            case Scalar(type=kind):
+                if name == "real":
+                    return owner
+                return self.builtin_method(owner, kind, name)
+        self.missing(owner, name)
+
+    def missing(self, owner: Value, name: str) -> None:
+        self.fail("AF0202", f"{describe(owner)} has no attribute `{name}` here")
+
+    def builtin_method(self, owner: Value, cls: type, name: str) -> Value:
+        found = getattr(cls, name, None)
+        if found is None:
+            self.raise_python(AttributeError(f"'{cls.__name__}' object has no attribute '{name}'"))
+        if isinstance(found, types.FunctionType | types.MethodDescriptorType | types.WrapperDescriptorType):  # fmt: skip
+            return BoundMethod(owner, Static(found))
+        self.fail("AF0202", f"the attribute `{name}` of {describe(owner)} isn't supported")
+
+    # --- static objects ----------------------------------------------------------------------
+
+    def static_attribute(self, obj: Any, name: str) -> Value:
+        if isinstance(obj, types.ModuleType):
+            return self.module_attribute(obj, name)
+        if isinstance(obj, chainer.Variable):
+            return self.uninitialised_attribute(obj, name)
+        if isinstance(obj, type):
+            return self.class_attribute(obj, name)
+        try:
+            found = getattr(obj, name)
+        except AttributeError as e:
+            self.raise_python(e)
+        if isinstance(obj, types.FunctionType) and name in vars(obj):
+            return self.lifter.lift(found, Location(obj, "attribute", name), name)
+        return self.constant_value(found)
+
+    def class_attribute(self, cls: type, name: str) -> Value:
+        for base in cls.__mro__:
+            if name in vars(base):
+                raw = vars(base)[name]
+                if isinstance(raw, classmethod):
+                    return BoundMethod(Static(cls), Static(raw.__func__))
+                if isinstance(raw, staticmethod):
+                    return Static(raw.__func__)
+                if isinstance(raw, types.FunctionType):
+                    return Static(raw)
+                break
+        try:
+            found = getattr(cls, name)
+        except AttributeError as e:
+            self.raise_python(e)
+        if self.is_trusted({"__name__": cls.__module__}):
+            return self.constant_value(found)
+        return self.lifter.lift(found, Location(cls, "attribute", name), name)
+
+    def module_attribute(self, module: types.ModuleType, name: str) -> Value:
+        try:
+            found = getattr(module, name)
+        except AttributeError as e:
+            self.raise_python(e)
+        if self.is_trusted(vars(module)) and not isinstance(found, np.ndarray | list | dict):
+            return self.constant_value(found)
+        return self.lifter.lift(found, Location(module, "attribute", name), name)
+
+    def uninitialised_attribute(self, parameter: chainer.Variable, name: str) -> Value:
+        """An attribute of a Parameter that has no array yet."""
+        if parameter.array is not None:
+            return self.get_attribute(self.parameter_value(parameter), name)
+        if name in ("array", "data"):
+            return NONE
+        if name == "is_initialized":
+            return FALSE
+        found = getattr(type(parameter), name, None)
+        if isinstance(found, types.FunctionType):
+            return BoundMethod(Static(parameter), Static(found))
+        if name in ("shape", "ndim", "size", "dtype") or found is None:
+            self.fail(
+                "AF0403",
+                f"the parameter `{parameter.name}` has no array yet",
+                help="give the link its input size, or call the model once",
+            )
+        return self.constant_value(getattr(parameter, name))
+
+    def parameter_value(self, parameter: chainer.Variable) -> Value:
+        """A Parameter, lifted by itself; it's found again where it was found before."""
+        return self.lifter.lift(parameter, Location(_Box(parameter), "attribute", "value"), "param")
+
+    # --- tensors -----------------------------------------------------------------------------
+
+    def tensor_attribute(self, x: Tensor, name: str) -> Value:
+        if name == "shape":
+            return self.tuple([self.dim_of(x, i) for i in range(x.ndim)])
+        if name == "ndim":
+            return Static(x.ndim)
+        if name == "dtype":
+            return Static(x.dtype)
+        if name == "size":
+            return self.size_of(x)
+        if name == "itemsize":
+            return Static(x.dtype.itemsize)
+        is_variable = x.kind == "variable"
+        if x.kind == "either":
+            self.fail(
+                "AF0202",
+                f"`{name}` of something that is a Variable on some ways and an array on others",
+                help="write `chainer.as_variable(x)` where the array is made",
+            )
+        if name == "xp":
+            return Static(np) if is_variable else self.missing(x, name)  # type: ignore[return-value]
+        if name == "device" and is_variable:
+            return self.constant_value(chainer.get_device("@numpy"))
+        if name in ("array", "data") and is_variable:
+            return x.as_kind("array")
+        if name == "T":
+            method = chainer.Variable.transpose if is_variable else np.ndarray.transpose
+            return self.call(Static(method), [x], {})
+        if is_variable:
+            return self.variable_attribute(x, name)
+        if name == "flat":
+            return self.call(Static(np.ndarray.ravel), [x], {})
+        if name in ("real", "imag", "data", "base", "flags", "strides"):
+            self.fail("AF0202", f"the attribute `{name}` of an array isn't supported")
+        cls = np.ndarray if x.kind == "array" else np.generic
+        found = getattr(np.ndarray, name, None)
+        if found is None:
+            self.raise_python(
+                AttributeError(f"'numpy.{cls.__name__}' object has no attribute '{name}'")
+            )
+        return BoundMethod(x, Static(found))
+
+    def variable_attribute(self, x: Tensor, name: str) -> Value:
+        cls = type(x.origin) if isinstance(x.origin, chainer.Variable) else chainer.Variable
+        found = getattr(cls, name, None)
+        if name == "name":
+            return Static(getattr(x.origin, "name", None))
+        if name == "is_initialized":
+            return Static(True)
+        if name in ("grad", "grad_var", "node", "creator", "creator_node", "rank", "loss_scale"):
+            self.fail(
+                "AF0202",
+                f"`{name}` of a Variable belongs to backprop, which isn't compiled",
+            )
+        if name == "requires_grad":
+            return Static(getattr(x.origin, "requires_grad", True))
+        if name == "layout":
+            return NONE
+        if isinstance(found, types.FunctionType):
+            return BoundMethod(x, Static(found))
+        if isinstance(found, property) and found.fget is not None:
+            return self.call(Static(found.fget), [x], {})
+        self.raise_python(AttributeError(f"'Variable' object has no attribute '{name}'"))
+
+    def size_of(self, x: Tensor) -> Value:
+        import operator
+
+        size: Value = Static(1)
+        for i in range(x.ndim):
+            size = self.binary_op(operator.mul, size, self.dim_of(x, i))
+        return size
+
+    # --- objects -----------------------------------------------------------------------------
+
+    def object_attribute(self, owner: Object, name: str) -> Value:
+        found = self.find_attribute(owner, name)
+        if not isinstance(found, Unbound):
+            return found
+        if isinstance(found, Option):
+            return found
+        self.raise_python(
+            AttributeError(f"'{owner.cls.__name__}' object has no attribute '{name}'")
+        )
+
+    def find_attribute(self, owner: Object, name: str) -> Value:
+        """Python's attribute lookup; UNBOUND where there is none."""
+        cls = owner.cls
+        if name == "__class__":
+            return Static(cls)
+        if name == "__dict__":
+            self.fail("AF0202", "`__dict__` isn't supported")
+        on_class = next((vars(c)[name] for c in cls.__mro__ if name in vars(c)), MISSING)
+        if isinstance(on_class, property) and on_class.fget is not None:
+            special = self.special_property(owner, name)
+            if special is not None:
+                return special
+            return self.call(Static(on_class.fget), [owner], {})
+        written = self.heap.lookup(owner.cell, name)
+        content = self.heap[owner.cell]
+        if isinstance(content, Content) and name in content.items:
+            if isinstance(written, Option) and isinstance(written.absent, Unbound):
+                return self.maybe_unbound(f"self.{name}", written)
+            return written
+        original = self.original_attribute(owner.cell, name)
+        if not isinstance(original, Unbound):
+            return original
+        if on_class is not MISSING:
+            return self.bind_class_attribute(owner, cls, on_class, name)
+        getter = getattr(cls, "__getattr__", None)
+        if isinstance(getter, types.FunctionType):
+            return self.call(Static(getter), [owner, Static(name)], {})
+        return UNBOUND
+
+    def special_property(self, owner: Object, name: str) -> Value | None:
+        """Properties of links that say where they are: a CPU, always."""
+        if issubclass(owner.cls, chainer.Link):
+            if name == "xp":
+                return Static(np)
+            if name == "device":
+                return self.constant_value(chainer.get_device("@numpy"))
+            if name == "within_init_scope":
+                return FALSE
+        return None
+
+    def bind_class_attribute(self, owner: Value, cls: type, raw: Any, name: str) -> Value:
+        if isinstance(raw, types.FunctionType):
+            return BoundMethod(owner, Static(raw))
+        if isinstance(raw, staticmethod):
+            return Static(raw.__func__)
+        if isinstance(raw, classmethod):
+            return BoundMethod(Static(cls), Static(raw.__func__))
+        if isinstance(raw, types.MethodDescriptorType | types.WrapperDescriptorType):
+            return BoundMethod(owner, Static(raw))
+        instance = owner.instance if isinstance(owner, Object) else None
+        if hasattr(type(raw), "__get__") and not isinstance(raw, types.BuiltinFunctionType):
+            if instance is not None:
+                return self.lifter.lift(
+                    getattr(instance, name), Location(instance, "attribute", name), name
+                )
+            self.fail("AF0202", f"`{name}` is a descriptor of its class, which isn't supported")
+        return self.class_attribute(cls, name)
+
+    def original_attribute(self, cell: int, name: Any) -> Value:
+        """What a real object's own attribute was before the program ran; UNBOUND if it has none."""
+        instance = self.instances.get(cell)
+        if instance is None:
+            return UNBOUND
+        known = self.originals.get((cell, name))
+        if known is not None:
+            return known
+        if isinstance(instance, type(chainer.config)):
+            location = Location(instance, "attribute", name)
+            if not hasattr(instance, name):
+                return UNBOUND
+            value = self.lifter.lift(getattr(instance, name), location, name)
+            self.originals[cell, name] = value
+            return value
+        own = getattr(instance, "__dict__", {})
+        if name not in own:
+            slot = getattr(type(instance), str(name), None)
+            if not isinstance(slot, types.MemberDescriptorType) or not hasattr(instance, name):
+                if not isinstance(slot, types.FunctionType):
+                    self.lifter.guard(Location(_dict_of(instance), "item", name), MISSING)
+                return UNBOUND
+        location = Location(instance, "attribute", name)
+        value = self.lifter.lift(getattr(instance, name), location, self.input_name(instance, name))
+        if not (isinstance(value, Static) and isinstance(value.obj, chainer.Variable)):
+            self.originals[cell, name] = value
+        return value
+
+    def input_name(self, instance: Any, name: str) -> str:
+        """A readable name for an input: the link's path and the attribute."""
+        path = self.link_paths.get(id(instance), "")
+        return f"{path}_{name}".strip("_")
+
+    def super_attribute(self, cls: type, owner: Value, name: str) -> Value:
+        kind = owner.cls if isinstance(owner, Object) else self.static(owner, "super()'s object")
+        mro = kind.__mro__
+        for base in mro[mro.index(cls) + 1 :]:
+            if name in vars(base):
+                raw = vars(base)[name]
+                if isinstance(raw, property):
+                    return self.call(Static(raw.fget), [owner], {})
+                if isinstance(raw, types.WrapperDescriptorType) and name in ("__init__", "__setattr__"):
+                    return BoundMethod(owner, Static(raw))
+                if (
+                    base is chainer.Link
+                    and name == "__call__"
+                    and isinstance(owner, Object)
+                ):
+                    return BoundMethod(owner, Static(_link_call))
+                return self.bind_class_attribute(owner, kind, raw, name)
+        self.raise_python(AttributeError(f"'super' object has no attribute '{name}'"))
+
+    def set_attribute(self, owner: Value, name: str, value: Value) -> None:
+        if isinstance(owner, Poison):
+            return
+        if isinstance(owner, Option):
+            self.split(owner, lambda v: (self.set_attribute(v, name, value), NONE)[1])
+            return
+        if not isinstance(owner, Object):
+            self.fail(
+                "AF0209",
+                f"the attribute `{name}` of {describe(owner)} is assigned",
+                help="keep what changes in an attribute of the link",
+            )
+        cls = owner.cls
+        on_class = next((vars(c)[name] for c in cls.__mro__ if name in vars(c)), None)
+        if isinstance(on_class, property):
+            if on_class.fset is None:
+                self.raise_python(AttributeError(f"can't set attribute '{name}'"))
+            self.call(Static(on_class.fset), [owner, value], {})
+            return
+        setter = cls.__setattr__
+        defined_in = getattr(setter, "__qualname__", "").split(".")[0]
+        if defined_in not in _PLAIN_SETATTR and not isinstance(owner.instance, type(chainer.config)):
+            if isinstance(setter, types.FunctionType):
+                self.call(Static(setter), [owner, Static(name), value], {})
+                return
+            self.fail("AF0209", f"assignment to an attribute of {describe(owner)}")
+        self.heap.bind(owner.cell, name, value)
+
+    def delete_attribute(self, owner: Value, name: str) -> None:
+        if not isinstance(owner, Object):
+            self.fail("AF0209", f"an attribute of {describe(owner)} is deleted")
+        self.get_attribute(owner, name)
+        self.heap.bind(owner.cell, name, UNBOUND)
+
+
+class _Box:
+    """Holds a parameter for a Location: it's always found where it is."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _dict_of(instance: Any) -> dict[str, Any]:
+    found: dict[str, Any] = getattr(instance, "__dict__", {})
+    return found
+
+
+def _link_call(self: Any, *args: Any, **kwargs: Any) -> Any:
+    return self.forward(*args, **kwargs)

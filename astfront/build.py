@@ -1,0 +1,97 @@
+"""Relay → a runnable program: the host's target, the VM executable, and calls without copies."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+os.environ.setdefault("TOPHUB_LOCATION", "NONE")  # no tuned schedules are fetched
+
+import tvm  # noqa: E402
+from tvm import relay  # noqa: E402
+
+#: TVM warns on stderr through this logger about schedules that nobody tuned.
+logging.getLogger("autotvm").setLevel(logging.ERROR)
+logging.getLogger("te_compiler").setLevel(logging.ERROR)
+
+_ALIGNMENT = 64  # bytes; what from_dlpack wants of memory that it shares
+
+
+@functools.cache
+def host_target() -> str:
+    """This machine's CPU as a TVM target, with the widest vectors that it has."""
+    flags = _cpu_flags()
+    if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
+        cpu = "skylake-avx512"
+    elif {"avx2", "fma"} <= flags:
+        cpu = "x86-64-v3"
+    else:
+        cpu = "x86-64"
+    return f"llvm -mtriple=x86_64-linux-gnu -mcpu={cpu}"
+
+
+def _cpu_flags() -> set[str]:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return set()
+    line = next((x for x in text.splitlines() if x.startswith("flags")), "")
+    return set(line.partition(":")[2].split())
+
+
+class Executable:
+    """A compiled module. Calls from several threads are right: each has a VM of its own."""
+
+    def __init__(self, executable: Any) -> None:
+        self.executable = executable
+        self._local = threading.local()
+
+    def _vm(self) -> Any:
+        vm = getattr(self._local, "vm", None)
+        if vm is None:
+            vm = self._local.vm = tvm.runtime.vm.VirtualMachine(self.executable, tvm.cpu())
+        return vm
+
+    def run(self, arrays: Sequence[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
+        """Run ``main`` on arrays in the order of its parameters; the results as numpy arrays."""
+        result = self._vm().invoke("main", *map(_to_tvm, arrays))
+        if isinstance(result, tvm.nd.NDArray):
+            return [_to_numpy(result)]
+        return [_to_numpy(result[i]) for i in range(len(result))]
+
+
+def build(
+    mod: Any,
+    params: Mapping[str, np.ndarray[Any, Any]] | None = None,
+    target: Any = None,
+    opt_level: int = 3,
+) -> Executable:
+    """Compile a module; ``params`` become constants of the program, folded and packed."""
+    bound = {name: tvm.nd.array(array) for name, array in (params or {}).items()}
+    with tvm.transform.PassContext(opt_level=opt_level):
+        executable = relay.vm.compile(mod, target=target or host_target(), params=bound)
+    return Executable(executable)
+
+
+def _to_tvm(array: np.ndarray[Any, Any]) -> Any:
+    """Without a copy where TVM can read the array's memory as it is."""
+    shareable = (
+        array.flags.c_contiguous
+        and array.flags.writeable
+        and array.size
+        and array.ctypes.data % _ALIGNMENT == 0
+        and array.dtype != np.bool_
+    )
+    return tvm.nd.from_dlpack(array) if shareable else tvm.nd.array(array)
+
+
+def _to_numpy(array: Any) -> np.ndarray[Any, Any]:
+    result: np.ndarray[Any, Any] = array.numpy()
+    return result

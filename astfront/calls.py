@@ -1,0 +1,549 @@
+"""Calls: which of a rule, inlining, construction or plain Python a call is, and argument binding."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import chainer
+import gast
+import numpy as np
+
+from astfront.diagnostics import CompileError, Diagnostic
+from astfront.frames import Frame, Prepared, closure_of, prepare
+from astfront.lifting import Location
+from astfront.rules.registry import NODE_RULES, PURE, RULES, Rule
+from astfront.source import get_source, span_of
+from astfront.values import (
+    NONE,
+    POISON,
+    BoundMethod,
+    Dict,
+    Function,
+    Names,
+    Object,
+    Option,
+    Partial,
+    Poison,
+    Static,
+    Super,
+    Tensor,
+    Tuple,
+    Value,
+    describe,
+)
+
+if TYPE_CHECKING:
+    from astfront.interpreter import Interpreter as Base
+else:
+    Base = object
+
+#: Calls of one function inside each other, before it counts as endless recursion (AF0304).
+RECURSION_LIMIT = 100
+
+IMMUTABLE = (str, bytes, int, float, complex, tuple, frozenset, range, type(None), np.dtype, type)
+
+
+class Calls(Base):
+    def call_expression(self, node: gast.Call) -> Value:
+        function = self.visit(node.func)
+        args = self.starred(node.args)
+        kwargs: dict[str, Value] = {}
+        for keyword in node.keywords:
+            value = self.visit(keyword.value)
+            if keyword.arg is None:
+                kwargs.update(self.entries_of(value))
+            else:
+                kwargs[keyword.arg] = value
+        if isinstance(function, Static) and function.obj is super and not args:
+            return self.zero_argument_super()
+        return self.call(function, args, kwargs)
+
+    def call(self, function: Value, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
+        """Call any callable value."""
+        match function:
+            case Poison():
+                return POISON
+            case Static(obj=obj):
+                return self.call_static(obj, args, kwargs)
+            case BoundMethod(self=owner, function=inner):
+                return self.call(inner, [owner, *args], kwargs)
+            case Function():
+                return self.call_function(function, args, kwargs)
+            case Partial():
+                return self.call(
+                    function.function, [*function.args, *args], {**function.keywords, **kwargs}
+                )
+            case Option():
+                return self.split(function, lambda f: self.call(f, args, kwargs))
+            case Object(cls=cls):
+                return self.call_object(function, cls, args, kwargs)
+        self.raise_python(TypeError(f"{describe(function)} is not callable"))
+
+    def call_object(
+        self, owner: Object, cls: type, args: Sequence[Value], kwargs: dict[str, Value]
+    ) -> Value:
+        if issubclass(cls, chainer.Link) and cls.__call__ is chainer.Link.__call__:
+            # Link.__call__ runs hooks around forward; see link_forward.
+            return self.link_forward(owner, args, kwargs)
+        if "__call__" not in dir(cls):
+            self.raise_python(TypeError(f"'{cls.__name__}' object is not callable"))
+        return self.call(self.get_attribute(owner, "__call__"), args, kwargs)
+
+    def link_forward(
+        self, link: Object, args: Sequence[Value], kwargs: dict[str, Value]
+    ) -> Value:
+        instance = link.instance
+        if instance is not None and (
+            getattr(instance, "_n_local_link_hooks", 0) or chainer._get_link_hooks()
+        ):
+            self.fail("AF0301", "link hooks aren't supported", help="remove the hooks to compile")
+        mixed_in = getattr(super(chainer.Link, instance), "__call__", None) if instance else None
+        if mixed_in is not None:
+            return self.call(Static(mixed_in.__func__), [link, *args], kwargs)
+        return self.call(self.get_attribute(link, "forward"), args, kwargs)
+
+    def zero_argument_super(self) -> Value:
+        frame: Frame | None = self.frame
+        while frame is not None and frame.owner is None:
+            frame = frame.parent
+        if frame is None or frame.owner is None:
+            self.fail("AF0301", "super() outside of a method")
+        return Super(frame.owner, self.heap.lookup(frame.cell, frame.first))
+
+    # --- Python objects ----------------------------------------------------------------------
+
+    def call_static(self, f: Any, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
+        found = rule_for(f)
+        if found is not None:
+            return self.apply_rule(found, args, kwargs, f)
+        if is_pure(f):
+            known, values = self.try_all(args, kwargs)
+            if known:
+                return self.run_python(f, *values[0], **values[1])
+            if is_numpy(f):
+                self.unsupported(f)
+            self.unsupported(f)
+        if isinstance(f, types.MethodType):
+            owner = self.constant_value(f.__self__)
+            return self.call(Static(f.__func__), [owner, *args], kwargs)
+        if isinstance(f, functools.partial):
+            keywords = {k: self.constant_value(v) for k, v in f.keywords.items()}
+            bound = [self.constant_value(v) for v in f.args]
+            return self.call(Static(f.func), [*bound, *args], {**keywords, **kwargs})
+        if isinstance(f, type):
+            return self.construct(f, args, kwargs)
+        if isinstance(f, types.FunctionType) and not is_numpy(f):
+            return self.call_python(f, args, kwargs)
+        if not callable(f):
+            self.raise_python(TypeError(f"'{type(f).__name__}' object is not callable"))
+        if isinstance(f, types.BuiltinMethodType | types.MethodWrapperType) and isinstance(
+            getattr(f, "__self__", None), IMMUTABLE
+        ):
+            known, values = self.try_all(args, kwargs)
+            if known:
+                return self.run_python(f, *values[0], **values[1])
+        self.unsupported(f)
+
+    def try_all(
+        self, args: Sequence[Value], kwargs: dict[str, Value]
+    ) -> tuple[bool, tuple[list[Any], dict[str, Any]]]:
+        """Whether all arguments are known while compiling, and what they are."""
+        positional, keywords = [], {}
+        for value in args:
+            known, obj = self.known(value)
+            if not known:
+                return False, ([], {})
+            positional.append(obj)
+        for name, value in kwargs.items():
+            known, obj = self.known(value)
+            if not known:
+                return False, ([], {})
+            keywords[name] = obj
+        return True, (positional, keywords)
+
+    def known(self, value: Value) -> tuple[bool, Any]:
+        if isinstance(value, Function | BoundMethod | Partial):
+            return False, None
+        return self.try_static(value)
+
+    def unsupported(self, f: Any) -> None:
+        module = getattr(f, "__module__", None) or type(getattr(f, "__self__", f)).__module__
+        name = getattr(f, "__qualname__", None) or getattr(f, "__name__", repr(f))
+        if str(module).startswith("numpy.random") or module in ("random", "time", "datetime"):
+            self.fail(
+                "AF0305",
+                f"{module}.{name} gives something else at each call",
+                help="compute it outside and pass it as an argument",
+            )
+        if f in (print, open, input):
+            self.fail("AF0305", f"{name}() does input or output", help="do it outside the model")
+        self.fail(
+            "AF0301",
+            f"{module}.{name} isn't supported",
+            help="write it with supported functions, or register a rule: "
+            "see docs/adding-an-op.md",
+        )
+
+    def construct(self, cls: type, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
+        """An instance of a class, made by the program."""
+        if issubclass(cls, BaseException):
+            known, values = self.try_all(args, kwargs)
+            if not known:
+                values = ([describe(a) for a in args], {})
+            return self.run_python(cls, *values[0], **values[1])
+        if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            bound = inspect.signature(cls).bind(*args, **kwargs)
+            bound.apply_defaults()
+            items = [v if isinstance(v, Value) else Static(v) for v in bound.arguments.values()]
+            return Tuple(tuple(items), cls)
+        if issubclass(cls, chainer.Link):
+            self.fail(
+                "AF0305",
+                f"a {cls.__name__} is made in the compiled code, with random parameters",
+                help="make it in __init__, inside init_scope()",
+            )
+        python_made = isinstance(cls.__init__, types.FunctionType) or cls.__init__ is object.__init__
+        plain_new = cls.__new__ is object.__new__ or isinstance(cls.__new__, types.FunctionType)
+        if not python_made or not plain_new:
+            self.unsupported(cls)
+        made = self.heap.new_object(cls)
+        if cls.__init__ is not object.__init__:
+            owner = next(c for c in cls.__mro__ if "__init__" in vars(c))
+            self.call_python(cls.__init__, [made, *args], kwargs, owner=owner)
+        return made
+
+    # --- rules -------------------------------------------------------------------------------
+
+    def apply_rule(
+        self, found: Rule, args: Sequence[Value], kwargs: dict[str, Value], target: Any
+    ) -> Value:
+        """Bind the arguments as Python would, convert each as the rule says, and run the rule."""
+        for i, value in enumerate(args):
+            if isinstance(value, Poison):
+                return POISON
+            if isinstance(value, Option) and found.splits:
+                return self.split(
+                    value,
+                    lambda v, i=i: self.apply_rule(
+                        found, [*args[:i], v, *args[i + 1 :]], kwargs, target
+                    ),
+                )
+        if any(isinstance(v, Poison) for v in kwargs.values()):
+            return POISON
+        try:
+            bound = found.signature.bind(*args, **kwargs)
+        except TypeError as e:
+            name = getattr(target, "__name__", found.name)
+            self.fail("AF0302", f"{name}: {e}", help="this use of its arguments isn't supported")
+        converted: dict[str, Any] = {}
+        for name, value in bound.arguments.items():
+            kind = found.kinds[name]
+            parameter = found.signature.parameters[name].kind
+            if parameter is inspect.Parameter.VAR_POSITIONAL:
+                converted[name] = tuple(self._convert(kind, v, name) for v in value)
+            elif parameter is inspect.Parameter.VAR_KEYWORD:
+                converted[name] = {k: self._convert(kind, v, k) for k, v in value.items()}
+            else:
+                converted[name] = self._convert(kind, value, name)
+        bound.arguments.clear()
+        bound.arguments.update(converted)
+        result = found.function(self, *bound.args, **bound.kwargs)
+        value = self.result_value(result)
+        if str(getattr(target, "__module__", "")).startswith("chainer.functions"):
+            value = as_variables(value)
+        return value
+
+    def _convert(self, kind: str, value: Value, name: str) -> Any:
+        if kind == "static":
+            return self.static(value, f"`{name}`")
+        if kind == "tensor":
+            return self.as_tensor(value)
+        return value
+
+    def result_value(self, result: Any) -> Value:
+        """What a rule returns as a value: tuples of values become Tuple, plain Python Static."""
+        if isinstance(result, Value):
+            return result
+        if isinstance(result, tuple):
+            return self.tuple([self.result_value(r) for r in result])
+        if isinstance(result, list):
+            return self.heap.new_list([self.result_value(r) for r in result])
+        return self.constant_value(result)
+
+    def call_op(self, op: str, *args: Any, **attrs: Any) -> Any:
+        """For rules: an operator of the builder on tensors (numbers and constants are converted)."""
+        operands = [
+            [self.as_tensor(x) for x in a] if isinstance(a, list | tuple) else self.as_tensor(a)
+            for a in args
+        ]
+        return self.b.call(op, *operands, **attrs)
+
+    def call_function_object(self, f: Callable[..., Any], *args: Value, **kwargs: Value) -> Value:
+        """For rules: call a Python function on values, by its own rule or by inlining it."""
+        return self.call(Static(f), list(args), kwargs)
+
+    # --- inlining ----------------------------------------------------------------------------
+
+    def call_python(
+        self,
+        f: types.FunctionType,
+        args: Sequence[Value],
+        kwargs: dict[str, Value],
+        owner: type | None = None,
+    ) -> Value:
+        """Inline a Python function from its source."""
+        try:
+            source = get_source(f)
+        except CompileError as e:
+            for d in e.diagnostics:
+                d.span = d.span or self.span()
+            raise
+        if owner is None and "__class__" in f.__code__.co_freevars:
+            owner = closure_of(f)["__class__"].cell_contents
+        elif "__class__" in f.__code__.co_freevars:
+            owner = closure_of(f)["__class__"].cell_contents
+        defaults = [
+            self.lifter.lift(v, Location(f.__defaults__, "item", i), f.__name__)
+            for i, v in enumerate(f.__defaults__ or ())
+        ]
+        kw = f.__kwdefaults__ or {}
+        kw_defaults = {
+            k: self.lifter.lift(v, Location(f.__kwdefaults__, "item", k), k) for k, v in kw.items()
+        }
+        prepared = prepare(source.node)
+        frame = Frame(
+            f.__name__, prepared, source.filename, -1, f.__globals__, closure_of(f), function=f,
+            owner=owner,
+        )  # fmt: skip
+        return self.enter(frame, args, kwargs, defaults, kw_defaults)
+
+    def call_function(
+        self,
+        function: Function,
+        args: Sequence[Value],
+        kwargs: dict[str, Value],
+        *,
+        canonical: bool = False,
+    ) -> Value:
+        """Call a function that is defined in compiled code."""
+        node = function.node
+        outer: Frame = function.frame
+        prepared = prepare(node, canonical=canonical)
+        name = getattr(node, "name", "<lambda>")
+        frame = Frame(name, prepared, outer.filename, -1, outer.globals, parent=outer)
+        kw_names = [a.id for a in node.args.kwonlyargs]
+        kw_defaults = {k: v for k, v in zip(kw_names, function.kw_defaults) if v is not None}
+        return self.enter(frame, args, kwargs, list(function.defaults), kw_defaults)
+
+    def enter(
+        self,
+        frame: Frame,
+        args: Sequence[Value],
+        kwargs: dict[str, Value],
+        defaults: Sequence[Value],
+        kw_defaults: dict[str, Value],
+    ) -> Value:
+        prepared = frame.prepared
+        if prepared.problems:
+            self.refuse_syntax(frame, prepared)
+        if sum(f.prepared is prepared for f in self.frames) > RECURSION_LIMIT:
+            self.fail(
+                "AF0304",
+                f"{frame.name} calls itself without an end that is known while compiling",
+                help="recursion that depends on tensor data isn't supported yet: write a loop",
+            )
+        frame.cell = self.heap.new(Names())
+        frame.call_span = self.frame.span() if self.frames else None
+        bound = self.bind_arguments(frame, prepared.node.args, args, kwargs, defaults, kw_defaults)
+        self.heap[frame.cell] = Names(bound)
+        frame.first = next(iter(bound), "")
+        if self.frames and not frame.is_library:
+            where = span_of(prepared.node, frame.filename).location(column=False)
+            self.report.add(self.span(), "inlined", f"{frame.name} ({where})")
+        self.frames.append(frame)
+        span = self.b.span
+        try:
+            if isinstance(prepared.node, gast.Lambda):
+                return self.visit(prepared.node.body)
+            body = prepared.body
+            if body and isinstance(body[-1], gast.Return):
+                self.exec_block(body[:-1])
+                last = body[-1].value
+                return NONE if last is None else self.visit(last)
+            self.exec_block(body)
+            return NONE
+        finally:
+            self.frames.pop()
+            self.b.span = span
+
+    def refuse_syntax(self, frame: Frame, prepared: Prepared) -> None:
+        found = []
+        for problem in prepared.problems:
+            span = span_of(problem.node, frame.filename)
+            found.append(Diagnostic(problem.code, problem.message, span, help=problem.help))
+            if frame.call_span is not None:
+                place = frame.call_span.location(column=False)
+                found[-1].notes.append(f"{frame.name} is called from {place}")
+        raise CompileError(found)
+
+    def bind_arguments(
+        self,
+        frame: Frame,
+        spec: gast.arguments,
+        args: Sequence[Value],
+        kwargs: dict[str, Value],
+        defaults: Sequence[Value],
+        kw_defaults: dict[str, Value],
+    ) -> dict[str, Value]:
+        """Python's binding of arguments; raises the TypeError that Python raises."""
+        bound: dict[str, Value] = {}
+        positional = [a.id for a in (*spec.posonlyargs, *spec.args)]
+        only = {a.id for a in spec.posonlyargs}
+        kwargs = dict(kwargs)
+        for name, value in zip(positional, args):
+            bound[name] = value
+            if name in kwargs and name not in only:
+                self.argument_error(frame, f"got multiple values for argument '{name}'")
+        extra = list(args[len(positional) :])
+        if extra and spec.vararg is None:
+            takes = f"takes {len(positional)} positional arguments but {len(args)} were given"
+            self.argument_error(frame, takes)
+        first_default = len(positional) - len(defaults)
+        missing = []
+        for i, name in enumerate(positional):
+            if name in bound:
+                continue
+            if name in kwargs and name not in only:
+                bound[name] = kwargs.pop(name)
+            elif i >= first_default:
+                bound[name] = defaults[i - first_default]
+            else:
+                missing.append(name)
+        for argument in spec.kwonlyargs:
+            name = argument.id
+            if name in kwargs:
+                bound[name] = kwargs.pop(name)
+            elif name in kw_defaults:
+                bound[name] = kw_defaults[name]
+            else:
+                missing.append(name)
+        if missing:
+            names = ", ".join(f"'{m}'" for m in missing)
+            self.argument_error(frame, f"missing {len(missing)} required argument(s): {names}")
+        if spec.vararg is not None:
+            bound[spec.vararg.id] = self.tuple(extra)
+        if spec.kwarg is not None:
+            bound[spec.kwarg.id] = self.heap.new_dict(kwargs)
+        elif kwargs:
+            self.argument_error(frame, f"got an unexpected keyword argument '{next(iter(kwargs))}'")
+        return bound
+
+    def argument_error(self, frame: Frame, message: str) -> None:
+        self.raise_python(TypeError(f"{frame.name}() {message}"))
+
+    # --- function nodes ----------------------------------------------------------------------
+
+    def apply_node(self, node: Object, inputs: Sequence[Value]) -> Value:
+        """``FunctionNode.apply``: by the class's rule, or by compiling its numpy ``forward``."""
+        tensors = [self.as_tensor(x) for x in inputs]
+        self.check_node_types(node, tensors)
+        arrays = [x.as_kind("array") for x in tensors]
+        found = next((NODE_RULES[c] for c in node.cls.__mro__ if c in NODE_RULES), None)
+        if found is not None:
+            result = self.result_value(found(self, NodeView(self, node), *arrays))
+            outputs = [result] if isinstance(result, Tensor) else self.items_of(result)
+        else:
+            result = self.call(self.get_attribute(node, "forward"), [self.tuple(arrays)], {})
+            outputs = self.items_of(result)
+        return self.tuple([as_variables(self.as_tensor(y)) for y in outputs])
+
+    def check_node_types(self, node: Object, inputs: Sequence[Tensor]) -> None:
+        """Run Chainer's own type check of the node, where all sizes are known."""
+        if not all(x.is_static_shape for x in inputs):
+            return
+        if not chainer.config.type_check:
+            return
+        real = node.instance
+        if real is None:
+            real = node.cls.__new__(node.cls)
+            for name, value in self.heap[node.cell].items.items():  # type: ignore[union-attr]
+                known, obj = self.known(value)
+                if known:
+                    object.__setattr__(real, name, obj)
+        dummies = tuple(np.broadcast_to(np.zeros((), x.dtype), x.shape) for x in inputs)
+        try:
+            types_ = chainer.utils.type_check.get_types(dummies, "in_types", False)
+            with chainer.function_node.type_check.get_function_check_context(real):
+                real.check_type_forward(types_)
+        except chainer.utils.type_check.InvalidType as e:
+            self.raise_python(e)
+        except AttributeError:
+            return  # The check wants a staged attribute.
+
+
+class NodeView:
+    """A function node as its rule sees it: ``node.name`` is the attribute's Python object."""
+
+    def __init__(self, cx: Any, node: Object) -> None:
+        self._cx = cx
+        self._node = node
+
+    def __getattr__(self, name: str) -> Any:
+        return self._cx.static(self.value(name), f"`{name}` of {self._node.cls.__name__}")
+
+    def value(self, name: str) -> Value:
+        """The attribute as an abstract value, staged perhaps."""
+        return self._cx.get_attribute(self._node, name)  # type: ignore[no-any-return]
+
+    def set(self, name: str, value: Value) -> None:
+        self._cx.heap.bind(self._node.cell, name, value)
+
+
+def as_variables(value: Value) -> Value:
+    if isinstance(value, Tensor):
+        return value.as_kind("variable")
+    if isinstance(value, Tuple):
+        return Tuple(tuple(map(as_variables, value.items)), value.cls)
+    return value
+
+
+def rule_for(f: Any) -> Rule | None:
+    try:
+        return RULES.get(f)
+    except TypeError:
+        return None
+
+
+def is_numpy(f: Any) -> bool:
+    module = getattr(f, "__module__", None)
+    if module is None and isinstance(f, np.ufunc):
+        return True
+    return str(module).split(".")[0] == "numpy" and not str(module).startswith("numpy.random")
+
+
+def is_pure(f: Any) -> bool:
+    """Whether a function may be called while compiling: it only computes."""
+    try:
+        if f in PURE:
+            return True
+    except TypeError:
+        return False
+    if isinstance(f, np.ufunc) or (isinstance(f, type) and issubclass(f, np.generic | np.dtype)):
+        return True
+    if isinstance(f, types.MethodDescriptorType) and f.__objclass__ is np.ndarray:
+        return f.__name__ not in _MUTATING
+    if getattr(f, "__module__", None) in ("math", "operator", "_operator", "cmath"):
+        return True
+    return is_numpy(f) and not isinstance(f, type) and f.__name__ not in _NUMPY_IO
+
+
+_MUTATING = {"fill", "sort", "put", "resize", "partition", "itemset", "setfield", "setflags",
+             "byteswap", "tofile", "dump", "__setitem__"}  # fmt: skip
+_NUMPY_IO = {"load", "save", "savez", "savetxt", "loadtxt", "copyto", "put", "place", "putmask",
+             "fill_diagonal", "seterr", "shares_memory", "may_share_memory"}  # fmt: skip
+
+__all__ = ["Calls", "Dict", "NodeView", "as_variables"]

@@ -1,0 +1,217 @@
+"""The heap: everything that a Python program can change, in cells that snapshots can bring back.
+
+A cell holds an immutable content (:data:`~astfront.values.Content`); changing it replaces the content.
+A snapshot is therefore one shallow copy, and what a branch or a loop body changed is the set of cells
+whose content is another object than before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from astfront.values import (
+    UNBOUND,
+    Attributes,
+    Content,
+    Dict,
+    Entries,
+    Function,
+    GrownList,
+    Items,
+    List,
+    Names,
+    Object,
+    Option,
+    Partial,
+    BoundMethod,
+    Static,
+    Tensor,
+    Tuple,
+    Value,
+)
+
+#: The token of an array that may or may not share memory with another.
+UNKNOWN_STORAGE = -1
+
+State = dict[int, Content]
+
+
+class Heap:
+    def __init__(self) -> None:
+        self.cells: State = {}
+        self.base: State = {}
+        """Cells of real Python objects as they were found: there before any branch was taken."""
+        self.original: Callable[[int, Any], Value] = lambda cell, name: UNBOUND
+        """What a real object's attribute is where the program hasn't written it."""
+        self._next = 0
+        self._instances: dict[int, Object] = {}
+        self.instances: dict[int, Any] = {}
+        """The real Python objects, by the cells of their attributes."""
+        self._keep: list[Any] = []
+
+    # --- cells -------------------------------------------------------------------------------
+
+    def new(self, content: Content) -> int:
+        cell = self._next
+        self._next += 1
+        self.cells[cell] = content
+        return cell
+
+    def new_external(self, content: Content) -> int:
+        """A cell for a real Python object; it exists on every way, wherever it's first met."""
+        cell = self.new(content)
+        self.base[cell] = content
+        return cell
+
+    def new_list(self, items: tuple[Value, ...] | list[Value] = ()) -> List:
+        return List(self.new(Items(tuple(items))))
+
+    def new_dict(self, items: dict[Any, Value] | None = None) -> Dict:
+        return Dict(self.new(Entries(dict(items or {}))))
+
+    def new_object(self, cls: type, instance: Any = None) -> Object:
+        """The object for a real instance is one and the same each time that it's asked for."""
+        if instance is not None:
+            if id(instance) in self._instances:
+                return self._instances[id(instance)]
+            self._keep.append(instance)
+            made = Object(self.new_external(Attributes()), cls, instance)
+            self._instances[id(instance)] = made
+            self.instances[made.cell] = instance
+            return made
+        return Object(self.new(Attributes()), cls, None)
+
+    def __getitem__(self, cell: int) -> Content:
+        return self.cells[cell]
+
+    def __setitem__(self, cell: int, content: Content) -> None:
+        self.cells[cell] = content
+
+    # --- mappings in cells -------------------------------------------------------------------
+
+    def lookup(self, cell: int, name: Any) -> Value:
+        return self.cells[cell].items.get(name, UNBOUND)  # type: ignore[union-attr]
+
+    def bind(self, cell: int, name: Any, value: Value) -> None:
+        content = self.cells[cell]
+        items = {**content.items, name: value}  # type: ignore[union-attr, dict-item]
+        self.cells[cell] = replace(content, items=items)
+
+    def unbind(self, cell: int, name: Any) -> None:
+        content = self.cells[cell]
+        items = {k: v for k, v in content.items.items() if k != name}  # type: ignore[union-attr]
+        self.cells[cell] = replace(content, items=items)
+
+    # --- snapshots ---------------------------------------------------------------------------
+
+    def snapshot(self) -> State:
+        return dict(self.cells)
+
+    def restore(self, state: State) -> None:
+        self.cells = {**self.base, **state}
+
+    # --- aliasing ----------------------------------------------------------------------------
+
+    def holders(self, storage: int) -> int:
+        """How many places hold an array that shares memory with ``storage``."""
+        return sum(
+            1
+            for content in self.cells.values()
+            for value in values_of(content)
+            for inner in walk(value)
+            if isinstance(inner, Tensor) and inner.storage == storage
+        )
+
+    def references(self, cell: int) -> int:
+        """How many places hold a reference to ``cell``."""
+        return sum(
+            1
+            for content in self.cells.values()
+            for value in values_of(content)
+            for inner in walk(value)
+            if isinstance(inner, List | Dict | Object) and inner.cell == cell
+        )
+
+
+def values_of(content: Content) -> Iterator[Value]:
+    match content:
+        case Items(items=items):
+            yield from items
+        case GrownList(element=element, buffers=buffers):
+            yield element
+            yield from buffers
+        case Entries(items=entries) | Attributes(items=entries) | Names(items=entries):
+            yield from entries.values()
+
+
+def walk(value: Value) -> Iterator[Value]:
+    """``value`` and the values inside it (not through references)."""
+    yield value
+    match value:
+        case Tuple(items=items):
+            for item in items:
+                yield from walk(item)
+        case Option(value=inner, absent=absent):
+            yield from walk(inner)
+            yield from walk(absent)
+        case BoundMethod(self=owner, function=function):
+            yield from walk(owner)
+            yield from walk(function)
+        case Partial(function=function, args=args, keywords=keywords):
+            for item in (function, *args, *keywords.values()):
+                yield from walk(item)
+        case Function(defaults=defaults, kw_defaults=kw_defaults):
+            for item in (*defaults, *kw_defaults):
+                if item is not None:
+                    yield from walk(item)
+
+
+def same(a: Value, b: Value) -> bool:
+    """Whether two values are known to be the same one."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    match a, b:
+        case Static(obj=x), Static(obj=y):
+            return same_static(x, y)
+        case (Tensor(), Tensor()):
+            same_data = a.expr is not None and a.expr is b.expr  # type: ignore[attr-defined]
+            same_const = a.const is not None and a.const is b.const  # type: ignore[attr-defined]
+            return (same_data or same_const) and a.kind == b.kind  # type: ignore[attr-defined]
+        case (Tuple(items=x), Tuple(items=y)):
+            same_class = a.cls is b.cls  # type: ignore[attr-defined]
+            return same_class and len(x) == len(y) and all(map(same, x, y))
+        case (BoundMethod(), BoundMethod()):
+            return same(a.self, b.self) and same(a.function, b.function)  # type: ignore[attr-defined]
+        case (Function(), Function()):
+            return (
+                a.node is b.node  # type: ignore[attr-defined]
+                and a.frame is b.frame  # type: ignore[attr-defined]
+                and len(a.defaults) == len(b.defaults)  # type: ignore[attr-defined]
+                and all(map(same, a.defaults, b.defaults))  # type: ignore[attr-defined]
+            )
+        case _:
+            if hasattr(a, "expr"):
+                return a.expr is b.expr  # type: ignore[attr-defined]
+            return a == b
+
+
+def same_static(x: Any, y: Any) -> bool:
+    """Equality of Python objects that never confuses 1 with True or 1.0, or 0.0 with -0.0."""
+    if x is y:
+        return True
+    if type(x) is not type(y):
+        return False
+    if isinstance(x, float):
+        return x == y and str(x) == str(y) or (x != x and y != y)
+    if isinstance(x, bool | int | str | bytes | complex | range | slice):
+        return x == y
+    if isinstance(x, tuple):
+        return len(x) == len(y) and all(map(same_static, x, y))
+    try:
+        return type(x).__module__ == "numpy" and bool(x == y)
+    except (ValueError, TypeError):
+        return False

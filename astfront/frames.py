@@ -1,0 +1,93 @@
+"""One call of a Python function: its names, where it stands, and what encloses it."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import gast
+
+from astfront.source import FunctionSource, Span, span_of
+from passes.syntax import canonicalise, check, liveness
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A function's tree after the syntax passes, with what lowering wants to know about it."""
+
+    node: gast.FunctionDef | gast.Lambda
+    liveness: liveness.Liveness | None
+    locals: frozenset[str]
+    problems: tuple[check.Problem, ...]
+
+    @property
+    def body(self) -> list[gast.stmt]:
+        return self.node.body if isinstance(self.node, gast.FunctionDef) else []
+
+
+_prepared: dict[int, tuple[Any, Prepared]] = {}
+
+
+def prepare(node: gast.FunctionDef | gast.Lambda, *, canonical: bool = False) -> Prepared:
+    """Run the syntax passes over a function, once a node."""
+    if id(node) in _prepared:
+        return _prepared[id(node)][1]
+    names = frozenset(parameter_names(node.args))
+    if isinstance(node, gast.Lambda):
+        made = Prepared(node, None, names, tuple(check.run(node)))
+    else:
+        problems = () if canonical else tuple(check.run(node))
+        tree = node if canonical or problems else canonicalise(node)
+        flow = liveness.analyse(tree) if not problems else None
+        made = Prepared(tree, flow, names | set(liveness.assigned(tree.body)), problems)
+    _prepared[id(node)] = (node, made)
+    return made
+
+
+def parameter_names(args: gast.arguments) -> list[str]:
+    plain = [*args.posonlyargs, *args.args, *args.kwonlyargs]
+    stars = [a for a in (args.vararg, args.kwarg) if a is not None]
+    return [a.id for a in (*plain, *stars)]
+
+
+@dataclass(eq=False)
+class Frame:
+    """A call in progress; ``cell`` is the heap cell of its names."""
+
+    name: str
+    prepared: Prepared
+    filename: str
+    cell: int
+    globals: dict[str, Any]
+    closure: dict[str, Any] = field(default_factory=dict)
+    """Python's own closure cells, by name, of a function that isn't defined in compiled code."""
+    parent: Frame | None = None
+    """The frame of the function whose body defines this one."""
+    function: Any = None
+    owner: type | None = None
+    """The class that the method was found in, for ``super()``."""
+    first: str = ""
+    call_span: Span | None = None
+    node: gast.AST | None = None
+
+    def span(self) -> Span | None:
+        return span_of(self.node, self.filename) if self.node is not None else None
+
+    @property
+    def is_library(self) -> bool:
+        """Whether the code is Chainer's or numpy's own and not the user's."""
+        return str(self.globals.get("__name__", "")).split(".")[0] in ("chainer", "numpy", "six")
+
+
+def closure_of(function: Callable[..., Any]) -> dict[str, Any]:
+    cells = getattr(function, "__closure__", None) or ()
+    return dict(zip(function.__code__.co_freevars, cells))
+
+
+def is_builtin(name: str) -> bool:
+    return hasattr(builtins, name)
+
+
+__all__ = ["Frame", "FunctionSource", "Prepared", "closure_of", "is_builtin", "prepare"]

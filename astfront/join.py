@@ -1,0 +1,635 @@
+"""Where two ways meet: the joined values of the arms of an ``if``, or of a loop's entry and its turn.
+
+Joining happens in three steps, so that conversions are emitted on the way that they belong to:
+
+1. :meth:`Join.of` compares two heap states and makes a *template*: the contents of the cells that
+   differ, with a :class:`Leaf` for every staged part.
+2. :meth:`Join.collect`, called in the scope of each way, gives the tensors for the leaves.
+3. :meth:`Join.instantiate` puts the tensors that come out (of the If, or of the loop's parameters)
+   in the place of the leaves.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from astfront.builder import Builder
+from astfront.environment import UNKNOWN_STORAGE, Heap, State, same
+from astfront.values import (
+    POISON,
+    UNBOUND,
+    Attributes,
+    BoundMethod,
+    Content,
+    Dict,
+    Entries,
+    Function,
+    GrownList,
+    Items,
+    Iterator as IteratorValue,
+    List,
+    Range,
+    Names,
+    Object,
+    Option,
+    Poison,
+    Scalar,
+    Shape,
+    Static,
+    Tensor,
+    TensorKind,
+    Tuple,
+    Unbound,
+    Value,
+    describe,
+    is_staged,
+)
+
+
+class JoinError(Exception):
+    """Two values that can't become one; ``place`` is the name or attribute that holds them."""
+
+    def __init__(self, message: str, place: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+
+
+@dataclass(frozen=True, eq=False)
+class Leaf(Value):
+    """A staged part of a template: a tensor of this type, or with ``scalar`` a Python number."""
+
+    shape: Shape
+    dtype: np.dtype[Any]
+    kind: TensorKind = "array"
+    scalar: type | None = None
+    storage: int = UNKNOWN_STORAGE
+    name: str = "x"
+
+    def same_type(self, other: Leaf) -> bool:
+        return (self.shape, self.dtype, self.kind, self.scalar) == (
+            other.shape,
+            other.dtype,
+            other.kind,
+            other.scalar,
+        )
+
+
+class Join:
+    """The template of a join; make it with :meth:`of`."""
+
+    def __init__(self, heap: Heap) -> None:
+        self.heap = heap
+        self.cells: dict[int, Content] = {}
+        self.made: dict[int, tuple[int, int]] = {}
+        """Cells that this join made, and the two cells that each stands for."""
+        self._pairs: dict[tuple[int, int], int] = {}
+        self._force: Join | None = None
+        self._a: State = {}
+        self._b: State = {}
+        self._pre: State = {}
+
+    @classmethod
+    def of(
+        cls,
+        heap: Heap,
+        pre: State,
+        a: State,
+        b: State,
+        live: Callable[[int, Any], bool] = lambda cell, name: True,
+        force: Join | None = None,
+    ) -> Join:
+        """Compare the states ``a`` and ``b``, both come from ``pre``.
+
+        ``live(cell, name)`` tells whether a name (of a frame) is used later; one that isn't becomes
+        unbound instead of being joined. Places that are in ``force`` are joined even where equal.
+        """
+        join = cls(heap)
+        base = heap.base
+        join._pre, join._force = {**base, **pre}, force
+        join._a, join._b = {**base, **a}, {**base, **b}
+        for cell in join._pre:
+            forced = force.cells.get(cell) if force else None
+            x, y = join._a[cell], join._b[cell]
+            if x is not y or forced is not None:
+                join.cells[cell] = join._content(x, y, forced, functools.partial(live, cell), cell)
+        return join
+
+    @classmethod
+    def export(
+        cls, heap: Heap, pre: State, state: State, live: Callable[[int, Any], bool]
+    ) -> Join:
+        """The template of all that ``state`` changed since ``pre``, every staged part a leaf."""
+        join = cls(heap)
+        for cell, content in state.items():
+            old = pre.get(cell, heap.base.get(cell))
+            if content is old:
+                continue
+            if isinstance(content, Items):
+                join.cells[cell] = Items(tuple(map(_exported, content.items)))
+            elif isinstance(content, GrownList):
+                leaves = tuple(_exported(b) for b in content.buffers)
+                join.cells[cell] = GrownList(content.element, leaves, _INT_LEAF)  # type: ignore
+            else:
+                before = old.items if old is not None else {}  # type: ignore[union-attr]
+                items = {}
+                for key, value in content.items.items():
+                    known = before.get(key)  # type: ignore[arg-type]
+                    if known is not None and same(known, value):
+                        items[key] = value
+                    else:
+                        items[key] = _exported(value) if live(cell, key) else UNBOUND
+                join.cells[cell] = replace(content, items=items)
+        return join
+
+    # --- step 1: the template ----------------------------------------------------------------
+
+    def _content(
+        self,
+        a: Content,
+        b: Content,
+        forced: Content | None = None,
+        live: Callable[[Any], bool] = lambda name: True,
+        cell: int = -1,
+    ) -> Content:
+        if isinstance(a, Items) and isinstance(b, Items) and len(a.items) == len(b.items):
+            if isinstance(forced, GrownList):
+                return self._grown(a, b, forced)
+            olds = forced.items if isinstance(forced, Items) else [None] * len(a.items)
+            return Items(
+                tuple(
+                    self.value(x, y, f"[{i}]", f)
+                    for i, (x, y, f) in enumerate(zip(a.items, b.items, olds))
+                )
+            )
+        if isinstance(a, Items | GrownList) and isinstance(b, Items | GrownList):
+            return self._grown(a, b, forced)
+        if isinstance(a, Entries | Attributes | Names) and type(a) is type(b):
+            old = forced.items if forced is not None else {}  # type: ignore[union-attr]
+            keys = list(dict.fromkeys([*a.items, *b.items]))  # type: ignore[union-attr]
+            if isinstance(a, Entries) and set(a.items) != set(b.items):  # type: ignore[union-attr]
+                raise JoinError("a dict gets other keys on one way than on the other")
+            joined: dict[Any, Value] = {}
+            for key in keys:
+                x = a.items.get(key) or self.heap.original(cell, key)
+                y = b.items.get(key) or self.heap.original(cell, key)  # type: ignore[union-attr]
+                f = old.get(key)  # type: ignore[arg-type]
+                if f is UNBOUND or (not live(key) and not same(x, y)):
+                    joined[key] = UNBOUND
+                    continue
+                joined[key] = self.value(x, y, str(key), f)
+            return replace(a, items=joined)
+        raise JoinError("a container changes its type")
+
+    def _grown(self, a: Content, b: Content, forced: Content | None) -> GrownList:
+        elements = [
+            x
+            for content in (a, b, forced)
+            for x in (
+                content.items
+                if isinstance(content, Items)
+                else (_as_template(content.element, content.buffers),)
+                if isinstance(content, GrownList) and content.element is not UNBOUND
+                else ()
+            )
+        ]
+        if not elements:
+            return GrownList(UNBOUND, (), _INT_LEAF)  # type: ignore[arg-type]
+        element = elements[0]
+        for other in elements[1:]:
+            try:
+                element = self.value(element, other, "element", whole=True)
+            except JoinError as e:
+                raise JoinError(f"elements of a list that grows differ: {e.message}") from e
+        element = self.value(element, element, "element", whole=True)
+        buffers = tuple(
+            Leaf((None, *leaf.shape), leaf.dtype, "array", name="rows")
+            for leaf in leaves_of(element)
+        )
+        return GrownList(element, buffers, _INT_LEAF)  # type: ignore[arg-type]
+
+    def value(
+        self, a: Value, b: Value, place: str = "", forced: Value | None = None, whole: bool = False
+    ) -> Value:
+        """The template of one value that is ``a`` or ``b``.
+
+        With ``whole`` every staged part becomes a leaf, even where both ways have the same one.
+        """
+        if isinstance(a, Poison) or isinstance(b, Poison):
+            return POISON
+        if not whole and same(a, b) and (forced is None or same(a, forced)):
+            return a
+        try:
+            return self._value(a, b, place, forced, whole)
+        except JoinError as e:
+            raise JoinError(e.message, place if not e.place else e.place) from None
+
+    def _value(self, a: Value, b: Value, place: str, forced: Value | None, whole: bool) -> Value:
+        if isinstance(forced, Option) and not (isinstance(a, Option) or isinstance(b, Option)):
+            inner = [v for v in (a, b) if not same(v, forced.absent)]
+            value = forced.value
+            for v in inner:
+                value = self.value(v, value, place, whole=True)
+            return replace(forced, value=value)
+        if isinstance(a, Option) or isinstance(b, Option):
+            return self._option(a, b, place)
+        if isinstance(a, Tensor | Leaf | Scalar) and isinstance(b, Tensor | Leaf | Scalar):
+            return self._leaf(a, b, place, forced, whole)
+        if isinstance(a, Static) and isinstance(b, Static):
+            if same(a, b) and not isinstance(forced, Leaf):
+                return a
+            kinds = {type(a.obj), type(b.obj)}
+            if kinds <= {bool, int, float}:
+                kind = float if float in kinds else int if int in kinds else bool
+                return Leaf((), _DTYPES[kind], scalar=kind, name=place or "n")
+            return Option(_BOOL_LEAF, b, a)  # type: ignore[arg-type]
+        if isinstance(a, Static) and _is_number(a) and _is_number(b):
+            return self._number(a, b, place)
+        if isinstance(b, Static) and _is_number(a) and _is_number(b):
+            return self._number(b, a, place)
+        if isinstance(a, Tuple) and isinstance(b, Tuple) and a.cls is b.cls:
+            if len(a.items) != len(b.items):
+                raise JoinError(f"a tuple of {len(a.items)} and a tuple of {len(b.items)}")
+            olds = forced.items if isinstance(forced, Tuple) else [None] * len(a.items)
+            items = [
+                self.value(x, y, f"{place}_{i}", f, whole)
+                for i, (x, y, f) in enumerate(zip(a.items, b.items, olds))
+            ]
+            return Tuple(tuple(items), a.cls)
+        if isinstance(a, List | Dict | Object) and type(a) is type(b):
+            return self._reference(a, b, whole)
+        if isinstance(a, Function | BoundMethod) and same(a, b):
+            return a
+        for present, absent in ((b, a), (a, b)):
+            if isinstance(absent, Static | Unbound):
+                if isinstance(absent, Static) and isinstance(present, Unbound):
+                    continue
+                value = self.value(present, present, place, whole=True)
+                return Option(_BOOL_LEAF, value, absent)  # type: ignore[arg-type]
+        raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
+
+    def _leaf(
+        self,
+        a: Tensor | Leaf | Scalar,
+        b: Tensor | Leaf | Scalar,
+        place: str,
+        forced: Value | None,
+        whole: bool,
+    ) -> Value:
+        sa, sb = _scalar_type(a), _scalar_type(b)
+        if (sa is None) != (sb is None):
+            raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
+        if sa is not None and sb is not None:
+            kind = sa if sa is sb else float if float in (sa, sb) else int
+            return Leaf((), _DTYPES[kind], scalar=kind, name=place or "n")
+        x, y = _leaf_type(a), _leaf_type(b)
+        if x.dtype != y.dtype:
+            raise JoinError(f"dtype {x.dtype.name} on one way and {y.dtype.name} on the other")
+        if len(x.shape) != len(y.shape):
+            raise JoinError(f"{len(x.shape)} dimensions on one way and {len(y.shape)} on the other")
+        shape = tuple(p if p == q else None for p, q in zip(x.shape, y.shape))
+        if isinstance(forced, Leaf) and len(forced.shape) == len(shape):
+            shape = tuple(p if p == q else None for p, q in zip(shape, forced.shape))
+        storage = x.storage if x.storage == y.storage else UNKNOWN_STORAGE
+        kind = x.kind if x.kind == y.kind else "either"
+        if kind == "either" and "generic" in (x.kind, y.kind):
+            raise JoinError(f"{_NOUNS[x.kind]} on one way and {_NOUNS[y.kind]} on the other")
+        return Leaf(shape, x.dtype, kind, None, storage, place or "x")
+
+    def _number(self, static: Static, staged: Value, place: str) -> Value:
+        other = _scalar_type(staged)
+        if other is None:
+            raise JoinError(f"{describe(static)} on one way and {describe(staged)} on the other")
+        kind = type(static.obj)
+        joined = other if kind is other else float if float in (kind, other) else int
+        return Leaf((), _DTYPES[joined], scalar=joined, name=place or "n")
+
+    def _option(self, a: Value, b: Value, place: str) -> Value:
+        option = a if isinstance(a, Option) else b
+        assert_absent = option.absent  # type: ignore[attr-defined]
+        values = []
+        for v in (a, b):
+            if isinstance(v, Option):
+                if not same(v.absent, assert_absent):
+                    raise JoinError("more than two kinds of value come together")
+                values.append(v.value)
+            elif not same(v, assert_absent):
+                values.append(v)
+        value = values[0]
+        for v in values[1:]:
+            value = self.value(value, v, place, whole=True)
+        value = self.value(value, value, place, whole=True)
+        return Option(_BOOL_LEAF, value, assert_absent)  # type: ignore[arg-type]
+
+    def _reference(self, a: Value, b: Value, whole: bool) -> Value:
+        ca, cb = a.cell, b.cell  # type: ignore[attr-defined]
+        if whole and not (isinstance(a, Object) and a.instance is not None):
+            raise JoinError(f"{describe(a)} inside a list that grows, or that may be undefined")
+        if ca == cb:
+            return a
+        if isinstance(a, Object) and (
+            a.cls is not b.cls  # type: ignore[attr-defined]
+            or a.instance is not None
+            or b.instance is not None  # type: ignore[attr-defined]
+        ):
+            raise JoinError(f"{describe(a)} on one way and another {describe(b)} on the other")
+        if (ca, cb) not in self._pairs:
+            for cell in (ca, cb):
+                if cell in self._pre and self.heap.references(cell) > 1:
+                    raise JoinError("one name for a list that has another name too on one way only")
+            again = self._force is not None and ca in self._force.made
+            cell = ca if again else self.heap.new(Items())
+            self._pairs[ca, cb] = cell
+            self.made[cell] = (self._force.made[ca][0] if again else ca, cb)  # type: ignore[union-attr]
+            forced = self._force.cells.get(cell) if again else None  # type: ignore[union-attr]
+            self.cells[cell] = self._content(self._a[ca], self._b[cb], forced, cell=cell)
+        return replace(a, cell=self._pairs[ca, cb])  # type: ignore[type-var]
+
+    # --- the template, read ------------------------------------------------------------------
+
+    def leaves(self) -> list[Leaf]:
+        return [leaf for content in self.cells.values() for leaf in content_leaves(content)]
+
+    def equals(self, other: Join) -> bool:
+        """Whether two templates have the same places and types."""
+        return list(self.cells) == list(other.cells) and all(
+            _same_template(x, y) for x, y in zip(self.cells.values(), other.cells.values())
+        )
+
+    # --- step 2: the tensors of one way ------------------------------------------------------
+
+    def collect(self, builder: Builder, state: State, side: Literal["a", "b"]) -> list[Tensor]:
+        """The tensors for the leaves, as they are in ``state``; conversions go to the scope."""
+        collector = Collector(builder, self.heap)
+        state = {**self.heap.base, **state}
+        for cell, content in self.cells.items():
+            source = self.made[cell][side == "b"] if cell in self.made else cell
+            collector.content(content, state[source], cell)
+        return collector.tensors
+
+    def stand_ins(self, builder: Builder) -> list[Tensor]:
+        """Values for the leaves on a way that has none; they are never looked at."""
+        return [builder.widen(_stand_in(builder, leaf), leaf.shape) for leaf in self.leaves()]
+
+    # --- step 3: the joined contents ---------------------------------------------------------
+
+    def instantiate(self, tensors: Sequence[Tensor]) -> None:
+        """Put the joined contents into the heap, with ``tensors`` for the leaves, in order."""
+        it = iter(tensors)
+        for cell, content in self.cells.items():
+            self.heap[cell] = fill_content(content, it)
+
+
+class Collector:
+    """Walks a template beside actual values and makes a tensor for each leaf."""
+
+    def __init__(self, builder: Builder, heap: Heap) -> None:
+        self.builder = builder
+        self.heap = heap
+        self.widen = True
+        self.tensors: list[Tensor] = []
+
+    def content(self, template: Content, actual: Content, cell: int) -> None:
+        if isinstance(template, Items):
+            actual_items = actual.items if isinstance(actual, Items) else ()
+            for t, v in zip(template.items, actual_items):
+                self.value(t, v)
+        elif isinstance(template, GrownList):
+            self._grown(template, actual)
+        elif isinstance(template, Entries | Attributes | Names):
+            for key, t in template.items.items():
+                self.value(t, actual.items.get(key) or self.heap.original(cell, key))  # type: ignore
+
+    def _grown(self, template: GrownList, actual: Content | None) -> None:
+        b = self.builder
+        if isinstance(actual, GrownList):
+            for leaf, buffer in zip(template.buffers, actual.buffers):
+                self._leaf(leaf, buffer)  # type: ignore[arg-type]
+            if not actual.buffers:
+                self._empty_rows(template)
+            self._leaf(_INT_LEAF, actual.length)
+            return
+        items = actual.items if isinstance(actual, Items) else ()
+        if not items:
+            self._empty_rows(template)
+        else:
+            rows = []
+            for item in items:
+                inner = Collector(b, self.heap)
+                inner.value(template.element, item)
+                rows.append(inner.tensors)
+            for column, leaf in zip(zip(*rows), template.buffers):
+                expanded = [b.call("expand_dims", x, axis=0) for x in column]
+                one = expanded[0] if len(expanded) == 1 else b.call("concatenate", expanded, axis=0)
+                self._leaf(leaf, one)  # type: ignore[arg-type]
+        self._leaf(_INT_LEAF, Static(len(items)))
+
+    def _empty_rows(self, template: GrownList) -> None:
+        for leaf in template.buffers:
+            self.tensors.append(self.builder.widen(_stand_in(self.builder, leaf), leaf.shape))
+
+    def value(self, template: Value, actual: Value) -> None:
+        if isinstance(template, Leaf):
+            self._leaf(template, actual)
+        elif isinstance(template, Tuple):
+            items = actual.items if isinstance(actual, Tuple) else (UNBOUND,) * len(template.items)
+            for t, v in zip(template.items, items):
+                self.value(t, v)
+        elif isinstance(template, Option):
+            self._option(template, actual)
+
+    def _option(self, template: Option, actual: Value) -> None:
+        if isinstance(actual, Option) and same(actual.absent, template.absent):
+            if isinstance(template.present, Leaf):
+                self._leaf(template.present, actual.present)
+            self.value(template.value, actual.value)
+            return
+        absent = same(actual, template.absent)
+        if isinstance(template.present, Leaf):
+            self._leaf(template.present, Static(not absent))
+        self.value(template.value, UNBOUND if absent else actual)
+
+    def _leaf(self, leaf: Leaf, actual: Value) -> None:
+        b = self.builder
+        if isinstance(actual, Unbound) or (leaf.scalar is None and isinstance(actual, Static)):
+            self.tensors.append(_stand_in(b, leaf))
+            if leaf.kind == "either":
+                self._leaf(_BOOL_LEAF, Static(False))
+            return
+        if isinstance(actual, Static):
+            value = np.array(actual.obj, leaf.dtype)
+            self.tensors.append(b.constant(value))
+            return
+        if isinstance(actual, Scalar):
+            if actual.dtype != leaf.dtype:
+                actual = b.call("cast", actual, dtype=leaf.dtype.name)
+            else:
+                actual = Tensor(actual.expr, (), actual.dtype)
+        if isinstance(actual, Tensor):
+            self.tensors.append(b.widen(actual, leaf.shape) if self.widen else actual)
+            if leaf.kind == "either":
+                flag = actual.is_variable or Static(actual.kind == "variable")
+                self._leaf(_BOOL_LEAF, flag)
+
+
+def _stand_in(b: Builder, leaf: Leaf) -> Tensor:
+    """A value of the leaf's type for the way on which there is none; it is never looked at."""
+    shape = tuple(0 if d is None else d for d in leaf.shape)
+    if not shape:
+        return b.constant(np.zeros((), leaf.dtype))
+    return b.call("zeros", shape=shape, dtype=leaf.dtype.name)
+
+
+def _exported(value: Value) -> Value:
+    if isinstance(value, Tensor) and value.const is None:
+        return Leaf(value.shape, value.dtype, value.kind, None, value.storage)
+    if isinstance(value, Scalar):
+        return Leaf((), value.dtype, scalar=value.type, name="n")
+    if isinstance(value, Tuple):
+        return replace(value, items=tuple(map(_exported, value.items)))
+    if isinstance(value, Option):
+        return replace(value, present=_exported(value.present), value=_exported(value.value))
+    return UNBOUND if isinstance(value, IteratorValue | Range) else value
+
+
+def fill(template: Value, tensors: Iterator[Tensor]) -> Value:
+    if isinstance(template, Leaf):
+        tensor = next(tensors)
+        if template.scalar is not None:
+            return Scalar(tensor.expr, template.scalar)
+        flag = Scalar(next(tensors).expr, bool) if template.kind == "either" else None
+        return replace(
+            tensor, kind=template.kind, storage=template.storage, const=None, is_variable=flag
+        )
+    if isinstance(template, Tuple):
+        return Tuple(tuple(fill(t, tensors) for t in template.items), template.cls)
+    if isinstance(template, Option):
+        present = fill(template.present, tensors)
+        return replace(template, present=present, value=fill(template.value, tensors))
+    return template
+
+
+def fill_content(template: Content, tensors: Iterator[Tensor]) -> Content:
+    if isinstance(template, Items):
+        return Items(tuple(fill(t, tensors) for t in template.items))
+    if isinstance(template, GrownList):
+        buffers = tuple(fill(t, tensors) for t in template.buffers)
+        length = fill(template.length, tensors)
+        return GrownList(template.element, buffers, length)  # type: ignore[arg-type]
+    items = {key: fill(t, tensors) for key, t in template.items.items()}
+    return replace(template, items=items)  # type: ignore[arg-type]
+
+
+def leaves_of(template: Value) -> Iterator[Leaf]:
+    if isinstance(template, Leaf):
+        yield template
+        if template.kind == "either":
+            yield _BOOL_LEAF
+    elif isinstance(template, Tuple):
+        for item in template.items:
+            yield from leaves_of(item)
+    elif isinstance(template, Option):
+        yield from leaves_of(template.present)
+        yield from leaves_of(template.value)
+
+
+def content_leaves(content: Content) -> Iterator[Leaf]:
+    if isinstance(content, GrownList):
+        yield from (b for b in content.buffers if isinstance(b, Leaf))
+        yield from leaves_of(content.length)
+    elif isinstance(content, Items):
+        for item in content.items:
+            yield from leaves_of(item)
+    else:
+        for item in content.items.values():
+            yield from leaves_of(item)
+
+
+def element_at(element: Value, leaves: Sequence[Tensor]) -> Value:
+    """One element of a grown list, from the template and the rows of its buffers."""
+    return fill(element, iter(leaves))
+
+
+def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:
+    """An element template whose leaves have the buffers' present types."""
+    it = iter(buffers)
+
+    def visit(t: Value) -> Value:
+        if isinstance(t, Leaf):
+            return replace(t, shape=next(it).shape[1:])
+        if isinstance(t, Tuple):
+            return Tuple(tuple(visit(x) for x in t.items), t.cls)
+        if isinstance(t, Option):
+            return replace(t, present=visit(t.present), value=visit(t.value))
+        return t
+
+    return visit(element)
+
+
+def _same_template(a: Any, b: Any) -> bool:
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, Leaf):
+        return a.same_type(b)
+    if isinstance(a, Items):
+        return len(a.items) == len(b.items) and all(map(_same_template, a.items, b.items))
+    if isinstance(a, GrownList):
+        return (
+            _same_template(a.element, b.element)
+            and len(a.buffers) == len(b.buffers)
+            and all(map(_same_template, a.buffers, b.buffers))
+        )
+    if isinstance(a, Entries | Attributes | Names):
+        return list(a.items) == list(b.items) and all(
+            map(_same_template, a.items.values(), b.items.values())
+        )
+    if isinstance(a, Tuple):
+        return len(a.items) == len(b.items) and all(map(_same_template, a.items, b.items))
+    if isinstance(a, Option):
+        return _same_template(a.value, b.value) and same(a.absent, b.absent)
+    return same(a, b)
+
+
+def _is_number(v: Value) -> bool:
+    if isinstance(v, Static):
+        return type(v.obj) in _DTYPES
+    return isinstance(v, Scalar) or (isinstance(v, Leaf) and v.scalar is not None)
+
+
+def _scalar_type(v: Value) -> type | None:
+    if isinstance(v, Scalar):
+        return v.type
+    return v.scalar if isinstance(v, Leaf) else None
+
+
+def _leaf_type(v: Tensor | Leaf | Scalar) -> Leaf:
+    if isinstance(v, Leaf):
+        return v
+    if isinstance(v, Tensor):
+        return Leaf(v.shape, v.dtype, v.kind, None, v.storage)
+    return Leaf((), v.dtype, scalar=v.type)
+
+
+_DTYPES: dict[type, np.dtype[Any]] = {
+    bool: np.dtype("bool"),
+    int: np.dtype("int64"),
+    float: np.dtype("float64"),
+}
+_BOOL_LEAF = Leaf((), np.dtype("bool"), scalar=bool, name="present")
+_INT_LEAF = Leaf((), np.dtype("int64"), scalar=int, name="length")
+_NOUNS = {"variable": "a Variable", "array": "an array", "generic": "a numpy scalar"}  # fmt: skip
+
+__all__ = [
+    "Join",
+    "JoinError",
+    "Leaf",
+    "element_at",
+    "fill",
+    "is_staged",
+    "leaves_of",
+]

@@ -1,0 +1,282 @@
+"""The Builder that makes Relay."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tvm
+from tvm import relay
+
+from astfront.builder import Builder, OperatorError, Scope
+from astfront.source import Span
+from astfront.values import Dim, Scalar, Shape, Tensor
+
+#: Operators that can neither fail nor take long on numbers.
+_CHEAP = frozenset(
+    "less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not "
+    "add subtract multiply where cast maximum minimum".split()
+)
+
+TensorType = tuple[tuple[Dim, ...], str]
+
+
+class RelayBuilder(Builder):
+    """Makes an IRModule whose ``main`` takes the parameters in the order they were made.
+
+    Types are inferred operator by operator, over fresh typed variables and with a cache: inferring
+    the whole program at each step would be quadratic in its length.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.params: list[relay.Var] = []
+        self.param_types: dict[relay.Var, TensorType] = {}
+        self.constants: dict[str, np.ndarray[Any, Any]] = {}
+        self._names: set[str] = set()
+        self._type_cache: dict[Any, Any] = {}
+
+    # --- leaves ------------------------------------------------------------------------------
+
+    def parameter(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Tensor:
+        var = relay.Var(self._unique(name), _relay_type(shape, dtype.name))
+        self.params.append(var)
+        self.param_types[var] = (tuple(shape), dtype.name)
+        return Tensor(var, tuple(shape), dtype)
+
+    def constant(self, array: np.ndarray[Any, Any]) -> Tensor:
+        """Scalars stand in the text; larger constants become parameters bound to their data."""
+        array = np.asarray(array)
+        if array.ndim == 0:
+            expr = relay.const(array, dtype=array.dtype.name)
+            return Tensor(expr, (), array.dtype, const=array)
+        for name, known in self.constants.items():
+            if known.dtype == array.dtype and known.shape == array.shape:
+                if np.array_equal(known, array, equal_nan=array.dtype.kind == "f"):
+                    var = next(v for v in self.params if v.name_hint == name)
+                    return Tensor(var, array.shape, array.dtype, const=array)
+        tensor = self.parameter("const", array.shape, array.dtype)
+        self.constants[tensor.expr.name_hint] = np.array(array, order="C", copy=True)
+        return Tensor(tensor.expr, array.shape, array.dtype, const=array)
+
+    def fresh(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Tensor:
+        return Tensor(relay.Var(_clean(name), _relay_type(shape, dtype.name)), tuple(shape), dtype)
+
+    # --- operators ---------------------------------------------------------------------------
+
+    def call(self, op: str, *args: Tensor | Scalar | Sequence[Tensor], **attrs: Any) -> Any:
+        function = _relay_function(op)
+        operands = [_map_tensors(self._expr, a) for a in args]
+        types = tuple(_map_tensors(_type_of, a, tuple) for a in args)
+        key = (op, types, _hashable(attrs))
+        if key in self._type_cache:
+            result_type = self._type_cache[key]
+        else:
+            variables = [_map_tensors(lambda t: relay.Var("x", _relay_type(*t)), t) for t in types]
+            result_type = self._type_cache[key] = _infer(op, function, variables, attrs)
+        expr = function(*operands, **attrs)
+        if isinstance(expr, relay.expr.TupleWrapper):
+            expr = expr.astuple()
+        return self._bind(op.rsplit(".", 1)[-1], self._located(expr), result_type)
+
+    def dim(self, x: Tensor, axis: int) -> Scalar:
+        shape = self.call("shape_of", x, dtype="int64")
+        size = self.call("take", shape, self.constant(np.array(axis, "int64")), axis=0, mode="wrap")
+        return Scalar(size.expr, int)
+
+    def widen(self, x: Tensor, shape: Sequence[Dim]) -> Tensor:
+        if tuple(shape) == x.shape:
+            return x
+        # An identity function with a wider type: an annotation on a let would leak back.
+        wide = _relay_type(shape, x.dtype.name)
+        var = relay.Var("a", wide)
+        call = relay.Call(relay.Function([var], var, wide), [self._expr(x)])
+        return self._bind("wide", call, (tuple(shape), x.dtype.name))
+
+    def refine(self, x: Tensor, shape: Sequence[Dim]) -> Tensor:
+        known = sum(d is None for d in x.shape) - sum(d is None for d in shape)
+        if known <= 0:
+            return x
+        if sum(d is None for d in shape) > 1:
+            return x
+        return self.call("reshape", x, newshape=tuple(-1 if d is None else d for d in shape))
+
+    def is_cheap(self, scope: Scope) -> bool:
+        return len(scope) <= 4 and all(
+            isinstance(expr, relay.Call)
+            and isinstance(expr.op, tvm.ir.Op)
+            and expr.op.name in _CHEAP
+            for _, expr in scope.bindings
+        )
+
+    # --- control flow ------------------------------------------------------------------------
+
+    def if_(
+        self,
+        condition: Tensor | Scalar,
+        then: tuple[Scope, Sequence[Tensor]],
+        orelse: tuple[Scope, Sequence[Tensor]],
+    ) -> list[Tensor]:
+        types = [_join_types(_type_of(a), _type_of(b)) for a, b in zip(then[1], orelse[1])]
+        expr = relay.If(
+            self._expr(condition), self._arm(*then), self._arm(*orelse), span=self._span()
+        )
+        return self._unpack("if", expr, types)
+
+    def while_(
+        self,
+        state: Sequence[Tensor],
+        initial: Sequence[Tensor],
+        header: tuple[Scope, Tensor | Scalar],
+        body: tuple[Scope, Sequence[Tensor]],
+    ) -> list[Tensor]:
+        types = [_type_of(s) for s in state]
+        relay_types = [_relay_type(*t) for t in types]
+        ret_type = relay_types[0] if len(types) == 1 else relay.TupleType(relay_types)
+        params = [s.expr for s in state]
+        loop = relay.Var("loop", relay.FuncType(relay_types, ret_type))
+        again = relay.Call(loop, [self._expr(t) for t in body[1]])
+        done = params[0] if len(params) == 1 else relay.Tuple(params)
+        turn = relay.If(self._expr(header[1]), _nest(body[0], again), done, span=self._span())
+        function = relay.Function(params, _nest(header[0], turn), ret_type)
+        self.scope.bindings.append((loop, function))
+        result = relay.Call(loop, [self._expr(t) for t in initial])
+        return self._unpack("loop_result", result, types)
+
+    def finish(self, results: Sequence[Tensor]) -> tuple[tvm.IRModule, list[str]]:
+        """The module, and the names of the parameters that it uses, in order."""
+        body = _nest(self.scope, relay.Tuple([self._expr(t) for t in results]))
+        used = {v.name_hint for v in relay.analysis.free_vars(body)}
+        params = [v for v in self.params if v.name_hint in used]
+        mod = tvm.IRModule.from_expr(relay.Function(params, body))
+        return mod, [v.name_hint for v in params]
+
+    # --- helpers -----------------------------------------------------------------------------
+
+    def _expr(self, x: Tensor | Scalar) -> relay.Expr:
+        if x.expr is None:
+            return self.constant(x.const).expr  # type: ignore[union-attr, arg-type]
+        return x.expr
+
+    def _bind(self, hint: str, expr: relay.Expr, result_type: Any) -> Any:
+        var = relay.Var(_clean(hint))
+        self.scope.bindings.append((var, expr))
+        if isinstance(result_type, list):
+            return tuple(
+                self._bind(f"{hint}_{i}", relay.TupleGetItem(var, i), t)
+                for i, t in enumerate(result_type)
+            )
+        shape, dtype = result_type
+        return Tensor(var, shape, np.dtype(dtype))
+
+    def _unpack(self, hint: str, expr: relay.Expr, types: list[TensorType]) -> list[Tensor]:
+        if len(types) == 1:
+            return [self._bind(hint, expr, types[0])]
+        return list(self._bind(hint, expr, types))
+
+    def _arm(self, scope: Scope, results: Sequence[Tensor]) -> relay.Expr:
+        exprs = [self._expr(t) for t in results]
+        return _nest(scope, exprs[0] if len(exprs) == 1 else relay.Tuple(exprs))
+
+    def _span(self) -> relay.Span | None:
+        return _relay_span(self.span) if self.span else None
+
+    def _located(self, expr: relay.Expr) -> relay.Expr:
+        if self.span and isinstance(expr, relay.Call):
+            return relay.Call(expr.op, expr.args, expr.attrs, expr.type_args, self._span())
+        return expr
+
+    def _unique(self, name: str) -> str:
+        name = _clean(name)
+        candidate, n = name, 1
+        while candidate in self._names:
+            candidate, n = f"{name}_{n}", n + 1
+        self._names.add(candidate)
+        return candidate
+
+
+def relay_text(mod: tvm.IRModule) -> str:
+    """Relay text that parses again: no comments on types and places, no blobs."""
+    text = mod.astext(show_meta_data=False)
+    return re.sub(r" /\* (?:ty|span)=.*? \*/", "", text)
+
+
+def infer_types(mod: tvm.IRModule) -> tvm.IRModule:
+    return relay.transform.InferType()(mod)
+
+
+@functools.cache
+def _relay_function(op: str) -> Any:
+    found: Any = relay
+    for part in op.split("."):
+        found = getattr(found, part)
+    return found
+
+
+@functools.lru_cache(maxsize=4096)
+def _relay_span(span: Span) -> relay.Span:
+    name = relay.SourceName(span.filename)
+    return relay.Span(name, span.line, span.end_line, span.column + 1, span.end_column + 1)
+
+
+def _infer(op: str, function: Any, variables: list[Any], attrs: dict[str, Any]) -> Any:
+    try:
+        expr = function(*variables, **attrs)
+        if isinstance(expr, relay.expr.TupleWrapper):
+            expr = expr.astuple()
+        inferred = relay.transform.InferTypeLocal(expr)
+    except (tvm.TVMError, TypeError, ValueError) as e:
+        lines = [line for line in str(e).strip().splitlines() if line.strip()]
+        raise OperatorError(f"TVM refuses {op}: {lines[-1] if lines else e}") from e
+    if isinstance(inferred, tvm.ir.TupleType):
+        return [_from_relay(t) for t in inferred.fields]
+    return _from_relay(inferred)
+
+
+def _from_relay(t: Any) -> TensorType:
+    return tuple(int(d) if isinstance(d, tvm.tir.IntImm) else None for d in t.shape), t.dtype
+
+
+def _relay_type(shape: Sequence[Dim], dtype: str) -> relay.TensorType:
+    return relay.TensorType([relay.Any() if d is None else d for d in shape], dtype)
+
+
+def _type_of(x: Tensor | Scalar) -> TensorType:
+    return (x.shape if isinstance(x, Tensor) else ()), x.dtype.name
+
+
+def _join_types(a: TensorType, b: TensorType) -> TensorType:
+    return tuple(x if x == y else None for x, y in zip(a[0], b[0])), a[1]
+
+
+def _map_tensors(f: Any, arg: Any, sequence: type = list) -> Any:
+    """``f`` of a tensor (or type), or of each of a list of them."""
+    if isinstance(arg, list) or (
+        isinstance(arg, tuple) and (not arg or not isinstance(arg[-1], str))
+    ):
+        return sequence(f(a) for a in arg)
+    return f(arg)
+
+
+def _hashable(x: Any) -> Any:
+    if isinstance(x, dict):
+        return tuple((k, _hashable(v)) for k, v in x.items())
+    if isinstance(x, list | tuple):
+        return tuple(_hashable(v) for v in x)
+    if isinstance(x, np.ndarray):
+        return (x.dtype.str, x.shape, x.tobytes())
+    return x
+
+
+def _nest(scope: Scope, result: relay.Expr) -> relay.Expr:
+    for var, expr in reversed(scope.bindings):
+        result = relay.Let(var, expr, result)
+    return result
+
+
+def _clean(name: str) -> str:
+    name = re.sub(r"\W+", "_", name).strip("_") or "x"
+    return name if name[0].isalpha() else f"x{name}"

@@ -1,0 +1,3 @@
+"""All the rules; importing this package registers them."""
+
+from astfront.rules import builtins, framework, math  # noqa: F401

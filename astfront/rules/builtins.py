@@ -1,0 +1,583 @@
+"""Python's builtins and container methods, where an argument is staged or a container is changed."""
+
+from __future__ import annotations
+
+import builtins
+import collections
+import functools
+import operator
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import chainer
+import gast
+import numpy as np
+
+from astfront.environment import same
+from astfront.join import Collector, Join, leaves_of
+from astfront.rules.registry import StaticArg, pure, rule
+from astfront.values import (
+    FALSE,
+    NONE,
+    TRUE,
+    UNBOUND,
+    BoundMethod,
+    Dict,
+    Function,
+    GrownList,
+    Items,
+    Iterator,
+    List,
+    Object,
+    Option,
+    Partial,
+    Range,
+    Scalar,
+    Slice,
+    Static,
+    Tensor,
+    Tuple,
+    Value,
+    describe,
+)
+
+pure(
+    *(getattr(builtins, n) for n in (
+        "ascii bin bytes callable chr complex divmod format frozenset hash hex oct ord pow repr "
+        "round"
+    ).split())
+)  # fmt: skip
+
+
+@rule(len)
+def len_(cx: Any, x: Value) -> Value:
+    return cx.length(x)
+
+
+@rule(range)
+def range_(cx: Any, first: Value, second: Value | None = None, step: Value = Static(1)) -> Value:
+    start, stop = (Static(0), first) if second is None else (first, second)
+    parts = [cx.tensor_to_scalar(p) if isinstance(p, Tensor) else p for p in (start, stop, step)]
+    for part in parts:
+        bad = isinstance(part, Scalar) and part.type is float
+        if bad or (isinstance(part, Static) and not isinstance(part.obj, int | np.integer)):
+            cx.raise_python(TypeError(f"{describe(part)} cannot be interpreted as an integer"))
+    if all(isinstance(p, Static) for p in parts):
+        return cx.run_python(range, *(p.obj for p in parts))
+    size = int(cx.static(parts[2], "the step of range"))
+    if size == 0:
+        cx.raise_python(ValueError("range() arg 3 must not be zero"))
+    return Range(parts[0], parts[1], size)
+
+
+@rule(enumerate)
+def enumerate_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
+    inner = cx.iterator_of(iterable)
+
+    def item(i: Value) -> Value:
+        return cx.tuple([cx.binary_op(operator.add, start, i), inner.item(i)])
+
+    return Iterator(inner.length, item, "enumerate")
+
+
+@rule(zip)
+def zip_(cx: Any, *iterables: Value) -> Value:
+    inner = [cx.iterator_of(x) for x in iterables]
+    if not inner:
+        return Static(())
+    length = functools.reduce(lambda a, b: minimum(cx, a, b), (x.length for x in inner))
+    return Iterator(length, lambda i: cx.tuple([x.item(i) for x in inner]), "zip")
+
+
+def minimum(cx: Any, a: Value, b: Value) -> Value:
+    """The smaller of two lengths."""
+    if isinstance(a, Static) and isinstance(b, Static):
+        return Static(min(a.obj, b.obj))
+    return Scalar(cx.b.call("minimum", cx.as_scalar(a, int), cx.as_scalar(b, int)).expr, int)
+
+
+@rule(reversed)
+def reversed_(cx: Any, sequence: Value) -> Value:
+    inner = cx.iterator_of(sequence)
+
+    def item(i: Value) -> Value:
+        last = cx.binary_op(operator.sub, inner.length, Static(1))
+        return inner.item(cx.binary_op(operator.sub, last, i))
+
+    return Iterator(inner.length, item, "reversed")
+
+
+@rule(map)
+def map_(cx: Any, f: Value, *iterables: Value) -> Value:
+    inner = [cx.iterator_of(x) for x in iterables]
+    length = functools.reduce(lambda a, b: minimum(cx, a, b), (x.length for x in inner))
+    return Iterator(length, lambda i: cx.call(f, [x.item(i) for x in inner], {}), "map")
+
+
+@rule(filter)
+def filter_(cx: Any, f: Value, iterable: Value) -> Value:
+    kept = []
+    for item in cx.items_of(iterable):
+        value = item if isinstance(f, Static) and f.obj is None else cx.call(f, [item], {})
+        truth = cx.truth(value)
+        if isinstance(truth, Scalar):
+            cx.fail("AF0503", "filter by a staged condition", help="write a loop that appends")
+        if truth:
+            kept.append(item)
+    return cx.heap.new_list(kept)
+
+
+@rule(iter)
+def iter_(cx: Any, x: Value) -> Value:
+    return cx.iterator_of(x)
+
+
+@rule(list)
+def list_(cx: Any, iterable: Value = Static(())) -> Value:
+    return copy_list(cx, iterable)
+
+
+def copy_list(cx: Any, iterable: Value) -> Value:
+    if isinstance(iterable, List):
+        return List(cx.heap.new(cx.heap[iterable.cell]))
+    iterator = None
+    if isinstance(iterable, Tensor | Range | Iterator):
+        iterator = cx.iterator_of(iterable)
+    if iterator is None or isinstance(iterator.length, Static):
+        return cx.heap.new_list(cx.items_of(iterable))
+    if isinstance(iterable, Tensor) and iterable.ndim:
+        kind = "generic" if iterable.ndim == 1 and iterable.kind == "array" else iterable.kind
+        first = cx.tensor_row(iterable, Static(0))
+        element = Join(cx.heap).value(first, first, whole=True)
+        content = GrownList(replace(element, kind=kind), (iterable.as_kind("array"),), iterator.length)
+        return List(cx.heap.new(content))
+    cx.fail("AF0205", f"a list of {describe(iterable)} whose length isn't known while compiling",
+            help="write a loop that appends to a list")  # fmt: skip
+
+
+@rule(tuple)
+def tuple_(cx: Any, iterable: Value = Static(())) -> Value:
+    return cx.tuple(cx.items_of(iterable))
+
+
+@rule(set, frozenset)
+def set_(cx: Any, iterable: Value = Static(())) -> Value:
+    return Static(frozenset(cx.static(i, "an item of a set") for i in cx.items_of(iterable)))
+
+
+@rule(dict, collections.OrderedDict)
+def dict_(cx: Any, *args: Value, **kwargs: Value) -> Value:
+    items: dict[Any, Value] = {}
+    for arg in args:
+        if isinstance(arg, Dict):
+            items.update(cx.entries_of(arg))
+        else:
+            for pair in cx.items_of(arg):
+                key, value = cx.items_of(pair, 2)
+                items[cx.static(key, "a dict's key")] = value
+    return cx.heap.new_dict({**items, **kwargs})
+
+
+@rule(int)
+def int_(cx: Any, x: Value = Static(0), base: Value | None = None) -> Value:
+    if isinstance(x, Tensor):
+        x = cx.tensor_to_scalar(x)
+    if isinstance(x, Static):
+        extra = () if base is None else (cx.static(base),)
+        return cx.run_python(int, x.obj, *extra)
+    if isinstance(x, Scalar):
+        return cx.as_scalar(x, int)  # a cast to int64 truncates towards zero, as int() does
+    cx.fail("AF0207", f"int() of {describe(x)} isn't supported")
+
+
+@rule(float)
+def float_(cx: Any, x: Value = Static(0.0)) -> Value:
+    if isinstance(x, Tensor):
+        x = cx.tensor_to_scalar(x)
+    if isinstance(x, Static):
+        return cx.run_python(float, x.obj)
+    if isinstance(x, Scalar):
+        return cx.as_scalar(x, float)
+    cx.fail("AF0207", f"float() of {describe(x)} isn't supported")
+
+
+@rule(bool)
+def bool_(cx: Any, x: Value = FALSE) -> Value:
+    return cx.truth_value(x)
+
+
+@rule(str)
+def str_(cx: Any, x: Value = Static("")) -> Value:
+    return cx.run_python(str, cx.static(x, "what is turned into a string"))
+
+
+@rule(abs)
+def abs_(cx: Any, x: Value) -> Value:
+    if isinstance(x, Static):
+        return cx.run_python(abs, x.obj)
+    if isinstance(x, Scalar):
+        number = cx.as_scalar(x, int if x.type is bool else x.type)
+        return Scalar(cx.b.call("abs", number).expr, number.type)
+    if isinstance(x, Tensor):
+        if x.kind == "variable":
+            return cx.call(Static(chainer.Variable.__abs__), [x], {})
+        return cx.call(Static(np.absolute), [x], {})
+    return cx.call(cx.get_attribute(x, "__abs__"), [], {})
+
+
+def _extreme(cx: Any, name: str, args: Sequence[Value], key: Value | None) -> Value:
+    items = cx.items_of(args[0]) if len(args) == 1 else list(args)
+    if not items:
+        cx.raise_python(ValueError(f"{name}() arg is an empty sequence"))
+    if key is not None or not all(cx.is_number(i) for i in items):
+        known = [cx.try_static(i) for i in items]
+        if all(k for k, _ in known) and key is None:
+            return cx.run_python(getattr(builtins, name), [obj for _, obj in known])
+    if key is not None:
+        keys = [cx.call(key, [i], {}) for i in items]
+        if all(isinstance(k, Static) for k in keys):
+            best = getattr(builtins, name)(range(len(items)), key=lambda n: keys[n].obj)
+            return items[best]
+        cx.fail("AF0205", f"{name}() by a staged key")
+    best = items[0]
+    for item in items[1:]:
+        op = gast.Lt() if name == "min" else gast.Gt()
+        if cx.is_number(best) and cx.is_number(item) and not (
+            isinstance(best, Static) and isinstance(item, Static)
+        ):
+            kinds = {v.type if isinstance(v, Scalar) else type(v.obj) for v in (best, item)}
+            if len(kinds) > 1:
+                cx.fail("AF0207", f"{name}() of an int and a float, one of them staged")
+            (kind,) = kinds
+            call = "minimum" if name == "min" else "maximum"
+            best = Scalar(cx.b.call(call, cx.as_scalar(best, kind), cx.as_scalar(item, kind)).expr, kind)
+            continue
+        better = cx.truth_value(cx.compare(op, item, best))
+        best = cx.stage_if(better, lambda item=item: item, lambda best=best: best)
+    return best
+
+
+@rule(min)
+def min_(cx: Any, *args: Value, key: Value | None = None) -> Value:
+    return _extreme(cx, "min", args, key)
+
+
+@rule(max)
+def max_(cx: Any, *args: Value, key: Value | None = None) -> Value:
+    return _extreme(cx, "max", args, key)
+
+
+@rule(sum)
+def sum_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
+    iterator = cx.iterator_of(iterable)
+    if not isinstance(iterator.length, Static):
+        cx.fail("AF0205", "sum() over something whose length isn't known while compiling",
+                help="write a loop that adds, or F.sum of a stacked tensor")  # fmt: skip
+    total = start
+    for item in cx.items_of(iterable):
+        total = cx.binary_op(operator.add, total, item)
+    return total
+
+
+@rule(all)
+def all_(cx: Any, iterable: Value) -> Value:
+    result: Value = TRUE
+    for item in cx.items_of(iterable):
+        result = cx.truth_value(cx.lazy(True, result, lambda item=item: cx.truth_value(item)))
+    return result
+
+
+@rule(any)
+def any_(cx: Any, iterable: Value) -> Value:
+    result: Value = FALSE
+    for item in cx.items_of(iterable):
+        result = cx.truth_value(cx.lazy(False, result, lambda item=item: cx.truth_value(item)))
+    return result
+
+
+@rule(sorted)
+def sorted_(cx: Any, iterable: Value, key: Value | None = None, reverse: Value = FALSE) -> Value:
+    items = cx.items_of(iterable)
+    keys = items if key is None else [cx.call(key, [i], {}) for i in items]
+    known = [cx.static(k, "what is sorted by") for k in keys]
+    order = sorted(range(len(items)), key=lambda n: known[n], reverse=cx.static(reverse))
+    return cx.heap.new_list([items[n] for n in order])
+
+
+@rule(slice)
+def slice_(cx: Any, *args: Value) -> Value:
+    if all(isinstance(a, Static) for a in args):
+        return Static(slice(*(a.obj for a in args)))
+    parts = (NONE, *args, NONE) if len(args) == 1 else (*args, NONE, NONE)[:3]
+    return Slice(*parts)
+
+
+# --- types and attributes --------------------------------------------------------------------
+
+
+@rule(isinstance, splits=True)
+def isinstance_(cx: Any, x: Value, cls: Value) -> Value:
+    classes = cx.static(cls, "the class")
+    if isinstance(x, Tensor) and x.kind == "either":
+        cx.fail("AF0207", "whether this is a Variable isn't known while compiling")
+    return Static(issubclass(class_of(cx, x), classes))
+
+
+def class_of(cx: Any, x: Value) -> type:
+    """The Python class of a value."""
+    match x:
+        case Static(obj=obj):
+            return type(obj)
+        case Tensor(kind="variable", origin=origin):
+            return type(origin) if isinstance(origin, chainer.Variable) else chainer.Variable
+        case Tensor(kind="array"):
+            return np.ndarray
+        case Tensor(kind="generic"):
+            return x.dtype.type
+        case Scalar(type=kind):
+            return kind
+        case Tuple(cls=cls) | Object(cls=cls):
+            return cls
+        case List():
+            return list
+        case Dict():
+            return dict
+        case Slice():
+            return slice
+        case Range():
+            return range
+        case Function() | BoundMethod():
+            return type(class_of)
+        case Partial():
+            return functools.partial
+    cx.fail("AF0207", f"the type of {describe(x)} isn't known while compiling")
+
+
+@rule(issubclass)
+def issubclass_(cx: Any, cls: StaticArg[type], classes: StaticArg[Any]) -> Value:
+    return cx.run_python(issubclass, cls, classes)
+
+
+@rule(type)
+def type_(cx: Any, x: Value) -> Value:
+    return Static(class_of(cx, x))
+
+
+@rule(callable)
+def callable_(cx: Any, x: Value) -> Value:
+    if isinstance(x, Function | BoundMethod | Partial):
+        return TRUE
+    return Static(callable(x.obj) if isinstance(x, Static) else hasattr(class_of(cx, x), "__call__"))
+
+
+@rule(hasattr)
+def hasattr_(cx: Any, x: Value, name: StaticArg[str]) -> Value:
+    if isinstance(x, Object):
+        found = cx.find_attribute(x, name)
+        if isinstance(found, Option) and found.absent is UNBOUND:
+            return found.present
+        return Static(found is not UNBOUND)
+    if isinstance(x, Static):
+        return cx.run_python(hasattr, x.obj, name)
+    if isinstance(x, Tensor):
+        return Static(hasattr(class_of(cx, x), name) or name in ("array", "data", "name"))
+    return Static(hasattr(class_of(cx, x), name))
+
+
+@rule(getattr)
+def getattr_(cx: Any, x: Value, name: StaticArg[str], default: Value | None = None) -> Value:
+    if default is not None:
+        known = hasattr_(cx, x, name)
+        if isinstance(known, Static) and not known.obj:
+            return default
+    return cx.get_attribute(x, name)
+
+
+@rule(setattr)
+def setattr_(cx: Any, x: Value, name: StaticArg[str], value: Value) -> Value:
+    cx.set_attribute(x, name, value)
+    return NONE
+
+
+@rule(functools.partial)
+def partial_(cx: Any, f: Value, *args: Value, **kwargs: Value) -> Value:
+    return Partial(f, args, kwargs)
+
+
+@rule(object.__init__, object.__new__)
+def object_init(cx: Any, *args: Value, **kwargs: Value) -> Value:
+    return NONE
+
+
+@rule(object.__setattr__)
+def object_setattr(cx: Any, owner: Value, name: StaticArg[str], value: Value) -> Value:
+    if not isinstance(owner, Object):
+        cx.fail("AF0209", f"an attribute of {describe(owner)} is assigned")
+    cx.heap.bind(owner.cell, name, value)
+    return NONE
+
+
+# --- lists -----------------------------------------------------------------------------------
+
+
+def items_or_fail(cx: Any, x: List, what: str) -> list[Value]:
+    content = cx.heap[x.cell]
+    if not isinstance(content, Items):
+        cx.fail("AF0208", f"`{what}` on a list that grew in a kept loop isn't supported")
+    return list(content.items)
+
+
+@rule(list.append, splits=False)
+def append(cx: Any, self: Value, item: Value) -> Value:
+    cx.append(self, item)
+    return NONE
+
+
+@rule(list.extend)
+def extend(cx: Any, self: Value, more: Value) -> Value:
+    cx.extend_list(self, more)
+    return NONE
+
+
+@rule(list.insert, splits=False)
+def insert(cx: Any, self: Value, index: StaticArg[int], item: Value) -> Value:
+    items = items_or_fail(cx, self, "insert")
+    items.insert(index, item)
+    cx.heap[self.cell] = Items(tuple(items))
+    return NONE
+
+
+@rule(list.pop)
+def pop(cx: Any, self: Value, index: StaticArg[int] = -1) -> Value:
+    content = cx.heap[self.cell]
+    if isinstance(content, GrownList):
+        return pop_grown(cx, self, content, index)
+    items = list(content.items)
+    try:
+        item = items.pop(index)
+    except IndexError as e:
+        cx.raise_python(e)
+    cx.heap[self.cell] = Items(tuple(items))
+    return item
+
+
+def pop_grown(cx: Any, self: List, content: GrownList, index: int) -> Value:
+    if index not in (-1, 0):
+        cx.fail("AF0208", "only the first or last item of a list that grew can be popped")
+    item = cx.grown_item(self, Static(index))
+    part = slice(None, -1) if index == -1 else slice(1, None)
+    cx.heap[self.cell] = cx.heap[cx.grown_slice(content, Static(part)).cell]
+    return item
+
+
+@rule(list.reverse)
+def reverse(cx: Any, self: Value) -> Value:
+    content = cx.heap[self.cell]
+    if isinstance(content, GrownList):
+        turned = tuple(cx.b.call("reverse", b, axis=0) for b in content.buffers)
+        cx.heap[self.cell] = replace(content, buffers=turned)
+    else:
+        cx.heap[self.cell] = Items(tuple(reversed(content.items)))
+    return NONE
+
+
+@rule(list.clear)
+def clear(cx: Any, self: Value) -> Value:
+    cx.heap[self.cell] = Items()
+    return NONE
+
+
+@rule(list.copy)
+def copy(cx: Any, self: Value) -> Value:
+    return copy_list(cx, self)
+
+
+@rule(list.index, tuple.index)
+def index(cx: Any, self: Value, item: Value) -> Value:
+    for i, other in enumerate(cx.items_of(self)):
+        equal = cx.truth(cx.compare(gast.Eq(), item, other)) if not same(item, other) else True
+        if isinstance(equal, Scalar):
+            cx.fail("AF0205", "index() of a staged value")
+        if equal:
+            return Static(i)
+    cx.raise_python(ValueError("the item is not in the list"))
+
+
+@rule(list.sort)
+def sort(cx: Any, self: Value, key: Value | None = None, reverse: Value = FALSE) -> Value:
+    cx.heap[self.cell] = cx.heap[sorted_(cx, self, key, reverse).cell]
+    return NONE
+
+
+# --- dicts -----------------------------------------------------------------------------------
+
+
+@rule(dict.get)
+def get(cx: Any, self: Value, key: StaticArg[Any], default: Value = NONE) -> Value:
+    return cx.entries_of(self).get(key, default)
+
+
+@rule(dict.keys, dict.__iter__)
+def keys(cx: Any, self: Value) -> Value:
+    return Static(tuple(cx.entries_of(self)))
+
+
+@rule(dict.values)
+def values(cx: Any, self: Value) -> Value:
+    return Tuple(tuple(cx.entries_of(self).values()))
+
+
+@rule(dict.items)
+def items(cx: Any, self: Value) -> Value:
+    pairs = [cx.tuple([Static(k), v]) for k, v in cx.entries_of(self).items()]
+    return Tuple(tuple(pairs))
+
+
+@rule(dict.pop)
+def dict_pop(cx: Any, self: Value, key: StaticArg[Any], default: Value | None = None) -> Value:
+    found = cx.entries_of(self).get(key, default)
+    if found is None:
+        cx.raise_python(KeyError(key))
+    cx.heap.unbind(self.cell, key)
+    return found
+
+
+@rule(dict.update)
+def update(cx: Any, self: Value, *others: Value, **kwargs: Value) -> Value:
+    new = dict_(cx, self, *others, **kwargs)
+    cx.heap[self.cell] = cx.heap[new.cell]
+    return NONE
+
+
+@rule(dict.setdefault)
+def setdefault(cx: Any, self: Value, key: StaticArg[Any], default: Value = NONE) -> Value:
+    entries = cx.entries_of(self)
+    if key not in entries:
+        cx.heap.bind(self.cell, key, default)
+        return default
+    return entries[key]
+
+
+@rule(dict.copy)
+def dict_copy(cx: Any, self: Value) -> Value:
+    return cx.heap.new_dict(cx.entries_of(self))
+
+
+@rule(dict.clear)
+def dict_clear(cx: Any, self: Value) -> Value:
+    cx.heap[self.cell] = cx.heap[cx.heap.new_dict().cell]
+    return NONE
+
+
+@rule(str.format)
+def format_(cx: Any, self: StaticArg[str], *args: StaticArg[Any], **kwargs: StaticArg[Any]) -> Value:
+    return cx.run_python(self.format, *args, **kwargs)
+
+
+@rule(str.join)
+def join(cx: Any, self: StaticArg[str], items: StaticArg[Any]) -> Value:
+    return cx.run_python(self.join, items)
+
+
+__all__ = ["Collector", "class_of", "copy_list", "leaves_of"]

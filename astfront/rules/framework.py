@@ -1,0 +1,220 @@
+"""Chainer's machinery around functions and links: variables, devices, configuration, hooks."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import chainer
+import numpy as np
+from chainer import backend, function_node, variable
+from chainer.backends import cuda, intel64
+
+from astfront.diagnostics import CompileError
+from astfront.lifting import Location
+from astfront.rules.registry import StaticArg, pure, rule
+from astfront.values import (
+    FALSE,
+    NONE,
+    List,
+    Object,
+    Scalar,
+    Static,
+    Tensor,
+    Tuple,
+    Value,
+    describe,
+)
+
+
+@rule(function_node.FunctionNode.apply)
+def apply(cx: Any, self: Value, inputs: Value) -> Value:
+    return cx.apply_node(self, cx.items_of(inputs))
+
+
+@rule(function_node.FunctionNode.retain_inputs, function_node.FunctionNode.retain_outputs)
+def retain(cx: Any, self: Value, indexes: Value) -> Value:
+    """What backprop wants to keep is of no use to a compiled program."""
+    return NONE
+
+
+@rule(chainer.Function.__call__)
+def old_style_call(cx: Any, self: Value, *inputs: Value) -> Value:
+    outputs = cx.items_of(cx.apply_node(self, inputs))
+    return outputs[0] if len(outputs) == 1 else cx.tuple(outputs)
+
+
+@rule(chainer.Variable, chainer.as_variable)
+def as_variable(cx: Any, data: Value = NONE, *, requires_grad: Value = Static(True), name: Value = NONE) -> Value:
+    if isinstance(data, Tensor):
+        return data.as_kind("variable")
+    if isinstance(data, Static) and isinstance(data.obj, chainer.Variable):
+        return data
+    cx.raise_python(
+        TypeError(f"{describe(data)} can't be turned into a Variable: numpy.ndarray is expected")
+    )
+
+
+@rule(backend.get_array_module, cuda.get_array_module)
+def get_array_module(cx: Any, *args: Value) -> Value:
+    return Static(np)
+
+
+@rule(cuda.to_cpu)
+def to_cpu(cx: Any, array: Value, stream: Value = NONE) -> Value:
+    return array
+
+
+@rule(backend.from_chx, backend.to_chx)
+def from_chx(cx: Any, array: Value) -> Value:
+    return array
+
+
+@rule(backend.get_device_from_array, cuda.get_device_from_array)
+def get_device_from_array(cx: Any, *arrays: Value) -> Value:
+    return cx.constant_value(chainer.get_device("@numpy"))
+
+
+@rule(intel64.should_use_ideep, intel64.is_ideep_available)
+def should_use_ideep(cx: Any, *args: Value) -> Value:
+    return FALSE
+
+
+@rule(chainer.is_arrays_compatible)
+def is_arrays_compatible(cx: Any, arrays: Value) -> Value:
+    return Static(True)
+
+
+@rule(np.isscalar)
+def isscalar(cx: Any, value: Value) -> Value:
+    if isinstance(value, Static):
+        return Static(np.isscalar(value.obj))
+    return Static(isinstance(value, Scalar) or getattr(value, "kind", "") == "generic")
+
+
+@rule(warnings.warn)
+def warn(cx: Any, message: StaticArg[str], category: StaticArg[Any] = UserWarning, stacklevel: Value = NONE) -> Value:
+    warnings.warn(message, category, stacklevel=2)
+    return NONE
+
+
+@rule(chainer.utils.experimental)
+def experimental(cx: Any, api_name: StaticArg[str]) -> Value:
+    return NONE
+
+
+@rule(variable.Parameter.initialize)
+def initialize(cx: Any, self: Value, shape: StaticArg[Any]) -> Value:
+    """Lazy initialisation happens for good, while compiling: the shape is known."""
+    parameter = self.obj if isinstance(self, Static) else getattr(self, "origin", None)
+    if not isinstance(parameter, chainer.Parameter):
+        cx.fail("AF0403", f"{describe(self)} is initialised")
+    if cx.staged_depth:
+        # Chainer would do so only where this way is taken; that it's done early can't be seen.
+        pass
+    cx.run_python(parameter.initialize, shape)
+    location = Location(parameter, "attribute", "array")
+    cx.lifter.guards = [
+        g for g in cx.lifter.guards
+        if not (g.location.container is parameter and g.location.key == "array")
+    ]  # fmt: skip
+    cx.lifter.forget(parameter, location)
+    return NONE
+
+
+# --- links -----------------------------------------------------------------------------------
+
+
+def _children(cx: Any, link: Object, method: str) -> Value:
+    if link.instance is None:
+        cx.fail("AF0301", f"{method}() of a link that isn't there while compiling")
+    found = list(getattr(link.instance, method)())
+    cx.lifter.guard(Location(link.instance, "call", method), found)
+    return cx.tuple([cx.constant_value(x) for x in found])
+
+
+@rule(chainer.Link.children, chainer.Chain.children, chainer.ChainList.children)
+def children(cx: Any, self: Value) -> Value:
+    return _children(cx, self, "children")
+
+
+@rule(chainer.ChainList.__iter__)
+def iter_children(cx: Any, self: Value) -> Value:
+    return _children(cx, self, "children")
+
+
+@rule(chainer.ChainList.__len__)
+def count_children(cx: Any, self: Value) -> Value:
+    return cx.length(_children(cx, self, "children"))
+
+
+# --- configuration ---------------------------------------------------------------------------
+
+
+class ConfigContext:
+    """``chainer.using_config``, in a form that compiles."""
+
+    def __init__(self, name: str, value: Any, config: Any) -> None:
+        self.name = name
+        self.value = value
+        self.config = config
+
+    def __enter__(self) -> None:
+        self.old = getattr(self.config, self.name)
+        setattr(self.config, self.name, self.value)
+
+    def __exit__(self, *args: Any) -> None:
+        setattr(self.config, self.name, self.old)
+
+
+class NullContext:
+    """Device contexts: there's only the CPU."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *args: Any) -> None:
+        pass
+
+
+@rule(chainer.using_config)
+def using_config(cx: Any, name: Value, value: Value, config: Value | None = None) -> Value:
+    if config is None:
+        config = cx.heap.new_object(type(chainer.config), chainer.config)
+    return cx.construct(ConfigContext, [name, value, config], {})
+
+
+@rule(chainer.no_backprop_mode)
+def no_backprop_mode(cx: Any) -> Value:
+    return using_config(cx, Static("enable_backprop"), FALSE)
+
+
+@rule(chainer.force_backprop_mode)
+def force_backprop_mode(cx: Any) -> Value:
+    return using_config(cx, Static("enable_backprop"), Static(True))
+
+
+@rule(chainer.using_device, cuda.get_device_from_id, cuda.get_device)
+def using_device(cx: Any, *device: Value) -> Value:
+    return cx.construct(NullContext, [], {})
+
+
+@rule(chainer.is_debug)
+def is_debug(cx: Any) -> Value:
+    return cx.get_attribute(cx.heap.new_object(type(chainer.config), chainer.config), "debug")
+
+
+@rule(chainer.report)
+def report(cx: Any, values: Value, observer: Value = NONE) -> Value:
+    """Without a reporter in force ``chainer.report`` does nothing."""
+    reporters = getattr(chainer.reporter, "_reporters", None) or getattr(
+        getattr(chainer.reporter, "_thread_local", None), "reporters", None
+    )
+    if reporters:
+        cx.fail("AF0305", "chainer.report while a Reporter is in force")
+    return NONE
+
+
+pure(chainer.get_dtype)
+
+__all__ = ["CompileError", "List", "Tuple"]

@@ -1,0 +1,382 @@
+"""From a function to its source: the gast tree of a function, and spans in its file.
+
+The whole file is parsed (once), and the function's node is looked up in it, rather than the text of
+one function cut out and dedented: so lines and columns are those of the file.  The file is then
+compiled and its code compared with the function's, so that a file that changed since it was
+imported is an error and not another program.
+"""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import copy
+import linecache
+import os
+import types
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, TypeAlias
+
+import gast
+
+from astfront.diagnostics import CompileError, Label, error
+
+__all__ = ["FunctionSource", "Span", "get_source", "short_path", "span_of"]
+
+_FUTURE_FLAGS = 0
+for _name in __future__.all_feature_names:
+    _FUTURE_FLAGS |= getattr(__future__, _name).compiler_flag
+
+_Node: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of a file: lines 1-based, columns 0-based and in characters, the end exclusive.
+
+    Line 0 means that the file is known and the line isn't.
+    """
+
+    filename: str
+    line: int
+    end_line: int
+    column: int
+    end_column: int
+
+    def first_line(self) -> str | None:
+        """The text of the first line without its newline; None where there is no source."""
+        lines = _text_lines(self.filename)
+        return lines[self.line - 1] if 0 < self.line <= len(lines) else None
+
+    def lines(self) -> list[str]:
+        """The text of the lines that the span touches, whole, without their newlines."""
+        return _text_lines(self.filename)[max(self.line - 1, 0) : self.end_line]
+
+    def text_between(self, line: int, end_line: int) -> str:
+        """The text of this file's lines strictly between two lines."""
+        return "\n".join(_text_lines(self.filename)[line : end_line - 1])
+
+    def location(self, *, column: bool = True) -> str:
+        """`path:line:column`, the column 1-based, as editors show it."""
+        path = short_path(self.filename)
+        if self.line <= 0:
+            return path
+        return f"{path}:{self.line}:{self.column + 1}" if column else f"{path}:{self.line}"
+
+
+@dataclass
+class FunctionSource:
+    """A function with its tree.
+
+    `node` has no decorators.  Its positions are gast's: absolute lines, columns in utf-8 bytes of
+    the file's lines; `span_of` turns them into a Span.  All functions of one code object share the
+    node, so whoever changes a tree deep-copies it first.  The values of default arguments are those
+    of `func.__defaults__` and `func.__kwdefaults__`, not those in the node.
+    """
+
+    name: str
+    qualname: str
+    filename: str
+    node: gast.FunctionDef | gast.AsyncFunctionDef | gast.Lambda
+    func: types.FunctionType
+
+    @property
+    def span(self) -> Span:
+        """The signature's first line, or the whole lambda."""
+        whole = span_of(self.node, self.filename)
+        if isinstance(self.node, gast.Lambda):
+            return whole
+        text = whole.first_line()
+        end = whole.column + 1 if text is None else len(text.rstrip())
+        return Span(self.filename, whole.line, whole.line, whole.column, end)
+
+
+def get_source(func: Any) -> FunctionSource:
+    """The source of a Python function or bound method, as given: `__wrapped__` isn't followed.
+
+    Raises CompileError AF0001 (no Python function), AF0002 (no source, or source that has changed)
+    or AF0003 (lambdas that can't be told apart).
+    """
+    if isinstance(func, (types.MethodType, staticmethod, classmethod)):
+        func = func.__func__
+    if not isinstance(func, types.FunctionType):
+        raise _not_python(func)
+    code = func.__code__
+    # By identity: code objects of two files can be equal.  The entry keeps the code, hence its id.
+    found = _nodes.get(id(code))
+    if found is None:
+        found = _nodes[id(code)] = (code, _find_node(func))
+    return FunctionSource(code.co_name, func.__qualname__, code.co_filename, found[1], func)
+
+
+def span_of(node: ast.AST, filename: str) -> Span:
+    """The span of a gast (or ast) node in `filename`.
+
+    A node without a position of its own (`arguments`, `comprehension`) gets that of its children.
+    """
+    own = _position(node)
+    if own is None:
+        places = [place for child in ast.walk(node) if (place := _position(child)) is not None]
+        if not places:
+            return Span(filename, 0, 0, 0, 0)
+        line, column = min(place[:2] for place in places)
+        end_line, end_column = max(place[2:] for place in places)
+    else:
+        line, column, end_line, end_column = own
+    lines = _text_lines(filename)
+    return Span(
+        filename,
+        line,
+        end_line,
+        _characters(lines, line, column),
+        _characters(lines, end_line, end_column),
+    )
+
+
+def short_path(filename: str) -> str:
+    """`filename` for people: from `site-packages/` on, or relative to the working folder where it
+    is below it, or the file's name alone."""
+    if filename.startswith("<"):
+        return filename
+    parts = PurePath(filename).parts
+    if "site-packages" in parts:
+        last = len(parts) - 1 - parts[::-1].index("site-packages")
+        return "/".join(parts[last:])
+    try:
+        relative = os.path.relpath(filename)
+    except (ValueError, OSError):  # another drive; a working folder that is gone
+        return os.path.basename(filename)
+    if relative.split(os.sep)[0] == os.pardir:
+        return os.path.basename(filename)
+    return relative.replace(os.sep, "/")
+
+
+# --- positions ----------------------------------------------------------------------------------
+
+
+def _position(node: ast.AST) -> tuple[int, int, int, int] | None:
+    """Line, column, end line and end column as the tree has them, columns in bytes."""
+    line = getattr(node, "lineno", None)
+    if line is None:
+        return None
+    column = getattr(node, "col_offset", None) or 0
+    end_line = getattr(node, "end_lineno", None) or line
+    end_column = getattr(node, "end_col_offset", None)
+    return line, column, end_line, column + 1 if end_column is None else end_column
+
+
+def _characters(lines: list[str], line: int, offset: int) -> int:
+    """An offset in utf-8 bytes as one in characters."""
+    if not 0 < line <= len(lines) or lines[line - 1].isascii():
+        return offset
+    return len(lines[line - 1].encode("utf-8")[:offset].decode("utf-8", "replace"))
+
+
+_lines: dict[str, tuple[list[str], list[str]]] = {}
+
+
+def _text_lines(filename: str, module_globals: dict[str, Any] | None = None) -> list[str]:
+    """The lines of a file without newlines, split as Python's parser does; [] if there are none."""
+    given = linecache.getlines(filename, module_globals)
+    cached = _lines.get(filename)
+    if cached is not None and cached[0] is given:
+        return cached[1]
+    # Some fill linecache with str.splitlines, which splits at form feeds and others too.
+    lines = "".join(given).replace("\r\n", "\n").replace("\r", "\n").split("\n") if given else []
+    if lines and not lines[-1]:
+        lines.pop()
+    _lines[filename] = (given, lines)
+    return lines
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+class _File:
+    """A parsed file: its functions, and its code objects, by first line and name."""
+
+    def __init__(self, filename: str, lines: list[str]) -> None:
+        self.filename = filename
+        self.lines = lines
+        self.tree = self.parse()
+        self.functions: dict[tuple[int, str], list[_Node]] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                self.functions.setdefault(_key(node), []).append(node)
+        self._codes: dict[int, list[types.CodeType]] = {}
+
+    def parse(self) -> ast.Module:
+        # Notebooks allow `await` at the top level of a cell.
+        flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        tree: ast.Module = _compile("\n".join(self.lines) + "\n", self.filename, flags)
+        return tree
+
+    def codes(self, flags: int) -> list[types.CodeType]:
+        """Every code object in the file, compiled with these `__future__` flags."""
+        if flags not in self._codes:
+            self._codes[flags] = self.compile(self.tree, flags)
+        return self._codes[flags]
+
+    def compile(self, tree: ast.Module, flags: int) -> list[types.CodeType]:
+        return list(
+            _all_codes(_compile(tree, self.filename, flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT))
+        )
+
+
+_nodes: dict[int, tuple[types.CodeType, Any]] = {}
+_files: dict[str, _File] = {}
+
+
+def _compile(source: str | ast.Module, filename: str, flags: int) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they were given when the file was imported
+        return compile(source, filename, "exec", flags, dont_inherit=True)
+
+
+def _all_codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for const in code.co_consts:
+        if isinstance(const, types.CodeType):
+            yield from _all_codes(const)
+
+
+def _key(node: _Node) -> tuple[int, str]:
+    """What a code object made from `node` has as its first line and name."""
+    if isinstance(node, ast.Lambda):
+        return node.lineno, "<lambda>"
+    return min([node.lineno, *(each.lineno for each in node.decorator_list)]), node.name
+
+
+def _find_node(func: types.FunctionType) -> Any:
+    """The gast node of `func`, without its decorators."""
+    code = func.__code__
+    filename = code.co_filename
+    linecache.checkcache(filename)
+    lines = _text_lines(filename, func.__globals__)
+    if not lines:
+        raise _not_found(func)
+    file = _files.get(filename)
+    try:
+        if file is None or file.lines != lines:
+            file = _files[filename] = _File(filename, lines)
+        nodes = file.functions.get((code.co_firstlineno, code.co_name), [])
+        nodes = [node for node in nodes if _made_from(file, node, func, len(nodes) == 1)]
+    except (SyntaxError, ValueError):  # ValueError: a null character in the text
+        raise _changed(func, lines) from None
+    if not nodes:
+        raise _changed(func, lines)
+    if len({ast.dump(node) for node in nodes}) > 1:
+        raise _ambiguous(nodes, filename)
+    node = copy.copy(nodes[0])
+    if not isinstance(node, ast.Lambda):
+        node.decorator_list = []
+    return gast.ast_to_gast(node)
+
+
+def _made_from(file: _File, node: _Node, func: types.FunctionType, alone: bool) -> bool:
+    """Whether `node`, compiled, gives the code of `func`."""
+    code = func.__code__
+    flags = code.co_flags & _FUTURE_FLAGS
+    if alone:
+        if code in file.codes(flags):
+            return True
+        # pytest rewrites the asserts of test modules: the code differs, the source is right.
+        if "@pytest_ar" in func.__globals__ and _has_assert(node):
+            return _parameters(code) == _parameter_names(node)
+        return False
+    # Several lambdas on the line.  Code objects have no columns: give this one a line of its own.
+    tree = file.parse()
+    for twin in ast.walk(tree):
+        if isinstance(twin, ast.Lambda) and _position(twin) == _position(node):
+            break
+    else:
+        return False
+    line = len(file.lines) + 1
+    twin.lineno = twin.end_lineno = line
+    made = (each for each in file.compile(tree, flags) if each.co_firstlineno == line)
+    return any(each.replace(co_firstlineno=code.co_firstlineno) == code for each in made)
+
+
+def _has_assert(node: ast.AST) -> bool:
+    return any(isinstance(each, ast.Assert) for each in ast.walk(node))
+
+
+def _parameters(code: types.CodeType) -> tuple[str, ...]:
+    count = code.co_argcount + code.co_kwonlyargcount
+    return code.co_varnames[:count]
+
+
+def _parameter_names(node: _Node) -> tuple[str, ...]:
+    args = node.args
+    return tuple(each.arg for each in [*args.posonlyargs, *args.args, *args.kwonlyargs])
+
+
+# --- errors -------------------------------------------------------------------------------------
+
+
+def _not_python(func: Any) -> CompileError:
+    name = getattr(func, "__qualname__", None) or getattr(func, "__name__", None)
+    module = getattr(func, "__module__", None) or type(func).__module__
+    kind = type(func).__name__
+    if not isinstance(name, str):
+        what = f"an object of type `{kind}`"
+    elif isinstance(module, str) and module != "builtins":
+        what = f"`{module}.{name}`"
+    else:
+        what = f"`{name}`"
+    return error(
+        "AF0001",
+        f"{what} has no Python source",
+        notes=[f"its type is `{kind}`: it isn't a function written in Python"],
+        help="write a rule for it with `astfront.rule`, or call a Python function instead",
+    )
+
+
+def _where(func: types.FunctionType) -> str:
+    code = func.__code__
+    return f"{short_path(code.co_filename)}:{code.co_firstlineno}"
+
+
+def _not_found(func: types.FunctionType) -> CompileError:
+    return error(
+        "AF0002",
+        f"the source of `{func.__qualname__}` can't be found",
+        notes=[f"it was defined at {_where(func)}, and that text isn't kept anywhere"],
+        help="define it in a file or in a notebook cell, not by `exec` or at the `>>>` prompt",
+    )
+
+
+def _changed(func: types.FunctionType, lines: list[str]) -> CompileError:
+    code = func.__code__
+    span = None
+    if 0 < code.co_firstlineno <= len(lines):
+        text = lines[code.co_firstlineno - 1]
+        indent = len(text) - len(text.lstrip())
+        line = code.co_firstlineno
+        span = Span(code.co_filename, line, line, indent, len(text.rstrip()))
+    return error(
+        "AF0002",
+        f"the source of `{func.__qualname__}` isn't what was imported",
+        span,
+        label="another program stands here now" if span is not None else "",
+        notes=[
+            f"it was defined at {_where(func)}; the file has changed since, "
+            "or an import hook rewrote it"
+        ],
+        help="start Python again, or reload the module, and compile again",
+    )
+
+
+def _ambiguous(nodes: list[_Node], filename: str) -> CompileError:
+    spans = sorted((span_of(node, filename) for node in nodes), key=lambda span: span.column)
+    return error(
+        "AF0003",
+        "which lambda of this line is meant can't be told",
+        spans[0],
+        label="this one",
+        related=[Label(span, "or this one") for span in spans[1:]],
+        help="write them on lines of their own, or as functions with `def`",
+    )

@@ -1,0 +1,341 @@
+"""Abstract values: what the interpreter computes with in place of Python objects.
+
+A value is either *static* (a Python object known while compiling, see :class:`Static`) or *staged*
+(known only when the compiled program runs: :class:`Tensor`, :class:`Scalar`); containers hold values
+of either kind. Values are immutable: what Python lets a program change (lists, dicts, attributes,
+local names) lives in cells of the :class:`~astfront.environment.Heap`, and a value such as
+:class:`List` is only a reference to its cell, so two names for one list stay two names for one list.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+import gast
+import numpy as np
+
+#: One dimension of a staged tensor: a size known while compiling, or ``None``.
+Dim: TypeAlias = "int | None"
+Shape: TypeAlias = "tuple[Dim, ...]"
+
+#: What a staged tensor is in Python: a ``chainer.Variable``, a ``numpy.ndarray``, a numpy scalar, or
+#: a Variable on some ways and an ndarray on the others (``Tensor.is_variable`` tells at run time).
+TensorKind: TypeAlias = Literal["variable", "array", "generic", "either"]
+
+#: An expression of the builder's target language; opaque to everything but the builder.
+Expr: TypeAlias = Any
+
+_storage_ids = itertools.count()
+
+
+class Value:
+    """Base of all abstract values."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Static(Value):
+    """A Python object known while compiling; ordinary Python is run on it."""
+
+    obj: Any
+
+    def __repr__(self) -> str:
+        return f"Static({self.obj!r})"
+
+
+NONE = Static(None)
+TRUE = Static(True)
+FALSE = Static(False)
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor(Value):
+    """An array whose elements are known at run time (or, with ``const``, a constant one).
+
+    ``expr`` is ``None`` for a constant that no staged operation has used yet: the builder makes the
+    expression when it is needed. ``storage`` tells arrays apart that may share memory: views keep the
+    token of what they were taken from. ``origin`` is the Python object that the tensor was lifted
+    from (a parameter, an argument), where there is one.
+    """
+
+    expr: Expr | None
+    shape: Shape
+    dtype: np.dtype[Any]
+    kind: TensorKind = "array"
+    const: np.ndarray[Any, Any] | None = None
+    origin: Any = None
+    storage: int = field(default_factory=lambda: next(_storage_ids))
+    is_variable: Scalar | None = None
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def is_static_shape(self) -> bool:
+        return None not in self.shape
+
+    def as_kind(self, kind: TensorKind) -> Tensor:
+        """The same data as another Python type (``x.array``, ``chainer.as_variable(x)``)."""
+        if kind == self.kind:
+            return self
+        return replace(self, kind=kind, is_variable=None, origin=None)
+
+    def viewed_as(self, other: Tensor) -> Tensor:
+        """``other``, marked as sharing this tensor's memory (reshape, basic slices, transpose)."""
+        return replace(other, storage=self.storage)
+
+    def __repr__(self) -> str:
+        dims = ", ".join("?" if d is None else str(d) for d in self.shape)
+        return f"Tensor[({dims}), {self.dtype.name}, {self.kind}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Scalar(Value):
+    """A staged Python ``int``, ``float`` or ``bool``: weakly typed beside arrays.
+
+    ``expr`` is a rank-0 tensor expression of dtype int64, float64 or bool.
+    """
+
+    expr: Expr
+    type: type
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return SCALAR_DTYPES[self.type]
+
+    def __repr__(self) -> str:
+        return f"Scalar[{self.type.__name__}]"
+
+
+SCALAR_DTYPES: dict[type, np.dtype[Any]] = {
+    bool: np.dtype("bool"),
+    int: np.dtype("int64"),
+    float: np.dtype("float64"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Tuple(Value):
+    """A tuple, or with ``cls`` a named tuple."""
+
+    items: tuple[Value, ...]
+    cls: type = tuple
+
+
+@dataclass(frozen=True, eq=False)
+class Slice(Value):
+    start: Value = NONE
+    stop: Value = NONE
+    step: Value = NONE
+
+
+@dataclass(frozen=True, eq=False)
+class Range(Value):
+    """``range`` with at least one staged end (a wholly static one is ``Static(range(...))``)."""
+
+    start: Value
+    stop: Value
+    step: int
+
+
+@dataclass(frozen=True)
+class List(Value):
+    """A reference to a list's cell, whose content is :class:`Items` or :class:`GrownList`."""
+
+    cell: int
+
+
+@dataclass(frozen=True)
+class Dict(Value):
+    """A reference to a dict's cell, whose content is :class:`Entries`."""
+
+    cell: int
+
+
+@dataclass(frozen=True)
+class Object(Value):
+    """A reference to an instance's cell, whose content is :class:`Attributes`.
+
+    ``instance`` is the real Python object behind it, or ``None`` for an object that the compiled
+    program itself makes.
+    """
+
+    cell: int
+    cls: type = field(compare=False)
+    instance: Any = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Function(Value):
+    """A function or lambda defined in the code being compiled; closes over ``frame``."""
+
+    node: gast.FunctionDef | gast.Lambda
+    frame: Any
+    defaults: tuple[Value, ...] = ()
+    kw_defaults: tuple[Value | None, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class BoundMethod(Value):
+    """``function`` with its first argument bound to ``self``."""
+
+    self: Value
+    function: Value
+
+
+@dataclass(frozen=True, eq=False)
+class Partial(Value):
+    """``functools.partial``."""
+
+    function: Value
+    args: tuple[Value, ...]
+    keywords: dict[str, Value]
+
+
+@dataclass(frozen=True, eq=False)
+class Super(Value):
+    """``super()`` in a method of ``cls``, bound to ``self``."""
+
+    cls: type
+    self: Value
+
+
+@dataclass(frozen=True, eq=False)
+class Iterator(Value):
+    """Something to loop over by position: ``enumerate``, ``zip``, ``reversed``, items of a dict …
+
+    ``length`` is static or a staged int. ``item`` takes a static index or a staged one.
+    """
+
+    length: Value
+    item: Callable[[Value], Value]
+    name: str = "iterator"
+
+
+class Unbound(Value):
+    """A name or attribute that has no value."""
+
+
+UNBOUND = Unbound()
+
+
+class Poison(Value):
+    """The result of something that was refused; using it reports nothing more."""
+
+
+POISON = Poison()
+
+
+@dataclass(frozen=True, eq=False)
+class Option(Value):
+    """A value on some ways and something static (``None``, unbound) on the others.
+
+    ``present`` is a staged bool; ``value`` holds a stand-in where it is false.
+    """
+
+    present: Scalar
+    value: Value
+    absent: Value
+    """``NONE`` or ``UNBOUND``."""
+    why: Any = None
+    """The span of the branch or loop that binds it, for the message where it is used."""
+
+
+# --- contents of cells -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """A list whose length is known while compiling."""
+
+    items: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class GrownList:
+    """A list that grew in a kept loop: the elements stacked, leaf by leaf, along a new first axis.
+
+    ``element`` is a template of one element: its staged leaves say dtype and shape, its static parts
+    are common to all elements. ``buffers`` has one tensor of shape (length, *leaf shape) for each
+    staged leaf of the template, in order.
+    """
+
+    element: Value
+    buffers: tuple[Tensor, ...]
+    length: Scalar
+
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """A dict: static keys in insertion order."""
+
+    items: dict[Any, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Attributes:
+    """Attributes that were read from or written to an instance; ``UNBOUND`` marks a deleted one."""
+
+    items: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Names:
+    """The local names of one call."""
+
+    items: dict[str, Value] = field(default_factory=dict)
+
+
+Content: TypeAlias = "Items | GrownList | Entries | Attributes | Names"
+
+
+def is_staged(value: Value) -> bool:
+    """Whether ``value`` itself is known only at run time."""
+    return isinstance(value, Scalar | Option) or (
+        isinstance(value, Tensor) and value.const is None
+    )
+
+
+def describe(value: Value) -> str:
+    """A short description for messages."""
+    match value:
+        case Static(obj=obj):
+            if isinstance(obj, type):
+                return f"the class {obj.__name__}"
+            return f"{type(obj).__name__} {obj!r}"[:60] if obj is not None else "None"
+        case Tensor():
+            dims = ", ".join("?" if d is None else str(d) for d in value.shape)
+            dims += "," if value.ndim == 1 else ""
+            noun = {"variable": "Variable", "array": "array", "generic": "numpy scalar"}.get(
+                value.kind, "Variable or array"
+            )
+            return f"a {value.dtype.name} {noun} of shape ({dims})"
+        case Scalar(type=kind):
+            return f"a staged {kind.__name__}"
+        case Tuple(items=items):
+            return f"a tuple of {len(items)}"
+        case List():
+            return "a list"
+        case Dict():
+            return "a dict"
+        case Object(cls=cls):
+            return f"a {cls.__name__}"
+        case Function() | BoundMethod() | Partial():
+            return "a function"
+        case Range():
+            return "a staged range"
+        case Iterator(name=name):
+            return f"a {name}"
+        case Option(absent=absent):
+            return "None or a value" if absent is NONE else "a value that may be undefined"
+        case _:
+            return type(value).__name__.lower()
+
+
+def tuple_of(values: Sequence[Value]) -> Value:
+    return Tuple(tuple(values))

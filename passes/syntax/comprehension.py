@@ -1,0 +1,101 @@
+"""A comprehension as a function with loops.
+
+The interpreter calls this where it meets a comprehension, so that comprehensions are loops like any
+others. It's not in the pipeline: a comprehension stands within an expression, and its place in the
+order of evaluation would be lost if its loop were put before the statement. As a function it has
+Python's scoping: the first iterable is evaluated outside and passed in; the loop variables are
+local to the function. A `:=` in a comprehension binds a name of the function around it, hence the
+`nonlocal`.
+
+A generator expression becomes a list: all of it is evaluated at once.
+
+>>> import gast
+>>> comp = gast.parse("{k: v + 1 for k, vs in table if k for v in vs}").body[0].value
+>>> print(gast.unparse(expand(comp, "_af_dictcomp")).strip())
+def _af_dictcomp(_af_iterable):
+    _af_result = {}
+    for (k, vs) in _af_iterable:
+        if k:
+            for v in vs:
+                _af_key = k
+                _af_result[_af_key] = v + 1
+    return _af_result
+"""
+
+from __future__ import annotations
+
+import gast
+
+from passes.syntax import tree
+from passes.syntax.names import FreshNames
+
+
+def expand(
+    comp: gast.ListComp | gast.SetComp | gast.DictComp | gast.GeneratorExp, name: str
+) -> gast.FunctionDef:
+    """A function `name(iterable)`, where `iterable` is the value of `comp.generators[0].iter`."""
+    if any(generator.is_async for generator in comp.generators):
+        raise ValueError(f"line {comp.lineno}: async comprehension; run check first")
+    comp = tree.clone(comp)
+    names = FreshNames(comp)
+    iterable, result = names.plain("iterable"), names.plain("result")
+
+    empty: gast.expr
+    if isinstance(comp, gast.DictComp):
+        # Python evaluates the key first here, but the value first in `d[key] = value`.
+        key = names.plain("key")
+        target = gast.Subscript(value=tree.load(result), slice=tree.load(key), ctx=gast.Store())
+        store = gast.Assign(targets=[target], value=comp.value, type_comment=None)
+        body = [tree.assign(key, comp.key, comp.key), tree.at(store, comp)]
+        empty = gast.Dict(keys=[], values=[])
+    else:
+        is_set = isinstance(comp, gast.SetComp)
+        method = gast.Attribute(
+            value=tree.load(result), attr="add" if is_set else "append", ctx=gast.Load()
+        )
+        call = gast.Call(func=method, args=[comp.elt], keywords=[])
+        body = [tree.at(gast.Expr(value=call), comp.elt)]
+        nothing = gast.Tuple(elts=[], ctx=gast.Load())
+        # `{*()}` is the empty set whatever the source calls `set`.
+        empty = (
+            gast.Set(elts=[gast.Starred(value=nothing, ctx=gast.Load())])
+            if is_set
+            else gast.List(elts=[], ctx=gast.Load())
+        )
+
+    for generator in reversed(comp.generators):
+        for test in reversed(generator.ifs):
+            body = [tree.at(gast.If(test=test, body=body, orelse=[]), test)]
+        source = tree.load(iterable) if generator is comp.generators[0] else generator.iter
+        loop = gast.For(
+            target=generator.target, iter=source, body=body, orelse=[], type_comment=None
+        )
+        body = [tree.at(loop, generator.target)]
+
+    declarations: list[gast.stmt] = []
+    if outer := tree.bound_names([comp]):  # by `:=`
+        declarations.append(gast.Nonlocal(names=list(outer)))
+    parameter = gast.Name(id=iterable, ctx=gast.Param(), annotation=None, type_comment=None)
+    fn = gast.FunctionDef(
+        name=name,
+        args=gast.arguments(
+            args=[parameter],
+            posonlyargs=[],
+            vararg=None,
+            kwonlyargs=[],
+            kw_defaults=[],
+            kwarg=None,
+            defaults=[],
+        ),
+        body=[
+            *declarations,
+            tree.assign(result, empty, comp),
+            *body,
+            gast.Return(value=tree.load(result)),
+        ],
+        decorator_list=[],
+        returns=None,
+        type_comment=None,
+        type_params=[],
+    )
+    return tree.at(fn, comp)

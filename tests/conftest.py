@@ -1,0 +1,52 @@
+"""What all tests share: golden files, and the option that rewrites them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+
+class Golden(Protocol):
+    """Compares a text with `golden/<name><suffix>` beside the test."""
+
+    def __call__(self, name: str, text: str, suffix: str = ".txt") -> None: ...
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="rewrite the golden files with what the tests give now (refused where CI is set)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--update-golden") and os.environ.get("CI"):
+        raise pytest.UsageError("--update-golden is refused where CI is set")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """`golden(name, text, suffix=".txt")`: `text` is that of the golden file, or the test fails."""
+    folder = Path(request.path).parent / "golden"
+    update = bool(request.config.getoption("--update-golden"))
+
+    def compare(name: str, text: str, suffix: str = ".txt") -> None:
+        path = folder / f"{name}{suffix}"
+        actual = text.rstrip("\n") + "\n"
+        if update:
+            folder.mkdir(exist_ok=True)
+            if not path.exists() or path.read_text(encoding="utf-8") != actual:
+                path.write_text(actual, encoding="utf-8")
+            return
+        if not path.exists():
+            pytest.fail(
+                f"{path} is missing: run pytest with --update-golden, and read what it writes"
+            )
+        expected = path.read_text(encoding="utf-8")
+        assert actual == expected, f"differs from {path}: if it should, run with --update-golden"
+
+    return compare

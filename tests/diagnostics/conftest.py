@@ -1,0 +1,3 @@
+"""The samples are text that tests point at: pytest doesn't look for doctests in them."""
+
+collect_ignore = ["samples"]
