@@ -1,0 +1,34 @@
+"""astfront: Chainer models to TVM Relay, from their Python source, loops and branches kept."""
+
+from astfront.api import (
+    CacheInfo,
+    Compiled,
+    CompiledProgram,
+    Lowered,
+    compile,
+    explain,
+    from_chainer,
+)
+from astfront.diagnostics import CompileError, Diagnostic, InternalError
+from astfront.rules.registry import StaticArg, node_rule, rule
+from astfront.signature import ScalarSpec, TensorSpec
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CacheInfo",
+    "CompileError",
+    "Compiled",
+    "CompiledProgram",
+    "Diagnostic",
+    "InternalError",
+    "Lowered",
+    "ScalarSpec",
+    "StaticArg",
+    "TensorSpec",
+    "compile",
+    "explain",
+    "from_chainer",
+    "node_rule",
+    "rule",
+]

@@ -17,6 +17,8 @@ os.environ.setdefault("TOPHUB_LOCATION", "NONE")  # no tuned schedules are fetch
 import tvm  # noqa: E402
 from tvm import relay  # noqa: E402
 
+from passes.relay import dataflow  # noqa: E402
+
 #: TVM warns on stderr through this logger about schedules that nobody tuned.
 logging.getLogger("autotvm").setLevel(logging.ERROR)
 logging.getLogger("te_compiler").setLevel(logging.ERROR)
@@ -67,6 +69,15 @@ class Executable:
         return [_to_numpy(result[i]) for i in range(len(result))]
 
 
+def prepare_module(mod: Any) -> Any:
+    """The module in the form that TVM optimises best: see passes/relay."""
+    return relay.transform.InferType()(dataflow.run(mod))
+
+
+def to_params(arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
+    return {name: tvm.nd.array(array) for name, array in arrays.items()}
+
+
 def build(
     mod: Any,
     params: Mapping[str, np.ndarray[Any, Any]] | None = None,
@@ -74,9 +85,9 @@ def build(
     opt_level: int = 3,
 ) -> Executable:
     """Compile a module; ``params`` become constants of the program, folded and packed."""
-    bound = {name: tvm.nd.array(array) for name, array in (params or {}).items()}
+    bound = to_params(params or {})
     with tvm.transform.PassContext(opt_level=opt_level):
-        executable = relay.vm.compile(mod, target=target or host_target(), params=bound)
+        executable = relay.vm.compile(prepare_module(mod), target=target or host_target(), params=bound)
     return Executable(executable)
 
 

@@ -86,9 +86,15 @@ class Calls(Base):
     def call_object(
         self, owner: Object, cls: type, args: Sequence[Value], kwargs: dict[str, Value]
     ) -> Value:
-        if issubclass(cls, chainer.Link) and cls.__call__ is chainer.Link.__call__:
+        inner = getattr(owner.instance, "function", None)
+        if cls.__module__ == "astfront.api" and inner is not None:
+            return self.call(self.constant_value(inner), args, kwargs)
+        method = getattr(cls.__call__, "__astfront_original__", cls.__call__)
+        if issubclass(cls, chainer.Link) and method is chainer.Link.__call__:
             # Link.__call__ runs hooks around forward; see link_forward.
             return self.link_forward(owner, args, kwargs)
+        if method is not cls.__call__:
+            return self.call(Static(method), [owner, *args], kwargs)
         if "__call__" not in dir(cls):
             self.raise_python(TypeError(f"'{cls.__name__}' object is not callable"))
         return self.call(self.get_attribute(owner, "__call__"), args, kwargs)

@@ -19,7 +19,19 @@ import numpy as np
 from astfront.builder import Builder
 from astfront.environment import Heap, same_static
 from astfront.source import Span
-from astfront.values import Entries, Items, List, Dict, Shape, Static, Tensor, Tuple, Value
+from astfront.values import (
+    SCALAR_DTYPES,
+    Dict,
+    Entries,
+    Items,
+    List,
+    Scalar,
+    Shape,
+    Static,
+    Tensor,
+    Tuple,
+    Value,
+)
 
 Access = Literal["attribute", "item", "call", "argument"]
 
@@ -91,6 +103,8 @@ class Input:
     shape: Shape
     dtype: np.dtype[Any]
     is_variable: bool
+    number: type | None = None
+    """The type of a Python number that the program takes as an input, not as a static value."""
 
     def fetch(self) -> np.ndarray[Any, Any] | None:
         """The array as it is now, or ``None`` where it no longer fits the program."""
@@ -98,6 +112,8 @@ class Input:
             found = self.location.read()
         except (AttributeError, KeyError, IndexError, TypeError):
             return None
+        if self.number is not None:
+            return np.array(found, self.dtype) if type(found) is self.number else None
         if self.is_variable is not isinstance(found, chainer.Variable):
             return None
         array = found.array if self.is_variable else found
@@ -113,6 +129,8 @@ class Lifter:
     heap: Heap
     builder: Builder
     span: Callable[[], Span | None] = lambda: None
+    volatile: frozenset[tuple[int, Any]] = frozenset()
+    """Attributes (by owner and name) whose numbers are inputs, as each call changes them."""
     inputs: list[Input] = field(default_factory=list)
     guards: list[Guard] = field(default_factory=list)
     containers: dict[int, Any] = field(default_factory=dict)
@@ -150,11 +168,20 @@ class Lifter:
             return self._list(obj, location, name)
         if isinstance(obj, dict) and type(obj) is dict:
             return self._dict(obj, location, name)
+        if type(obj) in SCALAR_DTYPES and (id(location.container), location.key) in self.volatile:
+            return self._number(obj, location, name)
         if is_static(obj):
             self.guard(location, obj, identity=not _by_equality(obj))
             return Static(obj)
         self.guard(location, obj, identity=True)
         return self.heap.new_object(type(obj), obj)
+
+    def _number(self, obj: Any, location: Location, name: str) -> Scalar:
+        kind = type(obj)
+        made = self.builder.parameter(name, (), SCALAR_DTYPES[kind])
+        parameter = made.expr.name_hint
+        self.inputs.append(Input(parameter, location, (), made.dtype, False, kind))
+        return Scalar(made.expr, kind)
 
     def _tensor(
         self, obj: Any, array: np.ndarray[Any, Any], location: Location, name: str

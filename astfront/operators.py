@@ -35,6 +35,7 @@ from astfront.values import (
     Poison,
     Range,
     Scalar,
+    Shape,
     Slice,
     Static,
     Tensor,
@@ -290,6 +291,13 @@ class Operators(Base):
             call = self.b.call(f"logical_{name}", self.as_scalar(a, bool), self.as_scalar(b, bool))
             return Scalar(call.expr, bool)
         kind = float if float in kinds or f is operator.truediv else int
+        for x, y in ((a, b), (b, a)):
+            # n + 0, n - 0 and n * 1, as loops over ranges make them.
+            plain = isinstance(x, Scalar) and x.type is int and isinstance(y, Static)
+            if plain and type(y.obj) is int and (x is a or f is not operator.sub):  # type: ignore
+                neutral = {operator.add: 0, operator.sub: 0, operator.mul: 1}.get(f)
+                if neutral is not None and y.obj == neutral:  # type: ignore[attr-defined]
+                    return x
         simple = {operator.add: "add", operator.sub: "subtract", operator.mul: "multiply"}
         if f in simple:
             return self._scalar_call(simple[f], a, b, kind)
@@ -401,11 +409,23 @@ class Operators(Base):
             parts.append(collector.tensors)
         *rows, length = zip(*parts)
         buffers = tuple(
-            self.b.refine(self.b.call("concatenate", list(pair), axis=0), leaf.shape)
-            for pair, leaf in zip(rows, template.buffers)
+            self._joined_rows(first, pair, leaf.shape) for pair, leaf in zip(rows, template.buffers)
         )
         total = self.b.call("add", *length)
         return GrownList(template.element, buffers, Scalar(total.expr, int))
+
+    def _joined_rows(self, first: Content, pair: Sequence[Tensor], shape: Shape) -> Tensor:
+        def rows() -> Tensor:
+            return self.b.refine(self.b.call("concatenate", list(pair), axis=0), shape)
+
+        if None not in shape[1:] or not isinstance(first, GrownList):
+            return rows()
+        # An empty buffer whose rows' sizes aren't known has the wrong ones: it's left out.
+        empty = self.compare(gast.Eq(), first.length, Static(0))
+        wide = (shape[0], *shape[1:])
+        return self.stage_if(  # type: ignore[return-value]
+            empty, lambda: self.b.widen(pair[1], wide), rows
+        )
 
     # --- comparison --------------------------------------------------------------------------
 

@@ -12,13 +12,14 @@ from typing import Any
 import chainer
 import numpy as np
 
+import passes.relay
 import astfront.rules  # noqa: F401  (registers the rules)
 from astfront.diagnostics import CompileError, internal_error
 from astfront.environment import same
 from astfront.interpreter import Interpreter, PythonError
 from astfront.lifting import Guard, Input, is_static
 from astfront.outputs import Known, Results, Template
-from astfront.relay_builder import RelayBuilder, relay_text
+from astfront.relay_builder import RelayBuilder
 from astfront.report import Report
 from astfront.signature import ArgumentLifter, Leaf, argument_names
 from astfront.source import Span
@@ -69,7 +70,7 @@ class Program:
     outputs: int
 
     def as_text(self) -> str:
-        return relay_text(self.mod)
+        return passes.relay.text(self.mod)
 
     def params(self) -> dict[str, np.ndarray]:
         """The arrays of the inputs and constants, by name, as they are now."""
@@ -116,17 +117,44 @@ def lower(
 ) -> Program:
     """Compile one call to Relay.
 
+    A number in an attribute that the call itself changes (a counter) becomes an input, where it can:
+    as a static value it would ask for another program at each call.
+
     ``function`` is a link, a bound method or a function; arguments are examples or specs. Raises
     CompileError, or what the function itself raises for such arguments.
     """
-    return _with_deep_stack(lambda: _lower(function, args, kwargs, checks))
+
+    def attempt() -> Program:
+        program = _lower(function, args, kwargs, checks, frozenset())
+        counters = frozenset(_counters(program))
+        if not counters:
+            return program
+        try:
+            return _lower(function, args, kwargs, checks, counters)
+        except CompileError:
+            return program
+
+    return _with_deep_stack(attempt)
+
+
+def _counters(program: Program) -> Iterator[tuple[int, Any]]:
+    read = {(id(g.location.container), g.location.key): g.expected for g in program.guards}
+    for write in program.writes:
+        key = (id(write.owner), write.name)
+        if type(read.get(key)) in (int, float):
+            yield key
 
 
 def _lower(
-    function: Any, args: Sequence[Any], kwargs: dict[str, Any], checks: bool
+    function: Any,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    checks: bool,
+    volatile: frozenset[tuple[int, Any]],
 ) -> Program:
     builder = RelayBuilder()
     cx = Interpreter(builder, checks=checks)
+    cx.lifter.volatile = volatile
     owner = getattr(function, "__self__", function)
     if isinstance(owner, chainer.Link):
         for path, link in owner.namedlinks():

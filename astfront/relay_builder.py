@@ -14,6 +14,7 @@ from tvm import relay
 from astfront.builder import Builder, OperatorError, Scope
 from astfront.source import Span
 from astfront.values import Dim, Scalar, Shape, Tensor
+from passes.relay import dead_bindings
 
 #: Operators that can neither fail nor take long on numbers.
 _CHEAP = frozenset(
@@ -148,7 +149,9 @@ class RelayBuilder(Builder):
 
     def finish(self, results: Sequence[Tensor]) -> tuple[tvm.IRModule, list[str]]:
         """The module, and the names of the parameters that it uses, in order."""
-        body = _nest(self.scope, relay.Tuple([self._expr(t) for t in results]))
+        exprs = [self._expr(t) for t in results]
+        body = _nest(self.scope, exprs[0] if len(exprs) == 1 else relay.Tuple(exprs))
+        body, _ = dead_bindings.clean(body)
         used = {v.name_hint for v in relay.analysis.free_vars(body)}
         params = [v for v in self.params if v.name_hint in used]
         mod = tvm.IRModule.from_expr(relay.Function(params, body))
@@ -196,12 +199,6 @@ class RelayBuilder(Builder):
             candidate, n = f"{name}_{n}", n + 1
         self._names.add(candidate)
         return candidate
-
-
-def relay_text(mod: tvm.IRModule) -> str:
-    """Relay text that parses again: no comments on types and places, no blobs."""
-    text = mod.astext(show_meta_data=False)
-    return re.sub(r" /\* (?:ty|span)=.*? \*/", "", text)
 
 
 def infer_types(mod: tvm.IRModule) -> tvm.IRModule:

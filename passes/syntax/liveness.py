@@ -66,7 +66,7 @@ class Liveness:
     def live_out(self, stmt: gast.stmt) -> tuple[str, ...]:
         """The names that may be read after this If, For, While or With before they are bound.
 
-        Where the statement is in a loop, "after" includes the loop's next iterations.
+        After it, not where a `break` in it goes. Where the statement is in a loop, "after" includes the loop's next iterations.
         """
         return tuple(sorted({*self._out[id(stmt)], *self.captured}))
 

@@ -43,10 +43,13 @@ def clone(node: Any) -> Any:
 
 
 def at(node: gast.AST, where: gast.AST) -> Any:
-    """`node`, with the location of `where` given to everything in it that has none."""
-    for child in gast.walk(node):
-        if isinstance(child, (gast.stmt, gast.expr)) and not hasattr(child, "lineno"):
-            gast.copy_location(child, where)
+    """`node`, with the location of `where`, as has all in it that has none of its own yet."""
+    if isinstance(node, (gast.stmt, gast.expr)):
+        if hasattr(node, "lineno"):
+            return node
+        gast.copy_location(node, where)
+    for child in gast.iter_child_nodes(node):
+        at(child, where)
     return node
 
 

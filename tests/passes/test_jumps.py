@@ -519,8 +519,7 @@ GOLDEN = [
         def f():
             if False:
                 x = None
-            _af_return = x
-            return _af_return
+            return x
         """,
     ),
 ]

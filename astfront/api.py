@@ -1,0 +1,454 @@
+"""The public interface, and the whole way from a function to a running program.
+
+The way is short: :func:`~astfront.program.lower` parses and interprets the source and gives a Relay
+module; :func:`~astfront.build.build` hands it to TVM; :class:`Compiled` keeps one program for each
+signature and finds the one that fits a call.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar, overload
+
+import chainer
+import numpy as np
+
+from astfront.build import Executable, build, prepare_module, to_params
+from astfront.diagnostics import error
+from astfront.lifting import Input
+from astfront.program import Program, lower
+from astfront.signature import ScalarSpec, TensorSpec, flatten
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to compile; see :func:`compile`."""
+
+    target: Any = None
+    freeze: bool = False
+    checks: bool = True
+    opt_level: int = 3
+
+
+class CacheInfo(NamedTuple):
+    """``hits`` and ``misses`` count calls; ``currsize`` is the number of programs."""
+
+    hits: int
+    misses: int
+    currsize: int
+
+
+# --- compile ---------------------------------------------------------------------------------
+
+
+@overload
+def compile(x: None = None, **options: Any) -> Callable[[T], T]: ...
+
+
+@overload
+def compile(x: type[T], **options: Any) -> type[T]: ...
+
+
+@overload
+def compile(x: Callable[..., Any], **options: Any) -> Compiled: ...
+
+
+def compile(
+    x: Any = None,
+    *,
+    target: Any = None,
+    freeze: bool = False,
+    checks: bool = True,
+    opt_level: int = 3,
+    specs: Sequence[Any] | None = None,
+) -> Any:
+    """Compile a Link class, a link, a bound method or a function, when it's called.
+
+    As a decorator of a Link class it gives the same class, whose calls ``model(x)`` run compiled;
+    ``model.forward(x)`` runs Chainer. Otherwise it gives a :class:`Compiled`.
+
+    Args:
+        x: what to compile; without it, a decorator.
+        target: a TVM target; by default this machine's CPU with its vector features.
+        freeze: your word that the parameters won't change: they become constants, which TVM folds
+            and packs. Their arrays are made read-only, so that writing into them raises.
+        checks: whether the program checks at run time what Python would have raised an exception
+            for (an index out of range, a division by zero).
+        opt_level: TVM's optimisation level, 1 to 3.
+        specs: types of the arguments, :class:`TensorSpec` with ``None`` for a size that differs
+            from call to call: one program for all calls that fit.
+
+    Raises:
+        TypeError: for something that isn't callable.
+        CompileError: when it's called, for what can't be compiled.
+    """
+    options = Options(target, freeze, checks, opt_level)
+    if x is None:
+        return functools.partial(compile, specs=specs, **vars(options))
+    if isinstance(x, type):
+        if not issubclass(x, chainer.Link):
+            raise TypeError(f"astfront.compile takes Link classes, not the class {x.__name__}")
+        return _compile_class(x, options, specs)
+    if isinstance(x, Compiled):
+        x = x.function
+    if not callable(x):
+        raise TypeError(f"astfront.compile takes a link or a function, not {type(x).__name__}")
+    return Compiled(x, options, specs)
+
+
+class Compiled:
+    """A link, method or function whose calls run compiled programs, one for each signature.
+
+    A call gives what Chainer's call gives. It compiles where no program fits: another dtype,
+    structure or shape, another static argument, or anything else that the programs at hand take for
+    granted and that changed. Safe to call from several threads.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        options: Options | None = None,
+        specs: Sequence[Any] | None = None,
+    ) -> None:
+        self.function = function
+        self.options = options or Options()
+        self.specs = tuple(specs) if specs is not None else None
+        self._programs: dict[Any, list[Loaded]] = {}
+        self._lock = threading.RLock()
+        self._hits = self._misses = 0
+        if not isinstance(function, chainer.Link):
+            functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        key, leaves = flatten(args, kwargs)
+        if self.specs is not None:
+            _require_fit(self.specs, args, kwargs)
+            key = "specs"
+        for loaded in self._programs.get(key, ()):
+            arrays = loaded.arguments(leaves)
+            if arrays is not None:
+                self._hits += 1
+                return loaded.call(arrays)
+        with self._lock:
+            self._misses += 1
+            loaded = self._load(self._lower(args, kwargs))
+            self._programs.setdefault(key, []).insert(0, loaded)
+            del self._programs[key][16:]
+        arrays = loaded.arguments(leaves)
+        if arrays is None:
+            raise error("AF0402", "the arguments don't fit the program that was compiled for them")
+        return loaded.call(arrays)
+
+    def _lower(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Program:
+        args = self.specs if self.specs is not None else args
+        return lower(self.function, args, kwargs, checks=self.options.checks)
+
+    def _load(self, program: Program) -> Loaded:
+        frozen = freeze(program) if self.options.freeze else {}
+        params = {**_used_constants(program), **{n: f.array for n, f in frozen.items()}}
+        executable = build(program.mod, params, self.options.target, self.options.opt_level)
+        return Loaded(program, executable, frozen)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """The program for these arguments (examples, or :class:`TensorSpec`) as Relay."""
+        return Lowered(self._lower(args, kwargs), args, kwargs, self.options)
+
+    def cache_info(self) -> CacheInfo:
+        return CacheInfo(self._hits, self._misses, sum(map(len, self._programs.values())))
+
+    def clear(self) -> None:
+        """Forget all programs; frozen parameters become writeable again."""
+        with self._lock:
+            for loaded in (p for programs in self._programs.values() for p in programs):
+                for frozen in loaded.frozen.values():
+                    frozen.thaw()
+            self._programs.clear()
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.function!r}>"
+
+
+class Loaded:
+    """A program that TVM has built, with where its inputs come from."""
+
+    def __init__(
+        self, program: Program, executable: Executable, frozen: dict[str, Frozen]
+    ) -> None:
+        self.program = program
+        self.executable = executable
+        self.frozen = frozen
+        places = {leaf.name: i for i, leaf in enumerate(program.leaves)}
+        inputs = {i.name: i for i in program.inputs}
+        bound = set(_used_constants(program)) | set(frozen)
+        self.sources: list[int | Input] = [
+            places[n] if n in places else inputs[n] for n in program.parameters if n not in bound
+        ]
+
+    def arguments(self, leaves: Sequence[Any]) -> list[np.ndarray] | None:
+        """The arrays to run with, or None where what the program takes for granted changed."""
+        if not all(g.holds() for g in self.program.guards):
+            return None
+        if not all(f.holds() for f in self.frozen.values()):
+            return None
+        arrays = []
+        for source in self.sources:
+            if isinstance(source, int):
+                value = leaves[source]
+                array = value.array if isinstance(value, chainer.Variable) else np.asarray(value)
+            else:
+                found = source.fetch()
+                if found is None:
+                    return None
+                array = found
+            arrays.append(array)
+        return arrays
+
+    def call(self, arrays: Sequence[np.ndarray]) -> Any:
+        return self.program.finish(self.executable.run(arrays))
+
+
+# --- frozen parameters -----------------------------------------------------------------------
+
+
+@dataclass
+class Frozen:
+    """A parameter that is a constant of a program."""
+
+    source: Input
+    array: np.ndarray
+    copy: np.ndarray | None
+    """Where the array is a view, others may write to its memory: its contents are compared."""
+
+    def holds(self) -> bool:
+        if self.source.fetch() is not self.array or self.array.flags.writeable:
+            return False
+        return self.copy is None or np.array_equal(self.array, self.copy)
+
+    def thaw(self) -> None:
+        if self.array.base is None:
+            self.array.flags.writeable = True
+
+
+def freeze(program: Program) -> dict[str, Frozen]:
+    """Make a program's parameters, and the persistent arrays of its links, read-only."""
+    frozen = {}
+    written = {(id(w.owner), w.name) for w in program.writes}
+    for source in program.inputs:
+        location = source.location
+        owner, name = location.container, location.key
+        if not isinstance(owner, chainer.Link) or (id(owner), name) in written:
+            continue
+        if name not in owner._params and name not in owner._persistent:
+            continue
+        array = source.fetch()
+        if array is not None:
+            shared = array.base is not None
+            array.flags.writeable = False
+            frozen[source.name] = Frozen(source, array, array.copy() if shared else None)
+    return frozen
+
+
+# --- classes ---------------------------------------------------------------------------------
+
+
+def _compile_class(cls: type, options: Options, specs: Sequence[Any] | None) -> type:
+    """The class itself, with a ``__call__`` that runs compiled."""
+    original = cls.__call__
+    if hasattr(original, "__astfront_original__"):
+        original = original.__astfront_original__
+    instances: weakref.WeakKeyDictionary[Any, Compiled] = weakref.WeakKeyDictionary()
+
+    def compiled_for(self: Any) -> Compiled:
+        if self not in instances:
+            plain = original is chainer.Link.__call__
+            proxy = weakref.proxy(self)
+            function = self if plain else original.__get__(self)
+            del proxy
+            instances[self] = Compiled(function, options, specs)
+        return instances[self]
+
+    @functools.wraps(original)
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return compiled_for(self)(*args, **kwargs)
+
+    __call__.__astfront_original__ = original  # type: ignore[attr-defined]
+    __call__.__astfront_compiled__ = compiled_for  # type: ignore[attr-defined]
+    cls.__call__ = __call__  # type: ignore[assignment, method-assign]
+    return cls
+
+
+def compiled_of(x: Any) -> Compiled:
+    """The Compiled behind ``x``: itself, or that of an instance of a decorated class."""
+    if isinstance(x, Compiled):
+        return x
+    finder = getattr(type(x).__call__, "__astfront_compiled__", None)
+    if finder is not None:
+        found: Compiled = finder(x)
+        return found
+    return Compiled(x)
+
+
+# --- ahead of time ---------------------------------------------------------------------------
+
+
+class Lowered:
+    """A program as Relay, not built yet."""
+
+    def __init__(
+        self, program: Program, args: Sequence[Any], kwargs: dict[str, Any], options: Options
+    ) -> None:
+        self._program = program
+        self._args = tuple(args)
+        self._kwargs = kwargs
+        self._options = options
+
+    def as_text(self) -> str:
+        """Relay text; it parses again with ``tvm.relay.fromtext``."""
+        return self._program.as_text()
+
+    @property
+    def mod(self) -> Any:
+        """The IRModule; ``main`` takes the arguments, then :attr:`params`, by name."""
+        return prepare_module(self._program.mod)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The model's parameters and constants as TVM arrays, by the names in the module."""
+        return to_params(self._program.params())
+
+    def explain(self) -> str:
+        return self._program.report.render()
+
+    def compile(self, target: Any = None) -> CompiledProgram:
+        """Build it with TVM; ``target`` is by default this machine's CPU."""
+        compiled = Compiled(lambda: None, Options(target, **_without_target(self._options)))
+        return CompiledProgram(compiled._load(self._program), self._args, self._kwargs)
+
+
+class CompiledProgram:
+    """One program, built. A call whose arguments don't fit it raises CompileError (AF0402)."""
+
+    def __init__(self, loaded: Loaded, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        self._loaded = loaded
+        self._args = args
+        self._kwargs = kwargs
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        _require_fit(self._args, args, kwargs, self._kwargs)
+        arrays = self._loaded.arguments(flatten(args, kwargs)[1])
+        if arrays is None:
+            raise error(
+                "AF0402",
+                "what the program takes for granted has changed since it was compiled "
+                "(an attribute, a config entry or the shape of a parameter)",
+                help="lower and compile it again",
+            )
+        return self._loaded.call(arrays)
+
+
+def from_chainer(link: Any, inputs: Any) -> tuple[Any, dict[str, Any]]:
+    """A link or function as ``(mod, params)``, as TVM's own front ends give it.
+
+    Args:
+        link: a link, bound method or function.
+        inputs: its arguments: one, a list or tuple of them by position, or a dict by name; each an
+            example array or a :class:`TensorSpec`.
+
+    Returns:
+        The IRModule, whose ``main`` takes the inputs by their names and then the parameters, and
+        the parameters as TVM arrays.
+    """
+    args, kwargs = _as_arguments(inputs)
+    lowered = Compiled(link.function if isinstance(link, Compiled) else link).lower(*args, **kwargs)
+    return lowered.mod, lowered.params
+
+
+def explain(compiled: Any, *args: Any, **kwargs: Any) -> str:
+    """What the compiler does with a call, line by line, as text.
+
+    It says which conditions were decided while compiling and which are staged, which loops are kept
+    or unrolled and why, what was inlined, and what the program takes for granted.
+    """
+    lowered = compiled_of(compiled).lower(*args, **kwargs)
+    program = lowered._program
+    lines = [lowered.explain()]
+    granted = [g for g in program.guards if not callable(g.expected)]
+    if granted:
+        lines.append("taken for granted:")
+        for guard in granted:
+            where = f"  ({guard.span.location(column=False)})" if guard.span else ""
+            lines.append(f"  {guard.location} = {guard.expected!r:.60}{where}")
+    for write in program.writes:
+        owner = type(write.owner).__name__
+        lines.append(f"state: {owner}.{write.name} is changed by the call")
+    return "\n".join(lines)
+
+
+# --- helpers ---------------------------------------------------------------------------------
+
+
+def _as_arguments(inputs: Any) -> tuple[Sequence[Any], dict[str, Any]]:
+    if isinstance(inputs, dict):
+        return (), inputs
+    if isinstance(inputs, list | tuple):
+        return inputs, {}
+    return (inputs,), {}
+
+
+def _used_constants(program: Program) -> dict[str, np.ndarray]:
+    return {n: a for n, a in program.constants.items() if n in program.parameters}
+
+
+def _without_target(options: Options) -> dict[str, Any]:
+    return {k: v for k, v in vars(options).items() if k != "target"}
+
+
+def _require_fit(
+    specs: Sequence[Any],
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    named: dict[str, Any] | None = None,
+) -> None:
+    """AF0402 where actual arguments don't have the types that a program was compiled for."""
+    if named is not None and (len(args) != len(specs) or set(kwargs) != set(named)):
+        raise error("AF0402", f"the program takes {len(specs)} arguments, not {len(args)}")
+    if named is None and (len(args) != len(specs) or kwargs):
+        raise error("AF0402", f"the program takes {len(specs)} arguments by position")
+    for i, (spec, value) in enumerate(zip(specs, args)):
+        _require_one(f"argument {i}", spec, value)
+    for name, value in kwargs.items():
+        _require_one(f"argument `{name}`", (named or {})[name], value)
+
+
+def _require_one(what: str, spec: Any, value: Any) -> None:
+    if isinstance(spec, TensorSpec):
+        good = spec.accepts(value)
+    elif isinstance(spec, ScalarSpec):
+        good = type(value) is spec.type
+    elif isinstance(spec, list | tuple):
+        good = type(value) is type(spec) and len(value) == len(spec)
+        if good:
+            for i, (s, v) in enumerate(zip(spec, value)):
+                _require_one(f"{what}[{i}]", s, v)
+    elif isinstance(spec, dict):
+        good = type(value) is type(spec) and list(value) == list(spec)
+        if good:
+            for k in spec:
+                _require_one(f"{what}[{k!r}]", spec[k], value[k])
+    else:
+        good = flatten((spec,), {})[0] == flatten((value,), {})[0]
+    if not good:
+        shown = f"an array of shape {value.shape}, {value.dtype}" if hasattr(value, "dtype") else repr(value)
+        wanted = f"shape {spec.shape}, {spec.dtype}" if hasattr(spec, "dtype") else repr(spec)
+        raise error("AF0402", f"{what} is {shown:.80}, but the program was compiled for {wanted:.80}")
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)

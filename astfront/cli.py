@@ -1,0 +1,104 @@
+"""The command ``astfront``: a model's Relay text and what the compiler did, from a shell."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+
+import astfront
+from astfront.build import host_target
+from astfront.signature import ScalarSpec, TensorSpec
+
+_SPEC = re.compile(r"(?:(?P<name>\w+)=)?(?P<variable>Variable:)?(?P<dtype>\w+)\[(?P<dims>[^\]]*)\]$")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(astfront.__version__)
+def main() -> None:
+    """Compile Chainer models to TVM Relay from their source."""
+
+
+@main.command()
+def target() -> None:
+    """Print the TVM target that is used for this machine."""
+    click.echo(host_target())
+
+
+@main.command()
+@click.argument("model")
+@click.option("-i", "--input", "inputs", multiple=True, metavar="[NAME=]DTYPE[DIMS]",
+              help="An argument, as float32[None,3], x=int32[5], Variable:float32[2,3], an int …")  # fmt: skip
+@click.option("--explain/--no-explain", default=False, help="Say what was kept, unrolled, staged.")
+def lower(model: str, inputs: tuple[str, ...], explain: bool) -> None:
+    """Print the Relay text of MODEL, as FILE.py:EXPRESSION or MODULE:EXPRESSION.
+
+    The expression gives a link, a method or a function: ``net.py:Net(10).forward``.
+    """
+    source, _, expression = model.partition(":")
+    if not expression:
+        raise click.UsageError("MODEL is FILE.py:EXPRESSION or MODULE:EXPRESSION")
+    function = eval(expression, vars(_load(source)))
+    args, kwargs = _arguments(inputs)
+    try:
+        lowered = astfront.compile(function).lower(*args, **kwargs)
+    except astfront.CompileError as e:
+        click.echo(str(e), err=True)
+        sys.exit(1)
+    click.echo(lowered.as_text())
+    if explain:
+        click.echo(lowered.explain())
+
+
+def _load(source: str) -> ModuleType:
+    if not source.endswith(".py"):
+        sys.path.insert(0, ".")
+        return importlib.import_module(source)
+    path = Path(source)
+    sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise click.UsageError(f"{source} can't be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _arguments(inputs: tuple[str, ...]) -> tuple[list[Any], dict[str, Any]]:
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    for text in inputs:
+        name, value = _argument(text)
+        if name:
+            kwargs[name] = value
+        else:
+            args.append(value)
+    return args, kwargs
+
+
+def _argument(text: str) -> tuple[str | None, Any]:
+    found = _SPEC.match(text)
+    if found:
+        dims = [d.strip() for d in found["dims"].split(",") if d.strip()]
+        shape = [int(d) if d.lstrip("-").isdigit() else None if d in ("?", "None") else d for d in dims]
+        return found["name"], TensorSpec(shape, found["dtype"], variable=bool(found["variable"]))
+    name, _, value = text.rpartition("=")
+    for kind in (int, float):
+        if value == kind.__name__:
+            return name or None, ScalarSpec(kind)
+        try:
+            return name or None, kind(value)
+        except ValueError:
+            continue
+    return name or None, {"True": True, "False": False, "None": None}.get(value, value)
+
+
+if __name__ == "__main__":
+    main()

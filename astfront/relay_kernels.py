@@ -1,0 +1,212 @@
+"""Kernels of Relay operators that TVM gets wrong at the edges, computed as numpy does.
+
+As TVM has them, a maximum over nothing but -inf is -3.4e38 and its argmax is -1 (-3.4e38 stands for
+"nothing yet"), and NaN gets lost in ``max``, ``maximum``, ``clip``, ``nn.relu`` and ``sign``. A model
+that masks with -inf, or asks for ``isnan``, would compute something else than under Chainer.
+
+Importing this module registers the kernels, for the whole process; ``relay_builder.py`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tvm import te, tir, topi
+from tvm.relay.op import op as registry
+from tvm.target import override_native_generic_func
+
+#: Above TVM's own registrations, whose level is 10.
+_LEVEL = 15
+
+
+def _is_float(x: Any) -> bool:
+    return str(x.dtype).startswith("float")
+
+
+def _prefers(a: Any, b: Any, largest: bool) -> Any:
+    """Whether a reduction keeps ``a`` rather than take ``b``, which comes after it or is equal."""
+    better = a > b if largest else a < b
+    return tir.any(better, tir.isnan(a)) if _is_float(a) else better
+
+
+def _worst(dtype: str, largest: bool) -> Any:
+    if dtype.startswith("float"):
+        return tir.const(float("-inf") if largest else float("inf"), dtype)
+    return te.min_value(dtype) if largest else te.max_value(dtype)
+
+
+# --- reductions ------------------------------------------------------------------------------
+
+
+def _axes(attrs: Any, ndim: int) -> list[int]:
+    given = [] if attrs.axis is None else [int(a) % ndim for a in attrs.axis]
+    if bool(attrs.exclude):
+        return [a for a in range(ndim) if a not in given]
+    return sorted(given) or list(range(ndim))
+
+
+def _reduction(attrs: Any, x: Any) -> tuple[list[int], list[Any], list[Any], Callable[..., Any]]:
+    """The axes, the reduce axes, the result's shape, and the source index of a result's index."""
+    axes = _axes(attrs, len(x.shape))
+    keep = bool(attrs.keepdims)
+    reduced = [te.reduce_axis((0, x.shape[a]), name=f"k{a}") for a in axes]
+    shape = [
+        tir.IntImm("int32", 1) if a in axes else d
+        for a, d in enumerate(x.shape)
+        if keep or a not in axes
+    ]
+
+    def source(index: Sequence[Any]) -> list[Any]:
+        rest = iter(i for n, i in enumerate(index) if not keep or n not in axes)
+        walk = iter(reduced)
+        return [next(walk) if a in axes else next(rest) for a in range(len(x.shape))]
+
+    return axes, reduced, shape, source
+
+
+def _extreme(largest: bool) -> Callable[..., Any]:
+    def compute(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
+        x = inputs[0]
+        _, reduced, shape, source = _reduction(attrs, x)
+        reducer = te.comm_reducer(
+            lambda a, b: tir.Select(_prefers(a, b, largest), a, b),
+            lambda dtype: _worst(dtype, largest),
+            name="extreme",
+        )
+        name = f"{x.op.name}_red"
+        body = te.compute(
+            shape,
+            lambda *i: reducer(x(*source(i)), axis=reduced),
+            name=name,
+            tag="comm_reduce",
+        )
+        return [body]
+
+    return compute
+
+
+def _arg_extreme(largest: bool) -> Callable[..., Any]:
+    def compute(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
+        x = inputs[0]
+        axes, reduced, shape, source = _reduction(attrs, x)
+        last = bool(attrs.select_last_index)
+
+        def combine(a: Any, b: Any) -> Any:
+            better = a[1] > b[1] if largest else a[1] < b[1]
+            nearer = a[0] > b[0] if last else a[0] < b[0]
+            keep = tir.any(better, tir.all(a[1].equal(b[1]), nearer))
+            if _is_float(a[1]):
+                keep = tir.any(keep, tir.isnan(a[1]))
+            return tir.Select(keep, a[0], b[0]), tir.Select(keep, a[1], b[1])
+
+        # An index that loses every tie, for "nothing yet".
+        reducer = te.comm_reducer(
+            combine,
+            lambda index, value: (
+                tir.const(-1, index) if last else te.max_value(index),
+                _worst(value, largest),
+            ),
+            name="arg_extreme",
+        )
+
+        def position(index: Sequence[Any]) -> Any:
+            flat: Any = 0
+            for axis in axes:
+                flat = flat * x.shape[axis] + index[axis]
+            return tir.Cast("int32", flat)
+
+        pair = te.compute(
+            shape,
+            lambda *i: reducer((position(source(i)), x(*source(i))), axis=reduced),
+            name=f"{x.op.name}_red_temp",
+            tag="comm_reduce_idx",
+        )
+        # Both are read: TVM's scheduler writes a line to stderr about a result that nobody uses.
+        body = te.compute(
+            shape,
+            lambda *i: tir.Select(pair[1](*i).equal(pair[1](*i)), pair[0](*i), pair[0](*i)),
+            name=f"{x.op.name}_red",
+            tag="comm_reduce_idx",
+        )
+        if output_type.dtype != "int32":
+            return [topi.cast(body, output_type.dtype)]
+        return [body]
+
+    return compute
+
+
+# --- element by element ----------------------------------------------------------------------
+
+
+def _of_two(largest: bool) -> Callable[..., Any]:
+    def compute(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
+        x, y = inputs
+        if not _is_float(x):
+            return [topi.maximum(x, y) if largest else topi.minimum(x, y)]
+        if not all(isinstance(d, tir.IntImm) for d in (*x.shape, *y.shape)):
+            better = topi.greater(x, y) if largest else topi.less(x, y)
+            return [topi.where(topi.logical_or(better, topi.isnan(x)), x, y)]
+
+        def value(*index: Any) -> Any:
+            a, b = _broadcast_item(x, index), _broadcast_item(y, index)
+            return tir.Select(_prefers(a, b, largest), a, b)
+
+        name = "maximum" if largest else "minimum"
+        return [te.compute(output_type.shape, value, name=name, tag="broadcast")]
+
+    return compute
+
+
+def _broadcast_item(x: Any, index: Sequence[Any]) -> Any:
+    own = index[len(index) - len(x.shape) :]
+    return x(*(0 if int(d) == 1 else i for i, d in zip(own, x.shape)))
+
+
+def _elementwise(x: Any, f: Callable[[Any], Any], name: str) -> list[Any]:
+    return [te.compute(x.shape, lambda *i: f(x(*i)), name=name, tag="elemwise")]
+
+
+def _relu(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
+    # TVM's max and min give their second operand where one is NaN.
+    zero = tir.const(0, inputs[0].dtype)
+    return _elementwise(inputs[0], lambda v: te.max(zero, v), "relu")
+
+
+def _clip(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
+    dtype = inputs[0].dtype
+    low, high = tir.const(attrs.a_min, dtype), tir.const(attrs.a_max, dtype)
+    return _elementwise(inputs[0], lambda v: te.min(high, te.max(low, v)), "clip")
+
+
+def _sign(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
+    x = inputs[0]
+    zero, one = tir.const(0, x.dtype), tir.const(1, x.dtype)
+    if str(x.dtype).startswith("uint"):
+        return _elementwise(x, lambda v: tir.Select(v > zero, one, zero), "sign")
+    minus = tir.const(-1, x.dtype)
+    return _elementwise(
+        x, lambda v: tir.Select(v > zero, one, tir.Select(v < zero, minus, v)), "sign"
+    )
+
+
+def _register(name: str, compute: Callable[..., Any], schedule: Any) -> None:
+    @override_native_generic_func(f"astfront.{name}")
+    def strategy(attrs: Any, inputs: Any, output_type: Any, target: Any) -> Any:
+        chosen = registry.OpStrategy()
+        chosen.add_implementation(compute, schedule, name=f"astfront.{name}")
+        return chosen
+
+    registry.register_compute(name, compute, level=_LEVEL)
+    registry.register_strategy(name, strategy, level=_LEVEL)
+
+
+_register("max", _extreme(True), registry._schedule_reduce)
+_register("min", _extreme(False), registry._schedule_reduce)
+_register("argmax", _arg_extreme(True), registry._schedule_reduce)
+_register("argmin", _arg_extreme(False), registry._schedule_reduce)
+_register("maximum", _of_two(True), registry._schedule_injective)
+_register("minimum", _of_two(False), registry._schedule_injective)
+_register("nn.relu", _relu, registry._schedule_injective)
+_register("clip", _clip, registry._schedule_injective)
+_register("sign", _sign, registry._schedule_injective)

@@ -1,0 +1,112 @@
+"""Drops let-bound values that nothing uses. Relay's operators have no side effects.
+
+TVM's own DeadCodeElimination does this too, but it wants types, and rewrites what it keeps.
+
+>>> from passes.relay import show
+>>> mod = tvm.relay.fromtext('''
+... #[version = "0.0.5"]
+... def @main(%x: Tensor[(3), float32]) {
+...   let %a = exp(%x);
+...   let %b = tanh(%a);
+...   let %c = negative(%a);
+...   %c
+... }''')
+>>> show(run(mod))
+def @main(%x: Tensor[(3), float32]) -> Tensor[(3), float32] {
+  let %a: Tensor[(3), float32] = exp(%x);
+  let %c: Tensor[(3), float32] = negative(%a);
+  %c
+}
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tvm
+from tvm import relay
+
+
+def run(mod: tvm.IRModule) -> tvm.IRModule:
+    """The module without unused bindings."""
+    result = tvm.IRModule(dict(mod.functions.items()), dict(mod.type_definitions.items()))
+    for name in mod.get_global_vars():
+        if isinstance(mod[name], relay.Function):
+            result.update_func(name, _Cleaner().clean(mod[name])[0])
+    return result
+
+
+def clean(expr: Any) -> tuple[Any, frozenset[Any]]:
+    """An expression without unused bindings, and the variables that it uses."""
+    return _Cleaner().clean(expr)
+
+
+class _Cleaner:
+    """``clean`` gives an expression without unused bindings, and the variables that it uses."""
+
+    def __init__(self) -> None:
+        self.memo: dict[Any, tuple[Any, frozenset[Any]]] = {}
+
+    def clean(self, expr: Any) -> tuple[Any, frozenset[Any]]:
+        if isinstance(expr, relay.Var):
+            return expr, frozenset((expr,))
+        if expr not in self.memo:
+            self.memo[expr] = self._clean(expr)
+        return self.memo[expr]
+
+    def _clean(self, expr: Any) -> tuple[Any, frozenset[Any]]:
+        if isinstance(expr, relay.Let):
+            return self._let(expr)
+        if isinstance(expr, relay.Function):
+            body, used = self.clean(expr.body)
+            if body is expr.body:
+                return expr, used
+            made = relay.Function(
+                expr.params, body, expr.ret_type, expr.type_params, expr.attrs, expr.span
+            )
+            return made, used
+        if isinstance(expr, relay.If):
+            (c, uc), (t, ut), (f, uf) = map(
+                self.clean, (expr.cond, expr.true_branch, expr.false_branch)
+            )
+            same = c is expr.cond and t is expr.true_branch and f is expr.false_branch
+            return (expr if same else relay.If(c, t, f, expr.span)), uc | ut | uf
+        children = _operands(expr)
+        cleaned = [self.clean(child) for child in children]
+        used = frozenset().union(*(u for _, u in cleaned))
+        if all(new is old for (new, _), old in zip(cleaned, children)):
+            return expr, used
+        return _rebuild(expr, [new for new, _ in cleaned]), used
+
+    def _let(self, let: relay.Let) -> tuple[Any, frozenset[Any]]:
+        chain = []
+        expr: Any = let
+        while isinstance(expr, relay.Let):
+            chain.append((expr.var, expr.value))
+            expr = expr.body
+        result, last = self.clean(expr)
+        used = set(last)
+        for var, value in reversed(chain):
+            if var in used:
+                new, more = self.clean(value)
+                used |= more
+                result = relay.Let(var, new, result)
+        return result, frozenset(used)
+
+
+def _operands(expr: Any) -> list[Any]:
+    if isinstance(expr, relay.Call):
+        return [expr.op, *expr.args]
+    if isinstance(expr, relay.Tuple):
+        return list(expr.fields)
+    if isinstance(expr, relay.TupleGetItem):
+        return [expr.tuple_value]
+    return []
+
+
+def _rebuild(expr: Any, parts: list[Any]) -> Any:
+    if isinstance(expr, relay.Call):
+        return relay.Call(parts[0], parts[1:], expr.attrs, expr.type_args, expr.span)
+    if isinstance(expr, relay.Tuple):
+        return relay.Tuple(parts, expr.span)
+    return relay.TupleGetItem(parts[0], expr.index)

@@ -1,0 +1,153 @@
+"""check: every construct outside of the subset is reported, with its line and with help."""
+
+from __future__ import annotations
+
+import gast
+import pytest
+
+from passes.syntax import check
+
+REPORTED = {
+    "yield": ("AF0101", "def f(x):\n    yield x", 2),
+    "yield from": ("AF0101", "def f(x):\n    y = yield from x", 2),
+    "yield in a nested function": ("AF0101", "def f(x):\n    def g():\n        yield", 3),
+    "yield in a lambda": ("AF0101", "def f(x):\n    return lambda: (yield)", 2),
+    "async def": ("AF0102", "async def f(x):\n    pass", 1),
+    "nested async def": ("AF0102", "def f(x):\n    async def g(): pass", 2),
+    "async comprehension": ("AF0102", "async def f(x):\n    return [a async for a in x]", 2),
+    "await": ("AF0102", "async def f(x):\n    await x", 2),
+    "async for": ("AF0102", "async def f(x):\n    async for a in x: pass", 2),
+    "async with": ("AF0102", "async def f(x):\n    async with x: pass", 2),
+    "class": ("AF0103", "def f(x):\n    class C:\n        y = 1", 2),
+    "match": ("AF0104", "def f(x):\n    match x:\n        case [1, *_]: pass", 2),
+    "global": ("AF0105", "def f(x):\n    global y\n    y = x", 2),
+    "global, in a loop": ("AF0105", "def f(x):\n    global z, y\n    for y in x: pass", 2),
+    "global, walrus": ("AF0105", "def f(x):\n    global y\n    return [y := a for a in x]", 2),
+    "global, del": ("AF0105", "def f(x):\n    global y\n    del y", 2),
+    "nonlocal": ("AF0105", "def f(x):\n    def g():\n        nonlocal x\n        x = 1", 3),
+    "try": ("AF0106", "def f(x):\n    try: pass\n    except E: pass", 2),
+    "finally": ("AF0106", "def f(x):\n    if x:\n        try: pass\n        finally: pass", 3),
+    "import *": ("AF0107", "def f(x):\n    from .a import *", 2),
+    "del of a tuple": ("AF0108", "def f(x):\n    del x[0], (x, x.y)", 2),
+    "reserved name": ("AF0108", "def f(x):\n    _af_return = x\n    return _af_return", 2),
+    "reserved parameter": ("AF0108", "def f(_af_x): pass", 1),
+}
+
+SUPPORTED = '''
+def f(self, x, /, y, *args, k=1, **kw: int) -> "Doc":
+    """Doc."""
+    import os.path, numpy as np
+    from chainer import functions as F, links
+    global READ
+    a, *b = c = x
+    (d, [e, *g]) = y
+    self.h, x[1:2, ..., None] = args
+    total: float = 0.0
+    later: int
+    total += READ
+    while (n := x.next()) and not kw:
+        if n == 1 or 0 < n <= 3 is not None:
+            continue
+        elif n in (1, *args):
+            break
+        else:
+            pass
+    else:
+        del a, x[0], self.h
+    for i, (j, l) in enumerate(zip(*args, **kw)):
+        assert i, f"{i!r:>{j}} {l}"
+    with F.x(train=False) as p, F.y():
+        raise ValueError("x") from None
+    def nested(q=1, *, r: int = 2):
+        return lambda s, *t: s @ q // 2 ** -r
+    both = [u for v in x if v for u in v], {u for u in x}, {u: 1 for u in x}, sum(u for u in x)
+    last = {1: 2, **kw}, {1, 2}, [*x], (x if y else ~y), +x << 1 >> 2 & 3 | 4 ^ 5 % 6
+    return last
+'''
+
+
+@pytest.mark.parametrize("name", REPORTED)
+def test_reported(name, parsed):
+    code, source, line = REPORTED[name]
+    problems = [p for p in check.run(parsed(source)) if p.code == code and p.node.lineno == line]
+    assert len(problems) == 1
+    assert problems[0].message
+    assert problems[0].help
+    assert "{" not in problems[0].message + problems[0].help
+    assert isinstance(problems[0].node.col_offset, int)
+
+
+@pytest.mark.parametrize("name", [name for name in REPORTED if "async" not in REPORTED[name][1]])
+def test_reported_once(name, parsed):
+    assert len(check.run(parsed(REPORTED[name][1]))) == 1
+
+
+def test_supported(parsed):
+    assert check.run(parsed(SUPPORTED)) == []
+
+
+def test_all_in_one_report_in_source_order(parsed):
+    source = """
+        def f(x):
+            try:
+                global y
+                y = 1
+                with x:
+                    class C: pass
+            except A:
+                match x:
+                    case 1 if (yield):
+                        from a import *
+            finally:
+                del (x, y)
+            def g(z=(yield 3)):
+                nonlocal x
+                async def h(): await x
+        """
+    problems = check.run(parsed(source))
+    assert [(problem.code, problem.node.lineno) for problem in problems] == [
+        ("AF0106", 3),
+        ("AF0105", 4),
+        ("AF0103", 7),
+        ("AF0104", 9),
+        ("AF0101", 10),
+        ("AF0107", 11),
+        ("AF0108", 13),
+        ("AF0101", 14),
+        ("AF0105", 15),
+        ("AF0102", 16),
+        ("AF0102", 16),
+    ]
+
+
+def test_what_ran_at_the_definition_is_not_looked_at():
+    fn = gast.FunctionDef
+    tree = gast.parse("@(lambda: (yield))\ndef f(x=(lambda: (yield))) -> (lambda: (yield)): pass")
+    assert isinstance(tree.body[0], fn)
+    assert check.run(tree.body[0]) == []
+
+
+def test_an_unknown_kind_of_node_is_reported(parsed):
+    fn = parsed("def f(x):\n    pass")
+    novelty = gast.TypeAlias(name=gast.Name("T", gast.Store(), None, None), type_params=[], value=None)
+    fn.body.append(gast.copy_location(novelty, fn.body[0]))
+    (problem,) = check.run(fn)
+    assert (problem.code, problem.node) == ("AF0108", novelty)
+    assert "TypeAlias" in problem.message
+
+
+def test_every_kind_of_node_is_decided_on():
+    """Whoever moves to another gast has to say of each new kind whether it is supported."""
+    bases = {gast.AST, gast.mod, gast.stmt, gast.expr, gast.expr_context, gast.slice, gast.boolop}
+    bases |= {gast.operator, gast.unaryop, gast.cmpop, gast.excepthandler, gast.pattern}
+    bases |= {gast.type_ignore, gast.type_param}
+    kinds = {kind for kind in vars(gast).values() if isinstance(kind, type) and issubclass(kind, gast.AST)}
+    left_out = {kind.__name__ for kind in kinds - bases - check.SUPPORTED}
+    assert left_out == {
+        *("AsyncFor", "AsyncFunctionDef", "AsyncWith", "Await", "ClassDef", "ExceptHandler", "Exec"),
+        *("Expression", "FunctionType", "Interactive", "Match", "MatchAs", "MatchClass"),
+        *("MatchMapping", "MatchOr", "MatchSequence", "MatchSingleton", "MatchStar", "MatchValue"),
+        *("Module", "Nonlocal", "ParamSpec", "Print", "Repr", "Suite", "Try", "TryStar"),
+        *("TypeAlias", "TypeIgnore", "TypeVar", "TypeVarTuple", "Yield", "YieldFrom", "match_case"),
+        *("AugLoad", "AugStore"),
+    }
