@@ -178,9 +178,7 @@ class Compiled:
 class Loaded:
     """A program that TVM has built, with where its inputs come from."""
 
-    def __init__(
-        self, program: Program, executable: Executable, frozen: dict[str, Frozen]
-    ) -> None:
+    def __init__(self, program: Program, executable: Executable, frozen: dict[str, Frozen]) -> None:
         self.program = program
         self.executable = executable
         self.frozen = frozen
@@ -445,9 +443,15 @@ def _require_one(what: str, spec: Any, value: Any) -> None:
     else:
         good = flatten((spec,), {})[0] == flatten((value,), {})[0]
     if not good:
-        shown = f"an array of shape {value.shape}, {value.dtype}" if hasattr(value, "dtype") else repr(value)
+        shown = (
+            f"an array of shape {value.shape}, {value.dtype}"
+            if hasattr(value, "dtype")
+            else repr(value)
+        )
         wanted = f"shape {spec.shape}, {spec.dtype}" if hasattr(spec, "dtype") else repr(spec)
-        raise error("AF0402", f"{what} is {shown:.80}, but the program was compiled for {wanted:.80}")
+        raise error(
+            "AF0402", f"{what} is {shown:.80}, but the program was compiled for {wanted:.80}"
+        )
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:

@@ -339,13 +339,12 @@ class Attributes(Base):
                 raw = vars(base)[name]
                 if isinstance(raw, property):
                     return self.call(Static(raw.fget), [owner], {})
-                if isinstance(raw, types.WrapperDescriptorType) and name in ("__init__", "__setattr__"):
-                    return BoundMethod(owner, Static(raw))
-                if (
-                    base is chainer.Link
-                    and name == "__call__"
-                    and isinstance(owner, Object)
+                if isinstance(raw, types.WrapperDescriptorType) and name in (
+                    "__init__",
+                    "__setattr__",
                 ):
+                    return BoundMethod(owner, Static(raw))
+                if base is chainer.Link and name == "__call__" and isinstance(owner, Object):
                     return BoundMethod(owner, Static(_link_call))
                 return self.bind_class_attribute(owner, kind, raw, name)
         self.raise_python(AttributeError(f"'super' object has no attribute '{name}'"))
@@ -371,7 +370,9 @@ class Attributes(Base):
             return
         setter = cls.__setattr__
         defined_in = getattr(setter, "__qualname__", "").split(".")[0]
-        if defined_in not in _PLAIN_SETATTR and not isinstance(owner.instance, type(chainer.config)):
+        if defined_in not in _PLAIN_SETATTR and not isinstance(
+            owner.instance, type(chainer.config)
+        ):
             if isinstance(setter, types.FunctionType):
                 self.call(Static(setter), [owner, Static(name), value], {})
                 return

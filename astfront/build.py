@@ -87,7 +87,9 @@ def build(
     """Compile a module; ``params`` become constants of the program, folded and packed."""
     bound = to_params(params or {})
     with tvm.transform.PassContext(opt_level=opt_level):
-        executable = relay.vm.compile(prepare_module(mod), target=target or host_target(), params=bound)
+        executable = relay.vm.compile(
+            prepare_module(mod), target=target or host_target(), params=bound
+        )
     return Executable(executable)
 
 

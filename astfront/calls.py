@@ -99,9 +99,7 @@ class Calls(Base):
             self.raise_python(TypeError(f"'{cls.__name__}' object is not callable"))
         return self.call(self.get_attribute(owner, "__call__"), args, kwargs)
 
-    def link_forward(
-        self, link: Object, args: Sequence[Value], kwargs: dict[str, Value]
-    ) -> Value:
+    def link_forward(self, link: Object, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
         instance = link.instance
         if instance is not None and (
             getattr(instance, "_n_local_link_hooks", 0) or chainer._get_link_hooks()
@@ -190,8 +188,7 @@ class Calls(Base):
         self.fail(
             "AF0301",
             f"{module}.{name} isn't supported",
-            help="write it with supported functions, or register a rule: "
-            "see docs/adding-an-op.md",
+            help="write it with supported functions, or register a rule: see docs/adding-an-op.md",
         )
 
     def construct(self, cls: type, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
@@ -212,7 +209,9 @@ class Calls(Base):
                 f"a {cls.__name__} is made in the compiled code, with random parameters",
                 help="make it in __init__, inside init_scope()",
             )
-        python_made = isinstance(cls.__init__, types.FunctionType) or cls.__init__ is object.__init__
+        python_made = (
+            isinstance(cls.__init__, types.FunctionType) or cls.__init__ is object.__init__
+        )
         plain_new = cls.__new__ is object.__new__ or isinstance(cls.__new__, types.FunctionType)
         if not python_made or not plain_new:
             self.unsupported(cls)
@@ -463,9 +462,29 @@ class Calls(Base):
             result = self.result_value(found(self, NodeView(self, node), *arrays))
             outputs = [result] if isinstance(result, Tensor) else self.items_of(result)
         else:
-            result = self.call(self.get_attribute(node, "forward"), [self.tuple(arrays)], {})
-            outputs = self.items_of(result)
+            outputs = self.items_of(self.forward_of(node, arrays))
         return self.tuple([as_variables(self.as_tensor(y)) for y in outputs])
+
+    def forward_of(self, node: Object, arrays: Sequence[Tensor]) -> Value:
+        """A node's ``forward`` compiled from its source; a refusal in Chainer's own is one of it."""
+        outer, self.diagnostics = self.diagnostics, []
+        try:
+            result = self.call(self.get_attribute(node, "forward"), [self.tuple(arrays)], {})
+            found = self.diagnostics
+        except CompileError as e:
+            found = [*self.diagnostics, *e.diagnostics]
+        finally:
+            self.diagnostics = outer
+        if not found:
+            return result
+        if not node.cls.__module__.startswith("chainer."):
+            raise CompileError(found)
+        self.fail(
+            "AF0301",
+            f"{node.cls.__module__}.{node.cls.__name__} isn't supported here",
+            notes=[f"its numpy code can't be compiled: {found[0].message}"],
+            help="write it with supported functions, or register a rule: see docs/adding-an-op.md",
+        )
 
     def check_node_types(self, node: Object, inputs: Sequence[Tensor]) -> None:
         """Run Chainer's own type check of the node, where all sizes are known."""

@@ -16,7 +16,9 @@ import astfront
 from astfront.build import host_target
 from astfront.signature import ScalarSpec, TensorSpec
 
-_SPEC = re.compile(r"(?:(?P<name>\w+)=)?(?P<variable>Variable:)?(?P<dtype>\w+)\[(?P<dims>[^\]]*)\]$")
+_SPEC = re.compile(
+    r"(?:(?P<name>\w+)=)?(?P<variable>Variable:)?(?P<dtype>\w+)\[(?P<dims>[^\]]*)\]$"
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -87,7 +89,9 @@ def _argument(text: str) -> tuple[str | None, Any]:
     found = _SPEC.match(text)
     if found:
         dims = [d.strip() for d in found["dims"].split(",") if d.strip()]
-        shape = [int(d) if d.lstrip("-").isdigit() else None if d in ("?", "None") else d for d in dims]
+        shape = [
+            int(d) if d.lstrip("-").isdigit() else None if d in ("?", "None") else d for d in dims
+        ]
         return found["name"], TensorSpec(shape, found["dtype"], variable=bool(found["variable"]))
     name, _, value = text.rpartition("=")
     for kind in (int, float):

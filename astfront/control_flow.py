@@ -265,8 +265,11 @@ class ControlFlow(Base):
                     pass
             self.staged_depth -= 1
             for cell, content in self.heap.cells.items():
-                if cell in pre and content is not pre[cell] and isinstance(content, Names):
-                    touched.update(dict.fromkeys((cell, name) for name in content.items))
+                old = pre.get(cell)
+                if content is not old and isinstance(content, Names) and isinstance(old, Names):
+                    for name, value in content.items.items():
+                        if old.items.get(name) is not value:
+                            touched[cell, name] = None
         self.heap.restore(pre)
         for cell, name in touched:
             self.heap.bind(cell, name, POISON)
@@ -338,9 +341,7 @@ class ControlFlow(Base):
             self.live_after(node),
         )
 
-    def live_after(
-        self, node: gast.stmt, also: Sequence[str] = ()
-    ) -> Callable[[int, Any], bool]:
+    def live_after(self, node: gast.stmt, also: Sequence[str] = ()) -> Callable[[int, Any], bool]:
         """Which names of this frame are read after ``node``; those of other cells always may be."""
         flow = self.frame.prepared.liveness
         cell = self.frame.cell

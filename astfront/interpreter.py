@@ -20,14 +20,18 @@ import numpy as np
 from astfront.attributes import Attributes
 from astfront.builder import Builder, OperatorError
 from astfront.calls import Calls
+from astfront.comparisons import Comparisons
+from astfront.containers import Containers
 from astfront.control_flow import ControlFlow, Diverged, Refused
 from astfront.diagnostics import CompileError, Diagnostic, InternalError, error, internal_error
 from astfront.environment import Heap
 from astfront.frames import Frame
 from astfront.lifting import TRUSTED_PACKAGES, Lifter, Location, is_static
+from astfront.numbers import Numbers
 from astfront.operators import Operators
 from astfront.report import Report
 from astfront.source import Span
+from astfront.subscripts import Subscripts
 from astfront.values import (
     FALSE,
     NONE,
@@ -61,7 +65,9 @@ class PythonError(Exception):
         self.span = span
 
 
-class Interpreter(Operators, Attributes, Calls, ControlFlow):
+class Interpreter(
+    Operators, Comparisons, Numbers, Containers, Subscripts, Attributes, Calls, ControlFlow
+):
     """Compiles one call of one function; ``program.py`` is what uses it.
 
     With ``checks=False`` the program has no run-time checks (indices in range, divisors not 0).
@@ -74,6 +80,8 @@ class Interpreter(Operators, Attributes, Calls, ControlFlow):
         self.heap.original = self.original_attribute
         self.frames: list[Frame] = []
         self.diagnostics: list[Diagnostic] = []
+        self.refused: list[Diagnostic] = []
+        """All refusals, those of discarded attempts too."""
         self.report = Report()
         self.instances = self.heap.instances
         self.originals: dict[tuple[int, Any], Value] = {}
@@ -115,11 +123,17 @@ class Interpreter(Operators, Attributes, Calls, ControlFlow):
         index = self.frames.index(shown) if shown is not None else 0
         for frame in reversed(self.frames[1 : index + 1]):
             if frame.call_span is not None:
-                notes.append(f"{frame.name} is called from {frame.call_span.location(column=False)}")
+                notes.append(
+                    f"{frame.name} is called from {frame.call_span.location(column=False)}"
+                )
         return error(code, message, self.span(), notes=notes, **details)
 
     def fail(self, code: str, message: str, **details: Any) -> NoReturn:
         raise self.error(code, message, **details)
+
+    def poisoned(self) -> NoReturn:
+        """Something that was refused, and reported, is used: there's nothing new to say."""
+        raise CompileError(self.refused[-1:])
 
     def raise_python(self, exception: BaseException) -> NoReturn:
         """The program raises ``exception`` here, as Python would."""
@@ -163,7 +177,9 @@ class Interpreter(Operators, Attributes, Calls, ControlFlow):
         except InternalError:
             raise
         except CompileError as e:
-            self.diagnostics.extend(e.diagnostics)
+            new = [d for d in e.diagnostics if d not in self.diagnostics]
+            self.diagnostics.extend(new)
+            self.refused.extend(new)
             for name in liveness.assigned(statement):
                 self.heap.bind(self.frame.cell, name, POISON)
 
@@ -300,7 +316,7 @@ class Interpreter(Operators, Attributes, Calls, ControlFlow):
             after = wanted - star - 1
             rest = items[star : len(items) - after]
             items = [*items[:star], self.heap.new_list(rest), *items[len(items) - after :]]
-        for target, item in zip(targets, items):
+        for target, item in zip(targets, items, strict=False):
             self.assign(target.value if isinstance(target, gast.Starred) else target, item)
 
     def bind_name(self, name: str, value: Value) -> None:
@@ -318,7 +334,9 @@ class Interpreter(Operators, Attributes, Calls, ControlFlow):
                 return found
             if name in frame.prepared.locals:
                 if self.staged_depth or name in self.heap.cells[frame.cell].items:  # type: ignore
-                    self.fail("AF0203", f"`{name}` may be undefined here", help=f"bind `{name}` first")
+                    self.fail(
+                        "AF0203", f"`{name}` may be undefined here", help=f"bind `{name}` first"
+                    )
                 self.raise_python(
                     UnboundLocalError(f"local variable '{name}' referenced before assignment")
                 )
@@ -399,7 +417,7 @@ class Interpreter(Operators, Attributes, Calls, ControlFlow):
 
     def visit_Dict(self, node: gast.Dict) -> Value:
         items: dict[Any, Value] = {}
-        for key, value in zip(node.keys, node.values):
+        for key, value in zip(node.keys, node.values, strict=False):
             if key is None:
                 items.update(self.entries_of(self.visit(value)))
             else:
@@ -520,7 +538,7 @@ class Interpreter(Operators, Attributes, Calls, ControlFlow):
                 if not self.heap[value.cell].items:  # type: ignore[attr-defined, union-attr]
                     return value.instance
         if isinstance(value, Poison):
-            raise CompileError(self.diagnostics or [Diagnostic("AF0205", "poisoned")])
+            self.poisoned()
         self.fail(
             "AF0205",
             f"{what} must be known while compiling, but it is {describe(value)}",

@@ -121,9 +121,7 @@ class Join:
         return join
 
     @classmethod
-    def export(
-        cls, heap: Heap, pre: State, state: State, live: Callable[[int, Any], bool]
-    ) -> Join:
+    def export(cls, heap: Heap, pre: State, state: State, live: Callable[[int, Any], bool]) -> Join:
         """The template of all that ``state`` changed since ``pre``, every staged part a leaf."""
         join = cls(heap)
         for cell, content in state.items():

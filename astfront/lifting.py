@@ -226,7 +226,9 @@ class Lifter:
             self._cells[id(obj)] = Dict(cell)
             self.containers[cell] = obj
             self.guard(Location(obj, "call", "keys"), list(obj))
-            items = {k: self.lift(x, Location(obj, "item", k), f"{name}_{k}") for k, x in obj.items()}
+            items = {
+                k: self.lift(x, Location(obj, "item", k), f"{name}_{k}") for k, x in obj.items()
+            }
             self.heap.base[cell] = self.heap.cells[cell] = Entries(items)
         return self._cells[id(obj)]
 
@@ -258,7 +260,9 @@ def is_static(obj: Any) -> bool:
 
 
 def _by_equality(obj: Any) -> bool:
-    return isinstance(obj, bool | int | float | complex | str | bytes | np.generic | np.dtype | range)
+    return isinstance(
+        obj, bool | int | float | complex | str | bytes | np.generic | np.dtype | range
+    )
 
 
 def _is(a: Any, b: Any) -> bool:

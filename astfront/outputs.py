@@ -34,7 +34,7 @@ Arrays = Sequence[np.ndarray]
 class Template:
     """Makes a Python object of a program's output arrays."""
 
-    def build(self, arrays: Arrays, made: dict[int, Any]) -> Any:
+    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
         raise NotImplementedError
 
 
@@ -42,7 +42,7 @@ class Template:
 class Known(Template):
     obj: Any
 
-    def build(self, arrays: Arrays, made: dict[int, Any]) -> Any:
+    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
         return self.obj
 
 
@@ -52,7 +52,14 @@ class ArrayOut(Template):
     kind: str
     flag: int = -1
 
-    def build(self, arrays: Arrays, made: dict[int, Any]) -> Any:
+    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
+        key = -1 - self.index
+        if self.kind != "generic" and (key, self.kind) in made:
+            return made[key, self.kind]
+        made[key, self.kind] = result = self._build(arrays)
+        return result
+
+    def _build(self, arrays: Arrays) -> Any:
         array = arrays[self.index]
         if self.kind == "variable" or (self.kind == "either" and bool(arrays[self.flag])):
             return chainer.Variable(array)
@@ -64,7 +71,7 @@ class NumberOut(Template):
     index: int
     type: type
 
-    def build(self, arrays: Arrays, made: dict[int, Any]) -> Any:
+    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
         return self.type(arrays[self.index])
 
 
@@ -73,7 +80,7 @@ class TupleOut(Template):
     items: tuple[Template, ...]
     cls: type
 
-    def build(self, arrays: Arrays, made: dict[int, Any]) -> Any:
+    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
         items = [i.build(arrays, made) for i in self.items]
         return tuple(items) if self.cls is tuple else self.cls(*items)
 
@@ -83,7 +90,7 @@ class ListOut(Template):
     cell: int
     items: tuple[Template, ...]
 
-    def build(self, arrays: Arrays, made: dict[int, Any]) -> Any:
+    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
         if self.cell not in made:
             made[self.cell] = result = []
             result.extend(i.build(arrays, made) for i in self.items)
@@ -99,11 +106,12 @@ class GrownOut(Template):
     buffers: tuple[int, ...]
     length: int
 
-    def build(self, arrays: Arrays, made: dict[int, Any]) -> Any:
+    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
         if self.cell not in made:
             rows = [arrays[b] for b in self.buffers]
             made[self.cell] = [
-                self.element.build([r[i] for r in rows], {}) for i in range(int(arrays[self.length]))
+                self.element.build([r[i] for r in rows], {})
+                for i in range(int(arrays[self.length]))
             ]
         return made[self.cell]
 
@@ -113,7 +121,7 @@ class DictOut(Template):
     cell: int
     items: tuple[tuple[Any, Template], ...]
 
-    def build(self, arrays: Arrays, made: dict[int, Any]) -> Any:
+    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
         if self.cell not in made:
             made[self.cell] = {k: v.build(arrays, made) for k, v in self.items}
         return made[self.cell]
@@ -125,7 +133,7 @@ class ObjectOut(Template):
     cls: type
     items: tuple[tuple[str, Template], ...]
 
-    def build(self, arrays: Arrays, made: dict[int, Any]) -> Any:
+    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
         if self.cell not in made:
             made[self.cell] = result = object.__new__(self.cls)
             for name, template in self.items:
@@ -139,7 +147,7 @@ class OptionOut(Template):
     value: Template
     absent: Template
 
-    def build(self, arrays: Arrays, made: dict[int, Any]) -> Any:
+    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
         chosen = self.value if bool(arrays[self.present]) else self.absent
         return chosen.build(arrays, made)
 
@@ -150,7 +158,7 @@ class ArgumentOut(Template):
 
     source: Any
 
-    def build(self, arrays: Arrays, made: dict[int, Any]) -> Any:
+    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
         return made[id(self.source)] if id(self.source) in made else self.source
 
 
@@ -175,7 +183,10 @@ class Results:
         match value:
             case Static(obj=obj):
                 return Known(obj)
-            case Tensor(origin=origin) if origin is not None and value.kind in ("variable", "array"):
+            case Tensor(origin=origin) if origin is not None and value.kind in (
+                "variable",
+                "array",
+            ):
                 return Known(origin)
             case Tensor(kind="either"):
                 return ArrayOut(self.add(value), "either", self.add(value.is_variable))  # type: ignore

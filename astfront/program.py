@@ -184,7 +184,11 @@ def _lower(
 
 def callable_value(cx: Interpreter, function: Any) -> Value:
     owner = getattr(function, "__self__", None)
-    if owner is not None and not isinstance(function, chainer.Link) and hasattr(function, "__func__"):
+    if (
+        owner is not None
+        and not isinstance(function, chainer.Link)
+        and hasattr(function, "__func__")
+    ):
         inner = function.__func__
         if is_static(owner):
             return Static(function)

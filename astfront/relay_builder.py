@@ -11,6 +11,7 @@ import numpy as np
 import tvm
 from tvm import relay
 
+import astfront.relay_kernels  # noqa: F401  (registers the kernels)
 from astfront.builder import Builder, OperatorError, Scope
 from astfront.source import Span
 from astfront.values import Dim, Scalar, Shape, Tensor

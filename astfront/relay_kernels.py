@@ -24,10 +24,24 @@ def _is_float(x: Any) -> bool:
     return str(x.dtype).startswith("float")
 
 
-def _prefers(a: Any, b: Any, largest: bool) -> Any:
-    """Whether a reduction keeps ``a`` rather than take ``b``, which comes after it or is equal."""
-    better = a > b if largest else a < b
-    return tir.any(better, tir.isnan(a)) if _is_float(a) else better
+def _unless_nan(a: Any, normally: Any, otherwise: Any) -> Any:
+    """``otherwise`` where ``a`` is NaN.
+
+    Everything else is >= -inf. ``tir.isnan`` isn't vectorised, and TVM's simplifier takes ``a != a``
+    for false and the negation of ``>=`` for ``<``.
+    """
+    if not _is_float(a):
+        return normally
+    return tir.Select(a >= tir.const(float("-inf"), a.dtype), normally, otherwise)
+
+
+def _better(a: Any, b: Any, largest: bool) -> Any:
+    return a > b if largest else a < b
+
+
+def _best(a: Any, b: Any, largest: bool) -> Any:
+    """The larger (or smaller) one, or the first NaN."""
+    return _unless_nan(a, tir.Select(_better(a, b, largest), a, b), a)
 
 
 def _worst(dtype: str, largest: bool) -> Any:
@@ -70,7 +84,7 @@ def _extreme(largest: bool) -> Callable[..., Any]:
         x = inputs[0]
         _, reduced, shape, source = _reduction(attrs, x)
         reducer = te.comm_reducer(
-            lambda a, b: tir.Select(_prefers(a, b, largest), a, b),
+            lambda a, b: _best(a, b, largest),
             lambda dtype: _worst(dtype, largest),
             name="extreme",
         )
@@ -93,12 +107,11 @@ def _arg_extreme(largest: bool) -> Callable[..., Any]:
         last = bool(attrs.select_last_index)
 
         def combine(a: Any, b: Any) -> Any:
-            better = a[1] > b[1] if largest else a[1] < b[1]
             nearer = a[0] > b[0] if last else a[0] < b[0]
-            keep = tir.any(better, tir.all(a[1].equal(b[1]), nearer))
-            if _is_float(a[1]):
-                keep = tir.any(keep, tir.isnan(a[1]))
-            return tir.Select(keep, a[0], b[0]), tir.Select(keep, a[1], b[1])
+            tie = tir.all(a[1].equal(b[1]), nearer)
+            keep = tir.any(_better(a[1], b[1], largest), tie)
+            index, value = tir.Select(keep, a[0], b[0]), tir.Select(keep, a[1], b[1])
+            return _unless_nan(a[1], index, a[0]), _unless_nan(a[1], value, a[1])
 
         # An index that loses every tie, for "nothing yet".
         reducer = te.comm_reducer(
@@ -149,8 +162,7 @@ def _of_two(largest: bool) -> Callable[..., Any]:
             return [topi.where(topi.logical_or(better, topi.isnan(x)), x, y)]
 
         def value(*index: Any) -> Any:
-            a, b = _broadcast_item(x, index), _broadcast_item(y, index)
-            return tir.Select(_prefers(a, b, largest), a, b)
+            return _best(_broadcast_item(x, index), _broadcast_item(y, index), largest)
 
         name = "maximum" if largest else "minimum"
         return [te.compute(output_type.shape, value, name=name, tag="broadcast")]

@@ -296,9 +296,7 @@ Content: TypeAlias = "Items | GrownList | Entries | Attributes | Names"
 
 def is_staged(value: Value) -> bool:
     """Whether ``value`` itself is known only at run time."""
-    return isinstance(value, Scalar | Option) or (
-        isinstance(value, Tensor) and value.const is None
-    )
+    return isinstance(value, Scalar | Option) or (isinstance(value, Tensor) and value.const is None)
 
 
 def describe(value: Value) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from astfront.build import build
 from astfront.program import lower
-from astfront.signature import flatten
+from astfront.signature import TensorSpec, flatten
 
 
 def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -60,3 +60,31 @@ def assert_same(got: Any, expected: Any, rtol: float = 1e-4, atol: float = 1e-5)
 
 def _array(value: Any) -> np.ndarray:
     return np.asarray(value.array if isinstance(value, chainer.Variable) else value)
+
+
+def check_staged(
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    shapes: dict[int, tuple[int | None, ...]],
+    rtol: float = 1e-4,
+    atol: float = 1e-5,
+) -> None:
+    """As :func:`check`, where the arguments numbered in ``shapes`` have staged sizes."""
+    with chainer.no_backprop_mode():
+        expected = function(*copy.deepcopy(tuple(args)))
+    assert_same(run_staged(function, args, shapes), expected, rtol, atol)
+
+
+def run_staged(
+    function: Callable[..., Any], args: Sequence[Any], shapes: dict[int, tuple[int | None, ...]]
+) -> Any:
+    specs = list(args)
+    for i, shape in shapes.items():
+        variable = isinstance(args[i], chainer.Variable)
+        specs[i] = TensorSpec(shape, args[i].dtype, variable=variable)
+    program = lower(function, specs, {})
+    _, leaves = flatten(args, {})
+    arrays = {leaf.name: _array(value) for leaf, value in zip(program.leaves, leaves)}
+    arrays.update(program.params())
+    executable = build(program.mod)
+    return program.finish(executable.run([arrays[name] for name in program.parameters]))

@@ -66,7 +66,8 @@ class Liveness:
     def live_out(self, stmt: gast.stmt) -> tuple[str, ...]:
         """The names that may be read after this If, For, While or With before they are bound.
 
-        After it, not where a `break` in it goes. Where the statement is in a loop, "after" includes the loop's next iterations.
+        Where the statement is in a loop, "after" includes the loop's next iterations. It doesn't
+        include where a `break` in the statement goes: in a canonical tree there is none to ask about.
         """
         return tuple(sorted({*self._out[id(stmt)], *self.captured}))
 
@@ -172,7 +173,7 @@ class _Flow:
                 return iteration
             return _expression(loop.test, exhausted | iteration)
 
-        before = _fixpoint(lambda at_head: head(self.block(loop.body, at_head, live, at_head)))
+        before = _fixpoint(lambda at_head: head(self.block(loop.body, at_head, live, NONE)))
         return _expression(loop.iter, before) if isinstance(loop, gast.For) else before
 
 

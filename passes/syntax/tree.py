@@ -164,7 +164,7 @@ def falls(stmts: Iterable[gast.stmt]) -> bool:
 def without_dead_code(stmts: list[gast.stmt]) -> list[gast.stmt]:
     """The statements without those that stand after a jump, a `raise`, or a loop that never ends.
 
-    With that, each jump in the tree is one that may happen. See `keep_locals` for what has to follow.
+    With that, each jump in the tree is one that may happen. `keep_locals` has to follow.
     """
     kept: list[gast.stmt] = []
     for stmt in stmts:

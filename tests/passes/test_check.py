@@ -129,7 +129,9 @@ def test_what_ran_at_the_definition_is_not_looked_at():
 
 def test_an_unknown_kind_of_node_is_reported(parsed):
     fn = parsed("def f(x):\n    pass")
-    novelty = gast.TypeAlias(name=gast.Name("T", gast.Store(), None, None), type_params=[], value=None)
+    novelty = gast.TypeAlias(
+        name=gast.Name("T", gast.Store(), None, None), type_params=[], value=None
+    )
     fn.body.append(gast.copy_location(novelty, fn.body[0]))
     (problem,) = check.run(fn)
     assert (problem.code, problem.node) == ("AF0108", novelty)
@@ -141,10 +143,22 @@ def test_every_kind_of_node_is_decided_on():
     bases = {gast.AST, gast.mod, gast.stmt, gast.expr, gast.expr_context, gast.slice, gast.boolop}
     bases |= {gast.operator, gast.unaryop, gast.cmpop, gast.excepthandler, gast.pattern}
     bases |= {gast.type_ignore, gast.type_param}
-    kinds = {kind for kind in vars(gast).values() if isinstance(kind, type) and issubclass(kind, gast.AST)}
+    kinds = {
+        kind
+        for kind in vars(gast).values()
+        if isinstance(kind, type) and issubclass(kind, gast.AST)
+    }
     left_out = {kind.__name__ for kind in kinds - bases - check.SUPPORTED}
     assert left_out == {
-        *("AsyncFor", "AsyncFunctionDef", "AsyncWith", "Await", "ClassDef", "ExceptHandler", "Exec"),
+        *(
+            "AsyncFor",
+            "AsyncFunctionDef",
+            "AsyncWith",
+            "Await",
+            "ClassDef",
+            "ExceptHandler",
+            "Exec",
+        ),
         *("Expression", "FunctionType", "Interactive", "Match", "MatchAs", "MatchClass"),
         *("MatchMapping", "MatchOr", "MatchSequence", "MatchSingleton", "MatchStar", "MatchValue"),
         *("Module", "Nonlocal", "ParamSpec", "Print", "Repr", "Suite", "Try", "TryStar"),

@@ -88,7 +88,9 @@ def statements(draw: Any, depth: int, loop: bool, label: list[int]) -> list[str]
         return [f"{name} += {draw(expressions(label))}"]
     if kind == "jump":
         jump = draw(st.sampled_from(jumps))
-        jump = {"return": f"return {number}, {name}", "raise": f"raise Chosen({number})"}.get(jump, jump)
+        jump = {"return": f"return {number}, {name}", "raise": f"raise Chosen({number})"}.get(
+            jump, jump
+        )
         if draw(st.booleans()):  # most programs should get past their first few statements
             return ["if tape():", "    " + jump]
         return [jump]

@@ -1,0 +1,225 @@
+"""Comparisons, identity, membership and truth, with Python's meaning."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import gast
+import numpy as np
+
+from astfront.environment import UNKNOWN_STORAGE, same
+from astfront.numbers import NUMBERS
+from astfront.values import (
+    FALSE,
+    NONE,
+    POISON,
+    TRUE,
+    BoundMethod,
+    Dict,
+    Function,
+    Iterator,
+    List,
+    Object,
+    Option,
+    Partial,
+    Poison,
+    Range,
+    Scalar,
+    Static,
+    Tensor,
+    Tuple,
+    Value,
+    describe,
+)
+
+if TYPE_CHECKING:
+    from astfront.interpreter import Interpreter as Base
+else:
+    Base = object
+
+COMPARE: dict[type, tuple[Callable[..., Any], Any, str]] = {
+    gast.Eq: (operator.eq, np.equal, "equal"),
+    gast.NotEq: (operator.ne, np.not_equal, "not_equal"),
+    gast.Lt: (operator.lt, np.less, "less"),
+    gast.LtE: (operator.le, np.less_equal, "less_equal"),
+    gast.Gt: (operator.gt, np.greater, "greater"),
+    gast.GtE: (operator.ge, np.greater_equal, "greater_equal"),
+}
+COMPARE_DUNDER = {
+    operator.eq: ("__eq__", "__eq__"),
+    operator.ne: ("__ne__", "__ne__"),
+    operator.lt: ("__lt__", "__gt__"),
+    operator.le: ("__le__", "__ge__"),
+    operator.gt: ("__gt__", "__lt__"),
+    operator.ge: ("__ge__", "__le__"),
+}
+
+
+class Comparisons(Base):
+    def comparison(self, node: gast.Compare) -> Value:
+        """A chain: each operand once, the rest only while the comparisons before hold."""
+        left = self.visit(node.left)
+        return self._chain(left, list(zip(node.ops, node.comparators, strict=False)))
+
+    def _chain(self, left: Value, rest: Sequence[tuple[gast.AST, gast.expr]]) -> Value:
+        (op, right_node), *more = rest
+        right = self.visit(right_node)
+        result = self.compare(op, left, right)
+        if not more:
+            return result
+        return self.lazy(True, result, lambda: self._chain(right, more))
+
+    def compare(self, op: gast.AST, a: Value, b: Value) -> Value:
+        if isinstance(a, Poison) or isinstance(b, Poison):
+            return POISON
+        match op:
+            case gast.Is():
+                return self.identical(a, b)
+            case gast.IsNot():
+                return self.unary(gast.Not(), self.identical(a, b))
+            case gast.In():
+                return self.contains(a, b)
+            case gast.NotIn():
+                return self.unary(gast.Not(), self.contains(a, b))
+        f, ufunc, name = COMPARE[type(op)]
+        for i, v in enumerate((a, b)):
+            if isinstance(v, Option):
+                return self.split(
+                    v, lambda w, i=i: self.compare(op, *((w, b) if i == 0 else (a, w)))
+                )
+        if isinstance(a, Static) and isinstance(b, Static):
+            return self.run_python(f, a.obj, b.obj)
+        if any(isinstance(v, Tensor) and v.kind in ("variable", "either") for v in (a, b)):
+            self.raise_python(NotImplementedError())
+        if isinstance(a, Tensor) or isinstance(b, Tensor):
+            if NONE in (a, b) or any(isinstance(v, Static) and v.obj is None for v in (a, b)):
+                self.fail("AF0207", "an array is compared with None", help="write `is None`")
+            self.require_operand(f, a, b)
+            return self.call(Static(ufunc), [a, b], {})
+        if self.is_number(a) and self.is_number(b):
+            kinds = {v.type if isinstance(v, Scalar) else type(v.obj) for v in (a, b)}  # type: ignore
+            kind = float if float in kinds else int if int in kinds else bool
+            pair = (self.as_scalar(a, kind), self.as_scalar(b, kind))
+            if kind is bool and name not in ("equal", "not_equal"):
+                pair = (self.as_scalar(a, int), self.as_scalar(b, int))
+            return Scalar(self.b.call(name, *pair).expr, bool)
+        return self.compare_containers(f, a, b)
+
+    def compare_containers(self, f: Callable[..., Any], a: Value, b: Value) -> Value:
+        if isinstance(a, Object) or isinstance(b, Object):
+            names = COMPARE_DUNDER[f]
+            for owner, other, name in ((a, b, names[0]), (b, a, names[1])):
+                if isinstance(owner, Object) and getattr(owner.cls, name) is not getattr(
+                    object, name
+                ):
+                    return self.call(self.get_attribute(owner, name), [other], {})
+            if f in (operator.eq, operator.ne):
+                return Static(same(a, b) == (f is operator.eq))
+        equality = f in (operator.eq, operator.ne)
+        sequences = all(self.is_tuple(v) or isinstance(v, List) for v in (a, b))
+        if equality and sequences and self.is_tuple(a) == self.is_tuple(b):
+            xs, ys = self.items_of(a), self.items_of(b)
+            equal: Value = TRUE if len(xs) == len(ys) else FALSE
+            for x, y in zip(xs, ys, strict=False):
+                equal = self.lazy(True, equal, lambda x=x, y=y: self.compare(gast.Eq(), x, y))
+            return equal if f is operator.eq else self.unary(gast.Not(), equal)
+        if equality and type(a) is not type(b):
+            return Static(f is operator.ne)
+        return self.run_python(f, self.static(a), self.static(b))
+
+    def identical(self, a: Value, b: Value) -> Value:
+        for x, y in ((a, b), (b, a)):
+            if isinstance(x, Option) and isinstance(y, Static):
+                if same(x.absent, y):
+                    if isinstance(x.value, Static):
+                        return self.unary(gast.Not(), x.present)
+                    return self.unary(gast.Not(), x.present)
+                return (
+                    FALSE
+                    if not isinstance(x.value, Static)
+                    else self.split(x, lambda v: self.identical(v, y))
+                )
+        if isinstance(a, Static) and isinstance(b, Static):
+            plain = isinstance(a.obj, NUMBERS) and isinstance(b.obj, NUMBERS)
+            return Static(same(a, b) if plain else a.obj is b.obj)
+        if type(a) is not type(b):
+            return FALSE
+        if isinstance(a, Tensor) and isinstance(b, Tensor):
+            if same(a, b) or (a.origin is not None and a.origin is b.origin):
+                return TRUE
+            if a.storage != b.storage and UNKNOWN_STORAGE not in (a.storage, b.storage):
+                return FALSE
+            self.fail("AF0207", "whether these two are one array isn't known while compiling")
+        return Static(same(a, b))
+
+    def contains(self, item: Value, container: Value) -> Value:
+        if isinstance(item, Static) and isinstance(container, Static):
+            return self.run_python(operator.contains, container.obj, item.obj)
+        if isinstance(container, Dict):
+            return Static(self.static(item, "a dict's key") in self.entries_of(container))
+        if isinstance(container, Object):
+            return self.call(self.get_attribute(container, "__contains__"), [item], {})
+        found: Value = FALSE
+        for other in self.items_of(container):
+            found = self.lazy(
+                False, found, lambda other=other: self.compare(gast.Eq(), item, other)
+            )
+        return found
+
+    def truth(self, v: Value) -> bool | Scalar:
+        """``bool(v)``: a Python bool where it's known, else a staged one."""
+        match v:
+            case Static(obj=obj):
+                return bool(self.run_python(bool, obj).obj)  # type: ignore[attr-defined]
+            case Scalar():
+                if v.type is bool:
+                    return v
+                zero = self.as_scalar(Static(0), v.type)
+                return Scalar(self.b.call("not_equal", v, zero).expr, bool)
+            case Tensor():
+                return self._tensor_truth(v)
+            case Tuple(items=items):
+                return bool(items)
+            case List() | Dict() | Range() | Iterator():
+                return self.truth(self.length(v))
+            case Option(present=present):
+                whole = self.split(v, lambda x: self.truth_value(x))
+                return self.truth(whole)
+            case Object(cls=cls):
+                for name in ("__bool__", "__len__"):
+                    if hasattr(cls, name):
+                        return self.truth(self.call(self.get_attribute(v, name), [], {}))
+                return True
+            case Function() | BoundMethod() | Partial():
+                return True
+        self.fail("AF0207", f"the truth of {describe(v)} isn't defined here")
+
+    def truth_value(self, v: Value) -> Value:
+        truth = self.truth(v)
+        return truth if isinstance(truth, Scalar) else Static(truth)
+
+    def _tensor_truth(self, v: Tensor) -> bool | Scalar:
+        if v.kind in ("variable", "either"):
+            self.raise_python(NotImplementedError())
+        if v.const is not None:
+            return bool(self.run_python(bool, v.const).obj)  # type: ignore[attr-defined]
+        if any(d not in (1, None) for d in v.shape):
+            self.raise_python(
+                ValueError(
+                    "The truth value of an array with more than one element is ambiguous. "
+                    "Use a.any() or a.all()"
+                )
+            )
+        if not v.is_static_shape:
+            self.fail(
+                "AF0207",
+                "the truth of an array whose size isn't known while compiling",
+                help="index one element, or use `.any()` or `.all()`",
+            )
+        x = v if v.ndim == 0 else self.b.call("reshape", v, newshape=())
+        if v.dtype == bool:
+            return Scalar(x.expr, bool)
+        zero = self.b.constant(np.zeros((), v.dtype))
+        return Scalar(self.b.call("not_equal", x, zero).expr, bool)

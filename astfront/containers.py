@@ -1,0 +1,238 @@
+"""Lists, dicts, ranges and other iterables: length, items, and lists that grow in kept loops."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import gast
+
+from astfront.join import Collector, Join, JoinError, element_at
+from astfront.values import (
+    Content,
+    Dict,
+    Entries,
+    GrownList,
+    Items,
+    Iterator,
+    List,
+    Object,
+    Option,
+    Range,
+    Scalar,
+    Shape,
+    Static,
+    Tensor,
+    Tuple,
+    Value,
+    describe,
+)
+
+if TYPE_CHECKING:
+    from astfront.interpreter import Interpreter as Base
+else:
+    Base = object
+
+
+class Containers(Base):
+    @staticmethod
+    def is_tuple(v: Value) -> bool:
+        return isinstance(v, Tuple) or (isinstance(v, Static) and isinstance(v.obj, tuple))
+
+    def extend_list(self, target: List, more: Value) -> None:
+        content = self.heap[target.cell]
+        other = self.heap[more.cell] if isinstance(more, List) else None
+        if isinstance(content, Items) and not isinstance(other, GrownList):
+            self.heap[target.cell] = Items((*content.items, *self.items_of(more)))
+            return
+        if isinstance(content, Items) and not content.items and other is not None:
+            self.heap[target.cell] = other
+            return
+        if isinstance(other, GrownList):
+            self.heap[target.cell] = self.concatenated(content, other)
+            return
+        for item in self.items_of(more):
+            self.append(target, item)
+
+    def append(self, target: Value, item: Value) -> None:
+        """``list.append``; a list that grew in a kept loop gets one more row in each buffer."""
+        if not isinstance(target, List):
+            self.fail("AF0208", f"append to {describe(target)}")
+        content = self.heap[target.cell]
+        if isinstance(content, Items):
+            self.heap[target.cell] = Items((*content.items, item))
+            return
+        if isinstance(content, GrownList):
+            self.heap[target.cell] = self.concatenated(content, Items((item,)))
+
+    def concatenated(self, first: Content, second: Content) -> GrownList:
+        """The rows of one list after those of another, at least one of them grown."""
+        join = Join(self.heap)
+        try:
+            template = join._grown(first, second, None)
+        except JoinError as e:
+            self.fail("AF0504", f"the items of a list that grows differ: {e.message}")
+        parts = []
+        for content in (first, second):
+            collector = Collector(self.b, self.heap)
+            collector.widen = False
+            collector.content(template, content, -1)
+            parts.append(collector.tensors)
+        *rows, length = zip(*parts, strict=False)
+        buffers = tuple(
+            self._joined_rows(first, pair, leaf.shape)
+            for pair, leaf in zip(rows, template.buffers, strict=False)
+        )
+        total = self.b.call("add", *length)
+        return GrownList(template.element, buffers, Scalar(total.expr, int))
+
+    def _joined_rows(self, first: Content, pair: Sequence[Tensor], shape: Shape) -> Tensor:
+        def rows() -> Tensor:
+            return self.b.refine(self.b.call("concatenate", list(pair), axis=0), shape)
+
+        if None not in shape[1:] or not isinstance(first, GrownList):
+            return rows()
+        # An empty buffer whose rows' sizes aren't known has the wrong ones: it's left out.
+        empty = self.compare(gast.Eq(), first.length, Static(0))
+        wide = (shape[0], *shape[1:])
+        return self.stage_if(  # type: ignore[return-value]
+            empty, lambda: self.b.widen(pair[1], wide), rows
+        )
+
+    def entries_of(self, v: Value) -> dict[Any, Value]:
+        if isinstance(v, Dict):
+            content = self.heap[v.cell]
+            return content.items if isinstance(content, Entries) else {}
+        if isinstance(v, Static) and hasattr(v.obj, "keys"):
+            return {k: self.constant_value(v.obj[k]) for k in v.obj}
+        self.fail("AF0208", f"a dict is wanted here, not {describe(v)}")
+
+    def length(self, v: Value) -> Value:
+        """``len(v)``, static where it's known."""
+        match v:
+            case Static(obj=obj):
+                return self.run_python(len, obj)
+            case Tuple(items=items):
+                return Static(len(items))
+            case List(cell=cell):
+                content = self.heap[cell]
+                return Static(len(content.items)) if isinstance(content, Items) else content.length  # type: ignore
+            case Dict():
+                return Static(len(self.entries_of(v)))
+            case Tensor(shape=shape):
+                if not shape:
+                    self.raise_python(TypeError("len() of unsized object"))
+                return self.dim_of(v, 0)
+            case Range() | Iterator():
+                return self.iterator_of(v).length
+            case Option():
+                return self.split(v, self.length)
+            case Object(cls=cls) if hasattr(cls, "__len__"):
+                return self.call(self.get_attribute(v, "__len__"), [], {})
+        self.raise_python(TypeError(f"{describe(v)} has no len()"))
+
+    def dim_of(self, x: Tensor, axis: int) -> Value:
+        """The size along an axis: static where it's known."""
+        size = x.shape[axis]
+        return Static(size) if size is not None else self.b.dim(x, axis % x.ndim)
+
+    def items_of(self, v: Value, expected: int | None = None) -> list[Value]:
+        """The items of something iterable whose length is known while compiling."""
+        match v:
+            case Static(obj=obj):
+                try:
+                    return [self.constant_value(x) for x in obj]
+                except TypeError as e:
+                    self.raise_python(e)
+            case Tuple(items=items):
+                return list(items)
+            case Dict():
+                return [Static(k) for k in self.entries_of(v)]
+            case List(cell=cell) if isinstance(self.heap[cell], Items):
+                return list(self.heap[cell].items)  # type: ignore[union-attr, arg-type]
+        iterator = self.iterator_of(v)
+        length = iterator.length
+        if not isinstance(length, Static) and expected is not None:
+            self.check(
+                self.compare(gast.Eq(), length, Static(expected)),
+                ValueError(f"the number of values to unpack isn't {expected}"),
+            )
+            length = Static(expected)
+        count = self.static(length, "the number of items")
+        return [iterator.item(Static(i)) for i in range(count)]
+
+    def iterator_of(self, v: Value) -> Iterator:
+        """How to walk over ``v`` by position."""
+        match v:
+            case Iterator():
+                return v
+            case Range(start=start, stop=stop, step=step):
+                return self._range_iterator(start, stop, step)
+            case Static(obj=obj) if isinstance(obj, range):
+                if len(obj) == 0:
+                    return Iterator(Static(0), lambda i: Static(0), "range")
+                return self._range_iterator(
+                    Static(obj.start), Static(obj.stop), obj.step, Static(len(obj))
+                )
+            case Tensor(ndim=0):
+                self.raise_python(TypeError("iteration over a 0-d array"))
+            case Tensor():
+                # item() only sees indices in range: no bounds check.
+                return Iterator(self.length(v), lambda i: self.tensor_row(v, i), "tensor")
+            case List(cell=cell) if isinstance(self.heap[cell], GrownList):
+                content = self.heap[cell]
+                return Iterator(
+                    content.length,  # type: ignore[union-attr]
+                    lambda i: element_at(
+                        content.element,  # type: ignore[union-attr]
+                        [self.row(buffer, i) for buffer in content.buffers],  # type: ignore
+                    ),
+                    "list",
+                )
+            case Static() | Tuple() | List() | Dict():
+                items = self.items_of(v)
+                return Iterator(Static(len(items)), lambda i: self.select(items, i), "list")
+            case Object(cls=cls):
+                if hasattr(cls, "__iter__"):
+                    return self.iterator_of(self.call(self.get_attribute(v, "__iter__"), [], {}))
+                if hasattr(cls, "__getitem__") and hasattr(cls, "__len__"):
+                    return Iterator(self.length(v), lambda i: self.get_item(v, i), cls.__name__)
+        self.fail("AF0503", f"a loop over {describe(v)} isn't supported")
+
+    def tensor_row(self, x: Tensor, i: Value) -> Value:
+        """``x[i]`` for an index in range."""
+        if x.const is not None and isinstance(i, Static):
+            return self.get_item(x, i)
+        row = self.row(x, i)
+        kind = "generic" if x.ndim == 1 and x.kind == "array" else x.kind
+        return x.viewed_as(replace(row, kind=kind, is_variable=x.is_variable))
+
+    def _range_iterator(
+        self, start: Value, stop: Value, step: int, length: Value | None = None
+    ) -> Iterator:
+        if length is None:
+            span = self.binary_op(operator.sub, stop, start)
+            if step < 0:
+                span = self.unary(gast.USub(), span)
+            size = abs(step)
+            if size > 1:
+                up = self.binary_op(operator.add, span, Static(size - 1))
+                span = self.binary_op(operator.floordiv, up, Static(size))
+            length = self.at_least_zero(span)
+
+        def item(i: Value) -> Value:
+            if isinstance(start, Static) and start.obj == 0 and step == 1:
+                return i
+            scaled = i if step == 1 else self.binary_op(operator.mul, i, Static(step))
+            return self.binary_op(operator.add, start, scaled)
+
+        return Iterator(length, item, "range")
+
+    def at_least_zero(self, n: Value) -> Value:
+        if isinstance(n, Static):
+            return Static(max(n.obj, 0))
+        return Scalar(
+            self.b.call("maximum", self.as_scalar(n, int), self.as_scalar(Static(0), int)).expr, int
+        )

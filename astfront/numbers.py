@@ -1,0 +1,163 @@
+"""Python numbers beside staged ones, and conversions between numbers and tensors."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from astfront.values import (
+    List,
+    Poison,
+    Scalar,
+    Static,
+    Tensor,
+    Tuple,
+    Value,
+    describe,
+)
+
+if TYPE_CHECKING:
+    from astfront.interpreter import Interpreter as Base
+else:
+    Base = object
+
+NUMBERS = (bool, int, float)
+
+
+class Numbers(Base):
+    @staticmethod
+    def is_number(v: Value) -> bool:
+        return isinstance(v, Scalar) or (isinstance(v, Static) and isinstance(v.obj, NUMBERS))
+
+    def as_scalar(self, v: Value, kind: type) -> Scalar:
+        """A Python number as a staged one of type ``kind``."""
+        if isinstance(v, Static):
+            dtype = {bool: "bool", int: "int64", float: "float64"}[kind]
+            if kind is int and not -(2**63) <= v.obj < 2**63:
+                self.fail("AF0207", f"the int {v.obj} doesn't fit in 64 bits beside a staged one")
+            return Scalar(self.b.constant(np.array(v.obj, dtype)).expr, kind)
+        if not isinstance(v, Scalar):
+            self.fail("AF0207", f"a number is wanted here, not {describe(v)}")
+        if v.type is kind:
+            return v
+        dtype = {bool: "bool", int: "int64", float: "float64"}[kind]
+        return Scalar(self.b.call("cast", v, dtype=dtype).expr, kind)
+
+    def scalar_arithmetic(self, f: Callable[..., Any], a: Value, b: Value) -> Value:
+        kinds = [v.type if isinstance(v, Scalar) else type(v.obj) for v in (a, b)]  # type: ignore
+        if f in (operator.and_, operator.or_, operator.xor) and kinds == [bool, bool]:
+            name = {operator.and_: "and", operator.or_: "or", operator.xor: "xor"}[f]
+            call = self.b.call(f"logical_{name}", self.as_scalar(a, bool), self.as_scalar(b, bool))
+            return Scalar(call.expr, bool)
+        kind = float if float in kinds or f is operator.truediv else int
+        for x, y in ((a, b), (b, a)):
+            # n + 0, n - 0 and n * 1, as loops over ranges make them.
+            plain = isinstance(x, Scalar) and x.type is int and isinstance(y, Static)
+            if plain and type(y.obj) is int and (x is a or f is not operator.sub):  # type: ignore
+                neutral = {operator.add: 0, operator.sub: 0, operator.mul: 1}.get(f)
+                if neutral is not None and y.obj == neutral:  # type: ignore[attr-defined]
+                    return x
+        simple = {operator.add: "add", operator.sub: "subtract", operator.mul: "multiply"}
+        if f in simple:
+            return self._scalar_call(simple[f], a, b, kind)
+        if f in (operator.truediv, operator.floordiv, operator.mod):
+            word = "integer " if kind is int else "float "
+            message = f"{word}division or modulo by zero".replace("float division or", "float")
+            if f is operator.truediv:
+                message = "division by zero" if int in kinds else "float division by zero"
+            b = self.nonzero(self.as_scalar(b, kind), message) if not _nonzero(b) else b
+            name = {operator.truediv: "divide", operator.floordiv: "floor_divide"}
+            return self._scalar_call(name.get(f, "floor_mod"), a, b, kind)
+        if f is operator.pow and isinstance(b, Static) and isinstance(b.obj, int):
+            if 0 <= b.obj <= 8 and kind is int:
+                result: Value = Static(1)
+                for _ in range(b.obj):
+                    result = self.binary_op(operator.mul, result, a)
+                return result
+            if kind is float:
+                return self._scalar_call("power", a, b, float)
+        bits = {operator.and_: "bitwise_and", operator.or_: "bitwise_or"}
+        bits[operator.xor] = "bitwise_xor"
+        if f in bits and kind is int:
+            return self._scalar_call(bits[f], a, b, int)
+        if f in (operator.lshift, operator.rshift) and isinstance(b, Static) and b.obj in range(63):
+            name = {operator.lshift: "left_shift", operator.rshift: "right_shift"}
+            return self._scalar_call(name[f], a, b, int)
+        self.fail(
+            "AF0207",
+            f"`{f.__name__}` of {describe(a)} and {describe(b)} isn't supported",
+            help="compute it before the call and pass the result",
+        )
+
+    def _scalar_call(self, op: str, a: Value, b: Value, kind: type) -> Scalar:
+        return Scalar(self.b.call(op, self.as_scalar(a, kind), self.as_scalar(b, kind)).expr, kind)
+
+    def nonzero(self, divisor: Scalar, message: str) -> Scalar:
+        """``divisor``, with a run-time ZeroDivisionError where it is 0 (the CPU would trap)."""
+        zero = self.as_scalar(Static(0), divisor.type)
+        ok = Scalar(self.b.call("not_equal", divisor, zero).expr, bool)
+        self.check(ok, ZeroDivisionError(message))
+        one = self.as_scalar(Static(1), divisor.type)
+        return Scalar(self.b.call("where", ok, divisor, one).expr, divisor.type)
+
+    def as_tensor(self, v: Value, dtype: np.dtype[Any] | None = None) -> Tensor:
+        """Any array-like value as a tensor; a number becomes a rank-0 one of numpy's dtype."""
+        match v:
+            case Tensor():
+                return v if dtype is None else self.cast(v, dtype)
+            case Scalar():
+                made = Tensor(v.expr, (), v.dtype)
+                return made if dtype is None else self.cast(made, dtype)
+            case Static(obj=obj) if isinstance(obj, (*NUMBERS, np.generic, tuple, complex)):
+                array = np.asarray(obj, dtype)
+                if array.dtype != object:
+                    return Tensor(None, array.shape, array.dtype, "array", const=array)
+            case List() | Tuple():
+                known, obj = self.try_static(v)
+                if known:
+                    array = np.asarray(obj, dtype)
+                    if array.dtype != object:
+                        return Tensor(None, array.shape, array.dtype, "array", const=array)
+                made = self.call(Static(np.array), [v], {})
+                if isinstance(made, Tensor):
+                    return made if dtype is None else self.cast(made, dtype)
+        if isinstance(v, Poison):
+            self.poisoned()
+        self.fail("AF0207", f"an array is wanted here, not {describe(v)}")
+
+    def cast(self, x: Tensor, dtype: Any) -> Tensor:
+        dtype = np.dtype(dtype)
+        if x.dtype == dtype:
+            return x
+        if x.const is not None:
+            made = x.const.astype(dtype)
+            return Tensor(None, x.shape, dtype, x.kind, const=made)
+        if dtype.kind in "OSUcmMV":
+            self.fail("AF0307", f"the dtype {dtype} isn't supported")
+        new = self.b.call("cast", x, dtype=dtype.name)
+        return replace(new, kind=x.kind, is_variable=x.is_variable)
+
+    def tensor_to_scalar(self, x: Tensor) -> Value:
+        """``int(x)``, ``float(x)`` or ``bool(x)`` of a one-element tensor, by its dtype."""
+        if x.const is not None:
+            return Static(x.const.item())
+        if any(d not in (1, None) for d in x.shape):
+            self.raise_python(TypeError("only size-1 arrays can be converted to Python scalars"))
+        if not x.is_static_shape:
+            self.fail("AF0207", "an array whose size isn't known is used as a number")
+        flat = x if x.ndim == 0 else self.b.call("reshape", x, newshape=())
+        kind = {"b": bool, "i": int, "u": int, "f": float}.get(x.dtype.kind)
+        if kind is None:
+            self.fail("AF0307", f"an array of {x.dtype} isn't supported")
+        dtype = {bool: "bool", int: "int64", float: "float64"}[kind]
+        if x.dtype.name != dtype:
+            flat = self.b.call("cast", flat, dtype=dtype)
+        return Scalar(flat.expr, kind)
+
+
+def _nonzero(v: Value) -> bool:
+    return isinstance(v, Static) and v.obj != 0

@@ -1,0 +1,325 @@
+"""chainer/functions/connection: linear maps and convolutions.
+
+The other functions there (bilinear, depthwise, dilated, local and shift convolutions) are compiled
+from their source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from chainer.functions.connection import (
+    convolution_2d,
+    convolution_nd,
+    deconvolution_2d,
+    deconvolution_nd,
+    embed_id,
+    linear,
+)
+
+from astfront.rules.registry import node_rule
+from astfront.rules.sizes import constant, require_same_dim, slice_axis, take_checked
+from astfront.values import Static, Tensor
+
+Ints = tuple[int, ...]
+
+
+@node_rule(linear.LinearFunction)
+def linear_function(cx: Any, node: Any, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
+    require_same_dim(cx, x, 1, w, 1, "x.shape[1] == W.shape[1]")
+    if x.shape[1] == 0 or w.shape[0] == 0 or x.shape[0] == 0:
+        y = _zeros(cx, (x.shape[0], w.shape[0]), x.dtype)  # nn.dense wants something to add up
+    else:
+        a, c = _operands(cx, x, w)
+        y = cx.cast(cx.call_op("nn.dense", a, c), x.dtype)
+    if b is None:
+        return y
+    require_same_dim(cx, b, 0, w, 0, "b.shape[0] == W.shape[0]")
+    return _add_bias(cx, y, b, axis=1)
+
+
+def _zeros(cx: Any, shape: Sequence[Any], dtype: np.dtype[Any]) -> Tensor:
+    if None in shape:
+        cx.fail("AF0306", "a product over an axis of size 0 with a staged batch size")
+    return cx.b.call("zeros", shape=tuple(shape), dtype=dtype.name)  # type: ignore[no-any-return]
+
+
+def _operands(cx: Any, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+    """Inputs in the dtype that numpy computes in: it adds up float16 as float32."""
+    dtype = np.promote_types(x.dtype, w.dtype)
+    if dtype == np.float16:
+        dtype = np.dtype("float32")
+    return cx.cast(x, dtype), cx.cast(w, dtype)
+
+
+def _add_bias(cx: Any, y: Tensor, b: Tensor, axis: int) -> Tensor:
+    """``y += b``, which keeps y's dtype."""
+    dtype = np.promote_types(y.dtype, b.dtype)
+    wide = cx.call_op("nn.bias_add", cx.cast(y, dtype), cx.cast(b, dtype), axis=axis)
+    return cx.cast(wide, y.dtype)  # type: ignore[no-any-return]
+
+
+# --- convolution -----------------------------------------------------------------------------
+
+
+@node_rule(convolution_2d.Convolution2DFunction)
+def convolution_2d_function(
+    cx: Any, node: Any, x: Tensor, w: Tensor, b: Tensor | None = None
+) -> Tensor:
+    if node.cudnn_fast:
+        cx.raise_python(RuntimeError("'cudnn_fast' can't be used in the CPU backend"))
+    return _convolution(
+        cx, x, w, b, (node.sy, node.sx), (node.ph, node.pw), (node.dy, node.dx),
+        node.groups, node.cover_all,
+    )  # fmt: skip
+
+
+@node_rule(convolution_nd.ConvolutionND)
+def convolution_nd_function(
+    cx: Any, node: Any, x: Tensor, w: Tensor, b: Tensor | None = None
+) -> Tensor:
+    return _convolution(
+        cx, x, w, b, node.stride, node.pad, node.dilate, node.groups, node.cover_all
+    )
+
+
+def _convolution(
+    cx: Any,
+    x: Tensor,
+    w: Tensor,
+    b: Tensor | None,
+    stride: Sequence[int],
+    pad: Sequence[int],
+    dilate: Sequence[int],
+    groups: int,
+    cover_all: bool,
+) -> Tensor:
+    """Chainer's im2col pads by ``stride - 1`` more on the right for ``cover_all``."""
+    _require_channels(cx, x, w, groups)
+    ends = [p + s - 1 if cover_all else p for p, s in zip(pad, stride)]
+    _require_positive(cx, x, w, stride, pad, ends, dilate)
+    if w.shape[0] is not None and w.shape[0] % groups:
+        cx.raise_python(
+            TypeError("The number of groups must be a divisor of that of output channels")
+        )
+    a, c = _operands(cx, x, w)
+    y = _conv(cx, a, c, tuple(stride), tuple(pad), tuple(ends), tuple(dilate), groups)
+    y = cx.cast(y, x.dtype)
+    return y if b is None else _add_bias(cx, y, b, axis=1)
+
+
+def _require_channels(cx: Any, x: Tensor, w: Tensor, groups: int) -> None:
+    """Kernels and channels must be known: TVM checks none of them at run time."""
+    if not w.is_static_shape or x.shape[1] is None:
+        cx.fail(
+            "AF0306",
+            "a convolution whose channels or kernel size aren't known while compiling",
+            help="give the number of channels in the argument's spec",
+        )
+    if x.shape[1] != w.shape[1] * groups:  # type: ignore[operator]
+        require_same_dim(cx, x, 1, w, 1, "x_type.shape[1] == w_type.shape[1] * groups")
+
+
+def _require_positive(
+    cx: Any, x: Tensor, w: Tensor, stride: Any, pad: Any, ends: Any, dilate: Any
+) -> None:
+    axes = zip(x.shape[2:], w.shape[2:], stride, pad, ends, dilate)
+    for size, k, s, before, after, d in axes:
+        span = (k - 1) * d + 1  # type: ignore[operator]
+        if size is not None and (size + before + after - span) // s + 1 <= 0:
+            cx.raise_python(AssertionError("Output sizes should be positive."))
+
+
+def _conv(
+    cx: Any, x: Tensor, w: Tensor, stride: Ints, begin: Ints, end: Ints, dilate: Ints, groups: int
+) -> Tensor:
+    ndim = x.ndim - 2
+    if ndim == 1:
+        # As an image of height 1: TVM has no good code for one dimension, and none for staged sizes.
+        x2, w2 = (cx.call_op("expand_dims", v, axis=2) for v in (x, w))
+        y = _conv(cx, x2, w2, (1, *stride), (0, *begin), (0, *end), (1, *dilate), groups)
+        return cx.call_op("squeeze", y, axis=[2])  # type: ignore[no-any-return]
+    if ndim > 3:
+        cx.fail("AF0306", f"a convolution over {ndim} dimensions isn't supported")
+    if ndim == 3 and not x.is_static_shape:
+        cx.fail(
+            "AF0306",
+            "a 3-d convolution of an array whose sizes aren't all known while compiling",
+            help="compile it for arrays of one size",
+        )
+    if not x.is_static_shape:
+        return _conv_staged(cx, x, w, stride, begin, end, dilate, groups)
+    return cx.call_op(  # type: ignore[no-any-return]
+        f"nn.conv{ndim}d", x, w, strides=stride, padding=(*begin, *end), dilation=dilate,
+        groups=groups, channels=w.shape[0], kernel_size=w.shape[2:],
+    )  # fmt: skip
+
+
+def _conv_staged(
+    cx: Any, x: Tensor, w: Tensor, stride: Ints, begin: Ints, end: Ints, dilate: Ints, groups: int
+) -> Tensor:
+    """Around what TVM's conv2d can't do, or does wrongly, where a size is staged."""
+    if begin != end:  # its shape function takes padding for symmetric
+        x = _pad_spatial(cx, x, begin, end)
+        begin = end = (0, 0)
+    if groups > 1:
+        return _conv_by_groups(cx, x, w, stride, begin, dilate, groups)
+    attrs = {"strides": stride, "padding": (*begin, *end), "dilation": dilate}
+    attrs |= {"channels": w.shape[0], "kernel_size": w.shape[2:]}
+    if w.shape[2:] == (1, 1) and None in x.shape[2:]:  # only the other layout has code for this
+        rows = cx.call_op("transpose", x, axes=(0, 2, 3, 1))
+        kernel = cx.call_op("transpose", w, axes=(2, 3, 1, 0))
+        layout = {"data_layout": "NHWC", "kernel_layout": "HWIO"}
+        y = cx.call_op("nn.conv2d", rows, kernel, **attrs, **layout)
+        return cx.call_op("transpose", y, axes=(0, 3, 1, 2))  # type: ignore[no-any-return]
+    return cx.call_op("nn.conv2d", x, w, **attrs)  # type: ignore[no-any-return]
+
+
+def _conv_by_groups(
+    cx: Any, x: Tensor, w: Tensor, stride: Ints, pad: Ints, dilate: Ints, groups: int
+) -> Tensor:
+    """TVM has no grouped convolution of staged sizes: one convolution for each group."""
+    if groups > 64:
+        cx.fail(
+            "AF0306",
+            f"a convolution of {groups} groups on an array whose sizes aren't all known",
+            help="compile it for arrays of one size",
+        )
+    inputs, outputs = w.shape[1], w.shape[0] // groups  # type: ignore[operator]
+    parts = []
+    for g in range(groups):
+        part = slice_axis(cx, x, 1, Static(g * inputs), Static((g + 1) * inputs))  # type: ignore[operator]
+        kernel = slice_axis(cx, w, 0, Static(g * outputs), Static((g + 1) * outputs))
+        parts.append(_conv_staged(cx, part, kernel, stride, pad, pad, dilate, 1))
+    return cx.call_op("concatenate", parts, axis=1)  # type: ignore[no-any-return]
+
+
+def _pad_spatial(cx: Any, x: Tensor, begin: Ints, end: Ints) -> Tensor:
+    width = ((0, 0), (0, 0), *zip(begin, end))
+    return cx.call_op("nn.pad", x, pad_width=width)  # type: ignore[no-any-return]
+
+
+# --- transposed convolution ------------------------------------------------------------------
+
+
+@node_rule(deconvolution_2d.Deconvolution2DFunction)
+def deconvolution_2d_function(
+    cx: Any, node: Any, x: Tensor, w: Tensor, b: Tensor | None = None
+) -> Tensor:
+    return _deconvolution(
+        cx, x, w, b, (node.sy, node.sx), (node.ph, node.pw), (node.outh, node.outw),
+        (node.dy, node.dx), node.groups,
+    )  # fmt: skip
+
+
+@node_rule(deconvolution_nd.DeconvolutionND)
+def deconvolution_nd_function(
+    cx: Any, node: Any, x: Tensor, w: Tensor, b: Tensor | None = None
+) -> Tensor:
+    outs = node.outs if node.outs is not None else (None,) * node.ndim
+    return _deconvolution(cx, x, w, b, node.stride, node.pad, outs, node.dilate, node.groups)
+
+
+def _deconvolution(
+    cx: Any,
+    x: Tensor,
+    w: Tensor,
+    b: Tensor | None,
+    stride: Sequence[int],
+    pad: Sequence[int],
+    outs: Sequence[int | None],
+    dilate: Sequence[int],
+    groups: int,
+) -> Tensor:
+    if not w.is_static_shape or x.shape[1] is None:
+        _require_channels(cx, x, w, groups)
+    if x.shape[1] != w.shape[0]:
+        require_same_dim(cx, x, 1, w, 0, "x_type.shape[1] == w_type.shape[0]")
+    if x.shape[1] % groups:  # type: ignore[operator]
+        cx.raise_python(
+            TypeError("The number of groups must be a divisor of that of input channels")
+        )
+    spans = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], dilate)]  # type: ignore[operator]
+    extras = []
+    for size, span, s, p, out in zip(x.shape[2:], spans, stride, pad, outs):
+        if size is None:
+            if out is not None:
+                cx.fail("AF0306", "outsize where the size of the input is staged")
+            extras.append(0)
+            continue
+        plain = s * (size - 1) + span - 2 * p
+        if (plain if out is None else out) <= 0:
+            cx.raise_python(AssertionError("Output sizes should be positive."))
+        extras.append(0 if out is None else out - plain)
+    a, c = _operands(cx, x, w)
+    y = cx.cast(_deconv(cx, a, c, tuple(stride), pad, extras, dilate, groups), x.dtype)
+    return y if b is None else _add_bias(cx, y, b, axis=1)
+
+
+def _deconv(
+    cx: Any, x: Tensor, w: Tensor, stride: Ints, pad: Any, extras: Any, dilate: Any, groups: int
+) -> Tensor:
+    """``extras`` is by how much the output is larger (or smaller) than it comes out by itself."""
+    ndim = x.ndim - 2
+    spans = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], dilate)]  # type: ignore[operator]
+    simple = (
+        ndim == 2
+        and x.is_static_shape
+        and all(0 <= e < s for e, s in zip(extras, stride))
+        and all(p < span for p, span in zip(pad, spans))
+        and all(d == 1 for d in dilate)
+    )
+    if simple:
+        return cx.call_op(  # type: ignore[no-any-return]
+            "nn.conv2d_transpose", x, w, strides=stride, padding=(*pad, *pad), groups=groups,
+            output_padding=tuple(extras), channels=w.shape[1] * groups,  # type: ignore[operator]
+            kernel_size=w.shape[2:],
+        )  # fmt: skip
+    # Otherwise what it's defined by: a convolution of the input spread out by the strides.
+    spread = cx.call_op("nn.dilate", x, strides=(1, 1, *stride)) if max(stride) > 1 else x
+    begin = [span - 1 - p for span, p in zip(spans, pad)]
+    end = [n + e for n, e in zip(begin, extras)]
+    kernel = _transposed_kernel(cx, w, groups)
+    cut = [(max(-n, 0), max(-e, 0)) for n, e in zip(begin, end)]
+    y = _conv(
+        cx, spread, kernel, (1,) * ndim, tuple(max(n, 0) for n in begin),
+        tuple(max(e, 0) for e in end), tuple(dilate), groups,
+    )  # fmt: skip
+    for i, (first, last) in enumerate(cut):
+        if first or last:
+            size = y.shape[2 + i]
+            if size is None:
+                cx.fail("AF0306", "a deconvolution with more padding than the kernel is wide")
+            y = slice_axis(cx, y, 2 + i, Static(first), Static(size - last))
+    return y
+
+
+def _transposed_kernel(cx: Any, w: Tensor, groups: int) -> Tensor:
+    """(in, out / groups, …) → (out, in / groups, …), turned round along all other axes."""
+    inputs, outputs, *ksize = w.shape
+    axes = range(2, w.ndim)
+    for axis in axes:
+        w = cx.call_op("reverse", w, axis=axis)
+    if groups == 1:
+        return cx.call_op("transpose", w, axes=(1, 0, *axes))  # type: ignore[no-any-return]
+    each = inputs // groups  # type: ignore[operator]
+    w = cx.call_op("reshape", w, newshape=(groups, each, outputs, *ksize))
+    w = cx.call_op("transpose", w, axes=(0, 2, 1, *range(3, w.ndim)))
+    return cx.call_op("reshape", w, newshape=(groups * outputs, each, *ksize))  # type: ignore[operator, no-any-return]
+
+
+# --- embedding -------------------------------------------------------------------------------
+
+
+@node_rule(embed_id.EmbedIDFunction)
+def embed_id_function(cx: Any, node: Any, x: Tensor, w: Tensor) -> Tensor:
+    """``W[x]``, with rows of zeros for ``ignore_label``."""
+    label = node.ignore_label
+    if label is None:
+        return take_checked(cx, w, x)
+    ignored = cx.call_op("equal", x, constant(cx, label, x.dtype))
+    rows = take_checked(cx, w, cx.call_op("where", ignored, constant(cx, 0, x.dtype), x))
+    mask = cx.call_op("expand_dims", ignored, axis=x.ndim)
+    return cx.call_op("where", mask, constant(cx, 0, w.dtype), rows)  # type: ignore[no-any-return]

@@ -1,0 +1,133 @@
+"""What the rules for arrays share: sizes that may be staged, and checks on them at run time.
+
+Chainer's own type check of a node runs where all sizes are known (``apply_node``). TVM checks next
+to nothing where they aren't, so a rule whose operator needs two sizes to agree asks for it here.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import gast
+import numpy as np
+from chainer.utils.type_check import InvalidType
+
+from astfront.values import Dim, Scalar, Static, Tensor, Value
+
+
+def dims_of(cx: Any, x: Tensor) -> list[Value]:
+    """The shape of ``x``: Static where a size is known, else a staged int."""
+    return [cx.dim_of(x, i) for i in range(x.ndim)]
+
+
+def constant(cx: Any, value: Any, dtype: Any) -> Tensor:
+    return cx.b.constant(np.asarray(value, dtype))  # type: ignore[no-any-return]
+
+
+def product(cx: Any, sizes: Sequence[Value]) -> Value:
+    known = int(np.prod([s.obj for s in sizes if isinstance(s, Static)], dtype=np.int64))
+    result: Value = Static(known)
+    for size in sizes:
+        if not isinstance(size, Static):
+            result = size if result is None else cx.binary_op(operator.mul, result, size)
+    return result
+
+
+def require_equal(cx: Any, a: Value, b: Value, exception: BaseException) -> None:
+    """Raise ``exception``, at run time if need be, unless two sizes are equal."""
+    if isinstance(a, Static) and isinstance(b, Static):
+        if a.obj != b.obj:
+            cx.raise_python(exception)
+    elif cx.checks:
+        cx.check(cx.compare(gast.Eq(), a, b), exception)
+
+
+def require_same_dim(cx: Any, x: Tensor, i: int, y: Tensor, j: int, what: str) -> None:
+    """Raise Chainer's InvalidType unless ``x.shape[i] == y.shape[j]``."""
+    if x is y and i % x.ndim == j % y.ndim:
+        return
+    if x.shape[i] is not None and x.shape[i] == y.shape[j]:
+        return
+    exception = InvalidType(what, "the sizes differ")
+    require_equal(cx, cx.dim_of(x, i), cx.dim_of(y, j), exception)
+
+
+def shape_tensor(cx: Any, sizes: Sequence[Value]) -> Tensor:
+    """Sizes as an int64 vector, for operators that take a shape as an input."""
+    if all(isinstance(s, Static) for s in sizes):
+        return cx.b.constant(np.array([s.obj for s in sizes], "int64"))  # type: ignore[attr-defined, no-any-return]
+    scalars = [cx.as_tensor(cx.as_scalar(s, int)) for s in sizes]
+    return cx.b.call("stack", scalars, axis=0)  # type: ignore[no-any-return]
+
+
+def with_dims(cx: Any, x: Tensor, shape: Sequence[Dim]) -> Tensor:
+    """``x``, whose type forgot some sizes that are known to hold."""
+    if all(d is None or d == known for d, known in zip(shape, x.shape)):
+        return x
+    newshape = tuple(0 if d is None else d for d in shape)  # 0 keeps a dimension as it is
+    return cx.b.call("reshape", x, newshape=newshape)  # type: ignore[no-any-return]
+
+
+def slice_axis(cx: Any, x: Tensor, axis: int, start: Value, stop: Value) -> Tensor:
+    """``x[start:stop]`` along an axis, for 0 <= start <= stop <= size."""
+    axis %= x.ndim
+    if isinstance(start, Static) and isinstance(stop, Static):
+        if start.obj == 0 and stop.obj == x.shape[axis]:
+            return x
+        if x.shape[axis] is not None or x.ndim == 1:
+            part = cx.b.call(
+                "strided_slice", x, begin=(start.obj,), end=(stop.obj,), strides=(1,), axes=(axis,)
+            )
+            return with_dims(cx, part, _replaced(x.shape, axis, stop.obj - start.obj))
+    sizes = dims_of(cx, x)
+    begin = shape_tensor(cx, [start if i == axis else Static(0) for i in range(x.ndim)])
+    end = shape_tensor(cx, [stop if i == axis else s for i, s in enumerate(sizes)])
+    step = cx.b.constant(np.ones(x.ndim, "int64"))
+    part = cx.b.call("strided_slice", x, begin=begin, end=end, strides=step)
+    length = None
+    if isinstance(start, Static) and isinstance(stop, Static):
+        length = stop.obj - start.obj
+    return with_dims(cx, part, _replaced(x.shape, axis, length))
+
+
+def _replaced(shape: Sequence[Dim], axis: int, size: Dim) -> list[Dim]:
+    return [size if i == axis else d for i, d in enumerate(shape)]
+
+
+def take_checked(cx: Any, x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
+    """``numpy.take``: negative indices count from the end; IndexError for one out of range."""
+    axis %= x.ndim
+    size = cx.dim_of(x, axis)
+    if indices.const is not None and isinstance(size, Static):
+        try:
+            wrapped = np.arange(size.obj)[indices.const]
+        except IndexError as e:
+            cx.raise_python(e)
+        found = cx.b.constant(wrapped.astype("int64"))
+        return cx.b.call("take", x, found, axis=axis, mode="clip")  # type: ignore[no-any-return]
+    indices = cx.cast(indices, "int64") if indices.dtype.kind == "u" else indices
+    if isinstance(size, Static) and size.obj == 0:
+        cx.fail("AF0208", f"a staged index into an axis of size 0 (axis {axis})")
+    if cx.checks:
+        limit = cx.cast(cx.as_tensor(size), indices.dtype)
+        high = cx.b.call("less", indices, limit)
+        low = cx.b.call("greater_equal", indices, cx.b.call("negative", limit))
+        ok = cx.b.call("logical_and", low, high)
+        ok = cx.b.call("all", ok) if ok.ndim else ok
+        message = f"index out of bounds for axis {axis}"
+        if isinstance(size, Static):
+            message += f" with size {size.obj}"
+        cx.check(Scalar(ok.expr, bool), IndexError(message))
+    return cx.b.call("take", x, indices, axis=axis, mode="wrap")  # type: ignore[no-any-return]
+
+
+def needs_static(cx: Any, x: Tensor, what: str, help: str = "") -> None:
+    """AF0306 where a size of ``x`` is staged, for what has no code for that."""
+    if not x.is_static_shape:
+        cx.fail(
+            "AF0306",
+            f"{what} of an array whose sizes aren't all known while compiling isn't supported",
+            help=help or "compile it for arrays of one size",
+        )

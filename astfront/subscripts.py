@@ -1,0 +1,285 @@
+"""Subscripts: reading, assigning and deleting items of containers and arrays."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import chainer
+import gast
+import numpy as np
+
+from astfront.environment import UNKNOWN_STORAGE, same
+from astfront.join import element_at
+from astfront.rules.registry import RULES
+from astfront.values import (
+    FALSE,
+    POISON,
+    Dict,
+    GrownList,
+    Items,
+    List,
+    Object,
+    Option,
+    Poison,
+    Range,
+    Scalar,
+    Slice,
+    Static,
+    Tensor,
+    Value,
+    describe,
+)
+
+if TYPE_CHECKING:
+    from astfront.interpreter import Interpreter as Base
+else:
+    Base = object
+
+
+class Subscripts(Base):
+    def get_item(self, container: Value, index: Value) -> Value:
+        if isinstance(container, Poison) or isinstance(index, Poison):
+            return POISON
+        if isinstance(container, Option):
+            return self.split(container, lambda v: self.get_item(v, index))
+        if isinstance(index, Option):
+            return self.split(index, lambda v: self.get_item(container, v))
+        if isinstance(container, Tensor):
+            if container.kind == "variable":
+                return self.call(Static(chainer.Variable.__getitem__), [container, index], {})
+            return self.call(Static(np.ndarray.__getitem__), [container, index], {})
+        if isinstance(container, Static) and isinstance(index, Static):
+            return self.run_python(operator.getitem, container.obj, index.obj)
+        if isinstance(container, Dict):
+            key = self.static(index, "a dict's key")
+            entries = self.entries_of(container)
+            if key not in entries:
+                self.raise_python(KeyError(key))
+            return entries[key]
+        if isinstance(container, Object):
+            return self.call(self.get_attribute(container, "__getitem__"), [index], {})
+        if isinstance(container, List) and isinstance(self.heap[container.cell], GrownList):
+            return self.grown_item(container, index)
+        if self.is_tuple(container) or isinstance(container, List | Range):
+            return self._sequence_item(container, index)
+        self.raise_python(TypeError(f"{describe(container)} isn't subscriptable"))
+
+    def _sequence_item(self, container: Value, index: Value) -> Value:
+        if isinstance(container, Range):
+            iterator = self.iterator_of(container)
+            return iterator.item(self.checked_index(index, iterator.length, "range object"))
+        items = self.items_of(container)
+        if isinstance(index, Tensor) and index.ndim == 0 and index.dtype.kind in "iu":
+            index = self.tensor_to_scalar(index)
+        if isinstance(index, Scalar) and index.type is not float:
+            kind = "list" if isinstance(container, List) else "tuple"
+            checked = self.checked_index(index, Static(len(items)), kind)
+            return self.select(items, checked)
+        key = self.static(index, "the index of a list or tuple")
+        if isinstance(key, slice):
+            part = items[key]
+            return self.heap.new_list(part) if isinstance(container, List) else self.tuple(part)
+        try:
+            return items[key]
+        except (IndexError, TypeError) as e:
+            self.raise_python(e)
+
+    def checked_index(self, index: Value, length: Value, what: str) -> Value:
+        """A Python index, from the end where negative, as 0 … length-1; IndexError at run time."""
+        if isinstance(index, Static) and isinstance(length, Static):
+            i = operator.index(index.obj)
+            if not -length.obj <= i < length.obj:
+                self.raise_python(IndexError(f"{what} index out of range"))
+            return Static(i % length.obj)
+        if not self.is_number(index):
+            self.fail("AF0208", f"{describe(index)} as an index isn't supported")
+        if isinstance(index, Static):
+            i = index if index.obj >= 0 else self.binary_op(operator.add, index, length)
+        else:
+            negative = self.compare(gast.Lt(), index, Static(0))
+            shifted = self.as_scalar(self.binary_op(operator.add, index, length), int)
+            plain = self.as_scalar(index, int)
+            i = Scalar(self.b.call("where", negative, shifted, plain).expr, int)  # type: ignore
+        low = self.compare(gast.GtE(), i, Static(0))
+        high = self.compare(gast.Lt(), i, length)
+        ok = self.both(low, high)
+        self.check(ok, IndexError(f"{what} index out of range"))
+        return i
+
+    def both(self, a: Value, b: Value) -> Value:
+        """``a and b`` of two bools that are computed already."""
+        if isinstance(a, Static):
+            return b if a.obj else FALSE
+        if isinstance(b, Static):
+            return a if b.obj else FALSE
+        return Scalar(self.b.call("logical_and", a, b).expr, bool)  # type: ignore[arg-type]
+
+    def grown_item(self, container: List, index: Value) -> Value:
+        content = self.heap[container.cell]
+        if not isinstance(content, GrownList):
+            self.fail("AF0208", "a list is wanted here")
+        if isinstance(index, Slice) or (isinstance(index, Static) and isinstance(index.obj, slice)):
+            return self.grown_slice(content, index)
+        i = self.checked_index(index, content.length, "list")
+        if not content.buffers:
+            self.raise_python(IndexError("list index out of range"))
+        rows = [self.row(buffer, i) for buffer in content.buffers]
+        return element_at(content.element, rows)
+
+    def row(self, buffer: Tensor, index: Value) -> Tensor:
+        """``buffer[index]`` for an index that is in range."""
+        i = self.as_scalar(index, int)
+        return self.b.call("take", buffer, i, axis=0, mode="clip")
+
+    def grown_slice(self, content: GrownList, index: Value) -> Value:
+        buffers = []
+        for buffer in content.buffers:
+            part = self.call(Static(np.ndarray.__getitem__), [buffer, index], {})
+            buffers.append(part)
+        if not buffers:
+            return self.heap.new_list()
+        length = self.b.dim(buffers[0], 0)
+        return List(self.heap.new(GrownList(content.element, tuple(buffers), length)))
+
+    def select(self, items: Sequence[Value], index: Value) -> Value:
+        """``items[index]`` for a staged index that is in range."""
+        if isinstance(index, Static):
+            return items[index.obj]
+        if items and all(self.is_number(i) or isinstance(i, Tensor) for i in items):
+            return self._select_stacked(items, index)
+        tuples = [i for i in items if self.is_tuple(i)]
+        if items and len(tuples) == len(items):
+            rows = [self.items_of(i) for i in items]
+            if len({len(r) for r in rows}) == 1:
+                return self.tuple(
+                    [self.select(column, index) for column in zip(*rows, strict=False)]
+                )
+        if items and all(same(i, items[0]) for i in items):
+            return items[0]
+        self.fail(
+            "AF0504",
+            "a staged index chooses between values that aren't tensors of one type: "
+            + ", ".join(dict.fromkeys(describe(i) for i in items[:4])),
+            help="index with an int that is known while compiling",
+        )
+
+    def _select_stacked(self, items: Sequence[Value], index: Value) -> Value:
+        numbers = [i for i in items if self.is_number(i)]
+        if numbers and len(numbers) == len(items):
+            kinds = {v.type if isinstance(v, Scalar) else type(v.obj) for v in items}  # type: ignore
+            if len(kinds) > 1:
+                self.fail("AF0504", "a staged index chooses between numbers of several types")
+            (kind,) = kinds
+            if all(isinstance(v, Static) for v in items):
+                table = np.array([v.obj for v in items], self.as_scalar(items[0], kind).dtype)  # type: ignore
+                stacked = self.b.constant(table)
+            else:
+                scalars = [self.as_tensor(self.as_scalar(v, kind)) for v in items]
+                stacked = self.b.call("stack", scalars, axis=0)
+            return Scalar(self.row(stacked, index).expr, kind)
+        tensors = [i for i in items if isinstance(i, Tensor)]
+        types = {(t.shape, t.dtype, t.kind) for t in tensors}
+        if len(tensors) != len(items) or len(types) > 1 or not tensors[0].is_static_shape:
+            self.fail(
+                "AF0504",
+                "a staged index chooses between tensors that differ in shape or dtype",
+                help="index with an int that is known while compiling",
+            )
+        stacked = self.stacked(tensors)
+        return replace(self.row(stacked, index), kind=tensors[0].kind)
+
+    def stacked(self, tensors: Sequence[Tensor]) -> Tensor:
+        """One tensor of several, made once for each list."""
+        key = (id(self.b.scope), tuple(id(t.expr) for t in tensors))
+        if None in key[1] or key not in self._stacks:
+            made = self.b.call("stack", list(tensors), axis=0)
+            self._stacks[key] = (made, tensors, self.b.scope)
+        return self._stacks[key][0]
+
+    def set_item(self, container: Value, index: Value, value: Value) -> None:
+        if isinstance(container, Poison) or isinstance(index, Poison):
+            return
+        if isinstance(container, Tensor):
+            self.update_array(container, index, value)
+        elif isinstance(container, Dict):
+            key = self.static(index, "a dict's key")
+            self.heap.bind(container.cell, key, value)
+        elif isinstance(container, List):
+            self._set_list_item(container, index, value)
+        elif isinstance(container, Object):
+            self.call(self.get_attribute(container, "__setitem__"), [index, value], {})
+        else:
+            self.raise_python(
+                TypeError(f"{describe(container)} object does not support item assignment")
+            )
+
+    def _set_list_item(self, container: List, index: Value, value: Value) -> None:
+        content = self.heap[container.cell]
+        if not isinstance(content, Items):
+            self.fail("AF0208", "an item of a list that grew in a loop is assigned")
+        items = list(content.items)
+        if isinstance(index, Scalar):
+            self._set_staged_item(container, items, index, value)
+            return
+        key = self.static(index, "the index of a list that is assigned to")
+        try:
+            items[key] = self.items_of(value) if isinstance(key, slice) else value  # type: ignore
+        except (IndexError, ValueError, TypeError) as e:
+            self.raise_python(e)
+        self.heap[container.cell] = Items(tuple(items))
+
+    def _set_staged_item(
+        self, container: List, items: list[Value], index: Scalar, value: Value
+    ) -> None:
+        i = self.checked_index(index, Static(len(items)), "list assignment")
+        new = []
+        for n, old in enumerate(items):
+            here = self.compare(gast.Eq(), i, Static(n))
+            new.append(self.stage_if(here, lambda: value, lambda old=old: old))
+        self.heap[container.cell] = Items(tuple(new))
+
+    def delete_item(self, container: Value, index: Value) -> None:
+        if isinstance(container, Dict):
+            key = self.static(index, "a dict's key")
+            if key not in self.entries_of(container):
+                self.raise_python(KeyError(key))
+            self.heap.unbind(container.cell, key)
+        elif isinstance(container, List):
+            items = self.items_of(container)
+            try:
+                del items[self.static(index, "the index of an item that is deleted")]
+            except (IndexError, TypeError) as e:
+                self.raise_python(e)
+            self.heap[container.cell] = Items(tuple(items))
+        else:
+            self.fail("AF0208", f"an item of {describe(container)} can't be deleted")
+
+    def update_array(self, array: Tensor, index: Value, value: Value) -> None:
+        """``array[index] = value``: every name of the array gets the new contents."""
+        rule = RULES.get(np.ndarray.__setitem__)
+        if rule is None or array.kind != "array":
+            self.fail("AF0209", f"an item of {describe(array)} is assigned")
+        if array.origin is not None or array.storage in self.argument_storages:
+            self.require_sole_owner(array)
+        self.replace_array(array, rule.function(self, array, index, value))
+
+    def replace_array(self, old: Tensor, new: Tensor) -> None:
+        """Every place that holds ``old`` holds ``new``; AF0209 where a view of it lives, too."""
+        new = replace(new, storage=old.storage, kind="array")
+        places = 0
+        for cell, content in list(self.heap.cells.items()):
+            items = getattr(content, "items", None)
+            pairs = items.items() if isinstance(items, dict) else ()
+            for key, held in list(pairs):
+                if held is old or (isinstance(held, Tensor) and same(held, old)):
+                    self.heap.bind(cell, key, new)
+                    places += 1
+        if old.storage == UNKNOWN_STORAGE or places != self.heap.holders(old.storage):
+            self.fail(
+                "AF0209",
+                "an array is changed in place while a view of it, or a list, holds it, too",
+                help="take a copy of the part that is kept: `x[i].copy()`",
+            )
