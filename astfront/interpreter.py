@@ -2,7 +2,7 @@
 
 One ``visit_`` or ``exec_`` method a node kind; a kind without one is an error. What several kinds
 share is in the mixins: operators and subscripts (``operators.py``), attributes (``attributes.py``),
-calls (``calls.py``), branches and loops (``control_flow.py``).
+calls (``calls.py``), branches and loops (``branches.py``, ``loops.py``).
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ import gast
 import numpy as np
 
 from astfront.attributes import Attributes
+from astfront.branches import Branches, Diverged
 from astfront.builder import Builder, OperatorError
 from astfront.calls import Calls
 from astfront.comparisons import Comparisons
 from astfront.containers import Containers
-from astfront.control_flow import ControlFlow, Diverged, Refused
 from astfront.diagnostics import CompileError, Diagnostic, InternalError, error, internal_error
 from astfront.environment import Heap
 from astfront.frames import Frame
 from astfront.lifting import TRUSTED_PACKAGES, Lifter, Location, is_static
+from astfront.loops import Loops, Refused
 from astfront.numbers import Numbers
 from astfront.operators import Operators
 from astfront.report import Report
@@ -66,7 +67,7 @@ class PythonError(Exception):
 
 
 class Interpreter(
-    Operators, Comparisons, Numbers, Containers, Subscripts, Attributes, Calls, ControlFlow
+    Operators, Comparisons, Numbers, Containers, Subscripts, Attributes, Calls, Branches, Loops
 ):
     """Compiles one call of one function; ``program.py`` is what uses it.
 

@@ -1,0 +1,427 @@
+"""Loops: run while compiling, kept as loops of the program, or unrolled."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gast
+import numpy as np
+
+from astfront.builder import Scope
+from astfront.diagnostics import CompileError, Diagnostic
+from astfront.environment import State
+from astfront.join import Join, JoinError
+from astfront.values import (
+    FALSE,
+    POISON,
+    Names,
+    Option,
+    Poison,
+    Scalar,
+    Static,
+    Tensor,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from astfront.interpreter import Interpreter as Base
+else:
+    Base = object
+
+from astfront.branches import Diverged
+
+#: More turns than this aren't unrolled (AF0502).
+UNROLL_LIMIT = 4096
+
+#: Refusals of a kept loop after which unrolling may succeed: something in it has to be static.
+UNROLLABLE = {"AF0204", "AF0205", "AF0206", "AF0207", "AF0208", "AF0306", "AF0504", "AF0601", "AF0203"}  # fmt: skip
+
+#: More turns than this aren't run while compiling, even where nothing staged is computed.
+RUN_LIMIT = 1_000_000
+
+
+@dataclass
+class Settled:
+    """A kept loop whose carried values have settled, ready to be built."""
+
+    start: State
+    state: list[Tensor]
+    template: Join
+    head: Scope
+    more: Scalar
+    turn: Scope
+    leave: State
+    joined: Join
+
+
+@dataclass
+class Refused(Exception):
+    """An attempt at keeping a loop failed."""
+
+    diagnostics: list[Diagnostic]
+
+
+class Loops(Base):
+    # --- loops -------------------------------------------------------------------------------
+
+    def for_statement(self, node: gast.For) -> None:
+        iterable = self.visit(node.iter)
+        if isinstance(iterable, Poison):
+            self._poisoned_if(lambda: self._poisoned_body(node), lambda: None)
+            return
+        if isinstance(iterable, Option):
+            self.fail("AF0503", "a loop over something that may be None")
+        iterator = self.iterator_of(iterable)
+        counter = self.heap.new(Names({"i": Static(0)}))
+
+        def header() -> Value:
+            i = self.heap.lookup(counter, "i")
+            return self.compare(gast.Lt(), i, iterator.length)
+
+        def body() -> None:
+            i = self.heap.lookup(counter, "i")
+            self.assign(node.target, iterator.item(i))
+            self.exec_block(_without_break(node.body))
+            self.heap.bind(counter, "i", self.binary_op(operator.add, i, Static(1)))
+
+        count = iterator.length.obj if isinstance(iterator.length, Static) else None
+        self.loop(node, header, body, count, counter)
+
+    def _poisoned_body(self, node: gast.For) -> None:
+        self.assign(node.target, POISON)
+        self.exec_block(node.body)
+
+    def while_statement(self, node: gast.While) -> None:
+        def body() -> None:
+            self.exec_block(_without_break(node.body))
+
+        self.loop(node, lambda: self.condition(node.test), body, None, None)
+
+    def loop(
+        self,
+        node: gast.For | gast.While,
+        header: Callable[[], Value],
+        body: Callable[[], None],
+        count: int | None,
+        counter: int | None,
+    ) -> None:
+        """Run a loop now, keep it, or unroll it: the first of these that's right.
+
+        ``count`` is the number of turns where it's known; ``counter`` is the cell of a for loop's
+        counter.
+        """
+        breaks = _break_flag(node.body)
+        span = self.span()
+
+        def test() -> Value:
+            """Whether there's another turn."""
+            flag = self.load_name(breaks) if breaks else FALSE
+            if isinstance(flag, Static) and flag.obj:
+                return FALSE
+            more = header()
+            if isinstance(flag, Static) or (isinstance(more, Static) and not more.obj):
+                return more
+            on = self.unary(gast.Not(), flag)
+            return self.lazy(True, on, lambda: more)
+
+        start = self.heap.snapshot()
+        if self.run_now(test, body):
+            return
+        live = self.live_after(node, self._exposed(node, breaks))
+        refusals: list[Diagnostic] = []
+        peel = rotate = False
+        while True:
+            self.heap.restore(start)
+            mark = self.report.mark()
+            try:
+                keep = functools.partial(self._keep, test, body, live, counter, peel, rotate)
+                self._attempt(keep)
+                self._report_kept(span, count, peel)
+                return
+            except Refused as e:
+                self.report.rewind(mark)
+                refusals = refusals or e.diagnostics
+                codes = {d.code for d in e.diagnostics}
+                if "AF0206" in codes and not peel:
+                    peel = True
+                elif "AF0501" in codes and not rotate:
+                    rotate = True
+                else:
+                    break
+        self.heap.restore(start)
+        fixable = all(d.code in UNROLLABLE for d in refusals)
+        if not fixable:
+            self._give_up(refusals)
+        self.unroll(test, body, refusals, span)
+
+    def _exposed(self, node: gast.For | gast.While, breaks: str | None) -> list[str]:
+        flow = self.frame.prepared.liveness
+        if flow is None:
+            return []
+        found = list(flow.exposed([node]))
+        return [*found, breaks] if breaks else found
+
+    def _report_kept(self, span: Any, count: int | None, peel: bool) -> None:
+        turns = f"{count} turns" if count is not None else "any number of turns"
+        first = "; the first turn stands before it, its types differ" if peel else ""
+        self.report.add(span, "kept", f"a loop in Relay, {turns}{first}")
+
+    def run_now(self, test: Callable[[], Value], body: Callable[[], None]) -> bool:
+        """Run the loop as Python does, as long as nothing staged is computed in it."""
+        turns = 0
+        mark = self.report.mark()
+        faults = len(self.diagnostics)
+        outer = self.b.scope
+        with self.b.new_scope() as scope:
+            try:
+                while True:
+                    more = test()
+                    if not isinstance(more, Static) or len(scope):
+                        break
+                    if not more.obj:
+                        return True
+                    body()
+                    if len(scope) or len(self.diagnostics) > faults:
+                        break
+                    turns += 1
+                    if turns > RUN_LIMIT:
+                        break
+            except Diverged:
+                outer.bindings.extend(scope.bindings)
+                raise
+            except CompileError as e:
+                if e.diagnostics[0].code == "AF9001":
+                    raise
+        del self.diagnostics[faults:]
+        self.report.rewind(mark)
+        return False
+
+    def _attempt(self, build: Callable[[], None]) -> None:
+        """Run ``build``; what it refuses is raised as Refused instead of being reported."""
+        outer, self.diagnostics = self.diagnostics, []
+        self.attempts += 1
+        depth, exceptions = self.staged_depth, len(self.exceptions)
+        bindings = len(self.b.scope.bindings)
+        try:
+            build()
+            if self.diagnostics:
+                raise Refused(self.diagnostics)
+        except CompileError as e:
+            if not e.diagnostics or e.diagnostics[0].code == "AF9001":
+                raise
+            self._undo(depth, exceptions, bindings)
+            raise Refused([*self.diagnostics, *e.diagnostics]) from e
+        except Refused:
+            self._undo(depth, exceptions, bindings)
+            raise
+        finally:
+            self.diagnostics = outer
+            self.attempts -= 1
+
+    def _undo(self, depth: int, exceptions: int, bindings: int) -> None:
+        self.staged_depth = depth
+        del self.exceptions[exceptions:]
+        del self.b.scope.bindings[bindings:]
+
+    def _give_up(self, refusals: list[Diagnostic]) -> None:
+        raise CompileError(refusals)
+
+    def _keep(
+        self,
+        test: Callable[[], Value],
+        body: Callable[[], None],
+        live: Callable[[int, Any], bool],
+        counter: int | None,
+        peel: bool,
+        rotate: bool,
+    ) -> None:
+        """Build the loop; with ``peel`` its first turn stands before it, and with ``rotate`` the
+        condition is computed at the end of a turn, so that it may change things."""
+        if rotate:
+            ahead = self.heap.new(Names({"more": self.truth_value(test())}))
+            plain_test, plain_body = test, body
+
+            def test() -> Value:
+                return self.heap.lookup(ahead, "more")
+
+            def body() -> None:
+                plain_body()
+                self.heap.bind(ahead, "more", self.truth_value(plain_test()))
+
+        if not peel:
+            self.kept_loop(test, body, live, counter)
+            return
+
+        def first_turn_and_loop() -> None:
+            body()
+            self.kept_loop(test, body, live, counter)
+
+        self.stage_if(test(), first_turn_and_loop, lambda: None, live)
+
+    def kept_loop(
+        self,
+        test: Callable[[], Value],
+        body: Callable[[], None],
+        live: Callable[[int, Any], bool],
+        counter: int | None,
+    ) -> None:
+        """A loop in the program: its carried values are found by running the body until they agree."""
+        self.staged_depth += 1
+        try:
+            loop = self._settle(test, body, live, counter)
+        finally:
+            self.staged_depth -= 1
+        with self.in_scope(loop.turn):
+            following = loop.joined.collect(self.b, loop.leave, "b")
+        initial = loop.template.collect(self.b, loop.start, "a")
+        results = self.b.while_(loop.state, initial, (loop.head, loop.more), (loop.turn, following))
+        self.heap.restore(loop.start)
+        loop.template.instantiate(results)
+
+    def _settle(
+        self,
+        test: Callable[[], Value],
+        body: Callable[[], None],
+        live: Callable[[int, Any], bool],
+        counter: int | None,
+    ) -> Settled:
+        """Run the body abstractly until the types of what it carries are those that it leaves."""
+        start = self.heap.snapshot()
+        template: Join | None = None
+        exceptions = len(self.exceptions)
+        for _ in range(12):
+            del self.exceptions[exceptions:]
+            self.diagnostics.clear()
+            self.heap.restore(start)
+            state = []
+            if template is not None:
+                state = [self.b.fresh(x.name, x.shape, x.dtype) for x in template.leaves()]
+                template.instantiate(state)
+            elif counter is not None:
+                # The counter is staged from the first: its first value decides no branch.
+                fresh = self.b.fresh("i", (), np.dtype("int64"))
+                self.heap.bind(counter, "i", Scalar(fresh.expr, int))
+            entry = self.heap.snapshot()
+            with self.b.new_scope() as head:
+                tested = test()
+                if isinstance(tested, Poison):
+                    break
+                more = self.as_scalar(tested, bool)
+            after_test = self.heap.snapshot()
+            if any(after_test[c] is not v for c, v in entry.items()):
+                self.fail("AF0501", "the condition of a loop changes something")
+            with self.b.new_scope() as turn:
+                try:
+                    body()
+                except Diverged:
+                    self.fail("AF0210", "every turn of this loop raises an exception")
+            leave = self.heap.snapshot()
+            if self.diagnostics:
+                break
+            base = entry
+            if template is None and counter is not None:
+                base = {**entry, counter: start[counter]}
+            try:
+                joined = Join.of(self.heap, start, base, leave, live, force=template)
+            except JoinError as e:
+                where = f"`{e.place}`" if e.place else "a value"
+                self.fail(
+                    "AF0206",
+                    f"{where} changes its type from one turn of the loop to the next: {e.message}",
+                    help="give it the type before the loop that it has after a turn",
+                )
+            if template is not None and joined.equals(template):
+                return Settled(start, state, template, head, more, turn, leave, joined)
+            template = joined
+        if self.diagnostics:
+            raise CompileError(self.diagnostics)
+        self.fail("AF0206", "the types of this loop's variables don't settle")
+
+    def unroll(
+        self,
+        test: Callable[[], Value],
+        body: Callable[[], None],
+        refusals: list[Diagnostic],
+        span: Any,
+    ) -> None:
+        """Each turn a piece of program of its own, where the number of turns is known."""
+        mark = self.report.mark()
+        bindings = len(self.b.scope.bindings)
+        faults = len(self.diagnostics)
+        turns = 0
+        while True:
+            more = test()
+            if not isinstance(more, Static):
+                if turns and self._unroll_staged(test, body, more, refusals):
+                    break
+                del self.b.scope.bindings[bindings:]
+                self._give_up(refusals)
+            if not more.obj:
+                break
+            body()
+            if len(self.diagnostics) > faults:
+                if turns == 0 and all(d.code in UNROLLABLE for d in self.diagnostics[faults:]):
+                    pass
+                return
+            turns += 1
+            if turns > UNROLL_LIMIT:
+                self.fail(
+                    "AF0502",
+                    f"this loop can't be kept, and it has more than {UNROLL_LIMIT} turns",
+                    notes=[f"it can't be kept because: {d.message}" for d in refusals[:1]],
+                )
+        self.report.rewind(mark)
+        why = refusals[0].message if refusals else "its turns are different programs"
+        self.report.add(span, "unrolled", f"{turns} turns: {why}")
+
+    def _unroll_staged(
+        self,
+        test: Callable[[], Value],
+        body: Callable[[], None],
+        more: Value,
+        refusals: list[Diagnostic],
+    ) -> bool:
+        """A turn that may break: the rest of the turns go under an If (bounded by the count)."""
+        if isinstance(more, Poison):
+            return False
+
+        def rest() -> None:
+            depth = 0
+            body()
+            again = test()
+            if isinstance(again, Static):
+                while again.obj:
+                    body()
+                    depth += 1
+                    again = test()
+                    if not isinstance(again, Static):
+                        break
+                else:
+                    return
+            if self.staged_depth > 64:
+                self._give_up(refusals)
+            self.stage_if(again, rest, lambda: None)
+
+        self.stage_if(more, rest, lambda: None)
+        return True
+
+
+def _break_flag(body: Sequence[gast.stmt]) -> str | None:
+    """The flag of the canonical ``if flag: break`` that ends a loop's body."""
+    last = body[-1] if body else None
+    if (
+        isinstance(last, gast.If)
+        and isinstance(last.test, gast.Name)
+        and len(last.body) == 1
+        and isinstance(last.body[0], gast.Break)
+    ):
+        return str(last.test.id)
+    return None
+
+
+def _without_break(body: Sequence[gast.stmt]) -> Sequence[gast.stmt]:
+    return body[:-1] if _break_flag(body) else body

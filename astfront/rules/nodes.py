@@ -1,0 +1,265 @@
+"""What the rules of function nodes share: constants, axes, sizes, and checks that are due at run time.
+
+Chainer checks the types of a node's inputs. The interpreter runs that check where all sizes are
+known; where some are staged, a rule checks what matters for its result itself, with these helpers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from chainer.utils import type_check
+
+from astfront.values import Dim, Scalar, Static, Tensor, Value, describe
+
+
+def constant(cx: Any, value: Any, like: Tensor) -> Tensor:
+    """A rank-0 constant of the dtype of ``like``."""
+    made: Tensor = cx.as_tensor(Static(like.dtype.type(value)))
+    return made
+
+
+def number(cx: Any, value: Value, like: Tensor) -> Tensor:
+    """``like.dtype.type(value)`` of a number that may be staged (chainer's _preprocess_const)."""
+    if isinstance(value, Static):
+        value = cx.run_python(like.dtype.type, value.obj)
+    made: Tensor = cx.cast(cx.as_tensor(value), like.dtype)
+    if made.ndim:
+        made = cx.call_op("reshape", made, newshape=())
+    return made
+
+
+def invalid_type(cx: Any, expected: str, actual: str) -> None:
+    """Raise what Chainer's type check raises."""
+    cx.raise_python(type_check.InvalidType(expected, actual))
+
+
+def require_floats(cx: Any, *xs: Tensor, same: bool = True) -> None:
+    for i, x in enumerate(xs):
+        if x.dtype.kind != "f":
+            invalid_type(cx, f"in_types[{i}].dtype.kind == 'f'", f"{x.dtype.kind} != f")
+        if same and x.dtype != xs[0].dtype:
+            require_same_dtype(cx, xs[0], x)
+
+
+def require_same_dtype(cx: Any, *xs: Tensor) -> None:
+    for x in xs[1:]:
+        if x.dtype != xs[0].dtype:
+            expected = "in_types[0].dtype == in_types[1].dtype"
+            invalid_type(cx, expected, f"{xs[0].dtype} != {x.dtype}")
+
+
+def require_integers(cx: Any, x: Tensor) -> None:
+    if x.dtype.kind != "i":
+        invalid_type(cx, "dtype.kind == 'i'", f"{x.dtype.kind} != i")
+
+
+def require_numbers(cx: Any, *xs: Tensor) -> None:
+    """Refuse bools: numpy's arithmetic on them is logic, and Relay's isn't defined."""
+    if any(x.dtype == bool for x in xs):
+        cx.fail(
+            "AF0307",
+            "arithmetic on a bool array isn't supported",
+            help="convert it: `x.astype(np.float32)`",
+        )
+
+
+def require_equal_dims(cx: Any, a: Tensor, i: int, b: Tensor, j: int) -> None:
+    """The sizes of two axes must be the same: checked now, or where one is staged at run time."""
+    n, m = a.shape[i], b.shape[j]
+    if n is not None and m is not None:
+        if n != m:
+            invalid_type(cx, f"shape[{i}] == shape[{j}]", f"{n} != {m}")
+        return
+    n_, m_ = cx.as_scalar(cx.dim_of(a, i), int), cx.as_scalar(cx.dim_of(b, j), int)
+    ok = Scalar(cx.b.call("equal", n_, m_).expr, bool)
+    cx.check(ok, type_check.InvalidType(f"shape[{i}] == shape[{j}]", "they differ"))
+
+
+def require_same_shape(cx: Any, *xs: Tensor) -> None:
+    first = xs[0]
+    for x in xs[1:]:
+        if x.ndim != first.ndim:
+            invalid_type(cx, "in_types[0].shape == in_types[1].shape", describe(x))
+        for axis in range(x.ndim):
+            require_equal_dims(cx, first, axis, x, axis)
+
+
+def real_axes(cx: Any, axis: Sequence[int] | int | None, ndim: int) -> tuple[int, ...]:
+    """Axes as numbers from 0 up, sorted; ``None`` stands for all."""
+    if axis is None:
+        return tuple(range(ndim))
+    given = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)
+    for a in given:
+        if not -ndim <= a < ndim:
+            invalid_type(cx, f"-{ndim} <= axis < {ndim}", f"axis = {a}")
+    found = sorted(int(a) % ndim for a in given)
+    if len(set(found)) < len(found):
+        cx.raise_python(ValueError("duplicate value in 'axis'"))
+    return tuple(found)
+
+
+def require_items(cx: Any, x: Tensor, axes: Sequence[int], message: str) -> None:
+    """A ValueError where a reduction has nothing to reduce (max, argmax)."""
+    for axis in axes:
+        if x.shape[axis] == 0:
+            cx.raise_python(ValueError(message))
+        if x.shape[axis] is None:
+            zero = cx.as_scalar(Static(0), int)
+            ok = Scalar(cx.b.call("greater", cx.dim_of(x, axis), zero).expr, bool)
+            cx.check(ok, ValueError(message))
+
+
+def count(cx: Any, x: Tensor, axes: Sequence[int], dtype: np.dtype[Any]) -> Tensor:
+    """How many items ``x`` has along some axes, as a rank-0 tensor."""
+    known = 1
+    staged: Tensor | None = None
+    for axis in axes:
+        size = x.shape[axis]
+        if size is not None:
+            known *= size
+            continue
+        dim = cx.cast(cx.as_tensor(cx.dim_of(x, axis)), dtype)
+        staged = dim if staged is None else cx.call_op("multiply", staged, dim)
+    fixed: Tensor = cx.as_tensor(Static(dtype.type(known)))
+    if staged is None:
+        return fixed
+    if known == 1:
+        return staged
+    product: Tensor = cx.call_op("multiply", staged, fixed)
+    return product
+
+
+def in_float32(cx: Any, f: Callable[..., Tensor], *xs: Tensor) -> Tensor:
+    """``f`` of tensors, done in float32 for float16 ones, as numpy does inside its loops."""
+    if xs[0].dtype != np.float16:
+        return f(*xs)
+    wide = f(*(cx.cast(x, np.float32) if x.dtype == np.float16 else x for x in xs))
+    narrow: Tensor = cx.cast(wide, np.float16) if wide.dtype == np.float32 else wide
+    return narrow
+
+
+def total(cx: Any, x: Tensor, axes: Sequence[int], keepdims: bool = False) -> Tensor:
+    """The sum over some axes (over none of them: ``x``)."""
+    if not axes:
+        return x
+    return in_float32(cx, lambda v: cx.call_op("sum", v, axis=list(axes), keepdims=keepdims), x)
+
+
+def mean(cx: Any, x: Tensor, axes: Sequence[int], keepdims: bool = False) -> Tensor:
+    if not axes:
+        return x
+
+    def divided(v: Tensor) -> Tensor:
+        added = cx.call_op("sum", v, axis=list(axes), keepdims=keepdims)
+        result: Tensor = cx.call_op("divide", added, count(cx, v, axes, v.dtype))
+        return result
+
+    return in_float32(cx, divided, x)
+
+
+def reshape(cx: Any, x: Tensor, shape: Sequence[Dim]) -> Tensor:
+    """``x`` in a shape with at most one staged size."""
+    unknown = sum(d is None for d in shape)
+    if unknown > 1 or (unknown and 0 in shape):
+        cx.fail(
+            "AF0306",
+            "more than one size of this operation isn't known while compiling",
+            help="fix all sizes but the batch size",
+        )
+    if 0 in shape:
+        # Relay reads a 0 as "as in the input": these have no items anyway.
+        made: Tensor = cx.call_op("zeros", shape=tuple(shape), dtype=x.dtype.name)
+        return made
+    made = cx.call_op("reshape", x, newshape=tuple(-1 if d is None else d for d in shape))
+    return made
+
+
+def log_softmax(cx: Any, x: Tensor, axis: int) -> Tensor:
+    """``x - logsumexp(x)``: Relay's own can't have staged sizes, nor an inner axis of a 4-D tensor."""
+    axis = axis % x.ndim
+    if x.ndim == 2 and axis == 1 and x.is_static_shape:
+        made: Tensor = cx.call_op("nn.log_softmax", x, axis=axis)
+        return made
+    top = cx.call_op("max", x, axis=axis, keepdims=True)
+    shifted = cx.call_op("subtract", x, top)
+    added = total(cx, cx.call_op("exp", shifted), [axis], keepdims=True)
+    made = cx.call_op("subtract", shifted, cx.call_op("log", added))
+    return made
+
+
+def log1p(cx: Any, x: Tensor) -> Tensor:
+    """log(1 + x), as exact for small x as for others (Relay has no such operator).
+
+    log(u) * x / (u - 1) with u = 1 + x makes good what rounding took from u.
+    """
+    one = constant(cx, 1, x)
+    u = cx.call_op("add", one, x)
+    rest = cx.call_op("subtract", u, one)
+    log_u = cx.call_op("log", u)
+    better = cx.call_op("multiply", log_u, cx.call_op("divide", x, rest))
+    zero = constant(cx, 0, x)
+    tiny = cx.call_op("equal", rest, zero)
+    infinite = cx.call_op("equal", x, constant(cx, np.inf, x))
+    result: Tensor = cx.call_op(
+        "where", tiny, x, cx.call_op("where", infinite, x, better)
+    )
+    return result
+
+
+def expm1(cx: Any, x: Tensor) -> Tensor:
+    """exp(x) - 1, as exact for small x as for others (Relay has no such operator)."""
+    one = constant(cx, 1, x)
+    large = cx.call_op("greater", x, one)
+    far = cx.call_op("subtract", cx.call_op("exp", x), one)
+    near = expm1_below(cx, x)
+    result: Tensor = cx.call_op("where", large, far, near)
+    return result
+
+
+def expm1_below(cx: Any, x: Tensor) -> Tensor:
+    """exp(x) - 1 where x isn't above 1 or so: 2t / (1 - t) with t = tanh(x / 2)."""
+    one, half, two = (constant(cx, c, x) for c in (1, 0.5, 2))
+    t = cx.call_op("tanh", cx.call_op("multiply", x, half))
+    top = cx.call_op("multiply", two, t)
+    result: Tensor = cx.call_op("divide", top, cx.call_op("subtract", one, t))
+    return result
+
+
+def softplus(cx: Any, x: Tensor) -> Tensor:
+    """log(1 + exp(x)) without overflow."""
+    zero = constant(cx, 0, x)
+    e = cx.call_op("exp", cx.call_op("negative", absolute(cx, x)))
+    result: Tensor = cx.call_op("add", cx.call_op("maximum", x, zero), log1p(cx, e))
+    return result
+
+
+def absolute(cx: Any, x: Tensor) -> Tensor:
+    result: Tensor = cx.call_op("abs", x)
+    return result
+
+
+def select_label(cx: Any, x: Tensor, labels: Tensor) -> Tensor:
+    """``x[i, labels[i, ...], ...]``: one item along axis 1 for each label, negative ones from the end.
+
+    An IndexError at run time where a label is out of range.
+    """
+    dtype = labels.dtype
+    size: Tensor = count(cx, x, [1], dtype)
+    zero: Tensor = cx.as_tensor(Static(dtype.type(0)))
+    negative = cx.call_op("less", labels, zero)
+    index = cx.call_op("where", negative, cx.call_op("add", labels, size), labels)
+    good = cx.call_op(
+        "logical_and", cx.call_op("greater_equal", index, zero), cx.call_op("less", index, size)
+    )
+    if cx.checks:
+        every = good if labels.ndim == 0 else cx.call_op("all", good)
+        cx.check(Scalar(every.expr, bool), IndexError("a label is out of bounds"))
+    safe = cx.call_op("where", good, index, zero)
+    rows = cx.call_op("gather", x, 1, cx.call_op("expand_dims", safe, axis=1)) if False else (
+        cx.b.call("gather", x, axis=1, indices=cx.call_op("expand_dims", safe, axis=1))
+    )
+    result: Tensor = cx.call_op("squeeze", rows, axis=[1])
+    return result
