@@ -14,7 +14,6 @@ from astfront.values import (
     NONE,
     POISON,
     UNBOUND,
-    Attributes as Content,
     BoundMethod,
     Dict,
     Function,
@@ -31,6 +30,9 @@ from astfront.values import (
     Unbound,
     Value,
     describe,
+)
+from astfront.values import (
+    Attributes as Content,
 )
 
 if TYPE_CHECKING:

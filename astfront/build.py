@@ -14,10 +14,10 @@ import numpy as np
 
 os.environ.setdefault("TOPHUB_LOCATION", "NONE")  # no tuned schedules are fetched
 
-import tvm  # noqa: E402
-from tvm import relay  # noqa: E402
+import tvm
+from tvm import relay
 
-from passes.relay import dataflow  # noqa: E402
+from passes.relay import dataflow
 
 #: TVM warns on stderr through this logger about schedules that nobody tuned.
 logging.getLogger("autotvm").setLevel(logging.ERROR)

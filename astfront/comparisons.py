@@ -61,7 +61,7 @@ class Comparisons(Base):
     def comparison(self, node: gast.Compare) -> Value:
         """A chain: each operand once, the rest only while the comparisons before hold."""
         left = self.visit(node.left)
-        return self._chain(left, list(zip(node.ops, node.comparators, strict=False)))
+        return self._chain(left, list(zip(node.ops, node.comparators)))
 
     def _chain(self, left: Value, rest: Sequence[tuple[gast.AST, gast.expr]]) -> Value:
         (op, right_node), *more = rest
@@ -122,7 +122,7 @@ class Comparisons(Base):
         if equality and sequences and self.is_tuple(a) == self.is_tuple(b):
             xs, ys = self.items_of(a), self.items_of(b)
             equal: Value = TRUE if len(xs) == len(ys) else FALSE
-            for x, y in zip(xs, ys, strict=False):
+            for x, y in zip(xs, ys):
                 equal = self.lazy(True, equal, lambda x=x, y=y: self.compare(gast.Eq(), x, y))
             return equal if f is operator.eq else self.unary(gast.Not(), equal)
         if equality and type(a) is not type(b):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import gast
 
-from astfront.join import Collector, Join, JoinError, element_at
+from astfront.join import Join, JoinError
+from astfront.templates import Collector, element_at
 from astfront.values import (
     Content,
     Dict,
@@ -80,10 +81,10 @@ class Containers(Base):
             collector.widen = False
             collector.content(template, content, -1)
             parts.append(collector.tensors)
-        *rows, length = zip(*parts, strict=False)
+        *rows, length = zip(*parts)
         buffers = tuple(
             self._joined_rows(first, pair, leaf.shape)
-            for pair, leaf in zip(rows, template.buffers, strict=False)
+            for pair, leaf in zip(rows, template.buffers)
         )
         total = self.b.call("add", *length)
         return GrownList(template.element, buffers, Scalar(total.expr, int))

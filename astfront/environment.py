@@ -14,6 +14,7 @@ from typing import Any
 from astfront.values import (
     UNBOUND,
     Attributes,
+    BoundMethod,
     Content,
     Dict,
     Entries,
@@ -25,7 +26,6 @@ from astfront.values import (
     Object,
     Option,
     Partial,
-    BoundMethod,
     Static,
     Tensor,
     Tuple,
@@ -206,7 +206,7 @@ def same_static(x: Any, y: Any) -> bool:
     if type(x) is not type(y):
         return False
     if isinstance(x, float):
-        return x == y and str(x) == str(y) or (x != x and y != y)
+        return (x == y and str(x) == str(y)) or (x != x and y != y)
     if isinstance(x, bool | int | str | bytes | complex | range | slice):
         return x == y
     if isinstance(x, tuple):

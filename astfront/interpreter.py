@@ -26,6 +26,7 @@ from astfront.containers import Containers
 from astfront.diagnostics import CompileError, Diagnostic, InternalError, error, internal_error
 from astfront.environment import Heap
 from astfront.frames import Frame
+from astfront.function_nodes import FunctionNodes
 from astfront.lifting import TRUSTED_PACKAGES, Lifter, Location, is_static
 from astfront.loops import Loops, Refused
 from astfront.numbers import Numbers
@@ -67,7 +68,16 @@ class PythonError(Exception):
 
 
 class Interpreter(
-    Operators, Comparisons, Numbers, Containers, Subscripts, Attributes, Calls, Branches, Loops
+    Operators,
+    Comparisons,
+    Numbers,
+    Containers,
+    Subscripts,
+    Attributes,
+    Calls,
+    FunctionNodes,
+    Branches,
+    Loops,
 ):
     """Compiles one call of one function; ``program.py`` is what uses it.
 
@@ -317,7 +327,7 @@ class Interpreter(
             after = wanted - star - 1
             rest = items[star : len(items) - after]
             items = [*items[:star], self.heap.new_list(rest), *items[len(items) - after :]]
-        for target, item in zip(targets, items, strict=False):
+        for target, item in zip(targets, items):
             self.assign(target.value if isinstance(target, gast.Starred) else target, item)
 
     def bind_name(self, name: str, value: Value) -> None:
@@ -418,7 +428,7 @@ class Interpreter(
 
     def visit_Dict(self, node: gast.Dict) -> Value:
         items: dict[Any, Value] = {}
-        for key, value in zip(node.keys, node.values, strict=False):
+        for key, value in zip(node.keys, node.values):
             if key is None:
                 items.update(self.entries_of(self.visit(value)))
             else:

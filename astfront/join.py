@@ -12,16 +12,28 @@ Joining happens in three steps, so that conversions are emitted on the way that 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
-
-import numpy as np
 
 from astfront.builder import Builder
 from astfront.environment import UNKNOWN_STORAGE, Heap, State, same
+from astfront.templates import (
+    BOOL_LEAF,
+    INT_LEAF,
+    Collector,
+    Leaf,
+    content_leaves,
+    fill_content,
+    leaf_type,
+    leaves_of,
+    same_template,
+    scalar_type,
+    stand_in,
+)
 from astfront.values import (
     POISON,
+    SCALAR_DTYPES,
     UNBOUND,
     Attributes,
     BoundMethod,
@@ -31,24 +43,25 @@ from astfront.values import (
     Function,
     GrownList,
     Items,
-    Iterator as IteratorValue,
     List,
-    Range,
     Names,
     Object,
     Option,
     Poison,
+    Range,
     Scalar,
-    Shape,
     Static,
     Tensor,
-    TensorKind,
     Tuple,
     Unbound,
     Value,
     describe,
-    is_staged,
 )
+from astfront.values import (
+    Iterator as IteratorValue,
+)
+
+_NOUNS = {"variable": "a Variable", "array": "an array", "generic": "a numpy scalar"}  # fmt: skip
 
 
 class JoinError(Exception):
@@ -58,26 +71,6 @@ class JoinError(Exception):
         super().__init__(message)
         self.message = message
         self.place = place
-
-
-@dataclass(frozen=True, eq=False)
-class Leaf(Value):
-    """A staged part of a template: a tensor of this type, or with ``scalar`` a Python number."""
-
-    shape: Shape
-    dtype: np.dtype[Any]
-    kind: TensorKind = "array"
-    scalar: type | None = None
-    storage: int = UNKNOWN_STORAGE
-    name: str = "x"
-
-    def same_type(self, other: Leaf) -> bool:
-        return (self.shape, self.dtype, self.kind, self.scalar) == (
-            other.shape,
-            other.dtype,
-            other.kind,
-            other.scalar,
-        )
 
 
 class Join:
@@ -132,7 +125,7 @@ class Join:
                 join.cells[cell] = Items(tuple(map(_exported, content.items)))
             elif isinstance(content, GrownList):
                 leaves = tuple(_exported(b) for b in content.buffers)
-                join.cells[cell] = GrownList(content.element, leaves, _INT_LEAF)  # type: ignore
+                join.cells[cell] = GrownList(content.element, leaves, INT_LEAF)  # type: ignore
             else:
                 before = old.items if old is not None else {}  # type: ignore[union-attr]
                 items = {}
@@ -197,7 +190,7 @@ class Join:
             )
         ]
         if not elements:
-            return GrownList(UNBOUND, (), _INT_LEAF)  # type: ignore[arg-type]
+            return GrownList(UNBOUND, (), INT_LEAF)  # type: ignore[arg-type]
         element = elements[0]
         for other in elements[1:]:
             try:
@@ -209,7 +202,7 @@ class Join:
             Leaf((None, *leaf.shape), leaf.dtype, "array", name="rows")
             for leaf in leaves_of(element)
         )
-        return GrownList(element, buffers, _INT_LEAF)  # type: ignore[arg-type]
+        return GrownList(element, buffers, INT_LEAF)  # type: ignore[arg-type]
 
     def value(
         self, a: Value, b: Value, place: str = "", forced: Value | None = None, whole: bool = False
@@ -244,8 +237,8 @@ class Join:
             kinds = {type(a.obj), type(b.obj)}
             if kinds <= {bool, int, float}:
                 kind = float if float in kinds else int if int in kinds else bool
-                return Leaf((), _DTYPES[kind], scalar=kind, name=place or "n")
-            return Option(_BOOL_LEAF, b, a)  # type: ignore[arg-type]
+                return Leaf((), SCALAR_DTYPES[kind], scalar=kind, name=place or "n")
+            return Option(BOOL_LEAF, b, a)  # type: ignore[arg-type]
         if isinstance(a, Static) and _is_number(a) and _is_number(b):
             return self._number(a, b, place)
         if isinstance(b, Static) and _is_number(a) and _is_number(b):
@@ -268,7 +261,7 @@ class Join:
                 if isinstance(absent, Static) and isinstance(present, Unbound):
                     continue
                 value = self.value(present, present, place, whole=True)
-                return Option(_BOOL_LEAF, value, absent)  # type: ignore[arg-type]
+                return Option(BOOL_LEAF, value, absent)  # type: ignore[arg-type]
         raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
 
     def _leaf(
@@ -279,13 +272,13 @@ class Join:
         forced: Value | None,
         whole: bool,
     ) -> Value:
-        sa, sb = _scalar_type(a), _scalar_type(b)
+        sa, sb = scalar_type(a), scalar_type(b)
         if (sa is None) != (sb is None):
             raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
         if sa is not None and sb is not None:
             kind = sa if sa is sb else float if float in (sa, sb) else int
-            return Leaf((), _DTYPES[kind], scalar=kind, name=place or "n")
-        x, y = _leaf_type(a), _leaf_type(b)
+            return Leaf((), SCALAR_DTYPES[kind], scalar=kind, name=place or "n")
+        x, y = leaf_type(a), leaf_type(b)
         if x.dtype != y.dtype:
             raise JoinError(f"dtype {x.dtype.name} on one way and {y.dtype.name} on the other")
         if len(x.shape) != len(y.shape):
@@ -300,12 +293,12 @@ class Join:
         return Leaf(shape, x.dtype, kind, None, storage, place or "x")
 
     def _number(self, static: Static, staged: Value, place: str) -> Value:
-        other = _scalar_type(staged)
+        other = scalar_type(staged)
         if other is None:
             raise JoinError(f"{describe(static)} on one way and {describe(staged)} on the other")
         kind = type(static.obj)
         joined = other if kind is other else float if float in (kind, other) else int
-        return Leaf((), _DTYPES[joined], scalar=joined, name=place or "n")
+        return Leaf((), SCALAR_DTYPES[joined], scalar=joined, name=place or "n")
 
     def _option(self, a: Value, b: Value, place: str) -> Value:
         option = a if isinstance(a, Option) else b
@@ -322,7 +315,7 @@ class Join:
         for v in values[1:]:
             value = self.value(value, v, place, whole=True)
         value = self.value(value, value, place, whole=True)
-        return Option(_BOOL_LEAF, value, assert_absent)  # type: ignore[arg-type]
+        return Option(BOOL_LEAF, value, assert_absent)  # type: ignore[arg-type]
 
     def _reference(self, a: Value, b: Value, whole: bool) -> Value:
         ca, cb = a.cell, b.cell  # type: ignore[attr-defined]
@@ -356,7 +349,7 @@ class Join:
     def equals(self, other: Join) -> bool:
         """Whether two templates have the same places and types."""
         return list(self.cells) == list(other.cells) and all(
-            _same_template(x, y) for x, y in zip(self.cells.values(), other.cells.values())
+            same_template(x, y) for x, y in zip(self.cells.values(), other.cells.values())
         )
 
     # --- step 2: the tensors of one way ------------------------------------------------------
@@ -372,7 +365,7 @@ class Join:
 
     def stand_ins(self, builder: Builder) -> list[Tensor]:
         """Values for the leaves on a way that has none; they are never looked at."""
-        return [builder.widen(_stand_in(builder, leaf), leaf.shape) for leaf in self.leaves()]
+        return [builder.widen(stand_in(builder, leaf), leaf.shape) for leaf in self.leaves()]
 
     # --- step 3: the joined contents ---------------------------------------------------------
 
@@ -381,106 +374,6 @@ class Join:
         it = iter(tensors)
         for cell, content in self.cells.items():
             self.heap[cell] = fill_content(content, it)
-
-
-class Collector:
-    """Walks a template beside actual values and makes a tensor for each leaf."""
-
-    def __init__(self, builder: Builder, heap: Heap) -> None:
-        self.builder = builder
-        self.heap = heap
-        self.widen = True
-        self.tensors: list[Tensor] = []
-
-    def content(self, template: Content, actual: Content, cell: int) -> None:
-        if isinstance(template, Items):
-            actual_items = actual.items if isinstance(actual, Items) else ()
-            for t, v in zip(template.items, actual_items):
-                self.value(t, v)
-        elif isinstance(template, GrownList):
-            self._grown(template, actual)
-        elif isinstance(template, Entries | Attributes | Names):
-            for key, t in template.items.items():
-                self.value(t, actual.items.get(key) or self.heap.original(cell, key))  # type: ignore
-
-    def _grown(self, template: GrownList, actual: Content | None) -> None:
-        b = self.builder
-        if isinstance(actual, GrownList):
-            for leaf, buffer in zip(template.buffers, actual.buffers):
-                self._leaf(leaf, buffer)  # type: ignore[arg-type]
-            if not actual.buffers:
-                self._empty_rows(template)
-            self._leaf(_INT_LEAF, actual.length)
-            return
-        items = actual.items if isinstance(actual, Items) else ()
-        if not items:
-            self._empty_rows(template)
-        else:
-            rows = []
-            for item in items:
-                inner = Collector(b, self.heap)
-                inner.value(template.element, item)
-                rows.append(inner.tensors)
-            for column, leaf in zip(zip(*rows), template.buffers):
-                expanded = [b.call("expand_dims", x, axis=0) for x in column]
-                one = expanded[0] if len(expanded) == 1 else b.call("concatenate", expanded, axis=0)
-                self._leaf(leaf, one)  # type: ignore[arg-type]
-        self._leaf(_INT_LEAF, Static(len(items)))
-
-    def _empty_rows(self, template: GrownList) -> None:
-        for leaf in template.buffers:
-            self.tensors.append(self.builder.widen(_stand_in(self.builder, leaf), leaf.shape))
-
-    def value(self, template: Value, actual: Value) -> None:
-        if isinstance(template, Leaf):
-            self._leaf(template, actual)
-        elif isinstance(template, Tuple):
-            items = actual.items if isinstance(actual, Tuple) else (UNBOUND,) * len(template.items)
-            for t, v in zip(template.items, items):
-                self.value(t, v)
-        elif isinstance(template, Option):
-            self._option(template, actual)
-
-    def _option(self, template: Option, actual: Value) -> None:
-        if isinstance(actual, Option) and same(actual.absent, template.absent):
-            if isinstance(template.present, Leaf):
-                self._leaf(template.present, actual.present)
-            self.value(template.value, actual.value)
-            return
-        absent = same(actual, template.absent)
-        if isinstance(template.present, Leaf):
-            self._leaf(template.present, Static(not absent))
-        self.value(template.value, UNBOUND if absent else actual)
-
-    def _leaf(self, leaf: Leaf, actual: Value) -> None:
-        b = self.builder
-        if isinstance(actual, Unbound) or (leaf.scalar is None and isinstance(actual, Static)):
-            self.tensors.append(_stand_in(b, leaf))
-            if leaf.kind == "either":
-                self._leaf(_BOOL_LEAF, Static(False))
-            return
-        if isinstance(actual, Static):
-            value = np.array(actual.obj, leaf.dtype)
-            self.tensors.append(b.constant(value))
-            return
-        if isinstance(actual, Scalar):
-            if actual.dtype != leaf.dtype:
-                actual = b.call("cast", actual, dtype=leaf.dtype.name)
-            else:
-                actual = Tensor(actual.expr, (), actual.dtype)
-        if isinstance(actual, Tensor):
-            self.tensors.append(b.widen(actual, leaf.shape) if self.widen else actual)
-            if leaf.kind == "either":
-                flag = actual.is_variable or Static(actual.kind == "variable")
-                self._leaf(_BOOL_LEAF, flag)
-
-
-def _stand_in(b: Builder, leaf: Leaf) -> Tensor:
-    """A value of the leaf's type for the way on which there is none; it is never looked at."""
-    shape = tuple(0 if d is None else d for d in leaf.shape)
-    if not shape:
-        return b.constant(np.zeros((), leaf.dtype))
-    return b.call("zeros", shape=shape, dtype=leaf.dtype.name)
 
 
 def _exported(value: Value) -> Value:
@@ -493,64 +386,6 @@ def _exported(value: Value) -> Value:
     if isinstance(value, Option):
         return replace(value, present=_exported(value.present), value=_exported(value.value))
     return UNBOUND if isinstance(value, IteratorValue | Range) else value
-
-
-def fill(template: Value, tensors: Iterator[Tensor]) -> Value:
-    if isinstance(template, Leaf):
-        tensor = next(tensors)
-        if template.scalar is not None:
-            return Scalar(tensor.expr, template.scalar)
-        flag = Scalar(next(tensors).expr, bool) if template.kind == "either" else None
-        return replace(
-            tensor, kind=template.kind, storage=template.storage, const=None, is_variable=flag
-        )
-    if isinstance(template, Tuple):
-        return Tuple(tuple(fill(t, tensors) for t in template.items), template.cls)
-    if isinstance(template, Option):
-        present = fill(template.present, tensors)
-        return replace(template, present=present, value=fill(template.value, tensors))
-    return template
-
-
-def fill_content(template: Content, tensors: Iterator[Tensor]) -> Content:
-    if isinstance(template, Items):
-        return Items(tuple(fill(t, tensors) for t in template.items))
-    if isinstance(template, GrownList):
-        buffers = tuple(fill(t, tensors) for t in template.buffers)
-        length = fill(template.length, tensors)
-        return GrownList(template.element, buffers, length)  # type: ignore[arg-type]
-    items = {key: fill(t, tensors) for key, t in template.items.items()}
-    return replace(template, items=items)  # type: ignore[arg-type]
-
-
-def leaves_of(template: Value) -> Iterator[Leaf]:
-    if isinstance(template, Leaf):
-        yield template
-        if template.kind == "either":
-            yield _BOOL_LEAF
-    elif isinstance(template, Tuple):
-        for item in template.items:
-            yield from leaves_of(item)
-    elif isinstance(template, Option):
-        yield from leaves_of(template.present)
-        yield from leaves_of(template.value)
-
-
-def content_leaves(content: Content) -> Iterator[Leaf]:
-    if isinstance(content, GrownList):
-        yield from (b for b in content.buffers if isinstance(b, Leaf))
-        yield from leaves_of(content.length)
-    elif isinstance(content, Items):
-        for item in content.items:
-            yield from leaves_of(item)
-    else:
-        for item in content.items.values():
-            yield from leaves_of(item)
-
-
-def element_at(element: Value, leaves: Sequence[Tensor]) -> Value:
-    """One element of a grown list, from the template and the rows of its buffers."""
-    return fill(element, iter(leaves))
 
 
 def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:
@@ -569,65 +404,7 @@ def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:
     return visit(element)
 
 
-def _same_template(a: Any, b: Any) -> bool:
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, Leaf):
-        return a.same_type(b)
-    if isinstance(a, Items):
-        return len(a.items) == len(b.items) and all(map(_same_template, a.items, b.items))
-    if isinstance(a, GrownList):
-        return (
-            _same_template(a.element, b.element)
-            and len(a.buffers) == len(b.buffers)
-            and all(map(_same_template, a.buffers, b.buffers))
-        )
-    if isinstance(a, Entries | Attributes | Names):
-        return list(a.items) == list(b.items) and all(
-            map(_same_template, a.items.values(), b.items.values())
-        )
-    if isinstance(a, Tuple):
-        return len(a.items) == len(b.items) and all(map(_same_template, a.items, b.items))
-    if isinstance(a, Option):
-        return _same_template(a.value, b.value) and same(a.absent, b.absent)
-    return same(a, b)
-
-
 def _is_number(v: Value) -> bool:
     if isinstance(v, Static):
-        return type(v.obj) in _DTYPES
+        return type(v.obj) in SCALAR_DTYPES
     return isinstance(v, Scalar) or (isinstance(v, Leaf) and v.scalar is not None)
-
-
-def _scalar_type(v: Value) -> type | None:
-    if isinstance(v, Scalar):
-        return v.type
-    return v.scalar if isinstance(v, Leaf) else None
-
-
-def _leaf_type(v: Tensor | Leaf | Scalar) -> Leaf:
-    if isinstance(v, Leaf):
-        return v
-    if isinstance(v, Tensor):
-        return Leaf(v.shape, v.dtype, v.kind, None, v.storage)
-    return Leaf((), v.dtype, scalar=v.type)
-
-
-_DTYPES: dict[type, np.dtype[Any]] = {
-    bool: np.dtype("bool"),
-    int: np.dtype("int64"),
-    float: np.dtype("float64"),
-}
-_BOOL_LEAF = Leaf((), np.dtype("bool"), scalar=bool, name="present")
-_INT_LEAF = Leaf((), np.dtype("int64"), scalar=int, name="length")
-_NOUNS = {"variable": "a Variable", "array": "an array", "generic": "a numpy scalar"}  # fmt: skip
-
-__all__ = [
-    "Join",
-    "JoinError",
-    "Leaf",
-    "element_at",
-    "fill",
-    "is_staged",
-    "leaves_of",
-]

@@ -10,7 +10,7 @@ import chainer
 import numpy as np
 
 from astfront.environment import same
-from astfront.join import Leaf
+from astfront.templates import Leaf
 from astfront.values import (
     UNBOUND,
     Dict,

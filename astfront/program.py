@@ -12,8 +12,8 @@ from typing import Any
 import chainer
 import numpy as np
 
-import passes.relay
 import astfront.rules  # noqa: F401  (registers the rules)
+import passes.relay
 from astfront.diagnostics import CompileError, internal_error
 from astfront.environment import same
 from astfront.interpreter import Interpreter, PythonError

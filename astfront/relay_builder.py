@@ -19,8 +19,7 @@ from passes.relay import dead_bindings
 
 #: Operators that can neither fail nor take long on numbers.
 _CHEAP = frozenset(
-    "less less_equal greater greater_equal equal not_equal logical_and logical_or logical_not "
-    "add subtract multiply where cast maximum minimum".split()
+    ["less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not", "add", "subtract", "multiply", "where", "cast", "maximum", "minimum"]
 )
 
 TensorType = tuple[tuple[Dim, ...], str]

@@ -12,10 +12,7 @@ from tvm.relay.op._tensor import elemwise_shape_func
 from tvm.relay.op.op import register_shape_func
 
 #: Operators whose result has the shape of their only input.
-ELEMENTWISE = (
-    "abs acos acosh asin asinh atan atanh cos cosh erf isfinite isinf isnan log10 nn.log_softmax "
-    "reinterpret reverse sign sin sinh trunc"
-).split()
+ELEMENTWISE = ["abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "erf", "isfinite", "isinf", "isnan", "log10", "nn.log_softmax", "reinterpret", "reverse", "sign", "sin", "sinh", "trunc"]
 REDUCTIONS = ("all", "any")
 
 

@@ -12,8 +12,8 @@ import gast
 import numpy as np
 
 from astfront.environment import UNKNOWN_STORAGE, same
-from astfront.join import element_at
 from astfront.rules.registry import RULES
+from astfront.templates import element_at
 from astfront.values import (
     FALSE,
     POISON,
@@ -155,7 +155,7 @@ class Subscripts(Base):
             rows = [self.items_of(i) for i in items]
             if len({len(r) for r in rows}) == 1:
                 return self.tuple(
-                    [self.select(column, index) for column in zip(*rows, strict=False)]
+                    [self.select(column, index) for column in zip(*rows)]
                 )
         if items and all(same(i, items[0]) for i in items):
             return items[0]

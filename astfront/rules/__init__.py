@@ -1,4 +1,8 @@
 """All the rules; importing this package registers them."""
 
-from astfront.rules import builtins, framework, math  # noqa: F401
-from astfront.rules import connection  # noqa: F401
+from astfront.rules import (  # noqa: F401
+    builtins,
+    connection,
+    framework,
+    math,
+)

@@ -15,8 +15,9 @@ import gast
 import numpy as np
 
 from astfront.environment import same
-from astfront.join import Collector, Join, leaves_of
+from astfront.join import Join
 from astfront.rules.registry import StaticArg, pure, rule
+from astfront.templates import Collector, leaves_of
 from astfront.values import (
     FALSE,
     NONE,
@@ -43,10 +44,7 @@ from astfront.values import (
 )
 
 pure(
-    *(getattr(builtins, n) for n in (
-        "ascii bin bytes callable chr complex divmod format frozenset hash hex oct ord pow repr "
-        "round"
-    ).split())
+    *(getattr(builtins, n) for n in ["ascii", "bin", "bytes", "callable", "chr", "complex", "divmod", "format", "frozenset", "hash", "hex", "oct", "ord", "pow", "repr", "round"])
 )  # fmt: skip
 
 
@@ -368,7 +366,7 @@ def type_(cx: Any, x: Value) -> Value:
 def callable_(cx: Any, x: Value) -> Value:
     if isinstance(x, Function | BoundMethod | Partial):
         return TRUE
-    return Static(callable(x.obj) if isinstance(x, Static) else hasattr(class_of(cx, x), "__call__"))
+    return Static(callable(x.obj) if isinstance(x, Static) else callable(class_of(cx, x)))
 
 
 @rule(hasattr)

@@ -173,7 +173,7 @@ class _Flow:
                 return iteration
             return _expression(loop.test, exhausted | iteration)
 
-        before = (lambda g: g(NONE))(lambda at_head: head(self.block(loop.body, at_head, live, at_head)))
+        before = _fixpoint(lambda at_head: head(self.block(loop.body, at_head, live, at_head)))
         return _expression(loop.iter, before) if isinstance(loop, gast.For) else before
 
 

@@ -1,0 +1,110 @@
+"""Chainer's function nodes: applied by their rules, or compiled from their numpy code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import chainer
+import numpy as np
+
+from astfront.diagnostics import CompileError
+from astfront.rules.registry import NODE_RULES
+from astfront.values import (
+    Object,
+    Tensor,
+    Tuple,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from astfront.interpreter import Interpreter as Base
+else:
+    Base = object
+
+
+class FunctionNodes(Base):
+    # --- function nodes ----------------------------------------------------------------------
+
+    def apply_node(self, node: Object, inputs: Sequence[Value]) -> Value:
+        """``FunctionNode.apply``: by the class's rule, or by compiling its numpy ``forward``."""
+        tensors = [self.as_tensor(x) for x in inputs]
+        self.check_node_types(node, tensors)
+        arrays = [x.as_kind("array") for x in tensors]
+        found = next((NODE_RULES[c] for c in node.cls.__mro__ if c in NODE_RULES), None)
+        if found is not None:
+            result = self.result_value(found(self, NodeView(self, node), *arrays))
+            outputs = [result] if isinstance(result, Tensor) else self.items_of(result)
+        else:
+            outputs = self.items_of(self.forward_of(node, arrays))
+        return self.tuple([as_variables(self.as_tensor(y)) for y in outputs])
+
+    def forward_of(self, node: Object, arrays: Sequence[Tensor]) -> Value:
+        """A node's ``forward`` compiled from its source; a refusal in Chainer's own is one of it."""
+        outer, self.diagnostics = self.diagnostics, []
+        try:
+            result = self.call(self.get_attribute(node, "forward"), [self.tuple(arrays)], {})
+            found = self.diagnostics
+        except CompileError as e:
+            found = [*self.diagnostics, *e.diagnostics]
+        finally:
+            self.diagnostics = outer
+        if not found:
+            return result
+        if not node.cls.__module__.startswith("chainer."):
+            raise CompileError(found)
+        self.fail(
+            "AF0301",
+            f"{node.cls.__module__}.{node.cls.__name__} isn't supported here",
+            notes=[f"its numpy code can't be compiled: {found[0].message}"],
+            help="write it with supported functions, or register a rule: see docs/adding-an-op.md",
+        )
+
+    def check_node_types(self, node: Object, inputs: Sequence[Tensor]) -> None:
+        """Run Chainer's own type check of the node, where all sizes are known."""
+        if not all(x.is_static_shape for x in inputs):
+            return
+        if not chainer.config.type_check:
+            return
+        real = node.instance
+        if real is None:
+            real = node.cls.__new__(node.cls)
+            for name, value in self.heap[node.cell].items.items():  # type: ignore[union-attr]
+                known, obj = self.known(value)
+                if known:
+                    object.__setattr__(real, name, obj)
+        dummies = tuple(np.broadcast_to(np.zeros((), x.dtype), x.shape) for x in inputs)
+        try:
+            types_ = chainer.utils.type_check.get_types(dummies, "in_types", False)
+            with chainer.function_node.type_check.get_function_check_context(real):
+                real.check_type_forward(types_)
+        except chainer.utils.type_check.InvalidType as e:
+            self.raise_python(e)
+        except AttributeError:
+            return  # The check wants a staged attribute.
+
+
+class NodeView:
+    """A function node as its rule sees it: ``node.name`` is the attribute's Python object."""
+
+    def __init__(self, cx: Any, node: Object) -> None:
+        self._cx = cx
+        self._node = node
+
+    def __getattr__(self, name: str) -> Any:
+        return self._cx.static(self.value(name), f"`{name}` of {self._node.cls.__name__}")
+
+    def value(self, name: str) -> Value:
+        """The attribute as an abstract value, staged perhaps."""
+        return self._cx.get_attribute(self._node, name)  # type: ignore[no-any-return]
+
+    def set(self, name: str, value: Value) -> None:
+        self._cx.heap.bind(self._node.cell, name, value)
+
+
+def as_variables(value: Value) -> Value:
+    if isinstance(value, Tensor):
+        return value.as_kind("variable")
+    if isinstance(value, Tuple):
+        return Tuple(tuple(map(as_variables, value.items)), value.cls)
+    return value

@@ -1,0 +1,250 @@
+"""Templates of joined values: values and contents with a :class:`Leaf` for every staged part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from astfront.builder import Builder
+from astfront.environment import UNKNOWN_STORAGE, Heap, same
+from astfront.values import (
+    UNBOUND,
+    Attributes,
+    Content,
+    Entries,
+    GrownList,
+    Items,
+    Names,
+    Option,
+    Scalar,
+    Shape,
+    Static,
+    Tensor,
+    TensorKind,
+    Tuple,
+    Unbound,
+    Value,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Leaf(Value):
+    """A staged part of a template: a tensor of this type, or with ``scalar`` a Python number."""
+
+    shape: Shape
+    dtype: np.dtype[Any]
+    kind: TensorKind = "array"
+    scalar: type | None = None
+    storage: int = UNKNOWN_STORAGE
+    name: str = "x"
+
+    def same_type(self, other: Leaf) -> bool:
+        return (self.shape, self.dtype, self.kind, self.scalar) == (
+            other.shape,
+            other.dtype,
+            other.kind,
+            other.scalar,
+        )
+
+
+BOOL_LEAF = Leaf((), np.dtype("bool"), scalar=bool, name="present")
+INT_LEAF = Leaf((), np.dtype("int64"), scalar=int, name="length")
+
+
+class Collector:
+    """Walks a template beside actual values and makes a tensor for each leaf."""
+
+    def __init__(self, builder: Builder, heap: Heap) -> None:
+        self.builder = builder
+        self.heap = heap
+        self.widen = True
+        self.tensors: list[Tensor] = []
+
+    def content(self, template: Content, actual: Content, cell: int) -> None:
+        if isinstance(template, Items):
+            actual_items = actual.items if isinstance(actual, Items) else ()
+            for t, v in zip(template.items, actual_items):
+                self.value(t, v)
+        elif isinstance(template, GrownList):
+            self._grown(template, actual)
+        elif isinstance(template, Entries | Attributes | Names):
+            for key, t in template.items.items():
+                self.value(t, actual.items.get(key) or self.heap.original(cell, key))  # type: ignore
+
+    def _grown(self, template: GrownList, actual: Content | None) -> None:
+        b = self.builder
+        if isinstance(actual, GrownList):
+            for leaf, buffer in zip(template.buffers, actual.buffers):
+                self._leaf(leaf, buffer)  # type: ignore[arg-type]
+            if not actual.buffers:
+                self._empty_rows(template)
+            self._leaf(INT_LEAF, actual.length)
+            return
+        items = actual.items if isinstance(actual, Items) else ()
+        if not items:
+            self._empty_rows(template)
+        else:
+            rows = []
+            for item in items:
+                inner = Collector(b, self.heap)
+                inner.value(template.element, item)
+                rows.append(inner.tensors)
+            for column, leaf in zip(zip(*rows), template.buffers):
+                expanded = [b.call("expand_dims", x, axis=0) for x in column]
+                one = expanded[0] if len(expanded) == 1 else b.call("concatenate", expanded, axis=0)
+                self._leaf(leaf, one)  # type: ignore[arg-type]
+        self._leaf(INT_LEAF, Static(len(items)))
+
+    def _empty_rows(self, template: GrownList) -> None:
+        for leaf in template.buffers:
+            self.tensors.append(self.builder.widen(stand_in(self.builder, leaf), leaf.shape))
+
+    def value(self, template: Value, actual: Value) -> None:
+        if isinstance(template, Leaf):
+            self._leaf(template, actual)
+        elif isinstance(template, Tuple):
+            items = actual.items if isinstance(actual, Tuple) else (UNBOUND,) * len(template.items)
+            for t, v in zip(template.items, items):
+                self.value(t, v)
+        elif isinstance(template, Option):
+            self._option(template, actual)
+
+    def _option(self, template: Option, actual: Value) -> None:
+        if isinstance(actual, Option) and same(actual.absent, template.absent):
+            if isinstance(template.present, Leaf):
+                self._leaf(template.present, actual.present)
+            self.value(template.value, actual.value)
+            return
+        absent = same(actual, template.absent)
+        if isinstance(template.present, Leaf):
+            self._leaf(template.present, Static(not absent))
+        self.value(template.value, UNBOUND if absent else actual)
+
+    def _leaf(self, leaf: Leaf, actual: Value) -> None:
+        b = self.builder
+        if isinstance(actual, Unbound) or (leaf.scalar is None and isinstance(actual, Static)):
+            self.tensors.append(stand_in(b, leaf))
+            if leaf.kind == "either":
+                self._leaf(BOOL_LEAF, Static(False))
+            return
+        if isinstance(actual, Static):
+            value = np.array(actual.obj, leaf.dtype)
+            self.tensors.append(b.constant(value))
+            return
+        if isinstance(actual, Scalar):
+            if actual.dtype != leaf.dtype:
+                actual = b.call("cast", actual, dtype=leaf.dtype.name)
+            else:
+                actual = Tensor(actual.expr, (), actual.dtype)
+        if isinstance(actual, Tensor):
+            self.tensors.append(b.widen(actual, leaf.shape) if self.widen else actual)
+            if leaf.kind == "either":
+                flag = actual.is_variable or Static(actual.kind == "variable")
+                self._leaf(BOOL_LEAF, flag)
+
+
+def stand_in(b: Builder, leaf: Leaf) -> Tensor:
+    """A value of the leaf's type for the way on which there is none; it is never looked at."""
+    shape = tuple(0 if d is None else d for d in leaf.shape)
+    if not shape:
+        return b.constant(np.zeros((), leaf.dtype))
+    return b.call("zeros", shape=shape, dtype=leaf.dtype.name)
+
+
+def fill(template: Value, tensors: Iterator[Tensor]) -> Value:
+    if isinstance(template, Leaf):
+        tensor = next(tensors)
+        if template.scalar is not None:
+            return Scalar(tensor.expr, template.scalar)
+        flag = Scalar(next(tensors).expr, bool) if template.kind == "either" else None
+        return replace(
+            tensor, kind=template.kind, storage=template.storage, const=None, is_variable=flag
+        )
+    if isinstance(template, Tuple):
+        return Tuple(tuple(fill(t, tensors) for t in template.items), template.cls)
+    if isinstance(template, Option):
+        present = fill(template.present, tensors)
+        return replace(template, present=present, value=fill(template.value, tensors))
+    return template
+
+
+def fill_content(template: Content, tensors: Iterator[Tensor]) -> Content:
+    if isinstance(template, Items):
+        return Items(tuple(fill(t, tensors) for t in template.items))
+    if isinstance(template, GrownList):
+        buffers = tuple(fill(t, tensors) for t in template.buffers)
+        length = fill(template.length, tensors)
+        return GrownList(template.element, buffers, length)  # type: ignore[arg-type]
+    items = {key: fill(t, tensors) for key, t in template.items.items()}
+    return replace(template, items=items)  # type: ignore[arg-type]
+
+
+def leaves_of(template: Value) -> Iterator[Leaf]:
+    if isinstance(template, Leaf):
+        yield template
+        if template.kind == "either":
+            yield BOOL_LEAF
+    elif isinstance(template, Tuple):
+        for item in template.items:
+            yield from leaves_of(item)
+    elif isinstance(template, Option):
+        yield from leaves_of(template.present)
+        yield from leaves_of(template.value)
+
+
+def content_leaves(content: Content) -> Iterator[Leaf]:
+    if isinstance(content, GrownList):
+        yield from (b for b in content.buffers if isinstance(b, Leaf))
+        yield from leaves_of(content.length)
+    elif isinstance(content, Items):
+        for item in content.items:
+            yield from leaves_of(item)
+    else:
+        for item in content.items.values():
+            yield from leaves_of(item)
+
+
+def element_at(element: Value, leaves: Sequence[Tensor]) -> Value:
+    """One element of a grown list, from the template and the rows of its buffers."""
+    return fill(element, iter(leaves))
+
+
+def same_template(a: Any, b: Any) -> bool:
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, Leaf):
+        return a.same_type(b)
+    if isinstance(a, Items):
+        return len(a.items) == len(b.items) and all(map(same_template, a.items, b.items))
+    if isinstance(a, GrownList):
+        return (
+            same_template(a.element, b.element)
+            and len(a.buffers) == len(b.buffers)
+            and all(map(same_template, a.buffers, b.buffers))
+        )
+    if isinstance(a, Entries | Attributes | Names):
+        return list(a.items) == list(b.items) and all(
+            map(same_template, a.items.values(), b.items.values())
+        )
+    if isinstance(a, Tuple):
+        return len(a.items) == len(b.items) and all(map(same_template, a.items, b.items))
+    if isinstance(a, Option):
+        return same_template(a.value, b.value) and same(a.absent, b.absent)
+    return same(a, b)
+
+
+def scalar_type(v: Value) -> type | None:
+    if isinstance(v, Scalar):
+        return v.type
+    return v.scalar if isinstance(v, Leaf) else None
+
+
+def leaf_type(v: Tensor | Leaf | Scalar) -> Leaf:
+    if isinstance(v, Leaf):
+        return v
+    if isinstance(v, Tensor):
+        return Leaf(v.shape, v.dtype, v.kind, None, v.storage)
+    return Leaf((), v.dtype, scalar=v.type)
