@@ -8,10 +8,10 @@ signature and finds the one that fits a call.
 from __future__ import annotations
 
 import functools
-import inspect
+import sys
 import threading
-import weakref
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, overload
 
@@ -22,7 +22,7 @@ from astfront.build import Executable, build, prepare_module, to_params
 from astfront.diagnostics import error
 from astfront.lifting import Input
 from astfront.program import Program, lower
-from astfront.signature import ScalarSpec, TensorSpec, flatten
+from astfront.signature import flatten, require_fit
 
 T = TypeVar("T")
 
@@ -35,6 +35,10 @@ class Options:
     freeze: bool = False
     checks: bool = True
     opt_level: int = 3
+
+
+#: Programs kept for one signature, where what they take for granted differs.
+VARIANTS = 16
 
 
 class CacheInfo(NamedTuple):
@@ -120,31 +124,53 @@ class Compiled:
         self.function = function
         self.options = options or Options()
         self.specs = tuple(specs) if specs is not None else None
-        self._programs: dict[Any, list[Loaded]] = {}
-        self._lock = threading.RLock()
+        self._programs: dict[Any, tuple[Loaded, ...]] = {}
+        self._compiling = threading.RLock()
+        self._counting = threading.Lock()
         self._hits = self._misses = 0
         if not isinstance(function, chainer.Link):
             functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        key, leaves = self._flatten(args, kwargs)
+        _require_no_hooks()
+        found = self._find(key, leaves)
+        if found is None:
+            with self._compiling:
+                found = self._find(key, leaves)  # another thread may have compiled it
+                if found is None:
+                    found = self._add(key, leaves, args, kwargs)
+        loaded, arrays = found
+        return loaded.call(arrays, args, kwargs)
+
+    def _flatten(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, list[Any]]:
         key, leaves = flatten(args, kwargs)
         if self.specs is not None:
-            _require_fit(self.specs, args, kwargs)
+            require_fit(self.specs, {}, args, kwargs)
             key = "specs"
+        return key, leaves
+
+    def _find(self, key: Any, leaves: Sequence[Any]) -> tuple[Loaded, list[np.ndarray]] | None:
+        """The program that fits a call, and the arrays to run it with."""
         for loaded in self._programs.get(key, ()):
             arrays = loaded.arguments(leaves)
             if arrays is not None:
-                self._hits += 1
-                return loaded.call(arrays)
-        with self._lock:
+                with self._counting:
+                    self._hits += 1
+                return loaded, arrays
+        return None
+
+    def _add(
+        self, key: Any, leaves: Sequence[Any], args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[Loaded, list[np.ndarray]]:
+        with self._counting:
             self._misses += 1
-            loaded = self._load(self._lower(args, kwargs))
-            self._programs.setdefault(key, []).insert(0, loaded)
-            del self._programs[key][16:]
+        loaded = self._load(self._lower(args, kwargs))
         arrays = loaded.arguments(leaves)
         if arrays is None:
-            raise error("AF0402", "the arguments don't fit the program that was compiled for them")
-        return loaded.call(arrays)
+            raise error("AF0402", "what the program takes for granted changed while it was compiled")
+        self._programs[key] = (loaded, *self._programs.get(key, ()))[:VARIANTS]
+        return loaded, arrays
 
     def _lower(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Program:
         args = self.specs if self.specs is not None else args
@@ -161,15 +187,29 @@ class Compiled:
         return Lowered(self._lower(args, kwargs), args, kwargs, self.options)
 
     def cache_info(self) -> CacheInfo:
-        return CacheInfo(self._hits, self._misses, sum(map(len, self._programs.values())))
+        return CacheInfo(self._hits, self._misses, sum(map(len, list(self._programs.values()))))
 
     def clear(self) -> None:
         """Forget all programs; frozen parameters become writeable again."""
-        with self._lock:
+        with self._compiling:
             for loaded in (p for programs in self._programs.values() for p in programs):
                 for frozen in loaded.frozen.values():
                     frozen.thaw()
-            self._programs.clear()
+            self._programs = {}
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Compiled:
+        """A compiled function in the body of a class is a method."""
+        if instance is None:
+            return self
+
+        def make() -> Compiled:
+            return Compiled(types.MethodType(self.function, instance), self.options, self.specs)
+
+        return _of_instance(instance, self, make)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, and what is pickled, compiles its own programs."""
+        return Compiled, (self.function, self.options, self.specs)
 
     def __repr__(self) -> str:
         return f"<compiled {self.function!r}>"
@@ -208,8 +248,10 @@ class Loaded:
             arrays.append(array)
         return arrays
 
-    def call(self, arrays: Sequence[np.ndarray]) -> Any:
-        return self.program.finish(self.executable.run(arrays))
+    def call(
+        self, arrays: Sequence[np.ndarray], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        return self.program.finish(self.executable.run(arrays), args, kwargs)
 
 
 # --- frozen parameters -----------------------------------------------------------------------
@@ -221,16 +263,17 @@ class Frozen:
 
     source: Input
     array: np.ndarray
-    copy: np.ndarray | None
-    """Where the array is a view, others may write to its memory: its contents are compared."""
+    was_writeable: bool
+    contents: np.ndarray | None
+    """A copy to compare with, where someone may have a view of the array to write through."""
 
     def holds(self) -> bool:
         if self.source.fetch() is not self.array or self.array.flags.writeable:
             return False
-        return self.copy is None or np.array_equal(self.array, self.copy)
+        return self.contents is None or np.array_equal(_bytes(self.array), _bytes(self.contents))
 
     def thaw(self) -> None:
-        if self.array.base is None:
+        if self.was_writeable:
             self.array.flags.writeable = True
 
 
@@ -239,38 +282,77 @@ def freeze(program: Program) -> dict[str, Frozen]:
     frozen = {}
     written = {(id(w.owner), w.name) for w in program.writes}
     for source in program.inputs:
-        location = source.location
-        owner, name = location.container, location.key
+        owner, name = source.location.container, source.location.key
         if not isinstance(owner, chainer.Link) or (id(owner), name) in written:
             continue
         if name not in owner._params and name not in owner._persistent:
             continue
         array = source.fetch()
         if array is not None:
-            shared = array.base is not None
+            was_writeable = array.flags.writeable
             array.flags.writeable = False
-            frozen[source.name] = Frozen(source, array, array.copy() if shared else None)
+            contents = array.copy() if _may_be_shared(array, getattr(owner, name)) else None
+            frozen[source.name] = Frozen(source, array, was_writeable, contents)
     return frozen
+
+
+def _may_be_shared(array: np.ndarray, holder: Any) -> bool:
+    """Whether somebody but its parameter may have the array, or a view of it."""
+    # Here: `array` in freeze() and above, getrefcount's argument, and what holds it for the link.
+    known = 4
+    if holder is array or holder.node.data is array:
+        known += 1  # `holder`; or it's kept for a backward pass
+    return array.base is not None or sys.getrefcount(array) > known
+
+
+def _bytes(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
 # --- classes ---------------------------------------------------------------------------------
 
 
+_ATTRIBUTE = "_astfront_compiled"
+_making = threading.Lock()
+
+
+class _OfInstance:
+    """Holds what was compiled for an instance, in its ``__dict__``, so that both go together.
+
+    A copy of the instance, or one that was pickled, has none that is its own.
+    """
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+        self.compiled: dict[Any, Compiled] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()
+
+
+def _of_instance(instance: Any, key: Any, make: Callable[[], Compiled]) -> Compiled:
+    held = vars(instance).get(_ATTRIBUTE)
+    if held is None or held.owner is not instance or key not in held.compiled:
+        with _making:
+            held = vars(instance).get(_ATTRIBUTE)
+            if held is None or held.owner is not instance:
+                held = vars(instance)[_ATTRIBUTE] = _OfInstance(instance)
+            if key not in held.compiled:
+                held.compiled[key] = make()
+    return held.compiled[key]
+
+
 def _compile_class(cls: type, options: Options, specs: Sequence[Any] | None) -> type:
     """The class itself, with a ``__call__`` that runs compiled."""
     original = cls.__call__
-    if hasattr(original, "__astfront_original__"):
-        original = original.__astfront_original__
-    instances: weakref.WeakKeyDictionary[Any, Compiled] = weakref.WeakKeyDictionary()
+    original = getattr(original, "__astfront_original__", original)
 
     def compiled_for(self: Any) -> Compiled:
-        if self not in instances:
-            plain = original is chainer.Link.__call__
-            proxy = weakref.proxy(self)
-            function = self if plain else original.__get__(self)
-            del proxy
-            instances[self] = Compiled(function, options, specs)
-        return instances[self]
+        def make() -> Compiled:
+            function = self if original is chainer.Link.__call__ else original.__get__(self)
+            return Compiled(function, options, specs)
+
+        return _of_instance(self, cls, make)
 
     @functools.wraps(original)
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -339,8 +421,10 @@ class CompiledProgram:
         self._kwargs = kwargs
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        _require_fit(self._args, args, kwargs, self._kwargs)
-        arrays = self._loaded.arguments(flatten(args, kwargs)[1])
+        require_fit(self._args, self._kwargs, args, kwargs)
+        _require_no_hooks()
+        leaves = flatten(args, {name: kwargs[name] for name in self._kwargs})[1]
+        arrays = self._loaded.arguments(leaves)
         if arrays is None:
             raise error(
                 "AF0402",
@@ -348,7 +432,7 @@ class CompiledProgram:
                 "(an attribute, a config entry or the shape of a parameter)",
                 help="lower and compile it again",
             )
-        return self._loaded.call(arrays)
+        return self._loaded.call(arrays, args, kwargs)
 
 
 def from_chainer(link: Any, inputs: Any) -> tuple[Any, dict[str, Any]]:
@@ -408,51 +492,10 @@ def _without_target(options: Options) -> dict[str, Any]:
     return {k: v for k, v in vars(options).items() if k != "target"}
 
 
-def _require_fit(
-    specs: Sequence[Any],
-    args: Sequence[Any],
-    kwargs: dict[str, Any],
-    named: dict[str, Any] | None = None,
-) -> None:
-    """AF0402 where actual arguments don't have the types that a program was compiled for."""
-    if named is not None and (len(args) != len(specs) or set(kwargs) != set(named)):
-        raise error("AF0402", f"the program takes {len(specs)} arguments, not {len(args)}")
-    if named is None and (len(args) != len(specs) or kwargs):
-        raise error("AF0402", f"the program takes {len(specs)} arguments by position")
-    for i, (spec, value) in enumerate(zip(specs, args)):
-        _require_one(f"argument {i}", spec, value)
-    for name, value in kwargs.items():
-        _require_one(f"argument `{name}`", (named or {})[name], value)
-
-
-def _require_one(what: str, spec: Any, value: Any) -> None:
-    if isinstance(spec, TensorSpec):
-        good = spec.accepts(value)
-    elif isinstance(spec, ScalarSpec):
-        good = type(value) is spec.type
-    elif isinstance(spec, list | tuple):
-        good = type(value) is type(spec) and len(value) == len(spec)
-        if good:
-            for i, (s, v) in enumerate(zip(spec, value)):
-                _require_one(f"{what}[{i}]", s, v)
-    elif isinstance(spec, dict):
-        good = type(value) is type(spec) and list(value) == list(spec)
-        if good:
-            for k in spec:
-                _require_one(f"{what}[{k!r}]", spec[k], value[k])
-    else:
-        good = flatten((spec,), {})[0] == flatten((value,), {})[0]
-    if not good:
-        shown = (
-            f"an array of shape {value.shape}, {value.dtype}"
-            if hasattr(value, "dtype")
-            else repr(value)
-        )
-        wanted = f"shape {spec.shape}, {spec.dtype}" if hasattr(spec, "dtype") else repr(spec)
+def _require_no_hooks() -> None:
+    if chainer._get_link_hooks() or chainer.get_function_hooks():
         raise error(
-            "AF0402", f"{what} is {shown:.80}, but the program was compiled for {wanted:.80}"
+            "AF0301",
+            "hooks aren't supported: a compiled program runs no Chainer links or functions",
+            help="call `model.forward(…)`, which runs Chainer, inside of `with hook:`",
         )
-
-
-def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(function)

@@ -14,6 +14,7 @@ from astfront.values import (
     NONE,
     POISON,
     UNBOUND,
+    Argument,
     BoundMethod,
     Dict,
     Function,
@@ -98,6 +99,10 @@ class Attributes(Base):
             return self.uninitialised_attribute(obj, name)
         if isinstance(obj, type):
             return self.class_attribute(obj, name)
+        if isinstance(obj, set) and not hasattr(frozenset, name) and hasattr(set, name):
+            self.fail(
+                "AF0301", f"set.{name} isn't supported", help="use a dict or a list that changes"
+            )
         try:
             found = getattr(obj, name)
         except AttributeError as e:
@@ -201,8 +206,7 @@ class Attributes(Base):
         return BoundMethod(x, Static(found))
 
     def variable_attribute(self, x: Tensor, name: str) -> Value:
-        cls = type(x.origin) if isinstance(x.origin, chainer.Variable) else chainer.Variable
-        found = getattr(cls, name, None)
+        found = getattr(variable_class(x), name, None)
         if name == "name":
             return Static(getattr(x.origin, "name", None))
         if name == "is_initialized":
@@ -386,6 +390,13 @@ class Attributes(Base):
             self.fail("AF0209", f"an attribute of {describe(owner)} is deleted")
         self.get_attribute(owner, name)
         self.heap.bind(owner.cell, name, UNBOUND)
+
+
+def variable_class(x: Tensor) -> type:
+    """The Python class of a tensor that is a Variable: Parameter, where it's one."""
+    if isinstance(x.origin, Argument):
+        return x.origin.cls
+    return type(x.origin) if isinstance(x.origin, chainer.Variable) else chainer.Variable
 
 
 class _Box:

@@ -30,6 +30,8 @@ class Scope:
 
     def __init__(self) -> None:
         self.bindings: list[tuple[Any, Any]] = []
+        self.stacks: list[tuple[list[Tensor], Tensor]] = []
+        """Lists of tensors that were stacked here, and the results."""
 
     def __len__(self) -> int:
         return len(self.bindings)

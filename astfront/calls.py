@@ -43,7 +43,7 @@ else:
 #: Calls of one function inside each other, before it counts as endless recursion (AF0304).
 RECURSION_LIMIT = 100
 
-IMMUTABLE = (str, bytes, int, float, complex, tuple, frozenset, range, type(None), np.dtype, type)
+IMMUTABLE = (set, str, bytes, int, float, complex, tuple, frozenset, range, type(None), np.dtype, type)
 
 
 class Calls(Base):
@@ -59,6 +59,8 @@ class Calls(Base):
                 kwargs[keyword.arg] = value
         if isinstance(function, Static) and function.obj is super and not args:
             return self.zero_argument_super()
+        if isinstance(function, Static) and function.obj is super and len(args) == 2:
+            return Super(self.static(args[0], "super()'s class"), args[1])
         return self.call(function, args, kwargs)
 
     def call(self, function: Value, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:

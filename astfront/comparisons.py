@@ -139,7 +139,7 @@ class Comparisons(Base):
                 return (
                     FALSE
                     if not isinstance(x.value, Static)
-                    else self.split(x, lambda v: self.identical(v, y))
+                    else self.split(x, lambda v, y=y: self.identical(v, y))
                 )
         if isinstance(a, Static) and isinstance(b, Static):
             plain = isinstance(a.obj, NUMBERS) and isinstance(b.obj, NUMBERS)
@@ -184,7 +184,7 @@ class Comparisons(Base):
                 return bool(items)
             case List() | Dict() | Range() | Iterator():
                 return self.truth(self.length(v))
-            case Option(present=present):
+            case Option():
                 whole = self.split(v, lambda x: self.truth_value(x))
                 return self.truth(whole)
             case Object(cls=cls):

@@ -194,7 +194,9 @@ class Containers(Base):
                 )
             case Static() | Tuple() | List() | Dict():
                 items = self.items_of(v)
-                return Iterator(Static(len(items)), lambda i: self.select(items, i), "list")
+                # What a staged index needs is computed once, before the loop.
+                scope = self.b.scope
+                return Iterator(Static(len(items)), lambda i: self.select(items, i, scope), "list")
             case Object(cls=cls):
                 if hasattr(cls, "__iter__"):
                     return self.iterator_of(self.call(self.get_attribute(v, "__iter__"), [], {}))

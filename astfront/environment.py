@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from astfront.values import (
     UNBOUND,
     Attributes,
@@ -211,7 +213,6 @@ def same_static(x: Any, y: Any) -> bool:
         return x == y
     if isinstance(x, tuple):
         return len(x) == len(y) and all(map(same_static, x, y))
-    try:
-        return type(x).__module__ == "numpy" and bool(x == y)
-    except (ValueError, TypeError):
-        return False
+    if isinstance(x, np.generic):
+        return x.dtype == y.dtype and x.tobytes() == y.tobytes()
+    return isinstance(x, np.dtype) and bool(x == y)

@@ -103,7 +103,6 @@ class Interpreter(
         self.exceptions: list[tuple[BaseException, Span | None]] = []
         """What the program may raise at run time; the error cell holds 1 + an index of this."""
         self.checks = checks
-        self._stacks: dict[Any, Any] = {}
         self.staged_depth = 0
         """How many staged branches and loops enclose what is being compiled."""
         self.attempts = 0
@@ -148,6 +147,9 @@ class Interpreter(
 
     def raise_python(self, exception: BaseException) -> NoReturn:
         """The program raises ``exception`` here, as Python would."""
+        if self.diagnostics:
+            # It may only follow from what was refused before.
+            self.poisoned()
         if self.staged_depth:
             self.diverge(exception)
         raise PythonError(exception, self.span())
@@ -424,7 +426,7 @@ class Interpreter(
         return self.heap.new_list(self.starred(node.elts))
 
     def visit_Set(self, node: gast.Set) -> Value:
-        return Static(frozenset(self.static(v) for v in self.starred(node.elts)))
+        return Static({self.static(v, "an item of a set") for v in self.starred(node.elts)})
 
     def visit_Dict(self, node: gast.Dict) -> Value:
         items: dict[Any, Value] = {}
@@ -493,7 +495,11 @@ class Interpreter(
         return self.call_function(Function(function, self.frame), [first], {}, canonical=True)
 
     visit_ListComp = _comprehension
-    visit_SetComp = _comprehension
+
+    def visit_SetComp(self, node: gast.SetComp) -> Value:
+        items = gast.copy_location(gast.ListComp(node.elt, node.generators), node)
+        return Static({self.static(v, "an item of a set") for v in self.items_of(self.visit(items))})
+
     visit_DictComp = _comprehension
     visit_GeneratorExp = _comprehension
 

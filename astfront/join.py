@@ -79,6 +79,7 @@ class Join:
     def __init__(self, heap: Heap) -> None:
         self.heap = heap
         self.cells: dict[int, Content] = {}
+        self.strict = False
         self.made: dict[int, tuple[int, int]] = {}
         """Cells that this join made, and the two cells that each stands for."""
         self._pairs: dict[tuple[int, int], int] = {}
@@ -96,13 +97,16 @@ class Join:
         b: State,
         live: Callable[[int, Any], bool] = lambda cell, name: True,
         force: Join | None = None,
+        strict: bool = False,
     ) -> Join:
         """Compare the states ``a`` and ``b``, both come from ``pre``.
 
         ``live(cell, name)`` tells whether a name (of a frame) is used later; one that isn't becomes
         unbound instead of being joined. Places that are in ``force`` are joined even where equal.
+        With ``strict`` an array and a Variable can't be joined.
         """
         join = cls(heap)
+        join.strict = strict
         base = heap.base
         join._pre, join._force = {**base, **pre}, force
         join._a, join._b = {**base, **a}, {**base, **b}
@@ -288,8 +292,9 @@ class Join:
             shape = tuple(p if p == q else None for p, q in zip(shape, forced.shape))
         storage = x.storage if x.storage == y.storage else UNKNOWN_STORAGE
         kind = x.kind if x.kind == y.kind else "either"
-        if kind == "either" and "generic" in (x.kind, y.kind):
-            raise JoinError(f"{_NOUNS[x.kind]} on one way and {_NOUNS[y.kind]} on the other")
+        if kind == "either" and (self.strict or "generic" in (x.kind, y.kind)):
+            nouns = [_NOUNS.get(k, "a Variable or an array") for k in (x.kind, y.kind)]
+            raise JoinError(f"{nouns[0]} on one way and {nouns[1]} on the other")
         return Leaf(shape, x.dtype, kind, None, storage, place or "x")
 
     def _number(self, static: Static, staged: Value, place: str) -> Value:

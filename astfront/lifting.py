@@ -154,10 +154,10 @@ class Lifter:
                 self.guard(location, obj, identity=True)
                 return Static(obj)
             return self._tensor(obj, obj.array, location, name)
-        if isinstance(obj, np.ndarray) and obj.dtype != object:
+        if isinstance(obj, np.ndarray) and is_supported(obj.dtype):
             return self._tensor(obj, obj, location, name)
         if isinstance(obj, tuple):
-            self.guard(location, obj, identity=True)
+            self.guard(location, obj, identity=not _by_equality(obj))
             items = [
                 self.lift(x, Location(obj, "item", i), f"{name}_{i}") for i, x in enumerate(obj)
             ]
@@ -233,6 +233,18 @@ class Lifter:
         return self._cells[id(obj)]
 
 
+#: The dtypes that arrays of a program can have.
+DTYPES = frozenset(
+    np.dtype(name)
+    for name in ("bool", "float16", "float32", "float64")
+    + tuple(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))
+)
+
+
+def is_supported(dtype: np.dtype[Any]) -> bool:
+    return dtype in DTYPES
+
+
 def is_static(obj: Any) -> bool:
     """Whether a Python object can't be changed by a program, so that it may stand for itself."""
     return obj is None or isinstance(
@@ -260,8 +272,10 @@ def is_static(obj: Any) -> bool:
 
 
 def _by_equality(obj: Any) -> bool:
+    if type(obj) is tuple:
+        return all(map(_by_equality, obj))
     return isinstance(
-        obj, bool | int | float | complex | str | bytes | np.generic | np.dtype | range
+        obj, bool | int | float | complex | str | bytes | np.generic | np.dtype | range | type(None)
     )
 
 

@@ -40,6 +40,9 @@ UNROLL_LIMIT = 4096
 #: Refusals of a kept loop after which unrolling may succeed: something in it has to be static.
 UNROLLABLE = {"AF0204", "AF0205", "AF0206", "AF0207", "AF0208", "AF0306", "AF0504", "AF0601", "AF0203"}  # fmt: skip
 
+#: Refusals of a kept loop after which the first turn is put before it: a type changes in that turn.
+PEELABLE = {"AF0202", "AF0204", "AF0206", "AF0207"}
+
 #: More turns than this aren't run while compiling, even where nothing staged is computed.
 RUN_LIMIT = 1_000_000
 
@@ -146,7 +149,7 @@ class Loops(Base):
                 self.report.rewind(mark)
                 refusals = refusals or e.diagnostics
                 codes = {d.code for d in e.diagnostics}
-                if "AF0206" in codes and not peel:
+                if codes & PEELABLE and not peel:
                     peel = True
                 elif "AF0501" in codes and not rotate:
                     rotate = True
@@ -226,6 +229,7 @@ class Loops(Base):
         self.staged_depth = depth
         del self.exceptions[exceptions:]
         del self.b.scope.bindings[bindings:]
+        self.b.scope.stacks.clear()
 
     def _give_up(self, refusals: list[Diagnostic]) -> None:
         raise CompileError(refusals)
@@ -253,12 +257,13 @@ class Loops(Base):
                 self.heap.bind(ahead, "more", self.truth_value(plain_test()))
 
         if not peel:
-            self.kept_loop(test, body, live, counter)
+            # A variable that is an array first and a Variable later asks for another try, peeled.
+            self.kept_loop(test, body, live, counter, strict=True)
             return
 
         def first_turn_and_loop() -> None:
             body()
-            self.kept_loop(test, body, live, counter)
+            self.kept_loop(test, body, live, counter, strict=False)
 
         self.stage_if(test(), first_turn_and_loop, lambda: None, live)
 
@@ -268,11 +273,12 @@ class Loops(Base):
         body: Callable[[], None],
         live: Callable[[int, Any], bool],
         counter: int | None,
+        strict: bool,
     ) -> None:
         """A loop in the program: its carried values are found by running the body until they agree."""
         self.staged_depth += 1
         try:
-            loop = self._settle(test, body, live, counter)
+            loop = self._settle(test, body, live, counter, strict)
         finally:
             self.staged_depth -= 1
         with self.in_scope(loop.turn):
@@ -288,6 +294,7 @@ class Loops(Base):
         body: Callable[[], None],
         live: Callable[[int, Any], bool],
         counter: int | None,
+        strict: bool,
     ) -> Settled:
         """Run the body abstractly until the types of what it carries are those that it leaves."""
         start = self.heap.snapshot()
@@ -326,7 +333,7 @@ class Loops(Base):
             if template is None and counter is not None:
                 base = {**entry, counter: start[counter]}
             try:
-                joined = Join.of(self.heap, start, base, leave, live, force=template)
+                joined = Join.of(self.heap, start, base, leave, live, template, strict)
             except JoinError as e:
                 where = f"`{e.place}`" if e.place else "a value"
                 self.fail(
@@ -359,6 +366,7 @@ class Loops(Base):
                 if turns and self._unroll_staged(test, body, more, refusals):
                     break
                 del self.b.scope.bindings[bindings:]
+                self.b.scope.stacks.clear()
                 self._give_up(refusals)
             if not more.obj:
                 break

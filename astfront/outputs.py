@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import chainer
 import numpy as np
 
-from astfront.environment import same
+from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.templates import Leaf
 from astfront.values import (
     UNBOUND,
+    Argument,
     Dict,
     Entries,
     GrownList,
@@ -28,13 +29,21 @@ from astfront.values import (
     describe,
 )
 
-Arrays = Sequence[np.ndarray]
+
+@dataclass
+class Outcome:
+    """The arrays that a run gave, the arguments of the call, and the objects made so far."""
+
+    arrays: Sequence[np.ndarray]
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    made: dict[Any, Any] = field(default_factory=dict)
 
 
 class Template:
-    """Makes a Python object of a program's output arrays."""
+    """Makes a Python object of the outcome of a run."""
 
-    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
+    def build(self, run: Outcome) -> Any:
         raise NotImplementedError
 
 
@@ -42,7 +51,7 @@ class Template:
 class Known(Template):
     obj: Any
 
-    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
+    def build(self, run: Outcome) -> Any:
         return self.obj
 
 
@@ -52,18 +61,17 @@ class ArrayOut(Template):
     kind: str
     flag: int = -1
 
-    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
-        key = -1 - self.index
-        if self.kind != "generic" and (key, self.kind) in made:
-            return made[key, self.kind]
-        made[key, self.kind] = result = self._build(arrays)
-        return result
-
-    def _build(self, arrays: Arrays) -> Any:
-        array = arrays[self.index]
-        if self.kind == "variable" or (self.kind == "either" and bool(arrays[self.flag])):
-            return chainer.Variable(array)
-        return array[()] if self.kind == "generic" else array
+    def build(self, run: Outcome) -> Any:
+        if self.kind == "generic":
+            return run.arrays[self.index][()]
+        is_variable = self.kind == "variable"
+        if self.kind == "either":
+            is_variable = bool(run.arrays[self.flag])
+        key = self.index, is_variable
+        if key not in run.made:
+            array = run.arrays[self.index]
+            run.made[key] = chainer.Variable(array) if is_variable else array
+        return run.made[key]
 
 
 @dataclass(frozen=True)
@@ -71,8 +79,8 @@ class NumberOut(Template):
     index: int
     type: type
 
-    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
-        return self.type(arrays[self.index])
+    def build(self, run: Outcome) -> Any:
+        return self.type(run.arrays[self.index])
 
 
 @dataclass(frozen=True)
@@ -80,8 +88,8 @@ class TupleOut(Template):
     items: tuple[Template, ...]
     cls: type
 
-    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
-        items = [i.build(arrays, made) for i in self.items]
+    def build(self, run: Outcome) -> Any:
+        items = [i.build(run) for i in self.items]
         return tuple(items) if self.cls is tuple else self.cls(*items)
 
 
@@ -90,11 +98,11 @@ class ListOut(Template):
     cell: int
     items: tuple[Template, ...]
 
-    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
-        if self.cell not in made:
-            made[self.cell] = result = []
-            result.extend(i.build(arrays, made) for i in self.items)
-        return made[self.cell]
+    def build(self, run: Outcome) -> Any:
+        if self.cell not in run.made:
+            run.made[self.cell] = result = []
+            result.extend(i.build(run) for i in self.items)
+        return run.made[self.cell]
 
 
 @dataclass(frozen=True)
@@ -106,14 +114,14 @@ class GrownOut(Template):
     buffers: tuple[int, ...]
     length: int
 
-    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
-        if self.cell not in made:
-            rows = [arrays[b] for b in self.buffers]
-            made[self.cell] = [
-                self.element.build([r[i] for r in rows], {})
-                for i in range(int(arrays[self.length]))
+    def build(self, run: Outcome) -> Any:
+        if self.cell not in run.made:
+            rows = [run.arrays[b] for b in self.buffers]
+            run.made[self.cell] = [
+                self.element.build(Outcome([r[i, ...] for r in rows]))
+                for i in range(int(run.arrays[self.length]))
             ]
-        return made[self.cell]
+        return run.made[self.cell]
 
 
 @dataclass(frozen=True)
@@ -121,10 +129,10 @@ class DictOut(Template):
     cell: int
     items: tuple[tuple[Any, Template], ...]
 
-    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
-        if self.cell not in made:
-            made[self.cell] = {k: v.build(arrays, made) for k, v in self.items}
-        return made[self.cell]
+    def build(self, run: Outcome) -> Any:
+        if self.cell not in run.made:
+            run.made[self.cell] = {k: v.build(run) for k, v in self.items}
+        return run.made[self.cell]
 
 
 @dataclass(frozen=True)
@@ -133,12 +141,12 @@ class ObjectOut(Template):
     cls: type
     items: tuple[tuple[str, Template], ...]
 
-    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
-        if self.cell not in made:
-            made[self.cell] = result = object.__new__(self.cls)
+    def build(self, run: Outcome) -> Any:
+        if self.cell not in run.made:
+            run.made[self.cell] = result = object.__new__(self.cls)
             for name, template in self.items:
-                object.__setattr__(result, name, template.build(arrays, made))
-        return made[self.cell]
+                object.__setattr__(result, name, template.build(run))
+        return run.made[self.cell]
 
 
 @dataclass(frozen=True)
@@ -147,19 +155,23 @@ class OptionOut(Template):
     value: Template
     absent: Template
 
-    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
-        chosen = self.value if bool(arrays[self.present]) else self.absent
-        return chosen.build(arrays, made)
+    def build(self, run: Outcome) -> Any:
+        chosen = self.value if bool(run.arrays[self.present]) else self.absent
+        return chosen.build(run)
 
 
 @dataclass(frozen=True)
 class ArgumentOut(Template):
-    """An argument or an input that is handed back as it came."""
+    """An argument, or something in one, that is handed back."""
 
-    source: Any
+    path: tuple[Any, ...]
 
-    def build(self, arrays: Arrays, made: dict[Any, Any]) -> Any:
-        return made[id(self.source)] if id(self.source) in made else self.source
+    def build(self, run: Outcome) -> Any:
+        first, *rest = self.path
+        found = run.kwargs[first] if isinstance(first, str) else run.args[first]
+        for key in rest:
+            found = found[key]
+        return found
 
 
 @dataclass
@@ -167,13 +179,18 @@ class Results:
     """Collects the tensors that a program gives, and makes templates of values."""
 
     cx: Any
+    arguments: Mapping[int, tuple[Any, ...]]
+    """Where in the arguments the lists and dicts of these cells are."""
     tensors: list[Tensor] = field(default_factory=list)
 
     def add(self, tensor: Tensor | Scalar) -> int:
         if isinstance(tensor, Scalar):
-            tensor = Tensor(tensor.expr, (), tensor.dtype)
+            tensor = Tensor(tensor.expr, (), tensor.dtype, storage=UNKNOWN_STORAGE)
         for i, known in enumerate(self.tensors):
-            if same(known.as_kind("array"), tensor.as_kind("array")):
+            # Copies of an array are arrays of their own.
+            if known.storage == tensor.storage and same(
+                known.as_kind("array"), tensor.as_kind("array")
+            ):
                 return i
         self.tensors.append(tensor)
         return len(self.tensors) - 1
@@ -183,6 +200,8 @@ class Results:
         match value:
             case Static(obj=obj):
                 return Known(obj)
+            case Tensor(origin=Argument(path=path)):
+                return ArgumentOut(path)
             case Tensor(origin=origin) if origin is not None and value.kind in (
                 "variable",
                 "array",
@@ -199,10 +218,14 @@ class Results:
             case List(cell=cell):
                 if cell in self.cx.lifter.containers:
                     return Known(self.cx.lifter.containers[cell])
+                if cell in self.arguments:
+                    return ArgumentOut(self.arguments[cell])
                 return self._list(cell, heap[cell])
             case Dict(cell=cell) if isinstance(heap[cell], Entries):
                 if cell in self.cx.lifter.containers:
                     return Known(self.cx.lifter.containers[cell])
+                if cell in self.arguments:
+                    return ArgumentOut(self.arguments[cell])
                 items = tuple((k, self.template(v)) for k, v in heap[cell].items.items())
                 return DictOut(cell, items)
             case Object(instance=instance) if instance is not None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from astfront.diagnostics import CompileError, internal_error
 from astfront.environment import same
 from astfront.interpreter import Interpreter, PythonError
 from astfront.lifting import Guard, Input, is_static
-from astfront.outputs import Known, Results, Template
+from astfront.outputs import Known, Outcome, Results, Template
 from astfront.relay_builder import RelayBuilder
 from astfront.report import Report
 from astfront.signature import ArgumentLifter, Leaf, argument_names
@@ -34,8 +33,8 @@ class Write:
     name: str | None
     template: Template
 
-    def apply(self, arrays: Sequence[np.ndarray], made: dict[int, Any]) -> None:
-        value = self.template.build(arrays, made)
+    def apply(self, outcome: Outcome) -> None:
+        value = self.template.build(outcome)
         if self.name is not None:
             if value is UNBOUND:
                 delattr(self.owner, self.name)
@@ -81,16 +80,18 @@ class Program:
                 found[entry.name] = array
         return found
 
-    def finish(self, arrays: Sequence[np.ndarray]) -> Any:
+    def finish(
+        self, arrays: Sequence[np.ndarray], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
         """The Python result of a run; raises what the program raised, and writes what it changed."""
         if self.error_index is not None:
             code = int(arrays[self.error_index])
             if code:
                 raise_at(*self.exceptions[code - 1])
-        made: dict[int, Any] = {}
-        result = self.result.build(arrays, made)
+        outcome = Outcome(arrays, args, kwargs)
+        result = self.result.build(outcome)
         for write in self.writes:
-            write.apply(arrays, made)
+            write.apply(outcome)
         return result
 
 
@@ -162,8 +163,8 @@ def _lower(
     lifter = ArgumentLifter(cx)
     entry = getattr(function, "forward", None) if isinstance(function, chainer.Link) else function
     names = argument_names(entry, args)
-    positional = [lifter.lift(a, n) for a, n in zip(args, names)]
-    named = {k: lifter.lift(v, k) for k, v in kwargs.items()}
+    positional = [lifter.lift(a, n, (i,)) for i, (a, n) in enumerate(zip(args, names))]
+    named = {k: lifter.lift(v, k, (k,)) for k, v in kwargs.items()}
     try:
         target = callable_value(cx, function)
         result = cx.call(target, positional, named)
@@ -203,7 +204,7 @@ def callable_value(cx: Interpreter, function: Any) -> Value:
 def _finish(
     cx: Interpreter, builder: RelayBuilder, lifter: ArgumentLifter, result: Value
 ) -> Program:
-    results = Results(cx)
+    results = Results(cx, lifter.paths)
     template = results.template(result)
     writes = list(_writes(cx, results))
     _refuse_changed_arguments(cx, lifter)
@@ -283,44 +284,29 @@ def _refuse_changed_arguments(cx: Interpreter, lifter: ArgumentLifter) -> None:
         )
 
 
-def fits(leaf: Leaf, value: Any) -> bool:
-    """Whether an actual argument has the type that the program was compiled for."""
-    if isinstance(leaf.spec, TensorSpecType):
-        if leaf.kind == "generic":
-            return isinstance(value, np.generic) and value.dtype == leaf.spec.dtype
-        return leaf.spec.accepts(value)
-    return type(value) is leaf.spec.type
-
-
-from astfront.signature import TensorSpec as TensorSpecType  # noqa: E402
-
-
 def _with_deep_stack(work: Callable[[], Program]) -> Program:
     """Run in a thread with a large stack: inlining nests as deep as the model's calls do."""
     outcome: list[Any] = []
-
-    def run() -> None:
-        with _recursion_limit(60_000):
-            try:
-                outcome.append((True, work()))
-            except BaseException as e:
-                outcome.append((False, e))
-
+    # Chainer's configuration is by thread.
     config = {k: getattr(chainer.config, k) for k in vars(chainer.config._local)}
 
-    def with_config() -> None:
-        # Chainer's configuration is by thread.
+    def run() -> None:
         for name, value in config.items():
             setattr(chainer.config, name, value)
-        run()
+        try:
+            outcome.append((True, work()))
+        except BaseException as e:
+            outcome.append((False, e))
 
-    old = threading.stack_size(512 * 1024 * 1024)
-    try:
-        thread = threading.Thread(target=with_config)
-        thread.start()
-    finally:
-        threading.stack_size(old)
-    thread.join()
+    with _deep_recursion:
+        with _starting:
+            old = threading.stack_size(512 * 1024 * 1024)
+            try:
+                thread = threading.Thread(target=run, daemon=True)
+                thread.start()
+            finally:
+                threading.stack_size(old)
+        thread.join()
     good, value = outcome[0]
     if not good:
         raise value
@@ -328,14 +314,29 @@ def _with_deep_stack(work: Callable[[], Program]) -> Program:
     return done
 
 
-@contextlib.contextmanager
-def _recursion_limit(limit: int) -> Iterator[None]:
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, limit))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
+class _DeepRecursion:
+    """A high recursion limit while any thread compiles."""
 
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.before = 0
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.users:
+                self.before = sys.getrecursionlimit()
+                sys.setrecursionlimit(max(self.before, 60_000))
+            self.users += 1
+
+    def __exit__(self, *args: Any) -> None:
+        with self.lock:
+            self.users -= 1
+            if not self.users:
+                sys.setrecursionlimit(self.before)
+
+
+_deep_recursion = _DeepRecursion()
+_starting = threading.Lock()
 
 __all__ = ["Program", "Tensor", "lower"]

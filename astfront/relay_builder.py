@@ -12,6 +12,7 @@ import tvm
 from tvm import relay
 
 import astfront.relay_kernels  # noqa: F401  (registers the kernels)
+import astfront.relay_shape_functions  # noqa: F401  (registers them)
 from astfront.builder import Builder, OperatorError, Scope
 from astfront.source import Span
 from astfront.values import Dim, Scalar, Shape, Tensor
@@ -21,6 +22,9 @@ from passes.relay import dead_bindings
 _CHEAP = frozenset(
     ["less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not", "add", "subtract", "multiply", "where", "cast", "maximum", "minimum"]
 )
+
+#: Operators whose Python function has tensors after attributes.
+_REORDERED = {"gather": lambda data, indices, axis: relay.gather(data, axis, indices)}
 
 TensorType = tuple[tuple[Dim, ...], str]
 
@@ -101,9 +105,10 @@ class RelayBuilder(Builder):
         known = sum(d is None for d in x.shape) - sum(d is None for d in shape)
         if known <= 0:
             return x
-        if sum(d is None for d in shape) > 1:
+        if 0 in shape:
             return x
-        return self.call("reshape", x, newshape=tuple(-1 if d is None else d for d in shape))
+        # 0 in newshape means: as it is.
+        return self.call("reshape", x, newshape=tuple(0 if d is None else d for d in shape))
 
     def is_cheap(self, scope: Scope) -> bool:
         return len(scope) <= 4 and all(
@@ -207,6 +212,8 @@ def infer_types(mod: tvm.IRModule) -> tvm.IRModule:
 
 @functools.cache
 def _relay_function(op: str) -> Any:
+    if op in _REORDERED:
+        return _REORDERED[op]
     found: Any = relay
     for part in op.split("."):
         found = getattr(found, part)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,8 @@ import chainer
 import numpy as np
 
 from astfront.diagnostics import error
-from astfront.lifting import is_static
-from astfront.values import Dim, Scalar, Static, Tensor, TensorKind, Tuple, Value
+from astfront.lifting import is_static, is_supported
+from astfront.values import Argument, Dim, Scalar, Static, Tensor, TensorKind, Tuple, Value
 
 
 @dataclass(frozen=True, init=False)
@@ -68,8 +69,6 @@ class Leaf:
     kind: TensorKind
 
 
-Array = np.ndarray
-
 
 def flatten(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, list[Any]]:
     """The key of a call and its staged arguments, in order.
@@ -90,26 +89,39 @@ def _key(x: Any, leaves: list[Any], seen: dict[int, int]) -> Any:
         return "array", x.shape, x.dtype.str, seen.setdefault(id(x), len(leaves))
     if isinstance(x, chainer.Variable):
         array = x.array
-        if not isinstance(array, np.ndarray):
+        if type(array) is not np.ndarray:
             raise error("AF0401", f"a Variable without a numpy array is passed: {x!r}")
         leaves.append(x)
-        return "variable", array.shape, array.dtype.str, seen.setdefault(id(x), len(leaves))
-    if kind in (list, tuple) or (isinstance(x, tuple) and hasattr(x, "_fields")):
+        place = seen.setdefault(id(x), len(leaves))
+        return kind, array.shape, array.dtype.str, place, x.name, x.requires_grad
+    if isinstance(x, tuple):
         return kind, tuple(_key(i, leaves, seen) for i in x)
-    if isinstance(x, dict):
-        return kind, tuple((k, _key(v, leaves, seen)) for k, v in x.items())
+    if kind is list:
+        place = seen.setdefault(id(x), -len(seen))
+        return kind, place, tuple(_key(i, leaves, seen) for i in x)
+    if kind is dict:
+        place = seen.setdefault(id(x), -len(seen))
+        return kind, place, tuple((k, _key(v, leaves, seen)) for k, v in x.items())
     if isinstance(x, np.generic) and x.dtype.kind in "biuf":
         leaves.append(x)
         return "generic", x.dtype.str
     if isinstance(x, TensorSpec | ScalarSpec):
         leaves.append(x)
         return x
-    if x is None or kind in (bool, int, str, bytes):
+    if kind in (bool, int, str, bytes, range, type(None)):
         return kind, x
     if kind is float:
         return kind, x.hex()
-    if isinstance(x, np.ndarray):
-        raise error("AF0401", f"an argument of type {kind.__name__} can't be compiled")
+    if kind is slice:
+        return kind, tuple(_key(i, leaves, seen) for i in (x.start, x.stop, x.step))
+    if kind is types.MethodType:
+        return kind, _ById(x.__self__), _ById(x.__func__)
+    if isinstance(x, np.ndarray | list | dict) or hasattr(x, "__array__"):
+        raise error(
+            "AF0401",
+            f"an argument of type {kind.__module__}.{kind.__name__} can't be compiled",
+            help="pass a numpy array, a Variable, or a plain list or dict of them",
+        )
     return "object", _ById(x)
 
 
@@ -134,58 +146,74 @@ class ArgumentLifter:
         self.leaves: list[Leaf] = []
         self.cells: dict[int, Any] = {}
         """Cells of argument lists and dicts, with the contents that they came with."""
+        self.paths: dict[int, tuple[Any, ...]] = {}
+        """Where in the arguments they are."""
         self._seen: dict[int, Value] = {}
 
-    def lift(self, x: Any, name: str) -> Value:
+    def lift(self, x: Any, name: str, path: tuple[Any, ...]) -> Value:
+        """The value of an argument, or of the part of one that ``path`` leads to."""
         cx = self.cx
         if isinstance(x, TensorSpec):
-            return self._tensor(name, x, "variable" if x.variable else "array", x)
+            return self._tensor(name, path, x, "variable" if x.variable else "array", x)
         if isinstance(x, ScalarSpec):
             dtype = Scalar(None, x.type).dtype
             made = cx.b.parameter(name, (), dtype)
             self.leaves.append(Leaf(made.expr.name_hint, x, "generic"))
             return Scalar(made.expr, x.type)
+        if isinstance(x, chainer.Variable | np.ndarray) and not is_supported(x.dtype):
+            raise error(
+                "AF0401",
+                f"the argument `{name}` is an array of dtype {x.dtype}",
+                help="arrays of bool, int, uint and float dtypes, in this machine's byte order, "
+                "are supported",
+            )
         if isinstance(x, chainer.Variable):
-            return self._tensor(name, TensorSpec(x.shape, x.dtype, variable=True), "variable", x)
+            return self._tensor(name, path, TensorSpec(x.shape, x.dtype, variable=True), "variable", x)
         if isinstance(x, np.ndarray):
-            if x.dtype.kind not in "biuf":
-                raise error(
-                    "AF0401",
-                    f"the argument `{name}` is an array of dtype {x.dtype}",
-                    help="arrays of bool, int, uint and float dtypes are supported",
-                )
-            return self._tensor(name, TensorSpec(x.shape, x.dtype), "array", x)
+            return self._tensor(name, path, TensorSpec(x.shape, x.dtype), "array", x)
         if isinstance(x, np.generic) and x.dtype.kind in "biuf":
-            return self._tensor(name, TensorSpec((), x.dtype), "generic", x)
+            return self._tensor(name, path, TensorSpec((), x.dtype), "generic", x)
         if isinstance(x, tuple):
-            items = [self.lift(i, f"{name}_{n}") for n, i in enumerate(x)]
+            items = [self.lift(i, f"{name}_{n}", (*path, n)) for n, i in enumerate(x)]
             if type(x) is not tuple:
                 return Tuple(tuple(items), type(x))
             value: Value = cx.tuple(items)
             return value
         if type(x) is list:
-            items = [self.lift(i, f"{name}_{n}") for n, i in enumerate(x)]
-            return self._container(x, cx.heap.new_list(items))
+            items = [self.lift(i, f"{name}_{n}", (*path, n)) for n, i in enumerate(x)]
+            return self._container(x, path, cx.heap.new_list(items))
         if type(x) is dict:
-            entries = {k: self.lift(v, f"{name}_{k}") for k, v in x.items()}
-            return self._container(x, cx.heap.new_dict(entries))
+            entries = {k: self.lift(v, f"{name}_{k}", (*path, k)) for k, v in x.items()}
+            return self._container(x, path, cx.heap.new_dict(entries))
         if is_static(x):
             return Static(x)
         made_object: Value = cx.heap.new_object(type(x), x)
         return made_object
 
-    def _container(self, x: Any, made: Any) -> Value:
+    def _container(self, x: Any, path: tuple[Any, ...], made: Any) -> Value:
+        if id(x) in self._seen:
+            return self._seen[id(x)]
+        self._seen[id(x)] = made
         self.cells[made.cell] = self.cx.heap[made.cell]
+        self.paths[made.cell] = path
         return made  # type: ignore[no-any-return]
 
-    def _tensor(self, name: str, spec: TensorSpec, kind: TensorKind, x: Any) -> Value:
+    def _tensor(
+        self, name: str, path: tuple[Any, ...], spec: TensorSpec, kind: TensorKind, x: Any
+    ) -> Value:
         made = self.cx.b.parameter(name, spec.shape, spec.dtype)
         self.leaves.append(Leaf(made.expr.name_hint, spec, kind))
         if id(x) in self._seen:
             return self._seen[id(x)]
-        tensor = Tensor(made.expr, spec.shape, spec.dtype, kind, storage=made.storage)
+        origin = None
+        if kind != "generic":
+            cls = type(x) if isinstance(x, chainer.Variable) else chainer.Variable
+            grad = getattr(x, "requires_grad", True)
+            origin = Argument(path, cls, getattr(x, "name", None), grad)
+        tensor = Tensor(made.expr, spec.shape, spec.dtype, kind, origin=origin, storage=made.storage)
         self.cx.argument_storages.add(tensor.storage)
-        self._seen[id(x)] = tensor
+        if not isinstance(x, TensorSpec | np.generic):
+            self._seen[id(x)] = tensor
         return tensor
 
 
@@ -196,3 +224,87 @@ def argument_names(f: Callable[..., Any], args: Sequence[Any]) -> list[str]:
     if hasattr(f, "__func__"):
         names = names[1:]
     return [names[i] if i < len(names) else f"arg{i}" for i in range(len(args))]
+
+
+# --- whether arguments fit ---------------------------------------------------------------------
+
+
+def require_fit(
+    specs: Sequence[Any],
+    named_specs: Mapping[str, Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> None:
+    """AF0402 where arguments don't have the types that a program was compiled for.
+
+    A spec is a TensorSpec, a ScalarSpec, an example, or a list, tuple or dict of specs.
+    """
+    if len(args) != len(specs) or set(kwargs) != set(named_specs):
+        raise error(
+            "AF0402",
+            f"{_arguments(len(args), kwargs)} for a program that takes "
+            f"{_arguments(len(specs), named_specs)}",
+        )
+    for i, (spec, value) in enumerate(zip(specs, args)):
+        _require_one(f"argument {i}", spec, value)
+    for name, value in kwargs.items():
+        _require_one(f"argument `{name}`", named_specs[name], value)
+    _require_aliases([*specs, *named_specs.values()], [*args, *(kwargs[n] for n in named_specs)])
+
+
+def _arguments(count: int, named: Mapping[str, Any]) -> str:
+    parts = [f"{count} argument{'s' * (count != 1)} by position"] if count or not named else []
+    if named:
+        parts.append("by name " + ", ".join(f"`{n}`" for n in named))
+    return " and ".join(parts)
+
+
+def _require_one(what: str, spec: Any, value: Any) -> None:
+    if type(spec) in (list, tuple) or (isinstance(spec, tuple) and hasattr(spec, "_fields")):
+        if type(value) is type(spec) and len(value) == len(spec):
+            for i, (s, v) in enumerate(zip(spec, value)):
+                _require_one(f"{what}[{i}]", s, v)
+            return
+    elif type(spec) is dict:
+        if type(value) is dict and list(value) == list(spec):
+            for k in spec:
+                _require_one(f"{what}[{k!r}]", spec[k], value[k])
+            return
+    elif isinstance(spec, TensorSpec):
+        if spec.accepts(value):
+            return
+    elif isinstance(spec, ScalarSpec):
+        if type(value) is spec.type:
+            return
+    elif _key(spec, [], {}) == _key(value, [], {}):
+        return
+    raise error("AF0402", f"{what} is {_shown(value)}; the program was compiled for {_shown(spec)}")
+
+
+def _require_aliases(specs: Sequence[Any], values: Sequence[Any]) -> None:
+    """An array that was passed twice when the program was made is one object in it."""
+    expected: list[Any] = []
+    given: list[Any] = []
+    _key(tuple(specs), expected, {})
+    _key(tuple(values), given, {})
+    first: dict[int, Any] = {}
+    for spec, value in zip(expected, given):
+        if isinstance(spec, TensorSpec | ScalarSpec | np.generic):
+            continue
+        if first.setdefault(id(spec), value) is not value:
+            raise error("AF0402", "the program was compiled for one array in two places, not two")
+
+
+def _shown(x: Any) -> str:
+    if isinstance(x, ScalarSpec):
+        return f"any {x.type.__name__}"
+    if isinstance(x, TensorSpec):
+        dims = ", ".join("any" if d is None else str(d) for d in x.shape)
+        dims += "," if len(x.shape) == 1 else ""
+        return f"{'a Variable' if x.variable else 'an array'} of shape ({dims}), {x.dtype}"
+    if isinstance(x, chainer.Variable | np.ndarray):
+        kind = "a Variable" if isinstance(x, chainer.Variable) else "an array"
+        return f"{kind} of shape {x.shape}, {x.dtype}"
+    if isinstance(x, list | tuple | dict):
+        return f"a {type(x).__name__} of {len(x)}"
+    return f"{x!r:.60}"

@@ -11,6 +11,7 @@ import chainer
 import gast
 import numpy as np
 
+from astfront.builder import Scope
 from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.rules.registry import RULES
 from astfront.templates import element_at
@@ -144,19 +145,20 @@ class Subscripts(Base):
         length = self.b.dim(buffers[0], 0)
         return List(self.heap.new(GrownList(content.element, tuple(buffers), length)))
 
-    def select(self, items: Sequence[Value], index: Value) -> Value:
-        """``items[index]`` for a staged index that is in range."""
+    def select(self, items: Sequence[Value], index: Value, scope: Scope | None = None) -> Value:
+        """``items[index]`` for a staged index that is in range.
+
+        The items are stacked in ``scope``, one that encloses the present one.
+        """
         if isinstance(index, Static):
             return items[index.obj]
         if items and all(self.is_number(i) or isinstance(i, Tensor) for i in items):
-            return self._select_stacked(items, index)
+            return self._select_stacked(items, index, self.b.scope if scope is None else scope)
         tuples = [i for i in items if self.is_tuple(i)]
         if items and len(tuples) == len(items):
             rows = [self.items_of(i) for i in items]
             if len({len(r) for r in rows}) == 1:
-                return self.tuple(
-                    [self.select(column, index) for column in zip(*rows)]
-                )
+                return self.tuple([self.select(column, index, scope) for column in zip(*rows)])
         if items and all(same(i, items[0]) for i in items):
             return items[0]
         self.fail(
@@ -166,7 +168,7 @@ class Subscripts(Base):
             help="index with an int that is known while compiling",
         )
 
-    def _select_stacked(self, items: Sequence[Value], index: Value) -> Value:
+    def _select_stacked(self, items: Sequence[Value], index: Value, scope: Scope) -> Value:
         numbers = [i for i in items if self.is_number(i)]
         if numbers and len(numbers) == len(items):
             kinds = {v.type if isinstance(v, Scalar) else type(v.obj) for v in items}  # type: ignore
@@ -177,8 +179,9 @@ class Subscripts(Base):
                 table = np.array([v.obj for v in items], self.as_scalar(items[0], kind).dtype)  # type: ignore
                 stacked = self.b.constant(table)
             else:
-                scalars = [self.as_tensor(self.as_scalar(v, kind)) for v in items]
-                stacked = self.b.call("stack", scalars, axis=0)
+                with self.in_scope(scope):
+                    scalars = [self.as_tensor(self.as_scalar(v, kind)) for v in items]
+                stacked = self.stacked(scalars, scope)
             return Scalar(self.row(stacked, index).expr, kind)
         tensors = [i for i in items if isinstance(i, Tensor)]
         types = {(t.shape, t.dtype, t.kind) for t in tensors}
@@ -188,16 +191,18 @@ class Subscripts(Base):
                 "a staged index chooses between tensors that differ in shape or dtype",
                 help="index with an int that is known while compiling",
             )
-        stacked = self.stacked(tensors)
+        stacked = self.stacked(tensors, scope)
         return replace(self.row(stacked, index), kind=tensors[0].kind)
 
-    def stacked(self, tensors: Sequence[Tensor]) -> Tensor:
-        """One tensor of several, made once for each list."""
-        key = (id(self.b.scope), tuple(id(t.expr) for t in tensors))
-        if None in key[1] or key not in self._stacks:
+    def stacked(self, tensors: Sequence[Tensor], scope: Scope) -> Tensor:
+        """Several tensors as one, made once in ``scope``."""
+        for known, made in scope.stacks:
+            if len(known) == len(tensors) and all(map(same, known, tensors)):
+                return made
+        with self.in_scope(scope):
             made = self.b.call("stack", list(tensors), axis=0)
-            self._stacks[key] = (made, tensors, self.b.scope)
-        return self._stacks[key][0]
+        scope.stacks.append((list(tensors), made))
+        return made
 
     def set_item(self, container: Value, index: Value, value: Value) -> None:
         if isinstance(container, Poison) or isinstance(index, Poison):

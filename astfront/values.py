@@ -59,7 +59,7 @@ class Tensor(Value):
     ``expr`` is ``None`` for a constant that no staged operation has used yet: the builder makes the
     expression when it is needed. ``storage`` tells arrays apart that may share memory: views keep the
     token of what they were taken from. ``origin`` is the Python object that the tensor was lifted
-    from (a parameter, an argument), where there is one.
+    from (a parameter, an attribute), or an :class:`Argument`, where the tensor came from outside.
     """
 
     expr: Expr | None
@@ -92,6 +92,19 @@ class Tensor(Value):
     def __repr__(self) -> str:
         dims = ", ".join("?" if d is None else str(d) for d in self.shape)
         return f"Tensor[({dims}), {self.dtype.name}, {self.kind}]"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """The origin of a tensor that is an argument: where in the arguments it is.
+
+    A call's signature includes the class of a Variable, its name and whether it requires gradients.
+    """
+
+    path: tuple[Any, ...]
+    cls: type
+    name: str | None = None
+    requires_grad: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     _, leaves = flatten(args, kwargs)
     arrays = {leaf.name: _array(value) for leaf, value in zip(program.leaves, leaves)}
     arrays.update(program.params())
-    return program.finish(executable.run([arrays[name] for name in program.parameters]))
+    return program.finish(executable.run([arrays[n] for n in program.parameters]), args, kwargs)
 
 
 def check(
@@ -87,4 +87,4 @@ def run_staged(
     arrays = {leaf.name: _array(value) for leaf, value in zip(program.leaves, leaves)}
     arrays.update(program.params())
     executable = build(program.mod)
-    return program.finish(executable.run([arrays[name] for name in program.parameters]))
+    return program.finish(executable.run([arrays[n] for n in program.parameters]), args, {})

@@ -1,8 +1,17 @@
 """All the rules; importing this package registers them."""
 
 from astfront.rules import (  # noqa: F401
+    activation,
+    array,
     builtins,
     connection,
+    evaluation,
     framework,
+    loss,
     math,
+    noise,
+    normalization,
+    pooling,
+    rnn,
 )
+from astfront.rules.numpy import rules as numpy_rules  # noqa: F401

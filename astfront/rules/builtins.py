@@ -14,6 +14,7 @@ import chainer
 import gast
 import numpy as np
 
+from astfront.attributes import variable_class
 from astfront.environment import same
 from astfront.join import Join
 from astfront.rules.registry import StaticArg, pure, rule
@@ -159,9 +160,15 @@ def tuple_(cx: Any, iterable: Value = Static(())) -> Value:
     return cx.tuple(cx.items_of(iterable))
 
 
-@rule(set, frozenset)
+@rule(set)
 def set_(cx: Any, iterable: Value = Static(())) -> Value:
-    return Static(frozenset(cx.static(i, "an item of a set") for i in cx.items_of(iterable)))
+    """Sets of static items; they can't be changed (see Attributes.static_attribute)."""
+    return Static({cx.static(i, "an item of a set") for i in cx.items_of(iterable)})
+
+
+@rule(frozenset)
+def frozenset_(cx: Any, iterable: Value = Static(())) -> Value:
+    return Static(frozenset(set_(cx, iterable).obj))  # type: ignore[attr-defined]
 
 
 @rule(dict, collections.OrderedDict)
@@ -327,8 +334,8 @@ def class_of(cx: Any, x: Value) -> type:
     match x:
         case Static(obj=obj):
             return type(obj)
-        case Tensor(kind="variable", origin=origin):
-            return type(origin) if isinstance(origin, chainer.Variable) else chainer.Variable
+        case Tensor(kind="variable"):
+            return variable_class(x)
         case Tensor(kind="array"):
             return np.ndarray
         case Tensor(kind="generic"):

@@ -18,9 +18,10 @@ from chainer.functions.connection import (
     embed_id,
     linear,
 )
+from chainer.utils.type_check import InvalidType
 
 from astfront.rules.registry import node_rule
-from astfront.rules.sizes import constant, require_same_dim, slice_axis, take_checked
+from astfront.rules.sizes import constant, guarded, same_dim, slice_axis, take_checked
 from astfront.values import Static, Tensor
 
 Ints = tuple[int, ...]
@@ -28,16 +29,19 @@ Ints = tuple[int, ...]
 
 @node_rule(linear.LinearFunction)
 def linear_function(cx: Any, node: Any, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
-    require_same_dim(cx, x, 1, w, 1, "x.shape[1] == W.shape[1]")
-    if x.shape[1] == 0 or w.shape[0] == 0 or x.shape[0] == 0:
-        y = _zeros(cx, (x.shape[0], w.shape[0]), x.dtype)  # nn.dense wants something to add up
-    else:
-        a, c = _operands(cx, x, w)
-        y = cx.cast(cx.call_op("nn.dense", a, c), x.dtype)
-    if b is None:
-        return y
-    require_same_dim(cx, b, 0, w, 0, "b.shape[0] == W.shape[0]")
-    return _add_bias(cx, y, b, axis=1)
+    fits = [same_dim(cx, x, 1, w, 1)]
+    if b is not None:
+        fits.append(same_dim(cx, b, 0, w, 0))
+
+    def compute() -> Tensor:
+        if 0 in (*x.shape, *w.shape):
+            y = _zeros(cx, (x.shape[0], w.shape[0]), x.dtype)  # nn.dense has no code for nothing
+        else:
+            a, c = _operands(cx, x, w)
+            y = cx.cast(cx.call_op("nn.dense", a, c), x.dtype)
+        return y if b is None else _add_bias(cx, y, b, axis=1)
+
+    return guarded(cx, fits, InvalidType("x.shape[1] == W.shape[1]", "they differ"), compute)
 
 
 def _zeros(cx: Any, shape: Sequence[Any], dtype: np.dtype[Any]) -> Tensor:
@@ -97,7 +101,9 @@ def _convolution(
     cover_all: bool,
 ) -> Tensor:
     """Chainer's im2col pads by ``stride - 1`` more on the right for ``cover_all``."""
-    _require_channels(cx, x, w, groups)
+    _require_channels(cx, x, w)
+    if x.shape[1] != w.shape[1] * groups:  # type: ignore[operator]
+        cx.raise_python(InvalidType("x.shape[1] == W.shape[1] * groups", "they differ"))
     ends = [p + s - 1 if cover_all else p for p, s in zip(pad, stride)]
     _require_positive(cx, x, w, stride, pad, ends, dilate)
     if w.shape[0] is not None and w.shape[0] % groups:
@@ -110,7 +116,7 @@ def _convolution(
     return y if b is None else _add_bias(cx, y, b, axis=1)
 
 
-def _require_channels(cx: Any, x: Tensor, w: Tensor, groups: int) -> None:
+def _require_channels(cx: Any, x: Tensor, w: Tensor) -> None:
     """Kernels and channels must be known: TVM checks none of them at run time."""
     if not w.is_static_shape or x.shape[1] is None:
         cx.fail(
@@ -118,8 +124,6 @@ def _require_channels(cx: Any, x: Tensor, w: Tensor, groups: int) -> None:
             "a convolution whose channels or kernel size aren't known while compiling",
             help="give the number of channels in the argument's spec",
         )
-    if x.shape[1] != w.shape[1] * groups:  # type: ignore[operator]
-        require_same_dim(cx, x, 1, w, 1, "x_type.shape[1] == w_type.shape[1] * groups")
 
 
 def _require_positive(
@@ -233,10 +237,9 @@ def _deconvolution(
     dilate: Sequence[int],
     groups: int,
 ) -> Tensor:
-    if not w.is_static_shape or x.shape[1] is None:
-        _require_channels(cx, x, w, groups)
+    _require_channels(cx, x, w)
     if x.shape[1] != w.shape[0]:
-        require_same_dim(cx, x, 1, w, 0, "x_type.shape[1] == w_type.shape[0]")
+        cx.raise_python(InvalidType("x.shape[1] == W.shape[0]", "they differ"))
     if x.shape[1] % groups:  # type: ignore[operator]
         cx.raise_python(
             TypeError("The number of groups must be a divisor of that of input channels")

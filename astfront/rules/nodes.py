@@ -258,8 +258,6 @@ def select_label(cx: Any, x: Tensor, labels: Tensor) -> Tensor:
         every = good if labels.ndim == 0 else cx.call_op("all", good)
         cx.check(Scalar(every.expr, bool), IndexError("a label is out of bounds"))
     safe = cx.call_op("where", good, index, zero)
-    rows = cx.call_op("gather", x, 1, cx.call_op("expand_dims", safe, axis=1)) if False else (
-        cx.b.call("gather", x, axis=1, indices=cx.call_op("expand_dims", safe, axis=1))
-    )
+    rows = cx.call_op("gather", x, cx.call_op("expand_dims", safe, axis=1), axis=1)
     result: Tensor = cx.call_op("squeeze", rows, axis=[1])
     return result

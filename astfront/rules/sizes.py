@@ -7,14 +7,13 @@ to nothing where they aren't, so a rule whose operator needs two sizes to agree 
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gast
 import numpy as np
-from chainer.utils.type_check import InvalidType
 
-from astfront.values import Dim, Scalar, Static, Tensor, Value
+from astfront.values import TRUE, Dim, Scalar, Static, Tensor, Value
 
 
 def dims_of(cx: Any, x: Tensor) -> list[Value]:
@@ -35,23 +34,38 @@ def product(cx: Any, sizes: Sequence[Value]) -> Value:
     return result
 
 
-def require_equal(cx: Any, a: Value, b: Value, exception: BaseException) -> None:
-    """Raise ``exception``, at run time if need be, unless two sizes are equal."""
-    if isinstance(a, Static) and isinstance(b, Static):
-        if a.obj != b.obj:
-            cx.raise_python(exception)
-    elif cx.checks:
-        cx.check(cx.compare(gast.Eq(), a, b), exception)
+def equal(cx: Any, a: Value, b: Value) -> Value:
+    """Whether two sizes are equal: known while compiling, or a staged bool."""
+    return cx.compare(gast.Eq(), a, b)  # type: ignore[no-any-return]
 
 
-def require_same_dim(cx: Any, x: Tensor, i: int, y: Tensor, j: int, what: str) -> None:
-    """Raise Chainer's InvalidType unless ``x.shape[i] == y.shape[j]``."""
+def same_dim(cx: Any, x: Tensor, i: int, y: Tensor, j: int) -> Value:
+    """Whether ``x.shape[i] == y.shape[j]``."""
     if x is y and i % x.ndim == j % y.ndim:
-        return
-    if x.shape[i] is not None and x.shape[i] == y.shape[j]:
-        return
-    exception = InvalidType(what, "the sizes differ")
-    require_equal(cx, cx.dim_of(x, i), cx.dim_of(y, j), exception)
+        return TRUE
+    return equal(cx, cx.dim_of(x, i), cx.dim_of(y, j))
+
+
+def guarded(
+    cx: Any, conditions: Sequence[Value], exception: BaseException, compute: Callable[[], Tensor]
+) -> Tensor:
+    """``compute()`` if all conditions hold; otherwise the program raises ``exception``.
+
+    An operator that is given sizes that don't fit may read or write beyond its arrays, so where a
+    condition is staged the operator runs in a branch of its own.
+    """
+    staged = []
+    for condition in conditions:
+        if isinstance(condition, Scalar):
+            staged.append(condition)
+        elif not cx.truth(condition):
+            cx.raise_python(exception)
+    if not staged or not cx.checks:
+        return compute()
+    ok = staged[0]
+    for condition in staged[1:]:
+        ok = cx.both(ok, condition)
+    return cx.stage_if(ok, compute, lambda: cx.raise_python(exception))  # type: ignore[no-any-return]
 
 
 def shape_tensor(cx: Any, sizes: Sequence[Value]) -> Tensor:
@@ -94,6 +108,15 @@ def slice_axis(cx: Any, x: Tensor, axis: int, start: Value, stop: Value) -> Tens
 
 def _replaced(shape: Sequence[Dim], axis: int, size: Dim) -> list[Dim]:
     return [size if i == axis else d for i, d in enumerate(shape)]
+
+
+def counting(cx: Any, size: Value) -> Tensor:
+    """``numpy.arange(size)`` as int64."""
+    if isinstance(size, Static):
+        return constant(cx, np.arange(size.obj), "int64")
+    zero, one = constant(cx, 0, "int64"), constant(cx, 1, "int64")
+    stop = cx.as_tensor(size)
+    return cx.b.call("arange", zero, stop, one, dtype="int64")  # type: ignore[no-any-return]
 
 
 def take_checked(cx: Any, x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:

@@ -67,7 +67,7 @@ class Liveness:
         """The names that may be read after this If, For, While or With before they are bound.
 
         Where the statement is in a loop, "after" includes the loop's next iterations. It doesn't
-        include where a `break` in the statement goes: in a canonical tree there is none to ask about.
+        include where a `break` in the statement goes: a canonical tree has none to ask about.
         """
         return tuple(sorted({*self._out[id(stmt)], *self.captured}))
 

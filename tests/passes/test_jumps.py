@@ -168,6 +168,27 @@ PROGRAMS = {
                 note("inner done")
             note("done")
         """,
+    "loop_with_return_in_branch": """
+        def f(xs):
+            if xs:
+                note("some")
+                for x in iterate(xs):
+                    if x == 5:
+                        return x
+            else:
+                note("none")
+            note("rest")
+            return "end"
+        """,
+    "loop_with_return_in_endless_loop": """
+        def f(xs):
+            while True:
+                for x in iterate([*xs, 9]):
+                    if x > 4:
+                        return x
+                    note(x)
+                note("never")
+        """,
     "while_true": """
         def f(xs):
             i = 0

@@ -116,6 +116,22 @@ def test_live_out(parsed):
     assert flows(fn) == {3: "c u x xs", 8: "c u x", 9: "c u x y", 14: "u", 15: "c x"}
 
 
+def test_after_a_break(parsed):
+    fn = parsed(
+        """
+        def f(x):
+            while True:
+                y = g()
+                if x:
+                    h()
+                if g():
+                    break
+            return y
+        """
+    )
+    assert flows(fn) == {3: "y", 5: "g h x y", 7: "g h x"}
+
+
 def test_what_a_loop_carries(parsed):
     """Assigned in it, and read in a later iteration or after it: what the interpreter asks."""
     fn = canonicalise(

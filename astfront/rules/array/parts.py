@@ -1,0 +1,273 @@
+"""chainer/functions/array: parts of an array, and copies of its parts."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import gast
+import numpy as np
+from chainer.functions.array import (
+    as_strided,
+    flip,
+    fliplr,
+    flipud,
+    get_item,
+    permutate,
+    repeat,
+    select_item,
+    separate,
+    split_axis,
+    tile,
+    where,
+)
+from chainer.utils.type_check import InvalidType
+
+from astfront.rules.array.shape import reshape_to
+from astfront.rules.registry import node_rule
+from astfront.rules.sizes import (
+    constant,
+    counting,
+    equal,
+    guarded,
+    same_dim,
+    slice_axis,
+    take_checked,
+)
+from astfront.values import Scalar, Static, Tensor, Value, describe
+
+
+@node_rule(get_item.GetItem)
+def get_item_node(cx: Any, node: Any, x: Tensor) -> Value:
+    from astfront.rules.indexing import index_tensor
+
+    return index_tensor(cx, x, node.value("slices"))  # type: ignore[no-any-return]
+
+
+@node_rule(separate.Separate)
+def separate_node(cx: Any, node: Any, x: Tensor) -> tuple[Value, ...]:
+    axis = node.axis % x.ndim
+    count = x.shape[axis]
+    if count is None:
+        cx.fail(
+            "AF0205",
+            f"F.separate along an axis whose size isn't known while compiling ({describe(x)})",
+            help="loop over the array: `for row in x:`, or index it",
+        )
+    if count == 0:
+        cx.raise_python(ZeroDivisionError("integer division or modulo by zero"))
+    if count == 1:
+        return (cx.call_op("squeeze", x, axis=[axis]),)
+    parts = cx.call_op("split", x, indices_or_sections=count, axis=axis)
+    return tuple(cx.call_op("squeeze", part, axis=[axis]) for part in parts)
+
+
+@node_rule(select_item.SelectItem)
+def select_item_node(cx: Any, node: Any, x: Tensor, t: Tensor) -> Tensor:
+    """``x[range(t.size), t]``: from the flattened array."""
+    columns = _in_range(cx, x, t)
+
+    def compute() -> Tensor:
+        width = cx.as_tensor(cx.dim_of(x, 1))
+        rows = cx.call_op("multiply", counting(cx, cx.dim_of(x, 0)), cx.cast(width, "int64"))
+        flat = reshape_to(cx, x, [Static(-1)])
+        index = cx.call_op("add", rows, columns)
+        return cx.call_op("take", flat, index, axis=0, mode="clip")  # type: ignore[no-any-return]
+
+    error = InvalidType("x.shape[0] == t.shape[0]", "they differ")
+    return guarded(cx, [same_dim(cx, x, 0, t, 0)], error, compute)
+
+
+def _in_range(cx: Any, x: Tensor, t: Tensor) -> Tensor:
+    """``t`` as indices 0 … x.shape[1] - 1, with numpy's IndexError at run time."""
+    return take_checked(cx, counting(cx, cx.dim_of(x, 1)), t)
+
+
+@node_rule(flip.Flip)
+def flip_node(cx: Any, node: Any, x: Tensor) -> Tensor:
+    return reverse(cx, x, node.axis)
+
+
+@node_rule(fliplr.FlipLR)
+def fliplr_node(cx: Any, node: Any, x: Tensor) -> Tensor:
+    return reverse(cx, x, 1)
+
+
+@node_rule(flipud.FlipUD)
+def flipud_node(cx: Any, node: Any, x: Tensor) -> Tensor:
+    return reverse(cx, x, 0)
+
+
+def reverse(cx: Any, x: Tensor, axis: int) -> Tensor:
+    """``x[::-1]`` along an axis."""
+    axis %= x.ndim
+    if x.is_static_shape:
+        return cx.call_op("reverse", x, axis=axis)  # type: ignore[no-any-return]
+    # relay.reverse takes no staged sizes; a gather by indices counting down does.
+    size = cx.dim_of(x, axis)
+    last = cx.cast(cx.as_tensor(cx.binary_op(operator.sub, size, Static(1))), "int64")
+    index = cx.call_op("subtract", last, counting(cx, size))
+    return cx.call_op("take", x, index, axis=axis, mode="clip")  # type: ignore[no-any-return]
+
+
+# --- splitting -------------------------------------------------------------------------------
+
+
+@node_rule(split_axis.SplitAxis)
+def split_axis_node(cx: Any, node: Any, x: Tensor) -> tuple[Tensor, ...]:
+    axis = node.axis
+    if not -x.ndim <= axis < x.ndim:
+        cx.raise_python(InvalidType("in_types[0].ndim > axis", f"{x.ndim} <= {axis}"))
+    axis %= x.ndim
+    indices = node.value("indices")
+    if isinstance(indices, Static) and indices.obj is None:
+        return _sections(cx, x, node.sections, axis)
+    known, cuts = cx.try_static(indices)
+    if known:
+        return _split_at(cx, x, [Static(int(i)) for i in np.asarray(cuts).ravel()], axis)
+    cut = cx.as_tensor(indices)
+    if cut.shape[0] is None:
+        cx.fail("AF0205", "F.split_axis into a number of parts that isn't known while compiling")
+    places = [cx.tensor_to_scalar(cx.row(cut, Static(i))) for i in range(cut.shape[0])]
+    return _split_at(cx, x, places, axis)
+
+
+def _sections(cx: Any, x: Tensor, sections: int, axis: int) -> tuple[Tensor, ...]:
+    sections = int(sections)
+    if sections == 0:
+        cx.raise_python(ZeroDivisionError("integer division or modulo by zero"))
+    size = cx.dim_of(x, axis)
+    fit = equal(cx, cx.binary_op(operator.mod, size, Static(sections)), Static(0))
+    error = InvalidType(f"in_types[0].shape[{axis}] % sections == 0", "there is a rest")
+    if sections == 1:
+        return (x,)
+    if isinstance(size, Static):
+        if not fit.obj:  # type: ignore[attr-defined]
+            cx.raise_python(error)
+        return tuple(cx.call_op("split", x, indices_or_sections=sections, axis=axis))
+    each = cx.binary_op(operator.floordiv, size, Static(sections))
+    x = guarded(cx, [fit], error, lambda: x)
+    cuts = [cx.binary_op(operator.mul, each, Static(i)) for i in range(sections)] + [size]
+    return tuple(slice_axis(cx, x, axis, a, b) for a, b in zip(cuts, cuts[1:]))
+
+
+def _split_at(cx: Any, x: Tensor, cuts: list[Value], axis: int) -> tuple[Tensor, ...]:
+    """numpy.split: the slices between cuts, which are clipped to the array."""
+    size = cx.dim_of(x, axis)
+    if cuts:
+        # Chainer asks only for the last one to be in range.
+        last = cx.compare(gast.GtE(), size, cuts[-1])
+        error = InvalidType(f"in_types[0].shape[{axis}] >= max_index", "it is less")
+        x = guarded(cx, [last], error, lambda: x)
+    static = [c.obj for c in cuts if isinstance(c, Static)]
+    if isinstance(size, Static) and len(static) == len(cuts):
+        bounds = [slice(a, b).indices(size.obj) for a, b in zip([0, *static], [*static, size.obj])]
+        pairs = [(a, max(a, b)) for a, b, _ in bounds]
+        ends = [b for _, b in pairs[:-1]]
+        whole = [0, *ends, size.obj]
+        if (
+            len(pairs) > 1
+            and pairs == list(zip(whole, whole[1:]))
+            and len(set(whole)) == len(whole)
+        ):
+            return tuple(cx.call_op("split", x, indices_or_sections=ends, axis=axis))
+        return tuple(_slice(cx, x, axis, a, b) for a, b in pairs)
+    ends_ = [_clipped(cx, c, size) for c in cuts]
+    starts = [Static(0), *ends_]
+    stops = [*ends_, size]
+    parts = []
+    for a, b in zip(starts, stops):
+        parts.append(slice_axis(cx, x, axis, a, _larger(cx, a, b)))
+    return tuple(parts)
+
+
+def _slice(cx: Any, x: Tensor, axis: int, start: int, stop: int) -> Tensor:
+    if start == stop and None not in x.shape:
+        shape = [0 if i == axis else d for i, d in enumerate(x.shape)]
+        return cx.b.call("zeros", shape=tuple(shape), dtype=x.dtype.name)  # type: ignore[no-any-return]
+    return slice_axis(cx, x, axis, Static(start), Static(stop))
+
+
+def _clipped(cx: Any, cut: Value, size: Value) -> Value:
+    """A cut as a place in 0 … size: negative ones count from the end."""
+    place = cx.as_scalar(cut, int)
+    n, zero = cx.as_scalar(size, int), cx.as_scalar(Static(0), int)
+    if isinstance(cut, Static) and cut.obj >= 0:
+        return Scalar(cx.b.call("minimum", place, n).expr, int)
+    wrapped = cx.b.call("where", cx.b.call("less", place, zero), cx.b.call("add", place, n), place)
+    inside = cx.b.call("minimum", cx.b.call("maximum", wrapped, zero), n)
+    return Scalar(inside.expr, int)
+
+
+def _larger(cx: Any, a: Value, b: Value) -> Value:
+    if isinstance(a, Static) and isinstance(b, Static):
+        return Static(max(a.obj, b.obj))
+    if isinstance(a, Static) and a.obj == 0:
+        return b
+    return Scalar(cx.b.call("maximum", cx.as_scalar(a, int), cx.as_scalar(b, int)).expr, int)
+
+
+@node_rule(permutate.Permutate)
+def permutate_node(cx: Any, node: Any, x: Tensor) -> Tensor:
+    axis, indices = node.axis % x.ndim, cx.as_tensor(node.value("indices"))
+    if node.axis < 0:
+        # ``(slice(None),) * axis`` is empty, so Chainer permutes the first axis then.
+        axis = 0
+    if not node.inv:
+        return take_checked(cx, x, indices, axis)
+    if indices.const is not None:
+        inverse = permutate._inverse_indices(indices.const)
+        return take_checked(cx, x, cx.constant_value(inverse), axis)
+    order = cx.call_op("argsort", indices, axis=0, dtype="int64")
+    return take_checked(cx, x, order, axis)
+
+
+# --- copies and choices ----------------------------------------------------------------------
+
+
+@node_rule(tile.Tile)
+def tile_node(cx: Any, node: Any, x: Tensor) -> Tensor:
+    reps = node.reps
+    if 0 in reps or x.ndim == 0 or not reps:
+        if not x.is_static_shape:
+            cx.fail("AF0306", "F.tile with 0 repetitions of an array of staged sizes")
+        if not reps:
+            return x
+        shape = np.tile(np.broadcast_to(np.zeros((), bool), x.shape), reps).shape
+        if 0 in shape:
+            return cx.b.call("zeros", shape=shape, dtype=x.dtype.name)  # type: ignore[no-any-return]
+        return cx.call_op("broadcast_to", x, shape=shape)  # type: ignore[no-any-return]
+    return cx.call_op("tile", x, reps=reps)  # type: ignore[no-any-return]
+
+
+@node_rule(repeat.Repeat)
+def repeat_node(cx: Any, node: Any, x: Tensor) -> Tensor:
+    repeats, axis = node.repeats, node.axis
+    if axis is None:
+        x, axis = reshape_to(cx, x, [Static(-1)]), 0
+    size = x.shape[axis]
+    if len(repeats) == 1 and repeats[0] > 0:
+        return cx.call_op("repeat", x, repeats=repeats[0], axis=axis % x.ndim)  # type: ignore[no-any-return]
+    if size is None:
+        cx.fail("AF0306", "F.repeat by several counts along an axis whose size is staged")
+    try:
+        index = np.repeat(np.arange(size), repeats)
+    except ValueError as e:
+        cx.raise_python(e)
+    return cx.call_op("take", x, constant(cx, index, "int64"), axis=axis % x.ndim, mode="clip")  # type: ignore[no-any-return]
+
+
+@node_rule(where.Where)
+def where_node(cx: Any, node: Any, x: Tensor, y: Tensor) -> Tensor:
+    condition = cx.as_tensor(node.value("condition"))
+    if condition.dtype != bool:
+        cx.raise_python(InvalidType("condition.dtype == numpy.bool_", f"{condition.dtype} != bool"))
+    if x.dtype != y.dtype:
+        cx.raise_python(InvalidType("x.dtype == y.dtype", f"{x.dtype} != {y.dtype}"))
+    return cx.call_op("where", condition, x, y)  # type: ignore[no-any-return]
+
+
+@node_rule(as_strided.AsStrided)
+def as_strided_node(cx: Any, node: Any, x: Tensor) -> Tensor:
+    cx.fail("AF0306", "F.as_strided looks at an array's memory, which a compiled program lays out "
+            "as it likes", help="use slices, F.reshape or F.transpose")  # fmt: skip

@@ -1,0 +1,142 @@
+"""chainer/functions/array: sequences of several lengths, and padding."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import gast
+import numpy as np
+from chainer.functions.array import pad, pad_sequence, transpose_sequence
+from chainer.utils.type_check import InvalidType
+
+from astfront.rules.array.joining import concatenate, stack_arrays
+from astfront.rules.registry import node_rule
+from astfront.rules.sizes import (
+    constant,
+    dims_of,
+    guarded,
+    needs_static,
+    same_dim,
+    shape_tensor,
+    with_dims,
+)
+from astfront.values import Scalar, Static, Tensor, Value
+
+
+@node_rule(pad.Pad)
+def pad_node(cx: Any, node: Any, x: Tensor) -> Value:
+    """Padding with a constant; other modes are compiled from numpy's own description of them."""
+    mode, keywords = node.mode, dict(node.keywords)
+    if mode != "constant" or set(keywords) - {"constant_values"}:
+        return cx.call(Static(np.pad), [x, node.value("pad_width"), Static(mode)],
+                       {k: Static(v) for k, v in keywords.items()})  # fmt: skip
+    values = keywords.get("constant_values", 0)
+    try:
+        width = np.broadcast_to(np.asarray(node.pad_width), (x.ndim, 2)).astype(int)
+        fill = np.broadcast_to(np.asarray(values), (x.ndim, 2))
+    except ValueError as e:
+        cx.raise_python(e)
+    if (width < 0).any():
+        cx.raise_python(ValueError("index can't contain negative values"))
+    if (fill == fill.flat[0]).all():
+        return pad_constant(cx, x, width, fill.flat[0])
+    for axis in range(x.ndim):
+        for side in (0, 1):
+            one = np.zeros((x.ndim, 2), int)
+            one[axis, side] = width[axis, side]
+            x = pad_constant(cx, x, one, fill[axis, side])
+    return x
+
+
+def pad_constant(cx: Any, x: Tensor, width: np.ndarray, value: Any) -> Tensor:
+    if not width.any():
+        return x
+    pairs = tuple((int(a), int(b)) for a, b in width)
+    fill = constant(cx, np.asarray(value).astype(x.dtype), x.dtype)
+    return cx.call_op("nn.pad", x, pad_width=pairs, pad_value=float(fill.const)) \
+        if x.dtype.kind == "f" and np.isfinite(fill.const) else _pad_by_joining(cx, x, pairs, fill)  # fmt: skip
+
+
+def _pad_by_joining(cx: Any, x: Tensor, pairs: Any, fill: Tensor) -> Tensor:
+    """For what ``nn.pad``'s double can't say exactly: other dtypes, infinities."""
+    for axis, (before, after) in enumerate(pairs):
+        parts = [x]
+        for width, at in ((before, 0), (after, len(parts) + 1)):
+            if width:
+                sizes = [Static(width) if i == axis else s for i, s in enumerate(dims_of(cx, x))]
+                parts.insert(at, full(cx, sizes, fill))
+        x = concatenate(cx, parts, axis)
+    return x
+
+
+def full(cx: Any, sizes: list[Value], fill: Tensor) -> Tensor:
+    shape = [s.obj if isinstance(s, Static) else None for s in sizes]
+    if None not in shape:
+        return cx.call_op("broadcast_to", fill, shape=tuple(shape))  # type: ignore[no-any-return]
+    wide = cx.b.call("broadcast_to", fill, shape_tensor(cx, sizes))
+    return with_dims(cx, wide, shape)
+
+
+@node_rule(pad_sequence.PadSequence)
+def pad_sequence_node(cx: Any, node: Any, *xs: Tensor) -> Tensor:
+    """Each sequence padded to the length of the longest, and all of them stacked."""
+    lengths = [cx.dim_of(x, 0) for x in xs]
+    length = node.value("length")
+    fits = [same_dim(cx, x, d, xs[0], d) for x in xs[1:] for d in range(1, x.ndim)]
+    if isinstance(length, Static) and length.obj is None:
+        length = functools.reduce(lambda a, b: _maximum(cx, a, b), lengths)
+    else:
+        fits += [cx.compare(gast.LtE(), n, length) for n in lengths]
+    fill = cx.cast(cx.as_tensor(node.value("padding")), xs[0].dtype)
+
+    def compute() -> Tensor:
+        return stack_arrays(cx, [_padded(cx, x, length, fill) for x in xs], 0)
+
+    error = InvalidType("the sequences fit", "their sizes differ, or they are longer than length")
+    return guarded(cx, fits, error, compute)
+
+
+def _padded(cx: Any, x: Tensor, length: Value, fill: Tensor) -> Tensor:
+    have = cx.dim_of(x, 0)
+    if isinstance(have, Static) and isinstance(length, Static):
+        missing: Value = Static(length.obj - have.obj)
+        if missing.obj == 0:  # type: ignore[attr-defined]
+            return x
+    else:
+        n = cx.b.call("subtract", cx.as_scalar(length, int), cx.as_scalar(have, int))
+        missing = Scalar(n.expr, int)
+    rest = full(cx, [missing, *dims_of(cx, x)[1:]], fill)
+    joined = cx.call_op("concatenate", [x, rest], axis=0)
+    size = length.obj if isinstance(length, Static) else None
+    return with_dims(cx, joined, [size, *x.shape[1:]])
+
+
+def _maximum(cx: Any, a: Value, b: Value) -> Value:
+    if isinstance(a, Static) and isinstance(b, Static):
+        return Static(max(a.obj, b.obj))
+    return Scalar(cx.b.call("maximum", cx.as_scalar(a, int), cx.as_scalar(b, int)).expr, int)
+
+
+@node_rule(transpose_sequence.TransposeSequence)
+def transpose_sequence_node(cx: Any, node: Any, *xs: Tensor) -> tuple[Tensor, ...]:
+    """``[x[t] for all x that are longer than t]`` for each t: one gather, and a split."""
+    for x in xs:
+        needs_static(cx, x, "F.transpose_sequence", help="pad the sequences, and use F.separate")
+    lengths = [x.shape[0] for x in xs]
+    # Chainer asks for descending lengths; with others it gives uninitialised memory.
+    if any(a < b for a, b in zip(lengths, lengths[1:])):  # type: ignore[operator]
+        cx.raise_python(InvalidType("xs[0].shape[0] >= xs[1].shape[0]", f"lengths {lengths}"))
+    length = int(node._length)
+    if length == 0:
+        return ()
+    starts = np.cumsum([0, *lengths])
+    order = [[starts[i] + t for i, n in enumerate(lengths) if n > t] for t in range(length)]  # type: ignore[operator]
+    rows = concatenate(cx, xs, 0)
+    if len(xs) > 1:
+        index = constant(cx, np.concatenate(order), "int64")
+        rows = cx.call_op("take", rows, index, axis=0, mode="clip")
+    if length == 1:
+        return (rows,)
+    cuts = np.cumsum([len(o) for o in order])[:-1].tolist()
+    return tuple(cx.call_op("split", rows, indices_or_sections=cuts, axis=0))

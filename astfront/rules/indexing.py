@@ -1,0 +1,539 @@
+"""Subscripts of arrays: numpy's basic, integer and boolean indexing."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gast
+import numpy as np
+
+from astfront.rules.numpy.support import (
+    BOOL,
+    INT64,
+    broadcast,
+    constant,
+    full,
+    known_sizes,
+    numpy_rule,
+    require_equal,
+    run_numpy,
+    size_vector,
+)
+from astfront.values import (
+    NONE,
+    List,
+    Scalar,
+    Slice,
+    Static,
+    Tensor,
+    Tuple,
+    Value,
+    describe,
+)
+
+FAR = 2**31 - 1
+WRONG_INDEX = (
+    "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) "
+    "and integer or boolean arrays are valid indices"
+)
+
+
+@dataclass(frozen=True)
+class At:
+    """One position of an axis."""
+
+    index: Value
+
+
+@dataclass(frozen=True)
+class Part:
+    """A slice of an axis; ``Part()`` is all of it."""
+
+    start: Value = NONE
+    stop: Value = NONE
+    step: Value = NONE
+
+    @property
+    def whole(self) -> bool:
+        return all(_is_none(v) for v in (self.start, self.stop)) and (
+            _is_none(self.step) or (isinstance(self.step, Static) and self.step.obj == 1)
+        )
+
+
+@dataclass(frozen=True)
+class Among:
+    """Positions of an axis, in an array of ints; ``safe`` where they're known to be in range."""
+
+    index: Tensor
+    safe: bool = False
+
+
+@dataclass(frozen=True)
+class New:
+    """A new axis of size 1."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """An ellipsis that stands for no axis; it still separates arrays of ints."""
+
+
+Entry = At | Part | Among | New | Gap
+Axis = (At, Part, Among)
+
+
+@numpy_rule(np.ndarray.__getitem__)
+def get_item(cx: Any, self: Value, index: Value) -> Value:
+    return index_tensor(cx, cx.as_tensor(self), index)
+
+
+def index_tensor(cx: Any, x: Tensor, index: Value) -> Tensor:
+    """``x[index]``. Basic indexing gives a view, a complete one of an array a numpy scalar."""
+    known, (args, _) = cx.try_all([x, index], {})
+    if known and x.kind != "variable":
+        value = cx.as_tensor(run_numpy(cx, operator.getitem, [x], args, {}))
+        return value.as_kind("generic") if not value.ndim and x.ndim else value  # type: ignore[no-any-return]
+    entries = entries_of(cx, x, index)
+    if any(isinstance(e, Among) for e in entries):
+        return replace(advanced(cx, x, entries), kind=x.kind)
+    ellipsis = any(_is_ellipsis(e) for e in _items(cx, index))
+    all_at = all(isinstance(e, At) for e in entries) and not ellipsis
+    kind = "generic" if all_at and x.kind == "array" else x.kind
+    return x.viewed_as(replace(basic(cx, x, entries), kind=kind, is_variable=x.is_variable))
+
+
+# --- what an index says ------------------------------------------------------------------------
+
+
+def entries_of(cx: Any, x: Tensor, index: Value) -> list[Entry]:
+    """One entry for each axis of ``x`` in order, and those for new axes."""
+    entries: list[Entry] = []
+    hole: int | None = None
+    for item in _items(cx, index):
+        if _is_ellipsis(item):
+            if hole is not None:
+                cx.raise_python(
+                    IndexError("an index can only have a single ellipsis ('...')")
+                )
+            hole = len(entries)
+        else:
+            entries.extend(_entry(cx, x, item, sum(isinstance(e, Axis) for e in entries), hole))
+    used = sum(isinstance(e, Axis) for e in entries)
+    if used > x.ndim:
+        cx.raise_python(
+            IndexError(
+                f"too many indices for array: array is {x.ndim}-dimensional, "
+                f"but {used} were indexed"
+            )
+        )
+    rest: list[Entry] = [Part()] * (x.ndim - used)
+    place = len(entries) if hole is None else hole
+    if hole is not None and not rest:
+        rest = [Gap()]
+    return [*entries[:place], *rest, *entries[place:]]
+
+
+def _items(cx: Any, index: Value) -> list[Value]:
+    if isinstance(index, Tuple):
+        return list(index.items)
+    if isinstance(index, Static) and isinstance(index.obj, tuple):
+        return [cx.constant_value(i) for i in index.obj]
+    return [index]
+
+
+def _entry(cx: Any, x: Tensor, item: Value, axis: int, hole: int | None) -> list[Entry]:
+    if isinstance(item, Slice):
+        return [Part(*(_bound(cx, v) for v in (item.start, item.stop, item.step)))]
+    if isinstance(item, Static):
+        obj = item.obj
+        if obj is None:
+            return [New()]
+        if isinstance(obj, slice):
+            return [Part(*(_bound(cx, Static(v)) for v in (obj.start, obj.stop, obj.step)))]
+        if isinstance(obj, bool | np.bool_):
+            cx.fail("AF0208", "a bool as an index isn't supported")
+        if hasattr(obj, "__index__"):
+            return [At(Static(operator.index(obj)))]
+        if not isinstance(obj, tuple | range):
+            cx.raise_python(IndexError(WRONG_INDEX))
+        item = Static(tuple(obj))
+    if isinstance(item, Scalar):
+        if item.type is not int:
+            cx.fail("AF0208", f"{describe(item)} as an index isn't supported")
+        return [At(item)]
+    if isinstance(item, Tuple | List | Static):
+        known, obj = cx.try_static(item)
+        empty = known and np.size(obj) == 0
+        item = cx.call(Static(np.array), [item], {})
+        if empty:
+            item = constant(item.const.astype(INT64))  # type: ignore[union-attr]
+    if not isinstance(item, Tensor) or item.kind in ("variable", "either"):
+        cx.fail("AF0208", f"{describe(item)} as an index isn't supported")
+    if item.dtype == BOOL:
+        return _mask(cx, x, item, axis, hole)
+    if item.dtype.kind not in "iu":
+        cx.raise_python(
+            IndexError("arrays used as indices must be of integer (or boolean) type")
+        )
+    if item.ndim == 0:
+        return [At(cx.tensor_to_scalar(item))]
+    return [Among(item)]
+
+
+def _bound(cx: Any, v: Value) -> Value:
+    """An end or the step of a slice: ``None`` or an int."""
+    if isinstance(v, Tensor) and v.ndim == 0 and v.dtype.kind in "iu":
+        v = cx.tensor_to_scalar(v)
+    if isinstance(v, Scalar) and v.type is int:
+        return v
+    if isinstance(v, Static) and (v.obj is None or hasattr(v.obj, "__index__")):
+        return v if v.obj is None else Static(operator.index(v.obj))
+    cx.raise_python(
+        TypeError("slice indices must be integers or None or have an __index__ method")
+    )
+    return NONE
+
+
+def _mask(cx: Any, x: Tensor, mask: Tensor, axis: int, hole: int | None) -> list[Entry]:
+    """A boolean array picks the positions where it is true."""
+    if mask.ndim == 0:
+        cx.fail("AF0208", "a bool as an index isn't supported")
+    if hole is not None:
+        cx.fail("AF0208", "a boolean array after an ellipsis isn't supported")
+    for i in range(mask.ndim):
+        if axis + i >= x.ndim:
+            cx.raise_python(
+                IndexError(
+                    f"too many indices for array: array is {x.ndim}-dimensional, "
+                    f"but {axis + mask.ndim} were indexed"
+                )
+            )
+        require_match(cx, x, axis + i, mask, i)
+    if mask.const is not None:
+        return [Among(constant(i), safe=True) for i in np.nonzero(mask.const)]
+    return [Among(column, safe=True) for column in nonzero_columns(cx, mask)]
+
+
+def require_match(cx: Any, x: Tensor, axis: int, mask: Tensor, mask_axis: int) -> None:
+    sizes = cx.dim_of(x, axis), cx.dim_of(mask, mask_axis)
+    shown = [s.obj if isinstance(s, Static) else "?" for s in sizes]
+    message = (
+        f"boolean index did not match indexed array along dimension {axis}; "
+        f"dimension is {shown[0]} but corresponding boolean dimension is {shown[1]}"
+    )
+    cx.check(cx.compare(gast.Eq(), *sizes), IndexError(message))
+
+
+def nonzero_columns(cx: Any, mask: Tensor) -> list[Tensor]:
+    """The positions of true elements, for each axis: tensors of one staged size."""
+    if mask.ndim > 5:
+        cx.fail("AF0208", "a mask of more than five axes isn't supported")
+    found = cx.cast(cx.b.call("argwhere", mask), INT64)
+    return [
+        cx.b.call("take", found, full(i, INT64), axis=1, mode="clip") for i in range(mask.ndim)
+    ]
+
+
+def _is_none(v: Value) -> bool:
+    return isinstance(v, Static) and v.obj is None
+
+
+def _is_ellipsis(v: Any) -> bool:
+    return isinstance(v, Static) and v.obj is Ellipsis
+
+
+# --- basic indexing ----------------------------------------------------------------------------
+
+
+def basic(cx: Any, x: Tensor, entries: Sequence[Entry]) -> Tensor:
+    """Slices, single positions and new axes."""
+    axes = [e for e in entries if isinstance(e, Axis)]
+    x = sliced(cx, x, [e if isinstance(e, Part) else Part() for e in axes])
+    ats = [i for i, e in enumerate(axes) if isinstance(e, At)]
+    for axis in reversed(ats):
+        at = axes[axis]
+        x = take_one(cx, x, at.index, axis)  # type: ignore[union-attr]
+    place = 0
+    for entry in entries:
+        if isinstance(entry, New):
+            x = cx.b.call("expand_dims", x, axis=place)
+        place += isinstance(entry, New | Part)
+    return x
+
+
+def take_one(cx: Any, x: Tensor, index: Value, axis: int) -> Tensor:
+    """One position of an axis, which goes."""
+    i = checked(cx, index, cx.dim_of(x, axis), axis)
+    where = cx.as_tensor(i)
+    return cx.b.call("take", x, where, axis=axis, mode="clip")  # type: ignore[no-any-return]
+
+
+def checked(cx: Any, index: Value, size: Value, axis: int) -> Value:
+    """An index counted from the front; numpy's IndexError where it's out of range."""
+    at = index.obj if isinstance(index, Static) else None
+    length = size.obj if isinstance(size, Static) else None
+    message = f"index {'?' if at is None else at} is out of bounds for axis {axis} with size "
+    error = IndexError(message + ("?" if length is None else str(length)))
+    if at is not None and length is not None:
+        if not -length <= at < length:
+            cx.raise_python(error)
+        return Static(at % length)
+    if at is not None:
+        cx.check(cx.compare(gast.Lt(), Static(at if at >= 0 else -at - 1), size), error)
+        return index if at >= 0 else cx.binary_op(operator.add, size, index)  # type: ignore[no-any-return]
+    scalar = cx.as_scalar(index, int)
+    negative = cx.compare(gast.Lt(), scalar, Static(0))
+    shifted = cx.as_scalar(cx.binary_op(operator.add, scalar, size), int)
+    found = Scalar(cx.b.call("where", negative, shifted, scalar).expr, int)
+    low = cx.compare(gast.GtE(), found, Static(0))
+    high = cx.compare(gast.Lt(), found, size)
+    cx.check(Scalar(cx.b.call("logical_and", low, high).expr, bool), error)
+    return found
+
+
+def sliced(cx: Any, x: Tensor, parts: Sequence[Part]) -> Tensor:
+    """Slices of the leading axes; in one strided_slice for all that are known."""
+    known: list[tuple[int, slice]] = []
+    staged: list[tuple[int, Part]] = []
+    for axis, part in enumerate(parts):
+        if part.whole:
+            continue
+        values = (part.start, part.stop, part.step)
+        if not all(isinstance(v, Static) for v in values):
+            staged.append((axis, part))
+            continue
+        s = slice(*(v.obj for v in values))  # type: ignore[attr-defined]
+        if s.step == 0:
+            cx.raise_python(ValueError("slice step cannot be zero"))
+        size = x.shape[axis]
+        if size is not None:
+            start, stop, step = s.indices(size)
+            if (start, stop, step) != (0, size, 1):
+                known.append((axis, slice(start, stop, step)))
+        elif _safe(s):
+            known.append((axis, s))
+        else:
+            staged.append((axis, part))
+    if known:
+        x = _strided_slice(cx, x, known)
+    if staged:
+        x = _staged_slice(cx, x, staged)
+    return x
+
+
+def _safe(s: slice) -> bool:
+    """Whether TVM clamps this slice of an axis of unknown size as Python does."""
+    if s.start is None and s.stop is None:
+        return True
+    return s.start is None and s.stop >= 0 and s.step in (None, 1)
+
+
+def _strided_slice(cx: Any, x: Tensor, slices: Sequence[tuple[int, slice]]) -> Tensor:
+    begin, end, strides = [0] * x.ndim, [FAR if d is None else d for d in x.shape], [1] * x.ndim
+    shape = list(x.shape)
+    for axis, s in slices:
+        step = 1 if s.step is None else s.step
+        size = x.shape[axis]
+        if size is None:
+            begin[axis] = FAR if step < 0 else 0
+            end[axis] = -FAR - 1 if step < 0 else FAR if s.stop is None else s.stop
+        else:
+            shape[axis] = len(range(*s.indices(size))) if step > 0 else len(range(s.start, s.stop, step))
+            # −1 as an end means before the first; TVM would count it from the end.
+            begin[axis], end[axis] = s.start, s.stop if s.stop >= 0 else -size - 1
+        strides[axis] = step
+    if 0 in shape and None not in shape:
+        return constant(np.zeros(shape, x.dtype))
+    made = cx.b.call("strided_slice", x, begin=begin, end=end, strides=strides)
+    return made  # type: ignore[no-any-return]
+
+
+def _staged_slice(cx: Any, x: Tensor, parts: Sequence[tuple[int, Part]]) -> Tensor:
+    """Slices with an end, a step or an axis that is staged: Python's clamping at run time."""
+    begin: list[Value] = [Static(0)] * x.ndim
+    end: list[Value] = [Static(FAR if d is None else d) for d in x.shape]
+    strides = [1] * x.ndim
+    shape = list(x.shape)
+    for axis, part in parts:
+        step = cx.static(part.step, "the step of a slice")
+        strides[axis] = step = 1 if step is None else step
+        if step == 0:
+            cx.raise_python(ValueError("slice step cannot be zero"))
+        begin[axis], end[axis] = slice_ends(cx, part, cx.dim_of(x, axis), step)
+        shape[axis] = None
+    made = cx.b.call(
+        "strided_slice",
+        x,
+        size_vector(cx, begin),
+        size_vector(cx, end),
+        constant(np.array(strides, INT64)),
+    )
+    return cx.b.refine(made, shape)  # type: ignore[no-any-return]
+
+
+def slice_ends(cx: Any, part: Part, size: Value, step: int) -> tuple[Value, Value]:
+    """First and last position of a slice as ``slice.indices`` gives them; never a negative length.
+
+    For a negative step the end before the first element is ``-size - 1``.
+    """
+    low, high = (Static(0), size) if step > 0 else (Static(-1), minus(cx, size, Static(1)))
+
+    def position(bound: Value, default: Value) -> Value:
+        if _is_none(bound):
+            return default
+        if isinstance(bound, Static):
+            at = bound if bound.obj >= 0 else cx.binary_op(operator.add, size, bound)
+        else:
+            shifted = cx.binary_op(operator.add, bound, size)
+            negative = cx.compare(gast.Lt(), bound, Static(0))
+            at = select(cx, negative, shifted, bound)
+        return smaller(cx, larger(cx, at, low), high)
+
+    start = position(part.start, low if step > 0 else high)
+    stop = position(part.stop, high if step > 0 else low)
+    if step > 0:
+        return start, larger(cx, stop, start)
+    stop = smaller(cx, stop, start)
+    before = cx.compare(gast.Lt(), stop, Static(0))
+    return start, select(cx, before, minus(cx, Static(-1), size), stop)
+
+
+def minus(cx: Any, a: Value, b: Value) -> Value:
+    return cx.binary_op(operator.sub, a, b)  # type: ignore[no-any-return]
+
+
+def larger(cx: Any, a: Value, b: Value) -> Value:
+    return _extreme(cx, "maximum", max, a, b)
+
+
+def smaller(cx: Any, a: Value, b: Value) -> Value:
+    return _extreme(cx, "minimum", min, a, b)
+
+
+def _extreme(cx: Any, name: str, f: Any, a: Value, b: Value) -> Value:
+    if isinstance(a, Static) and isinstance(b, Static):
+        return Static(f(a.obj, b.obj))
+    return Scalar(cx.b.call(name, cx.as_scalar(a, int), cx.as_scalar(b, int)).expr, int)
+
+
+def select(cx: Any, condition: Value, a: Value, b: Value) -> Value:
+    if isinstance(condition, Static):
+        return a if condition.obj else b
+    chosen = cx.b.call("where", condition, cx.as_scalar(a, int), cx.as_scalar(b, int))
+    return Scalar(chosen.expr, int)
+
+
+# --- integer arrays ----------------------------------------------------------------------------
+
+
+def advanced(cx: Any, x: Tensor, entries: Sequence[Entry]) -> Tensor:
+    """Arrays of ints, with slices and single positions between them.
+
+    The slices come first. Then the axes that are indexed by arrays (single positions are arrays of
+    rank 0 here) go to the front, and the result's axes to where numpy puts them: in the place of
+    the first of them if they're side by side, else first.
+    """
+    axes = [e for e in entries if isinstance(e, Axis)]
+    x = sliced(cx, x, [e if isinstance(e, Part) else Part() for e in axes])
+    fancy = [i for i, e in enumerate(axes) if isinstance(e, At | Among)]
+    places = [i for i, e in enumerate(entries) if isinstance(e, At | Among)]
+    adjacent = places == list(range(places[0], places[-1] + 1))
+    indices = [_positions(cx, x, axis, axes[axis]) for axis in fancy]
+    picked_rank = max(i.ndim for i in indices)
+    if len(fancy) == 1:
+        first = fancy[0]
+        x = cx.b.call("take", x, indices[0], axis=first, mode="clip")
+    else:
+        first = 0
+        x = _gather(cx, x, fancy, indices)
+    target = sum(isinstance(e, Part) for e in entries[: places[0]])
+    if adjacent and first != target:
+        rest = list(range(picked_rank, x.ndim))
+        order = [*rest[:target], *range(picked_rank), *rest[target:]]
+        x = cx.b.call("transpose", x, axes=order)
+    return _with_new_axes(cx, x, entries, places[0] if adjacent else None, picked_rank)
+
+
+def _with_new_axes(
+    cx: Any, x: Tensor, entries: Sequence[Entry], picked: int | None, picked_rank: int
+) -> Tensor:
+    place = picked_rank if picked is None else 0
+    for n, entry in enumerate(entries):
+        if n == picked:
+            place += picked_rank
+        if isinstance(entry, New):
+            x = cx.b.call("expand_dims", x, axis=place)
+            place += 1
+        elif isinstance(entry, Part):
+            place += 1
+    return x
+
+
+def _positions(cx: Any, x: Tensor, axis: int, entry: Entry) -> Tensor:
+    """Positions from the front, checked."""
+    size = cx.dim_of(x, axis)
+    if isinstance(entry, At):
+        return cx.as_tensor(checked(cx, entry.index, size, axis))  # type: ignore[no-any-return]
+    index: Tensor = entry.index  # type: ignore[union-attr]
+    if index.const is not None and isinstance(size, Static):
+        n = size.obj
+        for i in index.const.ravel():
+            if not -n <= i < n:
+                cx.raise_python(
+                    IndexError(f"index {i} is out of bounds for axis {axis} with size {n}")
+                )
+        return constant(np.where(index.const < 0, index.const + n, index.const).astype(INT64))
+    if index.dtype.name not in ("int32", "int64"):
+        index = cx.cast(index, INT64)
+    if entry.safe:  # type: ignore[union-attr]
+        return index
+    call = cx.b.call
+    n = cx.cast(cx.as_tensor(size), index.dtype)
+    low = call("greater_equal", index, call("negative", n))
+    inside = call("all", call("logical_and", low, call("less", index, n)))
+    shown = size.obj if isinstance(size, Static) else "?"
+    error = IndexError(f"index is out of bounds for axis {axis} with size {shown}")
+    cx.check(Scalar(inside.expr, bool), error)
+    zero = full(0, index.dtype)
+    return call("where", call("less", index, zero), call("add", index, n), index)  # type: ignore[no-any-return]
+
+
+def _gather(cx: Any, x: Tensor, fancy: Sequence[int], indices: Sequence[Tensor]) -> Tensor:
+    """Elements at several axes' positions together; their axes come first."""
+    others = [i for i in range(x.ndim) if i not in fancy]
+    order = [*fancy, *others]
+    if order != list(range(x.ndim)):
+        x = cx.b.call("transpose", x, axes=order)
+    try:
+        shape = np.broadcast_shapes(*(i.shape for i in indices if None not in i.shape))
+    except ValueError:
+        text = " ".join(str(i.shape).replace(" ", "") for i in indices)
+        cx.raise_python(
+            IndexError(
+                f"shape mismatch: indexing arrays could not be broadcast together with shapes {text} "
+            )
+        )
+    wide = [cx.cast(i, INT64) for i in indices]
+    if all(None not in i.shape for i in wide):
+        same = [i if i.shape == shape else broadcast_static(cx, i, shape) for i in wide]
+    else:
+        zero = wide[0]
+        broadcast(cx, *(i.shape for i in wide))
+        for i in wide[1:]:
+            zero = cx.b.call("add", zero, i)
+        zero = cx.b.call("subtract", zero, zero)
+        same = [cx.b.call("add", i, zero) for i in wide]
+    stacked = cx.b.call("stack", same, axis=0)
+    return cx.b.call("gather_nd", x, stacked, index_rank=len(fancy))  # type: ignore[no-any-return]
+
+
+def broadcast_static(cx: Any, x: Tensor, shape: Sequence[int]) -> Tensor:
+    if x.const is not None:
+        return constant(np.broadcast_to(x.const, shape))
+    return cx.b.call("broadcast_to", x, shape=tuple(shape))  # type: ignore[no-any-return]
+
+
+__all__ = ["index_tensor", "known_sizes", "require_equal"]

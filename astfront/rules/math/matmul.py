@@ -1,0 +1,173 @@
+"""Matrix products: all of them become ``nn.dense`` or ``nn.batch_matmul`` with a transposed right
+side, which is what TVM has good kernels for (``nn.matmul`` takes 80 times as long)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from chainer.functions.math import matmul, tensordot
+
+from astfront.rules.nodes import (
+    invalid_type,
+    require_equal_dims,
+    require_floats,
+    reshape,
+)
+from astfront.rules.registry import node_rule
+from astfront.values import Tensor
+
+
+@node_rule(matmul.MatMul)
+def mat_mul(cx: Any, node: Any, a: Tensor, b: Tensor) -> Tensor:
+    transa, transb = bool(node.transa), bool(node.transb)
+    if node.transc:
+        a, b, transa, transb = b, a, not transb, not transa
+    result = product(cx, a, b, transa, transb)
+    return result if node.dtype is None else cx.cast(result, node.dtype)  # type: ignore[no-any-return]
+
+
+@node_rule(matmul.BatchMatMul)
+def batch_mat_mul(cx: Any, node: Any, a: Tensor, b: Tensor) -> Tensor:
+    for x in (a, b):
+        if x.dtype != np.float32 or x.ndim not in (2, 3):
+            invalid_type(cx, "dtype == float32 and 2 <= ndim <= 3", f"{x.dtype}, {x.ndim}")
+    a, b = (x if x.ndim == 3 else cx.call_op("expand_dims", x, axis=2) for x in (a, b))
+    return product(cx, a, b, bool(node.transa), bool(node.transb))
+
+
+def product(cx: Any, a: Tensor, b: Tensor, transa: bool = False, transb: bool = False) -> Tensor:
+    """``np.matmul``, of operands whose last two axes are swapped first where asked."""
+    require_floats(cx, a, b, same=False)
+    if not a.ndim or not b.ndim:
+        invalid_type(cx, "ndim >= 1", "0")
+    dtype = np.result_type(a.dtype, b.dtype)
+    inner = np.dtype(np.float32) if dtype == np.float16 else dtype  # numpy adds up in float32
+    a, b = cx.cast(a, inner), cx.cast(b, inner)
+    # A vector is a row on the left and a column on the right, and isn't there in the result.
+    drop = [axis for axis, x in ((-2, a), (-1, b)) if x.ndim == 1]
+    transa, transb = transa and a.ndim > 1, transb and b.ndim > 1
+    if a.ndim == 1:
+        a = cx.call_op("expand_dims", a, axis=0)
+    if b.ndim == 1:
+        b, transb = cx.call_op("expand_dims", b, axis=0), True
+    require_equal_dims(cx, a, -2 if transa else -1, b, -1 if transb else -2)
+    result = _of_matrices(cx, a, b, transa, transb)
+    if drop:
+        result = cx.call_op("squeeze", result, axis=[result.ndim + axis for axis in drop])
+    return cx.cast(result, dtype)  # type: ignore[no-any-return]
+
+
+def _of_matrices(cx: Any, a: Tensor, b: Tensor, transa: bool, transb: bool) -> Tensor:
+    rows, columns = a.shape[-1 if transa else -2], b.shape[-2 if transb else -1]
+    depth = a.shape[-2 if transa else -1]
+    if b.ndim == 2 and (a.ndim == 2 or not transa):
+        lead = a.shape[:-2]
+        shape = (*lead, rows, columns)
+        if 0 in (*shape, depth):
+            return _zeros(cx, shape, a)
+        left = _swapped(cx, a) if transa else a
+        if lead and sum(d is None for d in (*lead, rows)) > 1:
+            return _batched(cx, a, b, transa, transb)
+        if lead:
+            size = None if None in (*lead, rows) else int(np.prod((*lead, rows)))  # type: ignore[arg-type]
+            left = reshape(cx, left, (size, a.shape[-1]))
+        made: Tensor = cx.call_op("nn.dense", left, b if transb else _swapped(cx, b))
+        return reshape(cx, made, shape) if lead else made
+    return _batched(cx, a, b, transa, transb)
+
+
+def _batched(cx: Any, a: Tensor, b: Tensor, transa: bool, transb: bool) -> Tensor:
+    left = _swapped(cx, a) if transa else a
+    right = b if transb else _swapped(cx, b)
+    ndim = max(a.ndim, b.ndim)
+    left, right = (_with_ndim(cx, x, ndim) for x in (left, right))
+    lead = []
+    for axis in range(ndim - 2):
+        n, m = left.shape[axis], right.shape[axis]
+        if 1 not in (n, m):
+            require_equal_dims(cx, left, axis, right, axis)
+        lead.append(m if n in (1, None) and m is not None and m != 1 else n if m != n else m)
+        if n == 1:
+            lead[-1] = m
+    shape = (*lead, left.shape[-2], right.shape[-2])
+    if 0 in (*shape, left.shape[-1]):
+        return _zeros(cx, shape, a)
+    if ndim > 3:
+        left, right = (_flattened(cx, x, lead) for x in (left, right))
+    made: Tensor = cx.call_op("nn.batch_matmul", left, right, transpose_a=False, transpose_b=True)
+    return made if ndim == 3 else reshape(cx, made, shape)
+
+
+def _flattened(cx: Any, x: Tensor, lead: Sequence[int | None]) -> Tensor:
+    """The leading axes as one: broadcast to ``lead``, or 1 where all of them are 1."""
+    own = x.shape[:-2]
+    if all(d == 1 for d in own):
+        return reshape(cx, x, (1, *x.shape[-2:]))
+    if any(d == 1 and e != 1 for d, e in zip(own, lead)):
+        if None in lead or None in x.shape:
+            cx.fail(
+                "AF0306",
+                "a matrix product that broadcasts tensors whose sizes aren't known while compiling",
+                help="broadcast them before: F.broadcast_to",
+            )
+        x = cx.call_op("broadcast_to", x, shape=(*lead, *x.shape[-2:]))
+    size = None if None in lead else int(np.prod(lead))  # type: ignore[arg-type]
+    return reshape(cx, x, (size, *x.shape[-2:]))
+
+
+def _with_ndim(cx: Any, x: Tensor, ndim: int) -> Tensor:
+    if x.ndim == ndim:
+        return x
+    result: Tensor = cx.call_op("expand_dims", x, axis=0, num_newaxis=ndim - x.ndim)
+    return result
+
+
+def _swapped(cx: Any, x: Tensor) -> Tensor:
+    axes = [*range(x.ndim - 2), x.ndim - 1, x.ndim - 2]
+    result: Tensor = cx.call_op("transpose", x, axes=axes)
+    return result
+
+
+def _zeros(cx: Any, shape: Sequence[int | None], like: Tensor) -> Tensor:
+    if None in shape:
+        cx.fail("AF0306", "a matrix product of empty matrices, the result's size unknown")
+    result: Tensor = cx.call_op("zeros", shape=tuple(shape), dtype=like.dtype.name)
+    return result
+
+
+@node_rule(tensordot.TensorDot)
+def tensor_dot(cx: Any, node: Any, a: Tensor, b: Tensor) -> Tensor:
+    """A matrix product between two transpositions."""
+    if node.a_axes is not None or node.c_axes is not None:
+        cx.fail("AF0306", "a TensorDot made with a_axes or c_axes isn't supported")
+    axes = node.axes
+    if isinstance(axes, int | np.integer):
+        a_axes, b_axes = list(range(a.ndim - axes, a.ndim)), list(range(axes))
+    else:
+        a_axes, b_axes = (list(np.atleast_1d(x)) for x in axes)
+    if len(a_axes) != len(b_axes):
+        cx.raise_python(ValueError("axes count mismatch"))
+    a_axes = [_axis(cx, i, a.ndim) for i in a_axes]
+    b_axes = [_axis(cx, i, b.ndim) for i in b_axes]
+    a_rest = [i for i in range(a.ndim) if i not in a_axes]
+    b_rest = [i for i in range(b.ndim) if i not in b_axes]
+    if not (a.is_static_shape and b.is_static_shape):
+        cx.fail("AF0306", "F.tensordot of tensors whose sizes aren't known while compiling")
+    if [a.shape[i] for i in a_axes] != [b.shape[i] for i in b_axes]:
+        cx.raise_python(ValueError("shape mismatch"))
+    rows, columns = [a.shape[i] for i in a_rest], [b.shape[i] for i in b_rest]
+    depth = int(np.prod([a.shape[i] for i in a_axes]))  # type: ignore[arg-type]
+    left = cx.call_op("transpose", a, axes=[*a_rest, *a_axes])
+    right = cx.call_op("transpose", b, axes=[*b_rest, *b_axes])
+    left = reshape(cx, left, (int(np.prod(rows)), depth))  # type: ignore[arg-type]
+    right = reshape(cx, right, (int(np.prod(columns)), depth))  # type: ignore[arg-type]
+    made = reshape(cx, product(cx, left, right, transb=True), (*rows, *columns))
+    return made if node.dtype is None else cx.cast(made, node.dtype)  # type: ignore[no-any-return]
+
+
+def _axis(cx: Any, axis: Any, ndim: int) -> int:
+    if not -ndim <= axis < ndim:
+        cx.raise_python(IndexError("tuple index out of range"))
+    return int(axis) % ndim

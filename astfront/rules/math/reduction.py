@@ -1,0 +1,144 @@
+"""Reductions and cumulative operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from chainer.functions.math import (
+    average,
+    batch_l2_norm_squared,
+    cumprod,
+    cumsum,
+    logsumexp,
+    minmax,
+    prod,
+    sum as sum_,
+)
+
+from astfront.rules.nodes import (
+    in_float32,
+    invalid_type,
+    mean,
+    real_axes,
+    require_floats,
+    require_items,
+    reshape,
+    total,
+)
+from astfront.rules.registry import node_rule
+from astfront.values import Tensor
+
+
+@node_rule(sum_.Sum)
+def sum_of(cx: Any, node: Any, x: Tensor) -> Tensor:
+    require_floats(cx, x)
+    return total(cx, x, real_axes(cx, node.axis, x.ndim), node.keepdims)
+
+
+@node_rule(average.Mean)
+def mean_of(cx: Any, node: Any, x: Tensor) -> Tensor:
+    require_floats(cx, x)
+    return mean(cx, x, real_axes(cx, node.axis, x.ndim), node.keepdims)
+
+
+def _extreme(op: str) -> Callable[..., Tensor]:
+    def rule(cx: Any, node: Any, x: Tensor) -> Tensor:
+        require_floats(cx, x)
+        axes = real_axes(cx, node.axis, x.ndim)
+        name = f"{op}imum"
+        message = f"zero-size array to reduction operation {name} which has no identity"
+        require_items(cx, x, axes, message)
+        if not axes:
+            return x
+        result: Tensor = cx.call_op(op, x, axis=list(axes), keepdims=node.keepdims)
+        return result
+
+    return rule
+
+
+node_rule(minmax.Max)(_extreme("max"))
+node_rule(minmax.Min)(_extreme("min"))
+
+
+def _index_of_extreme(op: str) -> Callable[..., Tensor]:
+    def rule(cx: Any, node: Any, x: Tensor) -> Tensor:
+        require_floats(cx, x)
+        axes = real_axes(cx, node.axis, x.ndim)
+        require_items(cx, x, axes, f"attempt to get {op} of an empty sequence")
+        result: Tensor
+        if not x.ndim:
+            result = cx.call_op("zeros", shape=(), dtype="int32")
+        else:
+            result = cx.call_op(op, x, axis=list(axes))
+        return cx.cast(result, np.int32)  # type: ignore[no-any-return]
+
+    return rule
+
+
+node_rule(minmax.ArgMax)(_index_of_extreme("argmax"))
+node_rule(minmax.ArgMin)(_index_of_extreme("argmin"))
+
+
+@node_rule(logsumexp.LogSumExp)
+def log_sum_exp(cx: Any, node: Any, x: Tensor) -> Tensor:
+    require_floats(cx, x)
+    axes = real_axes(cx, node.axis, x.ndim)
+    require_items(cx, x, axes, "zero-size array to reduction operation maximum which has no identity")
+    if not axes:
+        return x
+    top = cx.call_op("max", x, axis=list(axes), keepdims=True)
+    added = total(cx, cx.call_op("exp", cx.call_op("subtract", x, top)), axes)
+    level = cx.call_op("squeeze", top, axis=list(axes))
+    result: Tensor = cx.call_op("add", cx.call_op("log", added), level)
+    return result
+
+
+@node_rule(prod.Prod)
+def product(cx: Any, node: Any, x: Tensor) -> Tensor:
+    require_floats(cx, x)
+    axes = list(real_axes(cx, node.axis, x.ndim))
+    if not axes:
+        return x
+    result: Tensor = cx.call_op("prod", x, axis=axes, keepdims=node.keepdims)
+    return result
+
+
+def _cumulative(op: str) -> Callable[..., Tensor]:
+    def rule(cx: Any, node: Any, x: Tensor) -> Tensor:
+        require_floats(cx, x)
+        axis = node.axis
+        if axis is None:
+            size = int(np.prod(x.shape)) if x.is_static_shape else None  # type: ignore[arg-type]
+            x, axis = reshape(cx, x, (size,)), 0
+        (axis,) = real_axes(cx, axis, x.ndim)
+        result: Tensor = cx.call_op(op, x, axis=axis)
+        return result
+
+    return rule
+
+
+node_rule(cumsum.Cumsum)(_cumulative("cumsum"))
+node_rule(cumprod.Cumprod)(_cumulative("cumprod"))
+
+
+@node_rule(batch_l2_norm_squared.BatchL2NormSquared)
+def batch_l2_norm(cx: Any, node: Any, x: Tensor) -> Tensor:
+    require_floats(cx, x)
+    if x.ndim < 2:
+        invalid_type(cx, "x.ndim >= 2", f"{x.ndim} < 2")
+    return total(cx, cx.call_op("multiply", x, x), range(1, x.ndim))
+
+
+@node_rule(sum_.SumTo)
+def sum_to(cx: Any, node: Any, x: Tensor) -> Tensor:
+    shape = tuple(node._shape)
+    if not x.is_static_shape:
+        cx.fail("AF0306", "sum_to of a tensor whose sizes aren't known while compiling")
+    lead = x.ndim - len(shape)
+    padded = (1,) * lead + shape
+    axes = [i for i, (n, m) in enumerate(zip(x.shape, padded)) if m == 1 and n != 1]
+    if lead < 0 or any(m not in (1, n) for n, m in zip(x.shape, padded)):
+        cx.fail("AF0306", f"sum_to from {x.shape} to {shape}")
+    return reshape(cx, total(cx, x, axes, keepdims=True), shape)

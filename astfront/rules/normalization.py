@@ -1,0 +1,205 @@
+"""chainer/functions/normalization. Layer and L2 normalisation are compiled from their source."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from chainer.functions.normalization import (
+    batch_normalization,
+    group_normalization,
+    local_response_normalization,
+)
+from chainer.utils.type_check import InvalidType
+
+from astfront.environment import same
+from astfront.rules.array.sequences import pad_constant
+from astfront.rules.array.shape import reshape_to
+from astfront.rules.registry import node_rule
+from astfront.rules.sizes import constant, dims_of, guarded, product, same_dim, slice_axis
+from astfront.values import Scalar, Static, Tensor, Value
+
+
+def _key_axes(x: Tensor, gamma: Tensor, axis: Sequence[int] | None) -> tuple[int, ...]:
+    """The axes that gamma has, too: those that aren't averaged over."""
+    found: tuple[int, ...] = batch_normalization._compute_key_axis(x.ndim, gamma.ndim, axis)
+    return found
+
+
+def _fits(cx: Any, x: Tensor, gamma: Tensor, key: Sequence[int]) -> list[Value]:
+    return [same_dim(cx, x, k, gamma, i) for i, k in enumerate(key)]
+
+
+def _spread(cx: Any, v: Tensor, ndim: int, key: Sequence[int]) -> Tensor:
+    """``v[expander]``: with a size of 1 for each axis that it hasn't."""
+    for axis in range(ndim):
+        if axis not in key:
+            v = cx.call_op("expand_dims", v, axis=axis)
+    return v
+
+
+_DIFFER = InvalidType("x.shape[key_axis] == gamma.shape", "they differ")
+
+
+@node_rule(batch_normalization.FixedBatchNormalization)
+def fixed_batch_normalization(
+    cx: Any, node: Any, x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, var: Tensor
+) -> Tensor:
+    """As ``nn.batch_norm`` where it can be, which TVM folds into a convolution before it."""
+    key = _key_axes(x, gamma, node.axis)
+    dtype = np.promote_types(x.dtype, gamma.dtype)
+    eps = float(node.eps)
+
+    def compute() -> Tensor:
+        values = [cx.cast(v, dtype) for v in (x, gamma, beta, mean, var)]
+        if len(key) == 1 and dtype != np.float16:
+            y = cx.call_op("nn.batch_norm", *values, axis=key[0], epsilon=eps)[0]
+            return cx.cast(y, x.dtype)  # type: ignore[no-any-return]
+        v = cx.call_op("add", values[4], constant(cx, eps, dtype))
+        inv_std = cx.call_op("divide", constant(cx, 1, dtype), cx.call_op("sqrt", v))
+        return _normalized(cx, x, values[3], inv_std, values[1], values[2], key)
+
+    return guarded(cx, _fits(cx, x, gamma, key), _DIFFER, compute)
+
+
+def _normalized(
+    cx: Any, x: Tensor, mean: Tensor, inv_std: Tensor, gamma: Tensor, beta: Tensor, key: Any
+) -> Tensor:
+    m, s, g, b = (_spread(cx, v, x.ndim, key) for v in (mean, inv_std, gamma, beta))
+    y = cx.call_op("multiply", cx.call_op("subtract", cx.cast(x, m.dtype), m), s)
+    y = cx.call_op("add", cx.call_op("multiply", y, g), b)
+    return cx.cast(y, x.dtype)  # type: ignore[no-any-return]
+
+
+@node_rule(batch_normalization.BatchNormalization)
+def batch_normalization_node(cx: Any, node: Any, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+    """Training mode: by the statistics of the batch, which the running ones are updated with."""
+    key = _key_axes(x, gamma, node.axis)
+    dtype = np.promote_types(x.dtype, gamma.dtype)
+    axes = [a for a in range(x.ndim) if a not in key]
+    fits = _fits(cx, x, gamma, key)
+    x = guarded(cx, fits, _DIFFER, lambda: x)
+    wide = cx.cast(x, dtype)
+    mean = cx.call_op("mean", wide, axis=axes)
+    var = cx.call_op("variance", wide, axis=axes)
+    shifted = cx.call_op("add", var, constant(cx, float(node.eps), dtype))
+    inv_std = cx.call_op("divide", constant(cx, 1, dtype), cx.call_op("sqrt", shifted))
+    _update_running(cx, node, x, gamma, mean, var)
+    return _normalized(
+        cx, x, mean, inv_std, cx.cast(gamma, dtype), cx.cast(beta, dtype), key
+    )  # fmt: skip
+
+
+def _update_running(
+    cx: Any, node: Any, x: Tensor, gamma: Tensor, mean: Tensor, var: Tensor
+) -> None:
+    running_mean, running_var = node.value("running_mean"), node.value("running_var")
+    if not isinstance(running_mean, Tensor) or not isinstance(running_var, Tensor):
+        return
+    decay = node.value("decay")
+    rest = cx.binary_op(operator.sub, Static(1), decay)
+    size = product(cx, dims_of(cx, x))
+    m = cx.binary_op(operator.floordiv, size, product(cx, dims_of(cx, gamma)))
+    adjust = _adjustment(cx, m)
+    scaled = cx.binary_op(operator.mul, rest, adjust)
+    for name, old, new, factor in (
+        ("running_mean", running_mean, mean, rest),
+        ("running_var", running_var, var, scaled),
+    ):
+        kept = cx.call_op("multiply", old, cx.cast(cx.as_tensor(decay), old.dtype))
+        change = cx.call_op("multiply", new, cx.cast(cx.as_tensor(factor), new.dtype))
+        updated = cx.call_op("add", kept, cx.cast(change, old.dtype))
+        _change_in_place(cx, old, updated)
+        node.set(name, updated)
+
+
+def _adjustment(cx: Any, m: Value) -> Value:
+    """m / max(m - 1, 1)"""
+    if isinstance(m, Static):
+        return Static(m.obj / max(m.obj - 1.0, 1.0))
+    size = cx.as_scalar(m, float)
+    one = cx.as_scalar(Static(1.0), float)
+    less = cx.b.call("maximum", cx.b.call("subtract", size, one), one)
+    return Scalar(cx.b.call("divide", size, less).expr, float)
+
+
+def _change_in_place(cx: Any, old: Tensor, new: Tensor) -> None:
+    """``old`` gets the contents of ``new`` wherever an attribute or a name holds it."""
+    new = old.viewed_as(new)
+    found = False
+    for (cell, name), value in list(cx.originals.items()):
+        if value is old or (isinstance(value, Tensor) and same(value, old)):
+            if same(cx.heap.lookup(cell, name), value) or name not in cx.heap[cell].items:
+                cx.heap.bind(cell, name, new)
+                found = True
+    for cell, content in list(cx.heap.cells.items()):
+        items = getattr(content, "items", None)
+        for key, held in list(items.items()) if isinstance(items, dict) else ():
+            if isinstance(held, Tensor) and (held is old or same(held, old)):
+                cx.heap.bind(cell, key, new)
+                found = found or cell in cx.instances
+    if not found:
+        cx.fail(
+            "AF0306",
+            "batch normalisation that updates running statistics which no link holds",
+            help="keep them in attributes of the link, or use L.BatchNormalization; "
+            "for inference, compile under `chainer.using_config('train', False)`",
+        )
+
+
+@node_rule(group_normalization.GroupNormalization)
+def group_normalization_node(cx: Any, node: Any, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+    """A rule because the source changes arrays in place with numpy's ``out=``."""
+    groups = node.groups
+    batch, channels, *rest = dims_of(cx, x)
+    if not isinstance(channels, Static):
+        cx.fail("AF0306", "group normalisation over a number of channels that isn't known")
+    if channels.obj % groups:
+        cx.raise_python(
+            ValueError(
+                f"The number of channels {channels.obj} is not divisible by 'groups' "
+                f"argument {groups}."
+            )
+        )
+    dtype = np.promote_types(x.dtype, gamma.dtype)
+    flat = reshape_to(cx, x, [Static(-1), Static(channels.obj // groups), *rest])
+    axes = list(range(1, flat.ndim))
+    wide = cx.cast(flat, dtype)
+    mean = cx.call_op("mean", wide, axis=axes, keepdims=True)
+    centred = cx.call_op("subtract", wide, mean)
+    var = cx.call_op("mean", cx.call_op("multiply", centred, centred), axis=axes, keepdims=True)
+    var = cx.call_op("add", var, constant(cx, float(node.eps), dtype))
+    inv_std = cx.call_op("divide", constant(cx, 1, dtype), cx.call_op("sqrt", var))
+    y = reshape_to(cx, cx.call_op("multiply", centred, inv_std), [batch, channels, *rest])
+    g, b = (_spread(cx, cx.cast(v, dtype), x.ndim, (1,)) for v in (gamma, beta))
+    return cx.cast(cx.call_op("add", cx.call_op("multiply", y, g), b), x.dtype)  # type: ignore[no-any-return]
+
+
+@node_rule(local_response_normalization.LocalResponseNormalization)
+def local_response_normalization_node(cx: Any, node: Any, x: Tensor) -> Tensor:
+    """A rule because the source adds to parts of an array in place.
+
+    Chainer's window reaches n // 2 channels to each side, and its alpha isn't divided by n.
+    """
+    half, channels = node.n // 2, x.shape[1]
+    if channels is None:
+        cx.fail("AF0306", "local response normalisation over a number of channels that isn't known")
+    if x.is_static_shape and x.dtype == np.float32:
+        window = 2 * half + 1
+        return cx.call_op(  # type: ignore[no-any-return]
+            "nn.lrn", x, size=window, axis=1, bias=node.k, alpha=node.alpha * window, beta=node.beta
+        )
+    squares = cx.call_op("multiply", x, x)
+    width = np.zeros((x.ndim, 2), int)
+    width[1] = half
+    padded = pad_constant(cx, squares, width, 0)
+    total = slice_axis(cx, padded, 1, Static(0), Static(channels))
+    for i in range(1, 2 * half + 1):
+        part = slice_axis(cx, padded, 1, Static(i), Static(i + channels))
+        total = cx.call_op("add", total, part)
+    scale = cx.call_op("multiply", total, constant(cx, node.alpha, x.dtype))
+    scale = cx.call_op("add", scale, constant(cx, node.k, x.dtype))
+    scale = cx.call_op("power", scale, constant(cx, -node.beta, x.dtype))
+    return cx.call_op("multiply", x, scale)  # type: ignore[no-any-return]

@@ -1,0 +1,384 @@
+"""Making arrays: of a value, of a range, of lists of tensors, of other arrays."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from astfront.rules.numpy.support import (
+    INT64,
+    as_array,
+    as_result,
+    broadcast_to,
+    check_broadcast,
+    constant,
+    convert,
+    dtype_of,
+    full as full_scalar,
+    grown,
+    known_sizes,
+    numpy_rule,
+    operand,
+    refuse_out,
+    require_equal,
+    shape_values,
+    sizes_of,
+    tensor_of,
+)
+from astfront.values import NONE, List, Scalar, Static, Tensor, Tuple, Value, describe
+
+FLOAT = Static(np.float64)
+
+
+def filled(cx: Any, sizes: Sequence[Value], value: Tensor) -> Tensor:
+    """An array of these sizes, all of it ``value`` (of rank 0)."""
+    shape = known_sizes(sizes)
+    if None not in shape and value.const is not None:
+        return constant(np.full(shape, value.const))  # type: ignore[arg-type]
+    if None in shape:
+        message = "negative dimensions are not allowed"
+        for size in sizes:
+            if isinstance(size, Scalar):
+                low = cx.b.call("greater_equal", size, cx.as_scalar(Static(0), int))
+                cx.check(Scalar(low.expr, bool), ValueError(message))
+        zero = cx.as_scalar(Static(0), int)
+        sizes = [
+            Scalar(cx.b.call("maximum", s, zero).expr, int) if isinstance(s, Scalar) else s
+            for s in sizes
+        ]
+    return _fresh(broadcast_to(cx, value, sizes))
+
+
+def _fresh(x: Tensor) -> Tensor:
+    """The same data in memory of its own."""
+    const = None if x.const is None else x.const.copy()
+    return Tensor(x.expr if const is None else None, x.shape, x.dtype, "array", const)
+
+
+def _zeros_rule(value: int) -> Callable[..., Tensor]:
+    def make(
+        cx: Any, shape: Value, dtype: Value = FLOAT, order: Value = NONE, *, like: Value = NONE
+    ) -> Tensor:
+        refuse_out(cx, like=like)
+        return filled(cx, shape_values(cx, shape), full_scalar(value, dtype_of(cx, dtype, float)))
+
+    return make
+
+
+numpy_rule(np.zeros, np.empty, np.ndarray)(_zeros_rule(0))
+numpy_rule(np.ones)(_zeros_rule(1))
+
+
+@numpy_rule(np.full)
+def full(
+    cx: Any, shape: Value, fill_value: Value, dtype: Value = NONE, order: Value = NONE
+) -> Tensor:
+    value = as_array(cx, fill_value)
+    wanted = dtype_of(cx, dtype, value.dtype)
+    sizes = shape_values(cx, shape)
+    check_broadcast(cx, Tensor(None, known_sizes(sizes), wanted), value)
+    return filled(cx, sizes, convert(cx, value, wanted))
+
+
+def _like_rule(value: int) -> Callable[..., Tensor]:
+    def make(
+        cx: Any,
+        a: Value,
+        dtype: Value = NONE,
+        order: Value = NONE,
+        subok: Value = NONE,
+        shape: Value = NONE,
+    ) -> Tensor:
+        return full_like(cx, a, Static(value), dtype, order, subok, shape)
+
+    return make
+
+
+@numpy_rule(np.full_like)
+def full_like(
+    cx: Any,
+    a: Value,
+    fill_value: Value,
+    dtype: Value = NONE,
+    order: Value = NONE,
+    subok: Value = NONE,
+    shape: Value = NONE,
+) -> Tensor:
+    like = as_array(cx, a)
+    wanted = dtype_of(cx, dtype, like.dtype)
+    value = tensor_of(cx, operand(cx, fill_value), wanted)
+    given = isinstance(shape, Static) and shape.obj is None
+    sizes = sizes_of(cx, like) if given else shape_values(cx, shape)
+    return filled(cx, sizes, value)
+
+
+numpy_rule(np.zeros_like, np.empty_like)(_like_rule(0))
+numpy_rule(np.ones_like)(_like_rule(1))
+
+
+# --- ranges ------------------------------------------------------------------------------------
+
+
+@numpy_rule(np.arange)
+def arange(
+    cx: Any, start: Value, stop: Value = NONE, step: Value = Static(1), dtype: Value = NONE
+) -> Tensor:
+    """Ends that are staged must be ints."""
+    if isinstance(stop, Static) and stop.obj is None:
+        start, stop = Static(0), start
+    parts = [cx.tensor_to_scalar(p) if isinstance(p, Tensor) else p for p in (start, stop, step)]
+    for part in parts:
+        kind = part.type if isinstance(part, Scalar) else type(getattr(part, "obj", None))
+        if not issubclass(kind, int | np.integer):
+            cx.fail("AF0306", f"arange with {describe(part)} and a staged end isn't supported",
+                    help="use ints, and multiply the result")  # fmt: skip
+    first, last, by = parts
+    width = int(cx.static(by, "the step of arange"))
+    if width == 0:
+        cx.raise_python(ZeroDivisionError("division by zero"))
+    length = _range_length(cx, first, last, width)
+    wanted = dtype_of(cx, dtype, INT64)
+    n = cx.as_tensor(cx.as_scalar(length, int))
+    made = cx.b.call("arange", full_scalar(0, INT64), n, full_scalar(1, INT64), dtype="int64")
+    if width != 1:
+        made = cx.b.call("multiply", made, full_scalar(width, INT64))
+    if not (isinstance(first, Static) and first.obj == 0):
+        made = cx.b.call("add", made, cx.as_tensor(cx.as_scalar(first, int)))
+    return convert(cx, made, wanted)
+
+
+def _range_length(cx: Any, first: Value, last: Value, width: int) -> Value:
+    span = cx.binary_op(operator.sub, last, first)
+    if width < 0:
+        span = cx.binary_op(operator.sub, first, last)
+    if abs(width) > 1:
+        up = cx.binary_op(operator.add, span, Static(abs(width) - 1))
+        span = cx.binary_op(operator.floordiv, up, Static(abs(width)))
+    length: Value = cx.at_least_zero(span)
+    return length
+
+
+@numpy_rule(np.eye)
+def eye(
+    cx: Any, N: Value, M: Value = NONE, k: Value = Static(0), dtype: Value = FLOAT
+) -> Tensor:
+    wide = isinstance(M, Static) and M.obj is None
+    rows, columns = shape_values(cx, N)[0], shape_values(cx, N if wide else M)[0]
+    wanted = dtype_of(cx, dtype, float)
+    here = _column_minus_row(cx, rows, columns)
+    diagonal = cx.b.call("equal", here, full_scalar(cx.static(k, "`k`"), INT64))
+    return convert(cx, diagonal, wanted)
+
+
+@numpy_rule(np.identity)
+def identity(cx: Any, n: Value, dtype: Value = FLOAT) -> Tensor:
+    return eye(cx, n, dtype=dtype)
+
+
+def _column_minus_row(cx: Any, rows: Value, columns: Value) -> Tensor:
+    down = cx.as_tensor(cx.call(Static(np.arange), [rows], {}))
+    across = cx.as_tensor(cx.call(Static(np.arange), [columns], {}))
+    made: Tensor = cx.b.call("subtract", across, cx.b.call("expand_dims", down, axis=1))
+    return made
+
+
+@numpy_rule(np.tril)
+def tril(cx: Any, m: Value, k: Value = Static(0)) -> Tensor:
+    return _triangle(cx, m, k, "less_equal")
+
+
+@numpy_rule(np.triu)
+def triu(cx: Any, m: Value, k: Value = Static(0)) -> Tensor:
+    return _triangle(cx, m, k, "greater_equal")
+
+
+def _triangle(cx: Any, m: Value, k: Value, name: str) -> Tensor:
+    x = as_array(cx, m)
+    if x.ndim < 2:
+        cx.fail("AF0306", "a triangle of an array of fewer than two axes isn't supported")
+    rows, columns = sizes_of(cx, x)[-2:]
+    offset = cx.static(k, "`k`")
+    if isinstance(rows, Static) and isinstance(columns, Static):
+        grid = np.arange(columns.obj) - np.arange(rows.obj)[:, None]
+        kept = constant(grid <= offset if name == "less_equal" else grid >= offset)
+    else:
+        kept = cx.b.call(name, _column_minus_row(cx, rows, columns), full_scalar(offset, INT64))
+    made: Tensor = cx.b.call("where", kept, x, full_scalar(0, x.dtype))
+    return made
+
+
+@numpy_rule(np.tri)
+def tri(
+    cx: Any, N: Value, M: Value = NONE, k: Value = Static(0), dtype: Value = Static(float)
+) -> Tensor:
+    wide = isinstance(M, Static) and M.obj is None
+    rows, columns = shape_values(cx, N)[0], shape_values(cx, N if wide else M)[0]
+    here = _column_minus_row(cx, rows, columns)
+    below = cx.b.call("less_equal", here, full_scalar(cx.static(k, "`k`"), INT64))
+    return convert(cx, below, dtype_of(cx, dtype, float))
+
+
+@numpy_rule(np.meshgrid)
+def meshgrid(cx: Any, *xi: Value, indexing: Value = Static("xy")) -> list[Tensor]:
+    arrays = [as_array(cx, x) for x in xi]
+    if any(x.ndim > 1 for x in arrays):
+        cx.fail("AF0306", "meshgrid of arrays of more than one axis isn't supported")
+    arrays = [cx.b.call("reshape", x, newshape=(1,)) if x.ndim == 0 else x for x in arrays]
+    order = list(range(len(arrays)))
+    if cx.static(indexing, "`indexing`") == "xy" and len(arrays) > 1:
+        order[:2] = [1, 0]
+    sizes = [sizes_of(cx, arrays[i])[0] for i in order]
+    result = []
+    for i, x in enumerate(arrays):
+        others = [n for n, o in enumerate(order) if o != i]
+        wide = cx.b.call("expand_dims", x, axis=0, num_newaxis=len(others)) if others else x
+        axes = list(range(len(others)))
+        axes.insert(order.index(i), len(others))
+        if axes != sorted(axes):
+            wide = cx.b.call("transpose", wide, axes=axes)
+        result.append(_fresh(broadcast_to(cx, wide, sizes)))
+    return result
+
+
+# --- of other values ---------------------------------------------------------------------------
+
+
+@numpy_rule(np.array)
+def array(
+    cx: Any,
+    object: Value,
+    dtype: Value = NONE,
+    *,
+    copy: Value = Static(True),
+    order: Value = NONE,
+    subok: Value = NONE,
+    ndmin: Value = Static(0),
+) -> Tensor:
+    made = asarray(cx, object, dtype)
+    missing = cx.static(ndmin, "`ndmin`") - made.ndim
+    if missing > 0:
+        made = made.viewed_as(cx.b.call("expand_dims", made, axis=0, num_newaxis=missing))
+    return _fresh(made) if cx.static(copy, "`copy`") else made
+
+
+@numpy_rule(np.asarray, np.ascontiguousarray, np.asanyarray, np.asfortranarray)
+def asarray(cx: Any, a: Value, dtype: Value = NONE, order: Value = NONE) -> Tensor:
+    made = _made_of(cx, a)
+    wanted = dtype_of(cx, dtype, made.dtype)
+    return convert(cx, made, wanted).as_kind("array") if wanted != made.dtype else made
+
+
+def _made_of(cx: Any, v: Value) -> Tensor:
+    rows = grown(cx, v)
+    if rows is not None:
+        return rows
+    known, obj = cx.try_static(v)
+    if known and not isinstance(v, Tensor):
+        array = np.asarray(obj)
+        if array.dtype.kind not in "biuf":
+            cx.fail("AF0307", f"an array of dtype {array.dtype} isn't supported")
+        return constant(array)
+    if isinstance(v, Scalar):
+        return cx.as_tensor(v)  # type: ignore[no-any-return]
+    if isinstance(v, Tuple | List):
+        return _stacked(cx, [_made_of(cx, item) for item in cx.items_of(v)])
+    x = as_array(cx, v)
+    return x.viewed_as(x.as_kind("array"))
+
+
+def _stacked(cx: Any, items: Sequence[Tensor]) -> Tensor:
+    """Items of a list as rows; unlike ``np.stack`` their dtypes are those of separate arrays."""
+    ranks = {x.ndim for x in items}
+    if len(ranks) > 1:
+        cx.raise_python(
+            ValueError("setting an array element with a sequence. The requested array has an "
+                       "inhomogeneous shape")
+        )  # fmt: skip
+    dtype = np.result_type(*(x.dtype for x in items))
+    return stack_tensors(cx, [convert(cx, x, dtype) for x in items], 0)
+
+
+def stack_tensors(cx: Any, items: Sequence[Tensor], axis: int) -> Tensor:
+    """Tensors of one rank and dtype along a new axis."""
+    message = "all input arrays must have the same shape"
+    require_same_sizes(cx, items, (), message)
+    made = cx.b.call("stack", list(items), axis=axis)
+    shape = joint_shape(items)
+    made = cx.b.refine(made, (*shape[:axis], len(items), *shape[axis:]))
+    return made  # type: ignore[no-any-return]
+
+
+def require_same_sizes(
+    cx: Any, items: Sequence[Tensor], but: Sequence[int], message: str
+) -> None:
+    """A ValueError unless all have the same sizes, those of the axes ``but`` left aside."""
+    for axis in range(items[0].ndim):
+        if axis in but:
+            continue
+        known = {x.shape[axis] for x in items} - {None}
+        if len(known) > 1:
+            cx.raise_python(ValueError(message))
+        staged = [x for x in items if x.shape[axis] is None]
+        if not staged:
+            continue
+        first: Value = Static(known.pop()) if known else cx.dim_of(staged.pop(0), axis)
+        seen = []
+        for x in staged:
+            if not any(x.expr is s for s in seen):
+                seen.append(x.expr)
+                require_equal(cx, cx.dim_of(x, axis), first, message)
+
+
+def joint_shape(items: Sequence[Tensor]) -> list[int | None]:
+    """The sizes that items known to have the same sizes have."""
+    return [
+        next((x.shape[a] for x in items if x.shape[a] is not None), None)
+        for a in range(items[0].ndim)
+    ]
+
+
+@numpy_rule(np.copy, np.ndarray.copy, np.ndarray.__copy__)
+def copy(cx: Any, a: Value, order: Value = NONE) -> Tensor:
+    made = _made_of(cx, a)
+    fresh = _fresh(made)
+    return fresh.as_kind("generic") if isinstance(a, Tensor) and a.kind == "generic" else fresh
+
+
+@numpy_rule(np.ndarray.__deepcopy__)
+def deepcopy(cx: Any, a: Value, memo: Value = NONE) -> Tensor:
+    return copy(cx, a)
+
+
+@numpy_rule(np.ndarray.astype)
+def astype(
+    cx: Any,
+    self: Value,
+    dtype: Value,
+    order: Value = NONE,
+    casting: Value = NONE,
+    subok: Value = NONE,
+    copy: Value = Static(True),
+) -> Tensor:
+    x = as_array(cx, self)
+    wanted = dtype_of(cx, dtype, float)
+    if wanted == x.dtype:
+        kept = x if not cx.static(copy, "`copy`") else _fresh(x)
+        return kept.as_kind(x.kind)
+    return Tensor(convert(cx, x, wanted).expr, x.shape, wanted, x.kind)
+
+
+def _number_rule(cls: Any) -> Callable[..., Tensor]:
+    def make(cx: Any, x: Value = Static(0)) -> Tensor:
+        return as_result(convert(cx, _made_of(cx, x), np.dtype(cls)))
+
+    return make
+
+
+for _cls in (
+    np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64,
+    np.float16, np.float32, np.float64,
+):  # fmt: skip
+    numpy_rule(_cls)(_number_rule(_cls))

@@ -1,0 +1,415 @@
+"""Elementwise operations with numpy's meaning, where Relay's differs.
+
+Each takes tensors of one dtype that the caller has cast to. What is different in TVM, as measured:
+``maximum`` and ``minimum`` lose NaN, ``sign`` of NaN is 0, ``round`` goes away from zero at a half,
+``not_equal`` and the negation of a comparison are wrong for NaN, ``floor_mod`` of floats rounds
+before it subtracts, integer division by 0 and of the smallest number by −1 trap, ``power`` takes no
+integers, ``negative`` of uint32 is 0, and float16 has few functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from astfront.rules.numpy.support import BOOL, FLOAT32, as_bool, convert, full, invert
+from astfront.values import Scalar, Tensor
+
+
+def like(x: Tensor, value: Any) -> Tensor:
+    return full(value, x.dtype)
+
+
+def maximum(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    return _extreme(cx, "maximum", "less", "greater_equal", a, b)
+
+
+def minimum(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    return _extreme(cx, "minimum", "greater", "less_equal", a, b)
+
+
+def _extreme(cx: Any, name: str, worse: str, better: str, a: Tensor, b: Tensor) -> Tensor:
+    call = cx.b.call
+    if a.dtype.kind != "f":
+        return call(name, a, b)  # type: ignore[no-any-return]
+    for x, c in ((a, b), (b, a)):
+        if c.const is not None and not np.isnan(c.const).any():
+            return call("where", call(worse, x, c), c, x)  # type: ignore[no-any-return]
+    first = call("logical_or", call(better, a, b), call("isnan", a))
+    return call("where", first, a, b)  # type: ignore[no-any-return]
+
+
+def fmax(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    """The larger one, or the one that isn't NaN."""
+    return _non_nan(cx, "greater_equal", a, b)
+
+
+def fmin(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    return _non_nan(cx, "less_equal", a, b)
+
+
+def _non_nan(cx: Any, better: str, a: Tensor, b: Tensor) -> Tensor:
+    call = cx.b.call
+    first = call(better, a, b)
+    if a.dtype.kind == "f":
+        first = call("logical_or", first, call("isnan", b))
+    return call("where", first, a, b)  # type: ignore[no-any-return]
+
+
+def negative(cx: Any, x: Tensor) -> Tensor:
+    if x.dtype.kind == "u":
+        return cx.b.call("subtract", like(x, 0), x)  # type: ignore[no-any-return]
+    return cx.b.call("negative", x)  # type: ignore[no-any-return]
+
+
+def absolute(cx: Any, x: Tensor) -> Tensor:
+    return x if x.dtype.kind in "bu" else cx.b.call("abs", x)  # type: ignore[no-any-return]
+
+
+def sign(cx: Any, x: Tensor) -> Tensor:
+    call = cx.b.call
+    if x.dtype.kind == "u":
+        return call("minimum", x, like(x, 1))  # type: ignore[no-any-return]
+    found = call("sign", x)
+    if x.dtype.kind == "f":
+        found = call("where", call("isnan", x), x, found)
+    return found  # type: ignore[no-any-return]
+
+
+def rint(cx: Any, x: Tensor) -> Tensor:
+    """The nearest integer; the even one where two are as near."""
+    call = cx.b.call
+    if x.dtype.kind != "f":
+        return x
+    low = call("floor", x)
+    rest = call("subtract", x, low)
+    halved = call("multiply", low, like(x, 0.5))
+    odd = call("less", call("floor", halved), halved)
+    tie_up = call("logical_and", call("equal", rest, like(x, 0.5)), odd)
+    up = call("logical_or", call("greater", rest, like(x, 0.5)), tie_up)
+    return call("where", up, call("add", low, like(x, 1)), low)  # type: ignore[no-any-return]
+
+
+def square(cx: Any, x: Tensor) -> Tensor:
+    return cx.b.call("multiply", x, x)  # type: ignore[no-any-return]
+
+
+def add(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    return cx.b.call("logical_or" if a.dtype == BOOL else "add", a, b)  # type: ignore[no-any-return]
+
+
+def multiply(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    name = "logical_and" if a.dtype == BOOL else "multiply"
+    return cx.b.call(name, a, b)  # type: ignore[no-any-return]
+
+
+def not_equal(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    if a.dtype.kind == "f":
+        return invert(cx, cx.b.call("equal", a, b))
+    return cx.b.call("not_equal", a, b)  # type: ignore[no-any-return]
+
+
+def logical(name: str) -> Callable[[Any, Tensor, Tensor], Tensor]:
+    def apply(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+        return cx.b.call(name, as_bool(cx, a), as_bool(cx, b))  # type: ignore[no-any-return]
+
+    return apply
+
+
+def logical_not(cx: Any, x: Tensor) -> Tensor:
+    if x.dtype.kind in "iuf":
+        return cx.b.call("equal", x, like(x, 0))  # type: ignore[no-any-return]
+    return invert(cx, x)
+
+
+# --- division ----------------------------------------------------------------------------------
+
+
+def floor_divide(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    call = cx.b.call
+    if a.dtype.kind != "f":
+        return _integer_division(cx, a, b)
+    # As numpy does it: from the exact remainder, so that 1.0 // 0.1 is 9.
+    rest = call("mod", a, b)
+    quotient = call("divide", call("subtract", a, rest), b)
+    away = _signs_differ(cx, rest, b)
+    quotient = call("where", away, call("subtract", quotient, like(a, 1)), quotient)
+    low = call("floor", quotient)
+    close = call("greater", call("subtract", quotient, low), like(a, 0.5))
+    low = call("where", close, call("add", low, like(a, 1)), low)
+    by_zero = call("equal", b, like(b, 0))
+    return call("where", by_zero, call("divide", a, b), low)  # type: ignore[no-any-return]
+
+
+def remainder(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    """With the sign of the divisor, as Python's ``%``."""
+    call = cx.b.call
+    if a.dtype.kind != "f":
+        return _integer_remainder(cx, "floor_mod", a, b)
+    rest = call("mod", a, b)
+    away = _signs_differ(cx, rest, b)
+    return call("where", away, call("add", rest, b), rest)  # type: ignore[no-any-return]
+
+
+def fmod(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    """With the sign of the dividend, as C's fmod."""
+    if a.dtype.kind != "f":
+        return _integer_remainder(cx, "mod", a, b)
+    return cx.b.call("mod", a, b)  # type: ignore[no-any-return]
+
+
+def _signs_differ(cx: Any, rest: Tensor, divisor: Tensor) -> Tensor:
+    """Whether a remainder isn't 0 and has another sign than the divisor."""
+    call, zero = cx.b.call, like(rest, 0)
+    up = call("logical_and", call("less", rest, zero), call("greater", divisor, zero))
+    down = call("logical_and", call("greater", rest, zero), call("less", divisor, zero))
+    return call("logical_or", up, down)  # type: ignore[no-any-return]
+
+
+def _harmless(b: Tensor) -> bool:
+    """Whether an integer divisor is known to be neither 0 nor −1."""
+    return b.const is not None and not np.isin(b.const, [0, -1]).any()
+
+
+def _integer_division(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    """numpy gives 0 for a division by 0 (with a warning); the CPU would trap."""
+    call = cx.b.call
+    if _harmless(b):
+        return call("floor_divide", a, b)  # type: ignore[no-any-return]
+    zero, one = like(b, 0), like(b, 1)
+    by_zero = call("equal", b, zero)
+    if b.dtype.kind == "u":
+        found = call("floor_divide", a, call("where", by_zero, one, b))
+    else:
+        by_minus_one = call("equal", b, like(b, -1))
+        special = call("logical_or", by_zero, by_minus_one)
+        found = call("floor_divide", a, call("where", special, one, b))
+        found = call("where", by_minus_one, negative(cx, a), found)
+    return call("where", by_zero, zero, found)  # type: ignore[no-any-return]
+
+
+def _integer_remainder(cx: Any, name: str, a: Tensor, b: Tensor) -> Tensor:
+    call = cx.b.call
+    if _harmless(b):
+        return call(name, a, b)  # type: ignore[no-any-return]
+    zero, one = like(b, 0), like(b, 1)
+    special = call("equal", b, zero)
+    if b.dtype.kind != "u":
+        special = call("logical_or", special, call("equal", b, like(b, -1)))
+    found = call(name, a, call("where", special, one, b))
+    return call("where", special, zero, found)  # type: ignore[no-any-return]
+
+
+# --- powers ------------------------------------------------------------------------------------
+
+
+def power(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    call = cx.b.call
+    exponent = b.const.item() if b.const is not None and b.ndim == 0 else None
+    if a.dtype.kind != "f":
+        return _integer_power(cx, a, b, exponent)
+    if exponent == 2:
+        return square(cx, a)
+    if exponent == 1:
+        return a
+    if exponent == 0.5:
+        return call("sqrt", a)  # type: ignore[no-any-return]
+    if exponent == -1:
+        return call("divide", like(a, 1), a)  # type: ignore[no-any-return]
+    if exponent == 3:
+        return multiply(cx, square(cx, a), a)
+    return call("power", a, b)  # type: ignore[no-any-return]
+
+
+def _integer_power(cx: Any, a: Tensor, b: Tensor, exponent: int | None) -> Tensor:
+    """By repeated squaring; it wraps around as numpy's does."""
+    call = cx.b.call
+    message = "Integers to negative integer powers are not allowed."
+    if exponent is not None:
+        if exponent < 0:
+            cx.raise_python(ValueError(message))
+        result = None
+        while exponent:
+            if exponent & 1:
+                result = a if result is None else call("multiply", result, a)
+            exponent >>= 1
+            a = call("multiply", a, a) if exponent else a
+        if result is None:
+            return call("add", call("multiply", a, like(a, 0)), like(a, 1))  # type: ignore[no-any-return]
+        return result  # type: ignore[no-any-return]
+    if a.const is not None and a.ndim == 0 and a.const.item() == 2 and a.dtype.itemsize > 1:
+        bits = a.dtype.itemsize * 8
+        _check_all(cx, "greater_equal", b, 0, ValueError(message))
+        fits = call("less", b, like(b, bits))
+        shifted = call("left_shift", like(a, 1), call("where", fits, b, like(b, 0)))
+        return call("where", fits, shifted, like(a, 0))  # type: ignore[no-any-return]
+    _check_all(cx, "greater_equal", b, 0, ValueError(message))
+    _check_all(cx, "less", b, 64, OverflowError("an exponent above 63 isn't supported"))
+    one = like(a, 1)
+    result = one
+    for bit in range(6):
+        wanted = call("bitwise_and", call("right_shift", b, like(b, bit)), like(b, 1))
+        taken = call("where", call("equal", wanted, like(b, 1)), a, one)
+        result = call("multiply", result, taken)
+        a = call("multiply", a, a)
+    return result
+
+
+def _check_all(cx: Any, comparison: str, x: Tensor, bound: int, error: Exception) -> None:
+    if x.dtype.kind == "u" and bound == 0:
+        return
+    ok = cx.b.call(comparison, x, like(x, bound))
+    if x.ndim:
+        ok = cx.b.call("all", ok)
+    cx.check(Scalar(ok.expr, bool), error)
+
+
+def shift(name: str) -> Callable[[Any, Tensor, Tensor], Tensor]:
+    """numpy shifts everything out for a distance of at least the number of bits."""
+
+    def apply(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+        call, bits = cx.b.call, a.dtype.itemsize * 8
+        inside = call("less", b, like(b, bits))
+        if b.dtype.kind != "u":
+            inside = call("logical_and", inside, call("greater_equal", b, like(b, 0)))
+        found = call(name, a, call("where", inside, b, like(b, 0)))
+        beyond = like(a, 0)
+        if name == "right_shift" and a.dtype.kind == "i":
+            beyond = call("right_shift", a, like(a, bits - 1))
+        return call("where", inside, found, beyond)  # type: ignore[no-any-return]
+
+    return apply
+
+
+# --- functions of floats -----------------------------------------------------------------------
+
+
+def log1p(cx: Any, x: Tensor) -> Tensor:
+    """TVM folds (1 + x) − 1, so the usual correction of log(1 + x) is of no use."""
+    call = cx.b.call
+    small = call("less", call("abs", x), like(x, 0.5))
+    inner = call("where", small, x, like(x, 0))
+    near = call("atanh", call("divide", inner, call("add", inner, like(x, 2))))
+    far = call("log", call("add", x, like(x, 1)))
+    return call("where", small, call("add", near, near), far)  # type: ignore[no-any-return]
+
+
+def expm1(cx: Any, x: Tensor) -> Tensor:
+    """(exp(x) − 1) / 2 is tanh-like: sinh(x/2)·exp(x/2), by a series where it would cancel."""
+    call = cx.b.call
+    small = call("less", call("abs", x), like(x, 0.5))
+    inner = call("where", small, x, like(x, 0))
+    total = like(x, 0)
+    terms = 10 if x.dtype != np.float64 else 15
+    for n in range(terms, 0, -1):
+        # x/1 (1 + x/2 (1 + x/3 (…)))
+        scaled = call("multiply", inner, like(x, 1.0 / n))
+        total = call("multiply", scaled, call("add", total, like(x, 1)))
+    far = call("subtract", call("exp", x), like(x, 1))
+    return call("where", small, total, far)  # type: ignore[no-any-return]
+
+
+def arctan2(cx: Any, y: Tensor, x: Tensor) -> Tensor:
+    """The angle of the point (x, y), without telling −0 from 0."""
+    call = cx.b.call
+    pi, half, zero = like(x, np.pi), like(x, np.pi / 2), like(x, 0)
+    both_inf = call("logical_and", call("isinf", x), call("isinf", y))
+    one = call("where", call("less", x, zero), like(x, -1), like(x, 1))
+    x = call("where", both_inf, one, x)
+    sided = call("where", call("less", y, zero), like(x, -1), like(x, 1))
+    y = call("where", both_inf, sided, y)
+    at_zero = call("equal", x, zero)
+    plain = call("atan", call("divide", y, call("where", at_zero, like(x, 1), x)))
+    turn = call("where", call("less", y, zero), negative(cx, pi), pi)
+    angle = call("where", call("less", x, zero), call("add", plain, turn), plain)
+    upright = call("where", call("less", y, zero), negative(cx, half), half)
+    upright = call("where", call("equal", y, zero), zero, upright)
+    angle = call("where", at_zero, upright, angle)
+    lost = call("logical_or", call("isnan", x), call("isnan", y))
+    return call("where", lost, like(x, np.nan), angle)  # type: ignore[no-any-return]
+
+
+def logaddexp(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    call = cx.b.call
+    top = maximum(cx, a, b)
+    gap = negative(cx, call("abs", call("subtract", a, b)))
+    same = call("equal", a, b)
+    spread = log1p(cx, call("exp", gap))
+    return call(  # type: ignore[no-any-return]
+        "where", same, call("add", a, like(a, np.log(2))), call("add", top, spread)
+    )
+
+
+def hypot(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    """Scaled by the larger one, so that squares neither overflow nor vanish."""
+    call = cx.b.call
+    a, b = call("abs", a), call("abs", b)
+    large, small = maximum(cx, a, b), minimum(cx, a, b)
+    plain = call("logical_or", call("equal", large, like(a, 0)), call("isinf", large))
+    ratio = call("divide", small, call("where", plain, like(a, 1), large))
+    root = call("sqrt", call("add", square(cx, ratio), like(a, 1)))
+    return call("where", plain, large, call("multiply", large, root))  # type: ignore[no-any-return]
+
+
+def in_float32(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """float16 is computed in float32, as numpy does."""
+
+    def apply(cx: Any, *tensors: Tensor) -> Tensor:
+        dtype = tensors[0].dtype
+        if dtype != np.float16:
+            return f(cx, *tensors)
+        return convert(cx, f(cx, *(convert(cx, t, FLOAT32) for t in tensors)), dtype)
+
+    return apply
+
+
+def relay(name: str) -> Callable[..., Tensor]:
+    def apply(cx: Any, *tensors: Tensor) -> Tensor:
+        return cx.b.call(name, *tensors)  # type: ignore[no-any-return]
+
+    return apply
+
+
+# --- order -------------------------------------------------------------------------------------
+
+
+def ordered_key(cx: Any, x: Tensor, nan_last: bool = True) -> Tensor:
+    """An int tensor with the order of ``x``; NaNs come after (or before) everything else.
+
+    TVM's comparisons lose NaN in sorts and extremes. Of a float it's the bits, those of negative
+    numbers turned around. 0 and −0 have one key.
+    """
+    call = cx.b.call
+    if x.dtype.kind == "b" or x.dtype.name in ("int8", "int16", "uint8", "uint16"):
+        return convert(cx, x, "int32")
+    if x.dtype.kind == "i":
+        return x
+    if x.dtype.name == "uint32":
+        return convert(cx, x, "int64")
+    if x.dtype.kind != "f":
+        cx.fail("AF0307", f"the order of an array of {x.dtype} isn't supported")
+    if x.dtype == np.float16:
+        x = convert(cx, x, FLOAT32)
+    dtype = "int32" if x.dtype == np.float32 else "int64"
+    bits = call("reinterpret", x, dtype=dtype)
+    info = np.iinfo(dtype)
+    key = _turned(cx, bits)
+    last = full(info.max if nan_last else info.min, dtype)
+    return call("where", call("isnan", x), last, key)  # type: ignore[no-any-return]
+
+
+def from_key(cx: Any, key: Tensor, dtype: np.dtype[Any]) -> Tensor:
+    """What :func:`ordered_key` was made of."""
+    if dtype.kind != "f":
+        return convert(cx, key, dtype)
+    found = cx.b.call("reinterpret", _turned(cx, key), dtype=f"float{key.dtype.itemsize * 8}")
+    return convert(cx, found, dtype)
+
+
+def _turned(cx: Any, bits: Tensor) -> Tensor:
+    call = cx.b.call
+    least = like(bits, np.iinfo(bits.dtype).min)
+    below = call("less", bits, like(bits, 0))
+    return call("where", below, call("subtract", least, bits), bits)  # type: ignore[no-any-return]

@@ -1,0 +1,4 @@
+"""Importing this module registers all the rules for numpy."""
+
+from astfront.rules import indexing  # noqa: F401
+from astfront.rules.numpy import creation, ufuncs  # noqa: F401

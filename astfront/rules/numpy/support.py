@@ -1,0 +1,415 @@
+"""What the numpy rules share: constant folding, operands, dtypes, axes, sizes and checks."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gast
+import numpy as np
+
+from astfront.rules.registry import Rule, make_rule, rule
+from astfront.values import (
+    NONE,
+    Dim,
+    GrownList,
+    List,
+    Scalar,
+    Shape,
+    Static,
+    Tensor,
+    Tuple,
+    Value,
+    describe,
+)
+
+INT64 = np.dtype("int64")
+BOOL = np.dtype("bool")
+FLOAT32 = np.dtype("float32")
+
+
+def numpy_rule(*targets: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a rule for numpy functions and methods, for calls with something staged.
+
+    Where every argument is known while compiling, numpy itself is called.
+    """
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        inner = make_rule(function)
+        for target in targets:
+            rule(target)(_folding(inner, target))
+        return function
+
+    return register
+
+
+def _folding(inner: Rule, target: Any) -> Callable[..., Any]:
+    def folded(cx: Any, *args: Value, **kwargs: Value) -> Any:
+        known, values = cx.try_all(args, kwargs)
+        if known:
+            return run_numpy(cx, target, [*args, *kwargs.values()], *values)
+        return cx.apply_rule(inner, args, kwargs, target)
+
+    folded.__name__ = inner.name
+    return folded
+
+
+def run_numpy(
+    cx: Any, f: Callable[..., Any], sources: Sequence[Value], args: Any, kwargs: Any
+) -> Value:
+    """Call numpy now; what shares memory with an argument is a view of it."""
+    with np.errstate(all="ignore"):
+        result = cx.run_python(f, *args, **kwargs)
+    arrays = [s for s in sources if isinstance(s, Tensor) and s.const is not None]
+    return _marked(cx, result, arrays)
+
+
+def _marked(cx: Any, result: Value, sources: Sequence[Tensor]) -> Value:
+    if isinstance(result, Tensor):
+        for source in sources:
+            if np.may_share_memory(result.const, source.const):  # type: ignore[arg-type]
+                return source.viewed_as(result)
+    elif isinstance(result, Tuple):
+        return Tuple(tuple(_marked(cx, r, sources) for r in result.items), result.cls)
+    elif isinstance(result, List):
+        return cx.heap.new_list([_marked(cx, r, sources) for r in cx.items_of(result)])
+    return result
+
+
+# --- operands ----------------------------------------------------------------------------------
+
+
+def operand(cx: Any, v: Value) -> Tensor | Scalar | Static:
+    """An operand of a numpy function: a tensor, or a number that is weakly typed."""
+    if isinstance(v, Static) and isinstance(v.obj, bool | int | float | np.generic):
+        return v
+    if isinstance(v, Scalar):
+        return v
+    return as_array(cx, v)
+
+
+def as_array(cx: Any, v: Value) -> Tensor:
+    """Anything array-like as an array; a Variable is refused, as numpy can't take it."""
+    if isinstance(v, Tensor) and v.kind in ("variable", "either"):
+        cx.fail(
+            "AF0207",
+            f"numpy is given {describe(v)}",
+            help="pass its array: `x.array`",
+        )
+    if isinstance(v, Static) and isinstance(v.obj, range):
+        v = Static(tuple(v.obj))
+    made: Tensor = cx.as_tensor(v)
+    return made
+
+
+def rank(v: Tensor | Scalar | Static) -> int:
+    return v.ndim if isinstance(v, Tensor) else 0
+
+
+def shape_of(v: Tensor | Scalar | Static) -> Shape:
+    return v.shape if isinstance(v, Tensor) else ()
+
+
+def tensor_of(cx: Any, v: Tensor | Scalar | Static, dtype: Any) -> Tensor:
+    """An operand as a tensor of a dtype, cast as numpy casts it."""
+    dtype = np.dtype(dtype)
+    if isinstance(v, Static):
+        return constant(np.asarray(v.obj).astype(dtype))
+    return convert(cx, cx.as_tensor(v), dtype)
+
+
+def convert(cx: Any, x: Tensor, dtype: Any) -> Tensor:
+    """``x.astype(dtype)`` where Relay's cast differs: NaN is true, and float64 to float16."""
+    dtype = np.dtype(dtype)
+    if x.const is None and dtype == BOOL and x.dtype != BOOL:
+        return as_bool(cx, x)
+    if x.const is None and x.dtype == np.float64 and dtype == np.float16:
+        x = cx.cast(x, FLOAT32)
+    made: Tensor = cx.cast(x, dtype)
+    return made
+
+
+def as_bool(cx: Any, x: Tensor) -> Tensor:
+    """``x.astype(bool)``: NaN is true."""
+    if x.dtype == BOOL:
+        return x
+    if x.const is not None:
+        return constant(x.const.astype(bool))
+    zero = constant(np.zeros((), x.dtype))
+    if x.dtype.kind == "f":
+        return invert(cx, cx.b.call("equal", x, zero))
+    made: Tensor = cx.b.call("not_equal", x, zero)
+    return made
+
+
+def invert(cx: Any, x: Tensor) -> Tensor:
+    """``~x`` of bools. TVM turns logical_not of a comparison into the opposite, wrong for NaN."""
+    made: Tensor = cx.b.call("bitwise_not", x)
+    return made
+
+
+def constant(array: Any) -> Tensor:
+    array = np.asarray(array)
+    return Tensor(None, array.shape, array.dtype, "array", const=array)
+
+
+def full(value: Any, dtype: Any) -> Tensor:
+    """A constant of rank 0."""
+    return constant(np.asarray(value, dtype))
+
+
+def as_result(x: Tensor) -> Tensor:
+    """numpy gives numpy scalars in place of arrays of rank 0."""
+    return x.as_kind("array" if x.ndim else "generic")
+
+
+def refuse_out(cx: Any, **given: Value) -> None:
+    """AF0306 for arguments that only their default is supported of."""
+    for name, value in given.items():
+        if not (isinstance(value, Static) and value.obj is None):
+            cx.fail("AF0306", f"the argument `{name}` isn't supported here")
+
+
+def store_out(cx: Any, out: Value, result: Tensor) -> Tensor:
+    """``out=``: the result goes to an array, seen under all of its names."""
+    if isinstance(out, Static) and out.obj is None:
+        return result
+    if not isinstance(out, Tensor) or out.kind != "array":
+        cx.fail("AF0306", f"`out` is {describe(out)}")
+    if not np.can_cast(result.dtype, out.dtype, "same_kind"):
+        cx.raise_python(
+            TypeError(
+                f"Cannot cast ufunc output from {result.dtype!r} to {out.dtype!r} "
+                "with casting rule 'same_kind'"
+            )
+        )
+    if result.shape != out.shape:
+        cx.fail("AF0306", f"`out` is {describe(out)}, and the result {describe(result)}")
+    if out.origin is not None or out.storage in cx.argument_storages:
+        cx.require_sole_owner(out)
+    new = out.viewed_as(convert(cx, result, out.dtype).as_kind("array"))
+    cx.replace_array(out, new)
+    return new
+
+
+# --- dtypes ------------------------------------------------------------------------------------
+
+
+def dtype_of(cx: Any, v: Value, default: Any = None) -> np.dtype[Any]:
+    """The dtype that an argument ``dtype=`` stands for."""
+    obj = cx.static(v, "`dtype`")
+    if obj is None:
+        return np.dtype(default)
+    try:
+        dtype = np.dtype(obj)
+    except TypeError as e:
+        cx.raise_python(e)
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+        cx.fail("AF0307", f"the dtype {dtype} isn't supported")
+    return dtype
+
+
+def resolve(
+    cx: Any, f: Callable[..., Any], operands: Sequence[Tensor | Scalar | Static]
+) -> np.dtype[Any]:
+    """The dtype that numpy's value-based casting gives ``f`` of these operands.
+
+    ``f`` is called on stand-ins: a number that is known stands for itself, and one that is staged
+    beside arrays is taken to fit their dtype. AF0307 where that isn't so sure: small integers and
+    float16 beside a staged number.
+    """
+    arrays = [v.dtype for v in operands if rank(v)]
+    staged = [v for v in operands if not rank(v) and _staged(v)]
+    plain = _dtype_for(cx, f, [_stand_in(v, 1) for v in operands])
+    if not arrays or not staged:
+        return plain
+    for extreme in (max, min):
+        if _dtype_for(cx, f, [_stand_in(v, extreme) for v in operands]) == plain:
+            continue
+        if np.result_type(*arrays).name not in ("int32", "int64", "float32", "float64"):
+            cx.fail(
+                "AF0307",
+                f"an array of {np.result_type(*arrays)} beside {describe(staged[0])}: numpy's "
+                "choice of the dtype depends on the value",
+                help="cast one of them: `x.astype(np.float32)`",
+            )
+    return plain
+
+
+def _staged(v: Tensor | Scalar | Static) -> bool:
+    return isinstance(v, Scalar) or (isinstance(v, Tensor) and v.const is None)
+
+
+def _stand_in(v: Tensor | Scalar | Static, which: Any) -> Any:
+    """A Python or numpy value of the same type; ``which`` is 1, ``max`` or ``min``."""
+    if isinstance(v, Static):
+        return v.obj
+    if rank(v):
+        return np.ones((1,), v.dtype)
+    if isinstance(v, Tensor) and v.const is not None:
+        return v.const[()]
+    if which == 1 or v.dtype == BOOL:
+        value = v.dtype.type(1)
+    else:
+        info: Any = np.finfo(v.dtype) if v.dtype.kind == "f" else np.iinfo(v.dtype)
+        value = info.max if which is max else info.min
+    return v.type(value) if isinstance(v, Scalar) else v.dtype.type(value)
+
+
+def _dtype_for(cx: Any, f: Callable[..., Any], values: Sequence[Any]) -> np.dtype[Any]:
+    try:
+        with np.errstate(all="ignore"):
+            found = f(*values)
+    except (TypeError, ValueError) as e:
+        cx.raise_python(e)
+    dtype: np.dtype[Any] = found if isinstance(found, np.dtype) else found.dtype
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+        cx.fail("AF0307", f"the result would have dtype {dtype}, which isn't supported")
+    return dtype
+
+
+# --- shapes, axes and sizes --------------------------------------------------------------------
+
+
+def broadcast(cx: Any, *shapes: Shape) -> Shape:
+    """The shape that operands of these shapes have together.
+
+    Raises numpy's ValueError. Sizes that are staged are compared when the program runs: by TVM
+    where all of them are, else see :func:`check_broadcast`.
+    """
+    ndim = max((len(s) for s in shapes), default=0)
+    result: list[Dim] = []
+    for axis in range(-ndim, 0):
+        dims = [s[axis] for s in shapes if len(s) >= -axis]
+        known = {d for d in dims if d not in (1, None)}
+        if len(known) > 1:
+            text = " ".join(str(s).replace(" ", "").replace("None", "?") for s in shapes)
+            cx.raise_python(
+                ValueError(f"operands could not be broadcast together with shapes {text} ")
+            )
+        result.append(known.pop() if known else None if None in dims else 1)
+    return tuple(result)
+
+
+def check_broadcast(cx: Any, *tensors: Tensor | Scalar | Static) -> Shape:
+    """:func:`broadcast` of operands, with a run-time check of staged sizes against known ones."""
+    shapes = [shape_of(t) for t in tensors]
+    shape = broadcast(cx, *shapes)
+    for t in tensors:
+        if not isinstance(t, Tensor):
+            continue
+        for axis in range(-t.ndim, 0):
+            size = shape[axis]
+            if t.shape[axis] is None and size is not None:
+                n = cx.dim_of(t, axis)
+                fits = cx.b.call(
+                    "logical_or",
+                    cx.compare(gast.Eq(), n, Static(size)),
+                    cx.compare(gast.Eq(), n, Static(1)),
+                )
+                message = "operands could not be broadcast together: a size that is known only "
+                message += f"when the program runs is neither {size} nor 1"
+                cx.check(Scalar(fits.expr, bool), ValueError(message))
+    return shape
+
+
+def axis_of(cx: Any, axis: Any, ndim: int) -> int:
+    """An axis counted from the front; numpy's AxisError where there is none."""
+    try:
+        i = operator.index(axis)
+    except TypeError as e:
+        cx.raise_python(e)
+    if not -ndim <= i < ndim:
+        cx.raise_python(np.AxisError(i, ndim))
+    return int(i % ndim)
+
+
+def axes_of(cx: Any, axis: Any, ndim: int) -> tuple[int, ...]:
+    """``None``, an int or a tuple as the axes that it means."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
+    found = tuple(axis_of(cx, a, ndim) for a in axes)
+    if len(set(found)) != len(found):
+        cx.raise_python(ValueError("duplicate value in 'axis'"))
+    return found
+
+
+def sizes_of(cx: Any, x: Tensor) -> list[Value]:
+    return [cx.dim_of(x, i) for i in range(x.ndim)]
+
+
+def product(cx: Any, sizes: Sequence[Value]) -> Value:
+    total: Value = Static(1)
+    for size in sizes:
+        total = cx.binary_op(operator.mul, total, size)
+    return total
+
+
+def size_value(cx: Any, v: Value) -> Value:
+    """One size: a Static int or a staged one."""
+    if isinstance(v, Tensor) and v.ndim == 0 and v.dtype.kind in "iu":
+        v = cx.tensor_to_scalar(v)
+    if isinstance(v, Scalar) and v.type is int:
+        return v
+    if isinstance(v, Static) and isinstance(v.obj, int | np.integer):
+        return Static(int(v.obj))
+    cx.raise_python(TypeError(f"{describe(v)} cannot be interpreted as an integer"))
+    return NONE
+
+
+def shape_values(cx: Any, v: Value) -> list[Value]:
+    """A shape argument: an int, or a sequence of ints, some of them staged perhaps."""
+    if isinstance(v, Scalar) or (isinstance(v, Static) and not isinstance(v.obj, tuple)):
+        return [size_value(cx, v)]
+    if isinstance(v, Tensor) and v.ndim == 0:
+        return [size_value(cx, v)]
+    return [size_value(cx, item) for item in cx.items_of(v)]
+
+
+def known_sizes(sizes: Sequence[Value]) -> Shape:
+    return tuple(s.obj if isinstance(s, Static) else None for s in sizes)
+
+
+def size_vector(cx: Any, sizes: Sequence[Value]) -> Tensor:
+    """Sizes as a tensor of int64, for operators that take a shape at run time."""
+    if all(isinstance(s, Static) for s in sizes):
+        return constant(np.array([s.obj for s in sizes], INT64))  # type: ignore[attr-defined]
+    scalars = [cx.as_tensor(cx.as_scalar(s, int)) for s in sizes]
+    made: Tensor = cx.b.call("stack", scalars, axis=0)
+    return made
+
+
+def require_equal(cx: Any, a: Value, b: Value, message: str) -> None:
+    """A ValueError, at run time where one of two sizes is staged, unless they are equal."""
+    if a is b:
+        return
+    cx.check(cx.compare(gast.Eq(), a, b), ValueError(message))
+
+
+def grown(cx: Any, v: Value) -> Tensor | None:
+    """The elements of a list that grew in a kept loop, stacked; ``None`` for any other value."""
+    if not isinstance(v, List):
+        return None
+    content = cx.heap[v.cell]
+    if not isinstance(content, GrownList):
+        return None
+    if len(content.buffers) != 1 or isinstance(content.element, Tuple):
+        cx.fail("AF0208", "the items of a list that grew in a kept loop aren't arrays")
+    return content.buffers[0].as_kind("array")
+
+
+def broadcast_to(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
+    """``x`` with these sizes; that they fit is the caller's affair."""
+    shape = known_sizes(sizes)
+    if x.shape == shape and None not in shape:
+        return x
+    if x.const is not None and None not in shape:
+        return constant(np.broadcast_to(x.const, shape))  # type: ignore[arg-type]
+    if None not in shape:
+        made: Tensor = cx.b.call("broadcast_to", x, shape=shape)
+        return made
+    wide: Tensor = cx.b.call("broadcast_to", x, size_vector(cx, sizes))
+    refined: Tensor = cx.b.refine(wide, shape)
+    return refined

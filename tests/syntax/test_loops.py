@@ -1,0 +1,480 @@
+"""for and while: kept, run while compiling or unrolled; break, continue, else and return in them."""
+
+import re
+
+import chainer
+import chainer.functions as F
+import numpy as np
+import pytest
+
+import astfront
+from tests.syntax.compare import N, agrees, array, full, variable
+
+X = variable(2, 3)
+KINDS = pytest.mark.parametrize("kind", [int, N], ids=["static", "staged"])
+VALUES = tuple((full(2, 3, value=v),) for v in (-2, 0.01, 0.3, 1, 3))
+
+
+@KINDS
+def test_for_over_range(kind):
+    def f(x, n):
+        y = x
+        total = 0
+        for i in range(int(n)):
+            y = y * 0.5 + i
+            total += i
+        for i in range(2, int(n) + 2, 3):
+            total += i * 10
+        for i in range(int(n), -2, -2):
+            y = y + i
+            total -= i
+        for i in range(int(n) - 3):
+            total += 1000
+        return y, total
+
+    agrees(f, *((X, kind(k)) for k in (0, 1, 2, 7)))
+
+
+def test_for_over_tensors():
+    def f(x):
+        y = x[0] * 0
+        for row in x:
+            y = y * 2 + row
+        z = 0.0
+        for v in x.array[0]:
+            z += float(v)
+        for i in range(x.shape[0]):
+            y = y + x[i] * i
+        for i, row in enumerate(x):
+            y = y - row * i
+        for a, b in zip(x, reversed(x)):
+            y = y + a * b
+        return y, z
+
+    agrees(f, (X,), (variable(1, 3),), (variable(5, 1),))
+
+
+def test_for_over_lists_tuples_and_dicts():
+    def f(xs, d, n):
+        y = xs[0] * int(n)
+        for x in xs:
+            y = y + x
+        for x in (y, xs[0], xs[1] * 2):
+            y = y + x
+        for k in (1, 2, 4):
+            y = y * k
+        for k in [0.5, 1.5, 2.5]:
+            y = y + k
+        for name in d:
+            y = y + d[name]
+        for name, x in d.items():
+            y = y + (x if name == "a" else -x)
+        for x in d.values():
+            y = y - x * 3
+        for i, (a, b) in enumerate(zip(xs, [1, 2, 3]), start=5):
+            y = y + a * b * i
+        for i, x in reversed(list(enumerate(xs))):
+            y = y * 0.5 + x * i
+        for x in sorted([3, 1, 2]):
+            y = y * 0.5 + x
+        return y
+
+    xs = [full(2, value=v) for v in (1, 2, 3)]
+    agrees(f, (xs, {"a": xs[0], "b": xs[1]}, 2), (xs, {"b": xs[0], "a": xs[1]}, N(3)))
+
+
+@KINDS
+def test_while(kind):
+    def f(x, n):
+        n = int(n)
+        y = x
+        k = 0
+        while k < n:
+            y = y + k
+            k += 1
+        while n > 1:
+            n = n // 2 if n % 2 == 0 else 3 * n + 1
+            k += 1
+        return y, k, n
+
+    agrees(f, *((X, kind(k)) for k in (0, 1, 6, 7)))
+
+
+def test_while_on_tensor_data():
+    def f(x):
+        n = 0
+        while float(F.sum(x).array) < 10:
+            x = x * 2 + 0.1
+            n += 1
+        return x, n
+
+    agrees(f, *(c for c in VALUES if float(c[0].array[0, 0]) > 0), programs=1)
+
+
+@KINDS
+def test_break_continue_else(kind):
+    def f(x, n, stop):
+        n, stop = int(n), int(stop)
+        y = x
+        log = 0
+        for i in range(n):
+            if i == stop:
+                log += 100
+                break
+            if i % 2 == 0:
+                continue
+            y = y + i
+            log += 1
+        else:
+            log += 1000
+        k = 0
+        while k < n:
+            k += 1
+            if k == stop + 1:
+                break
+            elif k > 3:
+                continue
+            y = y * 2
+            log += 10000
+        else:
+            y = -y
+        return y, log, k
+
+    agrees(f, *((X, kind(n), kind(s)) for n in (0, 1, 5) for s in (0, 2, 9)))
+
+
+@KINDS
+def test_while_true(kind):
+    def f(x, n):
+        n = int(n)
+        k = 0
+        y = x
+        while True:
+            if k >= n:
+                break
+            k += 1
+            if k == 2:
+                continue
+            y = y + k
+        return y, k
+
+    agrees(f, *((X, kind(k)) for k in (0, 1, 4)))
+
+
+@KINDS
+def test_return_in_loops(kind):
+    def f(x, n):
+        n = int(n)
+        for i in range(5):
+            x = x + i
+            if i == n:
+                return x, i
+            for j in range(3):
+                x = x * 0.5
+                if i * j == n:
+                    return -x, j
+        return x, -1
+
+    def g(x, n):
+        k = 0
+        while True:
+            x = x + 1
+            k += 1
+            if k > int(n):
+                return x
+
+    def h(x, n):
+        for i in range(int(n)):
+            if i > 2:
+                return None
+        return x
+
+    for function in (f, g, h):
+        agrees(function, *((X, kind(k)) for k in (0, 1, 4, 9)))
+
+
+@KINDS
+def test_nested(kind):
+    def f(x, n, m):
+        n, m = int(n), int(m)
+        y, count = x, 0
+        for i in range(n):
+            for j in range(i, m):
+                if j == 2:
+                    continue
+                y = y + i * j
+                count += 1
+                k = 0
+                while k < j:
+                    k += 1
+                    if k * i > 2:
+                        break
+                    y = y * 0.9
+                else:
+                    count += 100
+                if count > 700:
+                    break
+            else:
+                y = y + 1
+            if i == 3:
+                break
+        return y, count
+
+    agrees(f, *((X, kind(n), kind(m)) for n in (0, 1, 6) for m in (0, 1, 4)), (X, 2, N(3)), (X, N(3), 2))
+
+
+@KINDS
+def test_names_after_a_loop(kind):
+    def f(x, n):
+        i = -1
+        y = None
+        for i in range(int(n)):
+            y = x + i
+            z = i
+        if y is None:
+            y = x
+        return y, i
+
+    agrees(f, *((X, kind(k)) for k in (0, 1, 3)))
+
+
+def test_names_bound_in_a_loop_that_runs():
+    def f(x):
+        for i in range(3):
+            y = x * i
+            z = i
+        return y, i, z
+
+    def g(x):
+        for row in x:
+            y = row * 2
+        return y, row
+
+    def h(x):
+        k = 0
+        while True:
+            k += 1
+            y = x * k
+            if float(F.sum(y).array) > 3 or k > 5:
+                break
+        return y, k
+
+    agrees(f, (X,))
+    agrees(g, (X,))
+    agrees(h, *VALUES)
+
+
+def test_a_loop_variable_may_be_assigned():
+    def f(x, n):
+        out = 0
+        for i in range(int(n)):
+            i = i * 2
+            out += i
+            i += 1
+        return x + out
+
+    agrees(f, (X, 4), (X, N(4)))
+
+
+@KINDS
+def test_types_that_change_after_the_first_turn(kind):
+    def f(x, n):
+        h = None
+        total = 0
+        prev = 0
+        k = 0
+        for i in range(int(n)):
+            h = x if h is None else h + x
+            total = total + h
+            prev, k = k, i * 0.5
+        return h, total, k, prev
+
+    agrees(f, *((X, kind(k)) for k in (1, 2, 5)))
+
+
+@KINDS
+def test_zero_turns_of_a_loop_that_changes_types(kind):
+    def f(x, n):
+        total = 0
+        for i in range(int(n)):
+            total = total + x
+        return F.sum(x) + total if int(n) == 0 else total
+
+    def g(x, n):
+        h = None
+        for i in range(int(n)):
+            h = x if h is None else h + x
+        return h
+
+    agrees(g, *((X, kind(k)) for k in (0, 1, 2)))
+
+
+@KINDS
+def test_static_values_that_change_in_a_loop(kind):
+    def f(x, n):
+        mode = "first"
+        y = x
+        for i in range(int(n)):
+            if mode == "first":
+                y = y + 1
+                mode = "then"
+            else:
+                y = y * 2
+        return y, mode
+
+    agrees(f, *((X, kind(k)) for k in (0, 1, 2, 4)))
+
+
+def test_different_links_in_a_loop():
+    class Net(chainer.Chain):
+        def __init__(self):
+            super().__init__()
+            with self.init_scope():
+                self.a = chainer.links.Linear(3, 4)
+                self.b = chainer.links.Linear(4, 2)
+                self.c = chainer.ChainList(*(chainer.links.Linear(2, 2) for _ in range(3)))
+
+        def forward(self, x, n):
+            for layer in (self.a, self.b):
+                x = layer(x)
+            for layer in self.c:
+                x = F.relu(layer(x))
+            for i, layer in enumerate(self.c):
+                if i < int(n):
+                    x = layer(x)
+            for name in ("a", "b"):
+                assert hasattr(self, name)
+            return x
+
+    agrees(Net(), (X, 0), (X, 2), (X, N(0)), (X, N(2)))
+
+
+def test_break_out_of_a_loop_over_links():
+    class Net(chainer.ChainList):
+        def __init__(self):
+            super().__init__(*(chainer.links.Linear(3, 3) for _ in range(4)))
+
+        def forward(self, x):
+            k = 0
+            for layer in self:
+                x = layer(x)
+                k += 1
+                if float(F.sum(x).array) < 0:
+                    break
+            else:
+                k = 10
+            return x, k
+
+    agrees(Net(), *((variable(2, 3, seed=s),) for s in range(6)))
+
+
+def test_sizes_that_grow():
+    def f(x, n):
+        y = x
+        for i in range(int(n)):
+            y = F.concat([y, x], axis=0)
+        return y, y.shape[0]
+
+    agrees(f, (X, N(0)), (X, N(1)), (X, N(4)), (X, 0), (X, 3))
+
+
+def test_the_condition_changes_things():
+    class Counter:
+        def __init__(self, n):
+            self.n = n
+
+        def down(self):
+            self.n -= 1
+            return self.n >= 0
+
+    def f(x, n):
+        c = Counter(int(n))
+        y = x
+        while c.down():
+            y = y + c.n
+        return y, c.n
+
+    agrees(f, *((X, k) for k in (0, 1, 3)), *((X, N(k)) for k in (0, 1, 3)))
+
+
+def test_break_comes_before_the_condition():
+    def f(xs, n):
+        n = int(n)
+        i = 0
+        while xs[i] > 0:
+            i += 1
+            if i >= n:
+                break
+        return i
+
+    agrees(f, *(([1, 2, 3], N(k)) for k in (1, 3)), ([1, 2, 0], N(3)), ([1, 2, 3], N(4)))
+
+
+def test_a_list_that_changes_while_it_is_walked_over():
+    def f(x, n):
+        xs = [x, x + 1, x + 2]
+        y = x * int(n)
+        for i, v in enumerate(xs):
+            y = y + v
+            if i + 1 < len(xs):
+                xs[i + 1] = v * 2
+        return y, xs
+
+    agrees(f, (X, 1), (X, N(2)))
+
+    def g(n):
+        xs = [1, 2]
+        for v in xs:
+            if len(xs) < 5:
+                xs.append(v + 1)
+        return xs
+
+    agrees(g, (1,))
+
+
+def _shape(text):
+    return re.sub(r"\b\d+(?=i64)", "N", text)
+
+
+def test_the_program_does_not_grow_with_the_turns():
+    def f(x, n):
+        ys = []
+        for i in range(n):
+            x = F.tanh(x) + i
+            ys.append(x)
+        return F.stack(ys)
+
+    def g(x, n):
+        k = 0
+        while k < n:
+            if F.sum(x).array > 0:
+                x = x - 1
+            k += 1
+        return x
+
+    for function in (f, g):
+        few = astfront.compile(function).lower(X, 10).as_text()
+        many = astfront.compile(function).lower(X, 1000).as_text()
+        assert few != many
+        differing = [(a, b) for a, b in zip(few.splitlines(), many.splitlines()) if a != b]
+        assert len(few.splitlines()) == len(many.splitlines())
+        for a, b in differing:
+            assert re.sub(r"\b(10|1000)\b", "N", a) == re.sub(r"\b(10|1000)\b", "N", b)
+        agrees(function, (X, 1000))
+
+
+def test_one_program_for_all_lengths():
+    def f(x):
+        y = chainer.Variable(np.zeros(3, "float32"))
+        for row in x:
+            y = F.tanh(y + row)
+        for i in range(x.shape[0]):
+            y = y + x[i] * i
+        k = 0
+        while k < x.shape[0]:
+            y = y * 0.9
+            k += 2
+        return y, len(x)
+
+    spec = astfront.TensorSpec((None, 3), "float32")
+    agrees(f, *((array(n, 3),) for n in (0, 1, 5, 50)), specs=[spec], programs=1)
