@@ -18,9 +18,10 @@ from typing import Any, NamedTuple, TypeVar, overload
 import chainer
 import numpy as np
 
+import passes.relay
 from astfront.build import Executable, build, prepare_module, to_params
 from astfront.diagnostics import error
-from astfront.lifting import Input
+from astfront.lifting import Input, is_data
 from astfront.program import Program, lower
 from astfront.signature import flatten, require_fit
 
@@ -391,7 +392,7 @@ class Lowered:
 
     def as_text(self) -> str:
         """Relay text; it parses again with ``tvm.relay.fromtext``."""
-        return self._program.as_text()
+        return passes.relay.text(self.mod)
 
     @property
     def mod(self) -> Any:
@@ -435,20 +436,26 @@ class CompiledProgram:
         return self._loaded.call(arrays, args, kwargs)
 
 
-def from_chainer(link: Any, inputs: Any) -> tuple[Any, dict[str, Any]]:
+def from_chainer(
+    link: Any, inputs: Any, *, checks: bool = False
+) -> tuple[Any, dict[str, Any]]:
     """A link or function as ``(mod, params)``, as TVM's own front ends give it.
 
     Args:
         link: a link, bound method or function.
         inputs: its arguments: one, a list or tuple of them by position, or a dict by name; each an
             example array or a :class:`TensorSpec`.
+        checks: whether ``main`` checks at run time what Python would have raised an exception for.
+            It then has one more output, an int64 that isn't 0 where something was raised; a
+            ``raise`` or ``assert`` of the model's own makes it so, too.
 
     Returns:
         The IRModule, whose ``main`` takes the inputs by their names and then the parameters, and
         the parameters as TVM arrays.
     """
     args, kwargs = _as_arguments(inputs)
-    lowered = Compiled(link.function if isinstance(link, Compiled) else link).lower(*args, **kwargs)
+    function = link.function if isinstance(link, Compiled) else link
+    lowered = Compiled(function, Options(checks=checks)).lower(*args, **kwargs)
     return lowered.mod, lowered.params
 
 
@@ -456,20 +463,21 @@ def explain(compiled: Any, *args: Any, **kwargs: Any) -> str:
     """What the compiler does with a call, line by line, as text.
 
     It says which conditions were decided while compiling and which are staged, which loops are kept
-    or unrolled and why, what was inlined, and what the program takes for granted.
+    or unrolled and why, what was inlined, which data the program takes for granted (where it has
+    changed, a call compiles anew), and what the call changes.
     """
     lowered = compiled_of(compiled).lower(*args, **kwargs)
     program = lowered._program
     lines = [lowered.explain()]
-    granted = [g for g in program.guards if not callable(g.expected)]
+    granted = [g for g in program.guards if is_data(g)]
     if granted:
         lines.append("taken for granted:")
         for guard in granted:
             where = f"  ({guard.span.location(column=False)})" if guard.span else ""
             lines.append(f"  {guard.location} = {guard.expected!r:.60}{where}")
-    for write in program.writes:
-        owner = type(write.owner).__name__
-        lines.append(f"state: {owner}.{write.name} is changed by the call")
+    if program.writes:
+        lines.append("changed by the call:")
+        lines.extend(f"  {write}" for write in program.writes)
     return "\n".join(lines)
 
 

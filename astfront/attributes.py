@@ -23,6 +23,7 @@ from astfront.values import (
     Option,
     Poison,
     Scalar,
+    Set,
     Slice,
     Static,
     Super,
@@ -66,6 +67,8 @@ class Attributes(Base):
                 return self.builtin_method(owner, cls, name)
             case List():
                 return self.builtin_method(owner, list, name)
+            case Set():
+                return self.builtin_method(owner, set, name)
             case Dict():
                 return self.builtin_method(owner, dict, name)
             case Slice():
@@ -99,10 +102,6 @@ class Attributes(Base):
             return self.uninitialised_attribute(obj, name)
         if isinstance(obj, type):
             return self.class_attribute(obj, name)
-        if isinstance(obj, set) and not hasattr(frozenset, name) and hasattr(set, name):
-            self.fail(
-                "AF0301", f"set.{name} isn't supported", help="use a dict or a list that changes"
-            )
         try:
             found = getattr(obj, name)
         except AttributeError as e:
@@ -186,7 +185,7 @@ class Attributes(Base):
             return Static(np) if is_variable else self.missing(x, name)  # type: ignore[return-value]
         if name == "device" and is_variable:
             return self.constant_value(chainer.get_device("@numpy"))
-        if name in ("array", "data") and is_variable:
+        if name in ("array", "data", "raw_array") and is_variable:
             return x.as_kind("array")
         if name == "T":
             method = chainer.Variable.transpose if is_variable else np.ndarray.transpose
@@ -220,10 +219,14 @@ class Attributes(Base):
             return Static(getattr(x.origin, "requires_grad", True))
         if name == "layout":
             return NONE
+        if name == "_has_chainerx_array":
+            return FALSE
         if isinstance(found, types.FunctionType):
             return BoundMethod(x, Static(found))
         if isinstance(found, property) and found.fget is not None:
             return self.call(Static(found.fget), [x], {})
+        if hasattr(_PLAIN_VARIABLE, name):
+            self.fail("AF0202", f"the attribute `{name}` of a Variable isn't supported")
         self.raise_python(AttributeError(f"'Variable' object has no attribute '{name}'"))
 
     def size_of(self, x: Tensor) -> Value:
@@ -397,6 +400,9 @@ def variable_class(x: Tensor) -> type:
     if isinstance(x.origin, Argument):
         return x.origin.cls
     return type(x.origin) if isinstance(x.origin, chainer.Variable) else chainer.Variable
+
+
+_PLAIN_VARIABLE = chainer.Variable(np.zeros((), np.float32))
 
 
 class _Box:

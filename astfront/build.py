@@ -17,7 +17,7 @@ os.environ.setdefault("TOPHUB_LOCATION", "NONE")  # no tuned schedules are fetch
 import tvm
 from tvm import relay
 
-from passes.relay import dataflow
+from passes.relay import dataflow, nested_branches
 
 #: TVM warns on stderr through this logger about schedules that nobody tuned.
 logging.getLogger("autotvm").setLevel(logging.ERROR)
@@ -37,6 +37,18 @@ def host_target() -> str:
     else:
         cpu = "x86-64"
     return f"llvm -mtriple=x86_64-linux-gnu -mcpu={cpu}"
+
+
+def complete_target(target: Any) -> Any:
+    """The target to compile for: where ``llvm`` says no more, this machine's architecture.
+
+    What LLVM takes for itself depends on how TVM was built: a vendor's build means its own chips.
+    """
+    if target is None:
+        return host_target()
+    if isinstance(target, str) and target.split()[0] == "llvm" and "-mtriple" not in target:
+        return target.replace("llvm", "llvm -mtriple=x86_64-linux-gnu", 1)
+    return target
 
 
 def _cpu_flags() -> set[str]:
@@ -71,7 +83,7 @@ class Executable:
 
 def prepare_module(mod: Any) -> Any:
     """The module in the form that TVM optimises best: see passes/relay."""
-    return relay.transform.InferType()(dataflow.run(mod))
+    return relay.transform.InferType()(dataflow.run(nested_branches.run(mod)))
 
 
 def to_params(arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
@@ -88,7 +100,7 @@ def build(
     bound = to_params(params or {})
     with tvm.transform.PassContext(opt_level=opt_level):
         executable = relay.vm.compile(
-            prepare_module(mod), target=target or host_target(), params=bound
+            prepare_module(mod), target=complete_target(target), params=bound
         )
     return Executable(executable)
 

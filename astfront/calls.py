@@ -43,7 +43,7 @@ else:
 #: Calls of one function inside each other, before it counts as endless recursion (AF0304).
 RECURSION_LIMIT = 100
 
-IMMUTABLE = (set, str, bytes, int, float, complex, tuple, frozenset, range, type(None), np.dtype, type)
+IMMUTABLE = (str, bytes, int, float, complex, tuple, frozenset, range, type(None), np.dtype, type)
 
 
 class Calls(Base):
@@ -136,8 +136,9 @@ class Calls(Base):
             owner = self.constant_value(f.__self__)
             return self.call(Static(f.__func__), [owner, *args], kwargs)
         if isinstance(f, functools.partial):
-            keywords = {k: self.constant_value(v) for k, v in f.keywords.items()}
-            bound = [self.constant_value(v) for v in f.args]
+            lift = self.lifter.lift
+            keywords = {k: lift(v, Location(f.keywords, "item", k), k) for k, v in f.keywords.items()}
+            bound = [lift(v, Location(f.args, "item", i), "arg") for i, v in enumerate(f.args)]
             return self.call(Static(f.func), [*bound, *args], {**keywords, **kwargs})
         if isinstance(f, type):
             return self.construct(f, args, kwargs)
@@ -178,6 +179,8 @@ class Calls(Base):
     def unsupported(self, f: Any) -> None:
         module = getattr(f, "__module__", None) or type(getattr(f, "__self__", f)).__module__
         name = getattr(f, "__qualname__", None) or getattr(f, "__name__", repr(f))
+        if isinstance(f, types.MethodDescriptorType | types.WrapperDescriptorType):
+            module = f.__objclass__.__module__
         if str(module).startswith("numpy.random") or module in ("random", "time", "datetime"):
             self.fail(
                 "AF0305",
@@ -387,6 +390,10 @@ class Calls(Base):
             self.b.span = span
 
     def refuse_syntax(self, frame: Frame, prepared: Prepared) -> None:
+        if frame.is_library and self.frames:
+            name = f"{frame.globals.get('__name__')}.{frame.name}"
+            notes = [f"its source has what isn't supported: {prepared.problems[0].message}"]
+            self.fail("AF0301", f"{name} isn't supported", notes=notes)
         found = []
         for problem in prepared.problems:
             span = span_of(problem.node, frame.filename)
@@ -438,8 +445,7 @@ class Calls(Base):
             else:
                 missing.append(name)
         if missing:
-            names = ", ".join(f"'{m}'" for m in missing)
-            self.argument_error(frame, f"missing {len(missing)} required argument(s): {names}")
+            self.argument_error(frame, _missing(missing, {a.id for a in spec.kwonlyargs}))
         if spec.vararg is not None:
             bound[spec.vararg.id] = self.tuple(extra)
         if spec.kwarg is not None:
@@ -450,6 +456,15 @@ class Calls(Base):
 
     def argument_error(self, frame: Frame, message: str) -> None:
         self.raise_python(TypeError(f"{frame.name}() {message}"))
+
+
+def _missing(names: Sequence[str], keyword_only: set[str]) -> str:
+    """As Python says it; the positional ones first, and the others only where none is missing."""
+    positional = [n for n in names if n not in keyword_only]
+    kind, found = ("positional", positional) if positional else ("keyword-only", list(names))
+    quoted = [f"'{n}'" for n in found]
+    listed = " and ".join(quoted) if len(quoted) < 3 else f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
+    return f"missing {len(found)} required {kind} argument{'s' * (len(found) > 1)}: {listed}"
 
 
 def rule_for(f: Any) -> Rule | None:

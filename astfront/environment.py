@@ -7,7 +7,7 @@ whose content is another object than before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from astfront.values import (
     Object,
     Option,
     Partial,
+    Set,
     Static,
     Tensor,
     Tuple,
@@ -72,6 +73,9 @@ class Heap:
 
     def new_dict(self, items: dict[Any, Value] | None = None) -> Dict:
         return Dict(self.new(Entries(dict(items or {}))))
+
+    def new_set(self, items: Iterable[Any]) -> Set:
+        return Set(self.new(Entries({item: Static(True) for item in items})))
 
     def new_object(self, cls: type, instance: Any = None) -> Object:
         """The object for a real instance is one and the same each time that it's asked for."""

@@ -36,7 +36,8 @@ def prepare(node: gast.FunctionDef | gast.Lambda, *, canonical: bool = False) ->
         return _prepared[id(node)][1]
     names = frozenset(parameter_names(node.args))
     if isinstance(node, gast.Lambda):
-        made = Prepared(node, None, names, tuple(check.run(node)))
+        # Its constructs are checked with the function around it, or by the interpreter.
+        made = Prepared(node, None, names, ())
     else:
         problems = () if canonical else tuple(check.run(node))
         tree = node if canonical or problems else canonicalise(node)

@@ -75,9 +75,8 @@ class FunctionNodes(Base):
                     object.__setattr__(real, name, obj)
         dummies = tuple(np.broadcast_to(np.zeros((), x.dtype), x.shape) for x in inputs)
         try:
-            types_ = chainer.utils.type_check.get_types(dummies, "in_types", False)
-            with chainer.function_node.type_check.get_function_check_context(real):
-                real.check_type_forward(types_)
+            object.__setattr__(real, "_input_layouts", (None,) * len(inputs))
+            chainer.FunctionNode._check_data_type_forward(real, dummies)
         except chainer.utils.type_check.InvalidType as e:
             self.raise_python(e)
         except AttributeError:

@@ -47,6 +47,7 @@ from astfront.values import (
     Option,
     Poison,
     Scalar,
+    Set,
     Slice,
     Static,
     Tensor,
@@ -363,7 +364,7 @@ class Interpreter(
     def load_outer(self, frame: Frame, name: str) -> Value:
         """A name of the Python closure, of the module, or a builtin."""
         if name in frame.closure:
-            location = Location(frame.closure[name], "attribute", "cell_contents")
+            location = Location(frame.closure[name], "attribute", "cell_contents", name)
             try:
                 return self.lifter.lift(location.read(), location, name)
             except ValueError:
@@ -426,7 +427,8 @@ class Interpreter(
         return self.heap.new_list(self.starred(node.elts))
 
     def visit_Set(self, node: gast.Set) -> Value:
-        return Static({self.static(v, "an item of a set") for v in self.starred(node.elts)})
+        items = self.starred(node.elts)
+        return self.heap.new_set(self.static(v, "an item of a set") for v in items)
 
     def visit_Dict(self, node: gast.Dict) -> Value:
         items: dict[Any, Value] = {}
@@ -498,7 +500,8 @@ class Interpreter(
 
     def visit_SetComp(self, node: gast.SetComp) -> Value:
         items = gast.copy_location(gast.ListComp(node.elt, node.generators), node)
-        return Static({self.static(v, "an item of a set") for v in self.items_of(self.visit(items))})
+        found = self.items_of(self.visit(items))
+        return self.heap.new_set(self.static(v, "an item of a set") for v in found)
 
     visit_DictComp = _comprehension
     visit_GeneratorExp = _comprehension
@@ -528,9 +531,11 @@ class Interpreter(
             return Tuple(tuple(items), type(obj))
         if isinstance(obj, list) and type(obj) is list:
             return self.heap.new_list([self.constant_value(x) for x in obj])
+        if type(obj) is set:
+            return self.heap.new_set(obj)
         if isinstance(obj, dict) and type(obj) is dict:
             return self.heap.new_dict({k: self.constant_value(x) for k, x in obj.items()})
-        if is_static(obj) or callable(obj):
+        if is_static(obj) or (callable(obj) and not hasattr(obj, "__dict__")):
             return Static(obj)
         return self.heap.new_object(type(obj), obj)
 
@@ -547,6 +552,8 @@ class Interpreter(
                 return value.cls(*parts) if value.cls is not tuple else tuple(parts)
             case List():
                 return [self.static(i, what) for i in self.items_of(value)]
+            case Set():
+                return set(self.entries_of(value))
             case Dict():
                 return {k: self.static(v, what) for k, v in self.entries_of(value).items()}
             case Slice(start=start, stop=stop, step=step):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from astfront.builder import Builder
@@ -73,13 +73,23 @@ class JoinError(Exception):
         self.place = place
 
 
+@dataclass(frozen=True)
+class Strict:
+    """Differences that could be joined and aren't to be: another way of compiling may be better."""
+
+    kinds: bool = False
+    """A Variable and an array."""
+    shapes: bool = False
+    """Sizes that are known and differ."""
+
+
 class Join:
     """The template of a join; make it with :meth:`of`."""
 
     def __init__(self, heap: Heap) -> None:
         self.heap = heap
         self.cells: dict[int, Content] = {}
-        self.strict = False
+        self.strict = Strict()
         self.made: dict[int, tuple[int, int]] = {}
         """Cells that this join made, and the two cells that each stands for."""
         self._pairs: dict[tuple[int, int], int] = {}
@@ -97,16 +107,16 @@ class Join:
         b: State,
         live: Callable[[int, Any], bool] = lambda cell, name: True,
         force: Join | None = None,
-        strict: bool = False,
+        strict: Strict | None = None,
     ) -> Join:
         """Compare the states ``a`` and ``b``, both come from ``pre``.
 
         ``live(cell, name)`` tells whether a name (of a frame) is used later; one that isn't becomes
         unbound instead of being joined. Places that are in ``force`` are joined even where equal.
-        With ``strict`` an array and a Variable can't be joined.
+        ``strict`` says which differences aren't joined but raise JoinError.
         """
         join = cls(heap)
-        join.strict = strict
+        join.strict = strict or Strict()
         base = heap.base
         join._pre, join._force = {**base, **pre}, force
         join._a, join._b = {**base, **a}, {**base, **b}
@@ -292,7 +302,11 @@ class Join:
             shape = tuple(p if p == q else None for p, q in zip(shape, forced.shape))
         storage = x.storage if x.storage == y.storage else UNKNOWN_STORAGE
         kind = x.kind if x.kind == y.kind else "either"
-        if kind == "either" and (self.strict or "generic" in (x.kind, y.kind)):
+        if self.strict.shapes and any(
+            p is not None and p != q for p, q in zip(x.shape, y.shape)
+        ):
+            raise JoinError(f"shape {x.shape} on one way and {y.shape} on the other")
+        if kind == "either" and (self.strict.kinds or "generic" in (x.kind, y.kind)):
             nouns = [_NOUNS.get(k, "a Variable or an array") for k in (x.kind, y.kind)]
             raise JoinError(f"{nouns[0]} on one way and {nouns[1]} on the other")
         return Leaf(shape, x.dtype, kind, None, storage, place or "x")

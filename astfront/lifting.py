@@ -8,6 +8,7 @@ still fits.
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from astfront.values import (
     Items,
     List,
     Scalar,
+    Set,
     Shape,
     Static,
     Tensor,
@@ -46,6 +48,8 @@ class Location:
     container: Any
     access: Access
     key: Any
+    label: str = ""
+    """The name of a closure's variable."""
 
     def read(self) -> Any:
         """What is there now. Raises AttributeError, KeyError or IndexError where nothing is."""
@@ -57,6 +61,12 @@ class Location:
 
     def __str__(self) -> str:
         owner = type(self.container).__name__
+        if isinstance(self.container, type(chainer.config)):
+            return f"chainer.config.{self.key}"
+        if isinstance(self.container, types.CellType):
+            return self.label
+        if isinstance(self.container, type | types.ModuleType):
+            return f"{self.container.__name__}.{self.key}"
         if self.access == "item" and isinstance(self.container, dict):
             owner = self.container.get("__name__", owner)
             return f"{owner}.{self.key}"
@@ -84,6 +94,13 @@ class Guard:
         if self.identity:
             return found is self.expected
         return same_static(found, self.expected)
+
+
+def is_data(guard: Guard) -> bool:
+    """Whether a guard is about a number, a string, a setting, and not about what calls what."""
+    if guard.expected is MISSING or isinstance(guard.location.container, tuple):
+        return False
+    return guard.expected is None or (_by_equality(guard.expected) and guard.expected != ())
 
 
 class _Missing:
@@ -168,6 +185,8 @@ class Lifter:
             return self._list(obj, location, name)
         if isinstance(obj, dict) and type(obj) is dict:
             return self._dict(obj, location, name)
+        if type(obj) is set:
+            return self._set(obj, location)
         if type(obj) in SCALAR_DTYPES and (id(location.container), location.key) in self.volatile:
             return self._number(obj, location, name)
         if is_static(obj):
@@ -219,6 +238,15 @@ class Lifter:
             self.heap.base[cell] = self.heap.cells[cell] = Items(items)
         return self._cells[id(obj)]
 
+    def _set(self, obj: set[Any], location: Location) -> Value:
+        self.guard(location, obj, identity=True)
+        if id(obj) not in self._cells:
+            cell = self.heap.new_external(Entries({item: Static(True) for item in obj}))
+            self._cells[id(obj)] = Set(cell)
+            self.containers[cell] = obj
+            self.guard(Location(obj, "call", "copy"), list(obj))
+        return self._cells[id(obj)]
+
     def _dict(self, obj: dict[Any, Any], location: Location, name: str) -> Value:
         self.guard(location, obj, identity=True)
         if id(obj) not in self._cells:
@@ -266,6 +294,7 @@ def is_static(obj: Any) -> bool:
         | types.BuiltinFunctionType
         | types.MethodType
         | np.ufunc
+        | functools.partial
         | type(Ellipsis)
         | type(NotImplemented),
     )

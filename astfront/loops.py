@@ -14,7 +14,7 @@ import numpy as np
 from astfront.builder import Scope
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.environment import State
-from astfront.join import Join, JoinError
+from astfront.join import Join, JoinError, Strict
 from astfront.values import (
     FALSE,
     POISON,
@@ -33,6 +33,9 @@ else:
     Base = object
 
 from astfront.branches import Diverged
+
+#: A loop of at most so many turns is unrolled if that keeps the sizes of its tensors known.
+FEW_TURNS = 32
 
 #: More turns than this aren't unrolled (AF0502).
 UNROLL_LIMIT = 4096
@@ -134,6 +137,12 @@ class Loops(Base):
         start = self.heap.snapshot()
         if self.run_now(test, body):
             return
+        if count == 1:
+            self.heap.restore(start)
+            self.report.add(span, "unrolled", "it runs once")
+            body()
+            return
+        few = count is not None and count <= FEW_TURNS
         live = self.live_after(node, self._exposed(node, breaks))
         refusals: list[Diagnostic] = []
         peel = rotate = False
@@ -141,7 +150,7 @@ class Loops(Base):
             self.heap.restore(start)
             mark = self.report.mark()
             try:
-                keep = functools.partial(self._keep, test, body, live, counter, peel, rotate)
+                keep = functools.partial(self._keep, test, body, live, counter, peel, rotate, few)
                 self._attempt(keep)
                 self._report_kept(span, count, peel)
                 return
@@ -242,9 +251,11 @@ class Loops(Base):
         counter: int | None,
         peel: bool,
         rotate: bool,
+        few: bool,
     ) -> None:
         """Build the loop; with ``peel`` its first turn stands before it, and with ``rotate`` the
-        condition is computed at the end of a turn, so that it may change things."""
+        condition is computed at the end of a turn, so that it may change things. A loop of ``few``
+        turns whose tensors change their sizes is left to be unrolled."""
         if rotate:
             ahead = self.heap.new(Names({"more": self.truth_value(test())}))
             plain_test, plain_body = test, body
@@ -257,13 +268,13 @@ class Loops(Base):
                 self.heap.bind(ahead, "more", self.truth_value(plain_test()))
 
         if not peel:
-            # A variable that is an array first and a Variable later asks for another try, peeled.
-            self.kept_loop(test, body, live, counter, strict=True)
+            # A variable whose type changes in the first turn asks for another try, peeled.
+            self.kept_loop(test, body, live, counter, Strict(kinds=True, shapes=True))
             return
 
         def first_turn_and_loop() -> None:
             body()
-            self.kept_loop(test, body, live, counter, strict=False)
+            self.kept_loop(test, body, live, counter, Strict(shapes=few))
 
         self.stage_if(test(), first_turn_and_loop, lambda: None, live)
 
@@ -273,7 +284,7 @@ class Loops(Base):
         body: Callable[[], None],
         live: Callable[[int, Any], bool],
         counter: int | None,
-        strict: bool,
+        strict: Strict,
     ) -> None:
         """A loop in the program: its carried values are found by running the body until they agree."""
         self.staged_depth += 1
@@ -294,7 +305,7 @@ class Loops(Base):
         body: Callable[[], None],
         live: Callable[[int, Any], bool],
         counter: int | None,
-        strict: bool,
+        strict: Strict,
     ) -> Settled:
         """Run the body abstractly until the types of what it carries are those that it leaves."""
         start = self.heap.snapshot()

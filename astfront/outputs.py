@@ -22,6 +22,7 @@ from astfront.values import (
     Object,
     Option,
     Scalar,
+    Set,
     Static,
     Tensor,
     Tuple,
@@ -128,10 +129,12 @@ class GrownOut(Template):
 class DictOut(Template):
     cell: int
     items: tuple[tuple[Any, Template], ...]
+    is_set: bool = False
 
     def build(self, run: Outcome) -> Any:
         if self.cell not in run.made:
-            run.made[self.cell] = {k: v.build(run) for k, v in self.items}
+            made = {k: v.build(run) for k, v in self.items}
+            run.made[self.cell] = set(made) if self.is_set else made
         return run.made[self.cell]
 
 
@@ -227,7 +230,7 @@ class Results:
                 if cell in self.arguments:
                     return ArgumentOut(self.arguments[cell])
                 items = tuple((k, self.template(v)) for k, v in heap[cell].items.items())
-                return DictOut(cell, items)
+                return DictOut(cell, items, type(value) is Set)
             case Object(instance=instance) if instance is not None:
                 return Known(instance)
             case Object(cell=cell, cls=cls):

@@ -33,6 +33,10 @@ class Write:
     name: str | None
     template: Template
 
+    def __str__(self) -> str:
+        kind = type(self.owner).__name__
+        return f"the items of a {kind}" if self.name is None else f"{kind}.{self.name}"
+
     def apply(self, outcome: Outcome) -> None:
         value = self.template.build(outcome)
         if self.name is not None:

@@ -26,6 +26,9 @@ _CHEAP = frozenset(
 #: Operators whose Python function has tensors after attributes.
 _REORDERED = {"gather": lambda data, indices, axis: relay.gather(data, axis, indices)}
 
+#: Names that Relay's text format doesn't take.
+_KEYWORDS = frozenset("let fn def if else type match extern free_var ref ref_read ref_write".split())
+
 TensorType = tuple[tuple[Dim, ...], str]
 
 
@@ -130,7 +133,7 @@ class RelayBuilder(Builder):
         expr = relay.If(
             self._expr(condition), self._arm(*then), self._arm(*orelse), span=self._span()
         )
-        return self._unpack("if", expr, types)
+        return self._unpack("branch", expr, types)
 
     def while_(
         self,
@@ -283,4 +286,5 @@ def _nest(scope: Scope, result: relay.Expr) -> relay.Expr:
 
 def _clean(name: str) -> str:
     name = re.sub(r"\W+", "_", name).strip("_") or "x"
-    return name if name[0].isalpha() else f"x{name}"
+    name = name if name[0].isalpha() else f"x{name}"
+    return f"{name}_" if name in _KEYWORDS else name

@@ -171,6 +171,11 @@ class Dict(Value):
 
 
 @dataclass(frozen=True)
+class Set(Dict):
+    """A reference to a set's cell: its static items are the keys of :class:`Entries`."""
+
+
+@dataclass(frozen=True)
 class Object(Value):
     """A reference to an instance's cell, whose content is :class:`Attributes`.
 
@@ -332,6 +337,8 @@ def describe(value: Value) -> str:
             return f"a tuple of {len(items)}"
         case List():
             return "a list"
+        case Set():
+            return "a set"
         case Dict():
             return "a dict"
         case Object(cls=cls):

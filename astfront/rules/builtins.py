@@ -36,6 +36,7 @@ from astfront.values import (
     Partial,
     Range,
     Scalar,
+    Set,
     Slice,
     Static,
     Tensor,
@@ -162,13 +163,12 @@ def tuple_(cx: Any, iterable: Value = Static(())) -> Value:
 
 @rule(set)
 def set_(cx: Any, iterable: Value = Static(())) -> Value:
-    """Sets of static items; they can't be changed (see Attributes.static_attribute)."""
-    return Static({cx.static(i, "an item of a set") for i in cx.items_of(iterable)})
+    return cx.heap.new_set(cx.static(i, "an item of a set") for i in cx.items_of(iterable))
 
 
 @rule(frozenset)
 def frozenset_(cx: Any, iterable: Value = Static(())) -> Value:
-    return Static(frozenset(set_(cx, iterable).obj))  # type: ignore[attr-defined]
+    return Static(frozenset(cx.static(set_(cx, iterable))))
 
 
 @rule(dict, collections.OrderedDict)
@@ -346,6 +346,8 @@ def class_of(cx: Any, x: Value) -> type:
             return cls
         case List():
             return list
+        case Set():
+            return set
         case Dict():
             return dict
         case Slice():
@@ -573,6 +575,25 @@ def dict_copy(cx: Any, self: Value) -> Value:
 def dict_clear(cx: Any, self: Value) -> Value:
     cx.heap[self.cell] = cx.heap[cx.heap.new_dict().cell]
     return NONE
+
+
+# --- sets ------------------------------------------------------------------------------------
+
+
+def _changed_by(method: str) -> None:
+    """A rule for a method of sets that runs on the static items."""
+
+    def changed(cx: Any, self: Value, *args: StaticArg[Any]) -> Value:
+        items = cx.static(self)
+        result = cx.run_python(getattr(items, method), *args)
+        cx.heap[self.cell] = cx.heap[cx.heap.new_set(items).cell]
+        return result
+
+    rule(getattr(set, method))(changed)
+
+
+for _name in sorted(n for n in dir(set) if not n.startswith("_")):
+    _changed_by(_name)
 
 
 @rule(str.format)

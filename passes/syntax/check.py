@@ -88,7 +88,7 @@ _HELP_NAME = f"choose a name that doesn't start with `{GENERATED}`"
 _HELP_UNKNOWN = "write it with simpler statements, or compute it outside the model and pass it in"
 
 
-def run(fn: gast.FunctionDef) -> list[Problem]:
+def run(fn: gast.FunctionDef | gast.Lambda) -> list[Problem]:
     """The problems of a function and of those nested in it, in source order.
 
     The decorators, default values and annotations of `fn` itself aren't looked at: they ran when it
@@ -104,7 +104,7 @@ class _Check:
         self._reserved: set[str] = set()
 
     def function(self, fn: gast.AST, outermost: bool) -> Iterator[Problem]:
-        """A `def` or `async def`: a scope of its own."""
+        """A `def`, an `async def` or a `lambda`: a scope of its own."""
         if isinstance(fn, gast.AsyncFunctionDef):
             yield Problem("AF0102", "`async def` is not supported", fn, _HELP_ASYNC)
         if not outermost:
@@ -112,11 +112,15 @@ class _Check:
                 yield from self.node(child, fn)
         for name in tree.parameters(fn.args):
             yield from self._name(name, fn)
-        yield from self._name(fn.name, fn)
+        if isinstance(fn, gast.Lambda):
+            yield from self.node(fn.body, fn)
+            return
+        if not isinstance(fn, gast.Lambda):
+            yield from self._name(fn.name, fn)
         for parameter in getattr(fn, "type_params", None) or []:
             yield from self.node(parameter, fn)
-        for stmt in fn.body:
-            yield from self.node(stmt, fn)
+        for part in [fn.body] if isinstance(fn, gast.Lambda) else fn.body:
+            yield from self.node(part, fn)
 
     def node(self, node: gast.AST, fn: gast.AST) -> Iterator[Problem]:
         """Any node, and what is in it; `fn` is the function around it."""
