@@ -281,29 +281,39 @@ class Frozen:
 def freeze(program: Program) -> dict[str, Frozen]:
     """Make a program's parameters, and the persistent arrays of its links, read-only."""
     frozen = {}
-    written = {(id(w.owner), w.name) for w in program.writes}
+    written = {write.location.identity for write in program.writes}
     for source in program.inputs:
         owner, name = source.location.container, source.location.key
-        if not isinstance(owner, chainer.Link) or (id(owner), name) in written:
+        if not isinstance(owner, chainer.Link) or source.location.identity in written:
             continue
         if name not in owner._params and name not in owner._persistent:
             continue
+        shared = _references(owner, name) > _references_of_one_owner()
         array = source.fetch()
         if array is not None:
             was_writeable = array.flags.writeable
             array.flags.writeable = False
-            contents = array.copy() if _may_be_shared(array, getattr(owner, name)) else None
+            contents = array.copy() if shared or array.base is not None else None
             frozen[source.name] = Frozen(source, array, was_writeable, contents)
     return frozen
 
 
-def _may_be_shared(array: np.ndarray, holder: Any) -> bool:
-    """Whether somebody but its parameter may have the array, or a view of it."""
-    # Here: `array` in freeze() and above, getrefcount's argument, and what holds it for the link.
-    known = 4
-    if holder is array or holder.node.data is array:
-        known += 1  # `holder`; or it's kept for a backward pass
-    return array.base is not None or sys.getrefcount(array) > known
+def _references(link: chainer.Link, name: str) -> int:
+    """How many references there are to a parameter's array: a view of it, for one, has one."""
+    holder = getattr(link, name)
+    if not isinstance(holder, chainer.Variable):
+        return sys.getrefcount(holder)
+    array = holder.array
+    kept_for_backprop = holder.node.data is array
+    return sys.getrefcount(array) - kept_for_backprop
+
+
+@functools.cache
+def _references_of_one_owner() -> int:
+    link = chainer.Link()
+    with link.init_scope():
+        link.p = chainer.Parameter(0, (1,))
+    return _references(link, "p")
 
 
 def _bytes(array: np.ndarray) -> np.ndarray:

@@ -273,6 +273,9 @@ class Attributes(Base):
             return original
         if on_class is not MISSING:
             return self.bind_class_attribute(owner, cls, on_class, name)
+        if isinstance(owner.instance, type(chainer.config)):
+            self.lifter.guard(Location(owner.instance, "attribute", name), MISSING)
+            return UNBOUND
         getter = getattr(cls, "__getattr__", None)
         if isinstance(getter, types.FunctionType):
             return self.call(Static(getter), [owner, Static(name)], {})

@@ -98,7 +98,10 @@ def build(
 ) -> Executable:
     """Compile a module; ``params`` become constants of the program, folded and packed."""
     bound = to_params(params or {})
-    with tvm.transform.PassContext(opt_level=opt_level):
+    # EliminateCommonSubexpr shares an operator between a loop's body and the code around it, and
+    # ToANormalForm then binds it where only one of them sees it ("contains free variables").
+    disabled = ["EliminateCommonSubexpr"]
+    with tvm.transform.PassContext(opt_level=opt_level, disabled_pass=disabled):
         executable = relay.vm.compile(
             prepare_module(mod), target=complete_target(target), params=bound
         )

@@ -102,10 +102,10 @@ class Calls(Base):
 
     def link_forward(self, link: Object, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
         instance = link.instance
-        if instance is not None and (
-            getattr(instance, "_n_local_link_hooks", 0) or chainer._get_link_hooks()
-        ):
-            self.fail("AF0301", "link hooks aren't supported", help="remove the hooks to compile")
+        if instance is not None:
+            self.lifter.guard(Location(instance, "attribute", "_n_local_link_hooks"), 0)
+            if instance._n_local_link_hooks:
+                self.fail("AF0301", "link hooks aren't supported", help="remove the hooks to compile")
         mixed_in = getattr(super(chainer.Link, instance), "__call__", None) if instance else None
         if mixed_in is not None:
             return self.call(Static(mixed_in.__func__), [link, *args], kwargs)

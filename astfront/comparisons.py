@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import chainer
 import gast
 import numpy as np
 
@@ -91,8 +92,10 @@ class Comparisons(Base):
                 )
         if isinstance(a, Static) and isinstance(b, Static):
             return self.run_python(f, a.obj, b.obj)
-        if any(isinstance(v, Tensor) and v.kind in ("variable", "either") for v in (a, b)):
-            self.raise_python(NotImplementedError())
+        for owner, other, method in zip((a, b), (b, a), COMPARE_DUNDER[f]):
+            if isinstance(owner, Tensor) and owner.kind in ("variable", "either"):
+                # Variable has these methods to raise an exception.
+                return self.call(Static(getattr(chainer.Variable, method)), [owner, other], {})
         if isinstance(a, Tensor) or isinstance(b, Tensor):
             if NONE in (a, b) or any(isinstance(v, Static) and v.obj is None for v in (a, b)):
                 self.fail("AF0207", "an array is compared with None", help="write `is None`")
@@ -144,6 +147,12 @@ class Comparisons(Base):
         if isinstance(a, Static) and isinstance(b, Static):
             plain = isinstance(a.obj, NUMBERS) and isinstance(b.obj, NUMBERS)
             return Static(same(a, b) if plain else a.obj is b.obj)
+        if self.is_number(a) and self.is_number(b):
+            kinds = [v.type if isinstance(v, Scalar) else type(v.obj) for v in (a, b)]  # type: ignore
+            if kinds == [bool, bool]:
+                return self.compare(gast.Eq(), a, b)
+            if kinds[0] is kinds[1]:
+                self.fail("AF0207", "`is` between staged numbers", help="write `==`")
         if type(a) is not type(b):
             return FALSE
         if isinstance(a, Tensor) and isinstance(b, Tensor):
@@ -171,6 +180,8 @@ class Comparisons(Base):
     def truth(self, v: Value) -> bool | Scalar:
         """``bool(v)``: a Python bool where it's known, else a staged one."""
         match v:
+            case Poison():
+                self.poisoned()
             case Static(obj=obj):
                 return bool(self.run_python(bool, obj).obj)  # type: ignore[attr-defined]
             case Scalar():
@@ -202,7 +213,7 @@ class Comparisons(Base):
 
     def _tensor_truth(self, v: Tensor) -> bool | Scalar:
         if v.kind in ("variable", "either"):
-            self.raise_python(NotImplementedError())
+            return self.truth(self.call(Static(chainer.Variable.__bool__), [v], {}))
         if v.const is not None:
             return bool(self.run_python(bool, v.const).obj)  # type: ignore[attr-defined]
         if any(d not in (1, None) for d in v.shape):

@@ -181,18 +181,10 @@ class Containers(Base):
                 self.raise_python(TypeError("iteration over a 0-d array"))
             case Tensor():
                 # item() only sees indices in range: no bounds check.
-                return Iterator(self.length(v), lambda i: self.tensor_row(v, i), "tensor")
-            case List(cell=cell) if isinstance(self.heap[cell], GrownList):
-                content = self.heap[cell]
-                return Iterator(
-                    content.length,  # type: ignore[union-attr]
-                    lambda i: element_at(
-                        content.element,  # type: ignore[union-attr]
-                        [self.row(buffer, i) for buffer in content.buffers],  # type: ignore
-                    ),
-                    "list",
-                )
-            case Static() | Tuple() | List() | Dict():
+                return Iterator(self.length(v), lambda i: self.tensor_row(v, i), "tensor", (v,))
+            case List():
+                return self._list_iterator(v)
+            case Static() | Tuple() | Dict():
                 items = self.items_of(v)
                 # What a staged index needs is computed once, before the loop.
                 scope = self.b.scope
@@ -203,6 +195,34 @@ class Containers(Base):
                 if hasattr(cls, "__getitem__") and hasattr(cls, "__len__"):
                     return Iterator(self.length(v), lambda i: self.get_item(v, i), cls.__name__)
         self.fail("AF0503", f"a loop over {describe(v)} isn't supported")
+
+    def _list_iterator(self, v: List) -> Iterator:
+        """A list is walked over as it is at each turn."""
+        content = self.heap[v.cell]
+        scope = self.b.scope
+
+        def item(i: Value) -> Value:
+            self.require_same_length(content, v)
+            now = self.heap[v.cell]
+            if isinstance(now, GrownList):
+                return element_at(now.element, [self.row(buffer, i) for buffer in now.buffers])
+            # What a staged index needs is computed once, before the loop, where that's possible.
+            return self.select(self.items_of(v), i, scope if now is content else None)
+
+        return Iterator(self.length(v), item, "list", (v,))
+
+    def require_same_length(self, before: Content, v: List) -> None:
+        """AF0503 where a list grew or shrank while it's walked over."""
+        now = self.heap[v.cell]
+        same = now is before
+        if isinstance(before, Items) and isinstance(now, Items):
+            same = len(before.items) == len(now.items)
+        if not same:
+            self.fail(
+                "AF0503",
+                "a list gets longer or shorter while a loop walks over it",
+                help="walk over a copy: `for x in list(xs):`",
+            )
 
     def tensor_row(self, x: Tensor, i: Value) -> Value:
         """``x[i]`` for an index in range."""

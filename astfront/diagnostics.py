@@ -44,7 +44,6 @@ CODES: dict[str, str] = {
     "AF0107": "import of *",
     "AF0108": "unknown construct",
     # AF02xx: names and values
-    "AF0201": "name not defined",
     "AF0202": "attribute not found",
     "AF0203": "name that may be undefined",
     "AF0204": "values of two branches that can't be joined",
@@ -57,7 +56,6 @@ CODES: dict[str, str] = {
     # AF03xx: calls
     "AF0301": "no rule for this function",
     "AF0302": "wrong arguments of a call",
-    "AF0303": "call of something that isn't callable",
     "AF0304": "recursion",
     "AF0305": "impure function while compiling",
     "AF0306": "unsupported argument or mode of an operator",
@@ -66,7 +64,6 @@ CODES: dict[str, str] = {
     "AF0401": "unsupported argument type",
     "AF0402": "argument that doesn't fit the spec",
     "AF0403": "uninitialised parameter",
-    "AF0404": "frozen parameter that changed",
     "AF0405": "unsupported return value",
     # AF05xx: control flow
     "AF0501": "loop that can be neither kept nor unrolled",

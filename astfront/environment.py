@@ -34,6 +34,9 @@ from astfront.values import (
     Tuple,
     Value,
 )
+from astfront.values import (
+    Iterator as IteratorValue,
+)
 
 #: The token of an array that may or may not share memory with another.
 UNKNOWN_STORAGE = -1
@@ -167,6 +170,9 @@ def walk(value: Value) -> Iterator[Value]:
             yield from walk(function)
         case Partial(function=function, args=args, keywords=keywords):
             for item in (function, *args, *keywords.values()):
+                yield from walk(item)
+        case IteratorValue(sources=sources):
+            for item in sources:
                 yield from walk(item)
         case Function(defaults=defaults, kw_defaults=kw_defaults):
             for item in (*defaults, *kw_defaults):

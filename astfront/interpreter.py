@@ -95,6 +95,8 @@ class Interpreter(
         self.refused: list[Diagnostic] = []
         """All refusals, those of discarded attempts too."""
         self.report = Report()
+        self.reported: list[tuple[Value, Value] | None] = []
+        """Values given to ``chainer.report``; ``None`` where it's under a staged condition."""
         self.instances = self.heap.instances
         self.originals: dict[tuple[int, Any], Value] = {}
         """What attributes of real objects were when they were first read."""

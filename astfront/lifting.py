@@ -43,40 +43,69 @@ TRUSTED_PACKAGES = ("chainer", "numpy", "six", "builtins", "math", "operator", "
 
 @dataclass(frozen=True)
 class Location:
-    """Where a Python object was found: an attribute, an item, the result of a method, an argument."""
+    """Where a Python object was found: an attribute, an item, the result of a method.
+
+    ``container`` is the object that has it; of an item of a list, tuple or dict that was itself
+    found somewhere, ``parent`` says where, as a later call may find another one there.
+    """
 
     container: Any
     access: Access
     key: Any
     label: str = ""
     """The name of a closure's variable."""
+    parent: Location | None = None
+
+    def item(self, key: Any) -> Location:
+        return Location(None, "item", key, parent=self)
+
+    @property
+    def identity(self) -> Any:
+        owner = id(self.container) if self.parent is None else self.parent.identity
+        return owner, self.access, self.key
 
     def read(self) -> Any:
         """What is there now. Raises AttributeError, KeyError or IndexError where nothing is."""
+        container = self.container if self.parent is None else self.parent.read()
         if self.access == "attribute":
-            return getattr(self.container, self.key)
+            return getattr(container, self.key)
         if self.access == "item":
-            return self.container[self.key]
-        return list(getattr(self.container, self.key)())
+            return container[self.key]
+        return list(getattr(container, self.key)())
 
     def __str__(self) -> str:
-        owner = type(self.container).__name__
-        if isinstance(self.container, type(chainer.config)):
-            return f"chainer.config.{self.key}"
-        if isinstance(self.container, types.CellType):
+        if self.parent is not None:
+            return f"{self.parent}[{self.key!r}]"
+        container = self.container
+        owner = type(container).__name__
+        if isinstance(container, type(chainer.config)):
+            owner = "chainer.config"
+        elif isinstance(container, types.CellType):
             return self.label
-        if isinstance(self.container, type | types.ModuleType):
-            return f"{self.container.__name__}.{self.key}"
-        if self.access == "item" and isinstance(self.container, dict):
-            owner = self.container.get("__name__", owner)
-            return f"{owner}.{self.key}"
-        if self.access == "item":
+        elif isinstance(container, type | types.ModuleType):
+            owner = container.__name__
+        elif self.access == "item" and isinstance(container, dict):
+            owner = container.get("__name__", owner)
+        elif self.access == "item":
             return f"{owner}[{self.key!r}]"
         return f"{owner}.{self.key}" + ("()" if self.access == "call" else "")
 
 
+class Condition:
+    """Something that a program takes for granted."""
+
+    def holds(self) -> bool:
+        try:
+            return self._holds()
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+            return False
+
+    def _holds(self) -> bool:
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Guard:
+class Guard(Condition):
     """What a location held when the program was compiled."""
 
     location: Location
@@ -87,7 +116,7 @@ class Guard:
     def holds(self) -> bool:
         try:
             found = self.location.read()
-        except (AttributeError, KeyError, IndexError, TypeError):
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
             return self.expected is MISSING
         if self.location.access == "call":
             return len(found) == len(self.expected) and all(map(_is, found, self.expected))
@@ -96,9 +125,51 @@ class Guard:
         return same_static(found, self.expected)
 
 
-def is_data(guard: Guard) -> bool:
-    """Whether a guard is about a number, a string, a setting, and not about what calls what."""
-    if guard.expected is MISSING or isinstance(guard.location.container, tuple):
+@dataclass(frozen=True)
+class Same(Condition):
+    """Two locations hold one object."""
+
+    one: Location
+    other: Location
+
+    def _holds(self) -> bool:
+        return self.one.read() is self.other.read()
+
+
+@dataclass(frozen=True)
+class Structure(Condition):
+    """A location holds a container of this type, with so many items or with these keys."""
+
+    location: Location
+    type: type
+    size: int
+    keys: tuple[Any, ...] = ()
+
+    def _holds(self) -> bool:
+        found = self.location.read()
+        if type(found) is not self.type or len(found) != self.size:
+            return False
+        if isinstance(found, dict):
+            return all(map(same_static, found, self.keys))
+        if isinstance(found, set):
+            types = {(type(x), x) for x in self.keys}
+            return all((type(x), x) in types for x in found)
+        return True
+
+
+@dataclass(frozen=True)
+class Distinct(Condition):
+    """No two of these locations hold one list or dict."""
+
+    locations: tuple[Location, ...]
+
+    def _holds(self) -> bool:
+        return len({id(place.read()) for place in self.locations}) == len(self.locations)
+
+
+def is_data(guard: Condition) -> bool:
+    """Whether it's about a number, a string, a setting, and not about what calls what."""
+    if not isinstance(guard, Guard) or isinstance(guard.location.container, tuple):
         return False
     return guard.expected is None or (_by_equality(guard.expected) and guard.expected != ())
 
@@ -127,7 +198,7 @@ class Input:
         """The array as it is now, or ``None`` where it no longer fits the program."""
         try:
             found = self.location.read()
-        except (AttributeError, KeyError, IndexError, TypeError):
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
             return None
         if self.number is not None:
             return np.array(found, self.dtype) if type(found) is self.number else None
@@ -146,22 +217,32 @@ class Lifter:
     heap: Heap
     builder: Builder
     span: Callable[[], Span | None] = lambda: None
-    volatile: frozenset[tuple[int, Any]] = frozenset()
-    """Attributes (by owner and name) whose numbers are inputs, as each call changes them."""
+    volatile: frozenset[Any] = frozenset()
+    """Identities of the locations whose numbers are inputs, as each call changes them."""
     inputs: list[Input] = field(default_factory=list)
-    guards: list[Guard] = field(default_factory=list)
-    containers: dict[int, Any] = field(default_factory=dict)
-    """Real lists and dicts by their cells."""
-    _cells: dict[int, Value] = field(default_factory=dict)
+    guards: list[Condition] = field(default_factory=list)
+    containers: dict[int, Location] = field(default_factory=dict)
+    """Where the real lists, dicts and sets are, by their cells."""
+    places: dict[int, Location] = field(default_factory=dict)
+    """Where arrays and Variables are, by their ids."""
+    _cells: dict[int, List | Dict] = field(default_factory=dict)
     _tensors: dict[int, Tensor] = field(default_factory=dict)
-    _guarded: set[tuple[int, str, Any]] = field(default_factory=set)
+    _guarded: set[Any] = field(default_factory=set)
     _keep: list[Any] = field(default_factory=list)
 
     def guard(self, location: Location, expected: Any, identity: bool = False) -> None:
-        key = (id(location.container), location.access, location.key)
-        if key not in self._guarded:
-            self._guarded.add(key)
+        if location.identity not in self._guarded:
+            self._guarded.add(location.identity)
             self.guards.append(Guard(location, expected, self.span(), identity))
+
+    def conditions(self) -> list[Condition]:
+        """All that the program takes for granted."""
+        if len(self.containers) < 2:
+            return self.guards
+        return [*self.guards, Distinct(tuple(self.containers.values()))]
+
+    def reference(self, cell: int) -> List | Dict:
+        return next(v for v in self._cells.values() if v.cell == cell)
 
     def lift(self, obj: Any, location: Location, name: str = "x") -> Value:
         """The value of an object found at ``location``; it becomes an input or is guarded."""
@@ -174,20 +255,17 @@ class Lifter:
         if isinstance(obj, np.ndarray) and is_supported(obj.dtype):
             return self._tensor(obj, obj, location, name)
         if isinstance(obj, tuple):
-            self.guard(location, obj, identity=not _by_equality(obj))
-            items = [
-                self.lift(x, Location(obj, "item", i), f"{name}_{i}") for i, x in enumerate(obj)
-            ]
+            if _by_equality(obj):
+                self.guard(location, obj)
+                return Static(obj)
+            self.guards.append(Structure(location, type(obj), len(obj)))
+            items = [self.lift(x, location.item(i), f"{name}_{i}") for i, x in enumerate(obj)]
             if all(isinstance(i, Static) for i in items):
                 return Static(obj)
             return Tuple(tuple(items), type(obj))
-        if isinstance(obj, list) and type(obj) is list:
-            return self._list(obj, location, name)
-        if isinstance(obj, dict) and type(obj) is dict:
-            return self._dict(obj, location, name)
-        if type(obj) is set:
-            return self._set(obj, location)
-        if type(obj) in SCALAR_DTYPES and (id(location.container), location.key) in self.volatile:
+        if type(obj) in (list, dict, set):
+            return self._container(obj, location, name)
+        if type(obj) in SCALAR_DTYPES and location.identity in self.volatile:
             return self._number(obj, location, name)
         if is_static(obj):
             self.guard(location, obj, identity=not _by_equality(obj))
@@ -215,50 +293,45 @@ class Lifter:
             self._tensors[id(obj)] = Tensor(
                 made.expr, array.shape, array.dtype, kind, origin=obj, storage=made.storage
             )
-        else:
-            # Two places hold one object: the program relies on that.
-            self.guard(location, obj, identity=True)
+            self.places[id(obj)] = location
+        elif self.places[id(obj)].identity != location.identity:
+            self.guards.append(Same(location, self.places[id(obj)]))
         return self._tensors[id(obj)]
 
     def forget(self, obj: Any, location: Location) -> None:
         """What was guarded at a location changed while compiling."""
-        self._guarded.discard((id(location.container), location.access, location.key))
+        self._guarded.discard(location.identity)
         self._tensors.pop(id(obj), None)
+        self.places.pop(id(obj), None)
 
-    def _list(self, obj: list[Any], location: Location, name: str) -> Value:
-        self.guard(location, obj, identity=True)
-        if id(obj) not in self._cells:
-            cell = self.heap.new_external(Items())
-            self._cells[id(obj)] = List(cell)
-            self.containers[cell] = obj
-            self.guard(Location(obj, "call", "__iter__"), list(obj))
-            items = tuple(
-                self.lift(x, Location(obj, "item", i), f"{name}_{i}") for i, x in enumerate(obj)
+    def _container(self, obj: Any, location: Location, name: str) -> Value:
+        if id(obj) in self._cells:
+            known = self._cells[id(obj)]
+            first = self.containers[known.cell]
+            if first.identity != location.identity:
+                self.guards.append(Same(location, first))
+            return known
+        self._keep.append(obj)
+        kind = type(obj)
+        keys = () if kind is list else tuple(obj)
+        self.guards.append(Structure(location, kind, len(obj), keys))
+        empty: Items | Entries = Items() if kind is list else Entries()
+        cell = self.heap.new_external(empty)
+        made: List | Dict = {list: List, dict: Dict, set: Set}[kind](cell)
+        self._cells[id(obj)] = made
+        self.containers[cell] = location
+        content: Items | Entries
+        if isinstance(obj, list):
+            items = [self.lift(x, location.item(i), f"{name}_{i}") for i, x in enumerate(obj)]
+            content = Items(tuple(items))
+        elif isinstance(obj, dict):
+            content = Entries(
+                {k: self.lift(x, location.item(k), f"{name}_{k}") for k, x in obj.items()}
             )
-            self.heap.base[cell] = self.heap.cells[cell] = Items(items)
-        return self._cells[id(obj)]
-
-    def _set(self, obj: set[Any], location: Location) -> Value:
-        self.guard(location, obj, identity=True)
-        if id(obj) not in self._cells:
-            cell = self.heap.new_external(Entries({item: Static(True) for item in obj}))
-            self._cells[id(obj)] = Set(cell)
-            self.containers[cell] = obj
-            self.guard(Location(obj, "call", "copy"), list(obj))
-        return self._cells[id(obj)]
-
-    def _dict(self, obj: dict[Any, Any], location: Location, name: str) -> Value:
-        self.guard(location, obj, identity=True)
-        if id(obj) not in self._cells:
-            cell = self.heap.new_external(Entries())
-            self._cells[id(obj)] = Dict(cell)
-            self.containers[cell] = obj
-            self.guard(Location(obj, "call", "keys"), list(obj))
-            items = {
-                k: self.lift(x, Location(obj, "item", k), f"{name}_{k}") for k, x in obj.items()
-            }
-            self.heap.base[cell] = self.heap.cells[cell] = Entries(items)
-        return self._cells[id(obj)]
+        else:
+            content = Entries({item: Static(True) for item in obj})
+        self.heap.base[cell] = self.heap.cells[cell] = content
+        return made
 
 
 #: The dtypes that arrays of a program can have.
@@ -295,6 +368,7 @@ def is_static(obj: Any) -> bool:
         | types.MethodType
         | np.ufunc
         | functools.partial
+        | BaseException
         | type(Ellipsis)
         | type(NotImplemented),
     )

@@ -18,6 +18,7 @@ from astfront.join import Join, JoinError, Strict
 from astfront.values import (
     FALSE,
     POISON,
+    List,
     Names,
     Option,
     Poison,
@@ -82,7 +83,8 @@ class Loops(Base):
         if isinstance(iterable, Option):
             self.fail("AF0503", "a loop over something that may be None")
         iterator = self.iterator_of(iterable)
-        counter = self.heap.new(Names({"i": Static(0)}))
+        lists = [(v, self.heap[v.cell]) for v in iterator.sources if isinstance(v, List)]
+        counter = self.heap.new(Names({"i": Static(0), "iterator": iterator}))
 
         def header() -> Value:
             i = self.heap.lookup(counter, "i")
@@ -92,10 +94,13 @@ class Loops(Base):
             i = self.heap.lookup(counter, "i")
             self.assign(node.target, iterator.item(i))
             self.exec_block(_without_break(node.body))
+            for walked, content in lists:
+                self.require_same_length(content, walked)
             self.heap.bind(counter, "i", self.binary_op(operator.add, i, Static(1)))
 
         count = iterator.length.obj if isinstance(iterator.length, Static) else None
         self.loop(node, header, body, count, counter)
+        self.heap[counter] = Names()
 
     def _poisoned_body(self, node: gast.For) -> None:
         self.assign(node.target, POISON)
@@ -128,11 +133,9 @@ class Loops(Base):
             flag = self.load_name(breaks) if breaks else FALSE
             if isinstance(flag, Static) and flag.obj:
                 return FALSE
-            more = header()
-            if isinstance(flag, Static) or (isinstance(more, Static) and not more.obj):
-                return more
-            on = self.unary(gast.Not(), flag)
-            return self.lazy(True, on, lambda: more)
+            if isinstance(flag, Static):
+                return header()
+            return self.lazy(True, self.unary(gast.Not(), flag), header)
 
         start = self.heap.snapshot()
         if self.run_now(test, body):

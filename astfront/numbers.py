@@ -65,11 +65,9 @@ class Numbers(Base):
         if f in simple:
             return self._scalar_call(simple[f], a, b, kind)
         if f in (operator.truediv, operator.floordiv, operator.mod):
-            word = "integer " if kind is int else "float "
-            message = f"{word}division or modulo by zero".replace("float division or", "float")
-            if f is operator.truediv:
-                message = "division by zero" if int in kinds else "float division by zero"
-            b = self.nonzero(self.as_scalar(b, kind), message) if not _nonzero(b) else b
+            if not _nonzero(b):
+                message = _zero_division(f, float if float in kinds else int)
+                b = self.nonzero(self.as_scalar(b, kind), message)
             name = {operator.truediv: "divide", operator.floordiv: "floor_divide"}
             return self._scalar_call(name.get(f, "floor_mod"), a, b, kind)
         if f is operator.pow and isinstance(b, Static) and isinstance(b.obj, int):
@@ -157,6 +155,15 @@ class Numbers(Base):
         if x.dtype.name != dtype:
             flat = self.b.call("cast", flat, dtype=dtype)
         return Scalar(flat.expr, kind)
+
+
+def _zero_division(f: Callable[..., Any], kind: type) -> str:
+    """What Python says where it divides by zero."""
+    try:
+        f(kind(1), kind(0))
+    except ZeroDivisionError as e:
+        return str(e)
+    raise AssertionError(f)
 
 
 def _nonzero(v: Value) -> bool:

@@ -156,6 +156,10 @@ class Operators(Base):
         if isinstance(old, List) and f is operator.add:
             self.extend_list(old, value)
             return old
+        if isinstance(old, List) and f is operator.mul:
+            repeated = self.binary_op(f, old, value)
+            self.heap[old.cell] = self.heap[repeated.cell]  # type: ignore[attr-defined]
+            return old
         if isinstance(old, Object) and hasattr(old.cls, f"__i{DUNDER[f]}__"):
             return self.call(self.get_attribute(old, f"__i{DUNDER[f]}__"), [value], {})
         if isinstance(old, Static) and isinstance(value, Static):

@@ -10,13 +10,13 @@ import chainer
 import numpy as np
 
 from astfront.environment import UNKNOWN_STORAGE, same
+from astfront.lifting import Location
 from astfront.templates import Leaf
 from astfront.values import (
     UNBOUND,
     Argument,
     Dict,
     Entries,
-    GrownList,
     Items,
     List,
     Object,
@@ -177,6 +177,16 @@ class ArgumentOut(Template):
         return found
 
 
+@dataclass(frozen=True)
+class LocationOut(Template):
+    """What is found in a place of the model when the program runs: a parameter, a list."""
+
+    location: Location
+
+    def build(self, run: Outcome) -> Any:
+        return self.location.read()
+
+
 @dataclass
 class Results:
     """Collects the tensors that a program gives, and makes templates of values."""
@@ -209,7 +219,7 @@ class Results:
                 "variable",
                 "array",
             ):
-                return Known(origin)
+                return LocationOut(self.cx.lifter.places[id(origin)])
             case Tensor(kind="either"):
                 return ArrayOut(self.add(value), "either", self.add(value.is_variable))  # type: ignore
             case Tensor():
@@ -218,19 +228,12 @@ class Results:
                 return NumberOut(self.add(value), value.type)
             case Tuple(items=items):
                 return TupleOut(tuple(map(self.template, items)), value.cls)
-            case List(cell=cell):
+            case List(cell=cell) | Dict(cell=cell):
                 if cell in self.cx.lifter.containers:
-                    return Known(self.cx.lifter.containers[cell])
+                    return LocationOut(self.cx.lifter.containers[cell])
                 if cell in self.arguments:
                     return ArgumentOut(self.arguments[cell])
-                return self._list(cell, heap[cell])
-            case Dict(cell=cell) if isinstance(heap[cell], Entries):
-                if cell in self.cx.lifter.containers:
-                    return Known(self.cx.lifter.containers[cell])
-                if cell in self.arguments:
-                    return ArgumentOut(self.arguments[cell])
-                items = tuple((k, self.template(v)) for k, v in heap[cell].items.items())
-                return DictOut(cell, items, type(value) is Set)
+                return self.contents(value)
             case Object(instance=instance) if instance is not None:
                 return Known(instance)
             case Object(cell=cell, cls=cls):
@@ -244,7 +247,13 @@ class Results:
             help="return arrays, Variables, numbers, or tuples, lists and dicts of them",
         )
 
-    def _list(self, cell: int, content: Items | GrownList) -> Template:
+    def contents(self, value: List | Dict) -> Template:
+        """A list, dict or set with what it holds at the end of the call."""
+        cell = value.cell
+        content = self.cx.heap[cell]
+        if isinstance(content, Entries):
+            items = tuple((k, self.template(v)) for k, v in content.items.items())
+            return DictOut(cell, items, type(value) is Set)
         if isinstance(content, Items):
             return ListOut(cell, tuple(map(self.template, content.items)))
         if not content.buffers and content.element is UNBOUND:

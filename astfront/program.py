@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,11 +14,11 @@ import numpy as np
 
 import astfront.rules  # noqa: F401  (registers the rules)
 import passes.relay
-from astfront.diagnostics import CompileError, internal_error
-from astfront.environment import same
+from astfront.diagnostics import CompileError, error, internal_error
+from astfront.environment import same, same_static
 from astfront.interpreter import Interpreter, PythonError
-from astfront.lifting import Guard, Input, is_static
-from astfront.outputs import Known, Outcome, Results, Template
+from astfront.lifting import Condition, Guard, Input, Location, is_static
+from astfront.outputs import DictOut, Known, Outcome, Results, Template
 from astfront.relay_builder import RelayBuilder
 from astfront.report import Report
 from astfront.signature import ArgumentLifter, Leaf, argument_names
@@ -29,26 +30,23 @@ from astfront.values import UNBOUND, Attributes, Items, Static, Tensor, Value
 class Write:
     """A change that a call makes to a Python object: an attribute, or the contents of a container."""
 
-    owner: Any
-    name: str | None
+    location: Location
     template: Template
+    contents: bool = False
+    """Whether the list, dict or set that's there gets other contents."""
 
     def __str__(self) -> str:
-        kind = type(self.owner).__name__
-        return f"the items of a {kind}" if self.name is None else f"{kind}.{self.name}"
+        return f"the contents of {self.location}" if self.contents else str(self.location)
 
-    def apply(self, outcome: Outcome) -> None:
+    def prepare(self, outcome: Outcome) -> Callable[[], None]:
+        """What is to be done, once all that the call gives has been read."""
         value = self.template.build(outcome)
-        if self.name is not None:
-            if value is UNBOUND:
-                delattr(self.owner, self.name)
-            else:
-                setattr(self.owner, self.name, value)
-        elif isinstance(self.owner, list):
-            self.owner[:] = value
-        else:
-            self.owner.clear()
-            self.owner.update(value)
+        if self.contents:
+            return functools.partial(_refill, self.location.read(), value)
+        owner, name = self.location.container, self.location.key
+        if value is UNBOUND:
+            return lambda: vars(owner).pop(name, None)
+        return functools.partial(setattr, owner, name, value)
 
 
 @dataclass
@@ -64,13 +62,14 @@ class Program:
     leaves: list[Leaf]
     inputs: list[Input]
     constants: dict[str, np.ndarray]
-    guards: list[Guard]
+    guards: list[Condition]
     result: Template
     writes: list[Write]
     exceptions: list[tuple[BaseException, Span | None]]
     error_index: int | None
     report: Report
     outputs: int
+    reported: list[tuple[Template, Template] | None]
 
     def as_text(self) -> str:
         return passes.relay.text(self.mod)
@@ -94,9 +93,31 @@ class Program:
                 raise_at(*self.exceptions[code - 1])
         outcome = Outcome(arrays, args, kwargs)
         result = self.result.build(outcome)
-        for write in self.writes:
-            write.apply(outcome)
+        if self.reported and chainer.reporter._get_reporters():
+            self._report(outcome)
+        for change in [write.prepare(outcome) for write in self.writes]:
+            change()
         return result
+
+
+    def _report(self, outcome: Outcome) -> None:
+        for entry in self.reported:
+            if entry is None:
+                raise error(
+                    "AF0305",
+                    "chainer.report under a condition or in a loop that depends on data",
+                    help="call `chainer.report` once, after it; or without a Reporter in force",
+                )
+            values, observer = entry
+            chainer.report(values.build(outcome), observer.build(outcome))
+
+
+def _refill(container: Any, value: Any) -> None:
+    if isinstance(container, list):
+        container[:] = value
+    else:
+        container.clear()
+        container.update(value)
 
 
 def raise_at(exception: BaseException, span: Span | None) -> None:
@@ -142,12 +163,20 @@ def lower(
     return _with_deep_stack(attempt)
 
 
-def _counters(program: Program) -> Iterator[tuple[int, Any]]:
-    read = {(id(g.location.container), g.location.key): g.expected for g in program.guards}
+def _counters(program: Program) -> Iterator[Any]:
+    """Where numbers are that the call both reads and changes."""
+    read = {g.location.identity: g.expected for g in program.guards if isinstance(g, Guard)}
     for write in program.writes:
-        key = (id(write.owner), write.name)
-        if type(read.get(key)) in (int, float):
-            yield key
+        places = [(write.location, write.template)]
+        if write.contents:
+            items = getattr(write.template, "items", ())
+            pairs = items if isinstance(write.template, DictOut) else enumerate(items)
+            places = [(write.location.item(key), template) for key, template in pairs]
+        for place, template in places:
+            before = read.get(place.identity)
+            if type(before) in (int, float):
+                if not (isinstance(template, Known) and same_static(template.obj, before)):
+                    yield place.identity
 
 
 def _lower(
@@ -155,7 +184,7 @@ def _lower(
     args: Sequence[Any],
     kwargs: dict[str, Any],
     checks: bool,
-    volatile: frozenset[tuple[int, Any]],
+    volatile: frozenset[Any],
 ) -> Program:
     builder = RelayBuilder()
     cx = Interpreter(builder, checks=checks)
@@ -211,6 +240,7 @@ def _finish(
     results = Results(cx, lifter.paths)
     template = results.template(result)
     writes = list(_writes(cx, results))
+    reported = [r and (results.template(r[0]), results.template(r[1])) for r in cx.reported]
     _refuse_changed_arguments(cx, lifter)
     code = cx.heap.lookup(cx.error_cell, "code")
     error_index = None
@@ -226,27 +256,30 @@ def _finish(
         leaves=lifter.leaves,
         inputs=[i for i in cx.lifter.inputs if i.name in used],
         constants=builder.constants,
-        guards=[*cx.lifter.guards, *_shape_guards(cx, used)],
+        guards=[*cx.lifter.conditions(), *_shape_guards(cx, used)],
         result=template,
         writes=writes,
         exceptions=cx.exceptions,
         error_index=error_index,
         report=cx.report,
         outputs=len(results.tensors),
+        reported=reported,
     )
 
 
-def _shape_guards(cx: Interpreter, used: set[str]) -> Iterator[Guard]:
+def _shape_guards(cx: Interpreter, used: set[str]) -> Iterator[Condition]:
     """Inputs whose type was read but whose data isn't used are still taken for granted."""
     for entry in cx.lifter.inputs:
         if entry.name not in used:
-            yield _TypeGuard(entry.location, entry)
+            yield _Fits(entry)
 
 
 @dataclass(frozen=True)
-class _TypeGuard(Guard):
-    def holds(self) -> bool:
-        return self.expected.fetch() is not None
+class _Fits(Condition):
+    entry: Input
+
+    def _holds(self) -> bool:
+        return self.entry.fetch() is not None
 
 
 def _writes(cx: Interpreter, results: Results) -> Iterator[Write]:
@@ -254,23 +287,19 @@ def _writes(cx: Interpreter, results: Results) -> Iterator[Write]:
     for cell, content in cx.heap.cells.items():
         if cell in cx.instances and isinstance(content, Attributes):
             for name, value in content.items.items():
-                before = cx.original_attribute(cell, name)
-                if same(before, value):
-                    continue
                 instance = cx.instances[cell]
+                before = cx.originals.get((cell, name))
+                if before is not None and same(before, value):
+                    continue
                 if isinstance(instance, type(chainer.config)):
+                    if value is UNBOUND:
+                        continue
                     cx.fail("AF0209", f"chainer.config.{name} is changed for good")
-                unbound = value is UNBOUND
-                made = Known(UNBOUND) if unbound else results.template(value)
-                yield Write(instance, name, made)
+                made = Known(UNBOUND) if value is UNBOUND else results.template(value)
+                yield Write(Location(instance, "attribute", name), made)
         elif cell in cx.lifter.containers and content is not cx.heap.base.get(cell):
-            real = cx.lifter.containers.pop(cell)
-            from astfront.values import Dict, List
-
-            reference = List(cell) if isinstance(real, list) else Dict(cell)
-            made = results.template(reference)
-            cx.lifter.containers[cell] = real
-            yield Write(real, None, made)
+            made = results.contents(cx.lifter.reference(cell))
+            yield Write(cx.lifter.containers[cell], made, contents=True)
 
 
 def _refuse_changed_arguments(cx: Interpreter, lifter: ArgumentLifter) -> None:

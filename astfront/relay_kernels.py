@@ -2,7 +2,8 @@
 
 As TVM has them, a maximum over nothing but -inf is -3.4e38 and its argmax is -1 (-3.4e38 stands for
 "nothing yet"), and NaN gets lost in ``max``, ``maximum``, ``clip``, ``nn.relu`` and ``sign``. A model
-that masks with -inf, or asks for ``isnan``, would compute something else than under Chainer.
+that masks with -inf, or asks for ``isnan``, would compute something else than under Chainer. And reshape
+can't be fused where sizes are staged.
 
 Importing this module registers the kernels, for the whole process; ``relay_builder.py`` does.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tvm import te, tir, topi
+from tvm import arith, relay, te, tir, topi
 from tvm.relay.op import op as registry
 from tvm.target import override_native_generic_func
 
@@ -202,6 +203,49 @@ def _sign(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
     )
 
 
+# --- reshape ---------------------------------------------------------------------------------
+
+
+_TVM_RESHAPE = relay.op.get("reshape").get_attr("FTVMCompute")
+
+
+def _reshape(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
+    """TVM's kernel takes staged sizes from its result, which fails where it's fused into another."""
+    x = inputs[0]
+    shape = _reshaped([int(n) for n in attrs.newshape], list(x.shape))
+    if all(isinstance(d, tir.IntImm) for d in output_type.shape) or shape is None:
+        return list(_TVM_RESHAPE(attrs, inputs, output_type))
+    return [topi.reshape(x, shape)]
+
+
+def _reshaped(newshape: Sequence[int], shape: Sequence[Any]) -> list[Any] | None:
+    """The sizes by Relay's rules: 0 keeps one, -3 multiplies two, -1 is what is left."""
+    made: list[Any] = []
+    left: list[Any] = []
+    at = 0
+    known = 1
+    for n in newshape:
+        if n in (0, -3):
+            width = 1 if n == 0 else 2
+            taken = shape[at : at + width]
+            if len(taken) < width:
+                return None
+            made.append(taken[0] if n == 0 else taken[0] * taken[1])
+        elif n < -1:
+            return None
+        else:
+            width = 1
+            made.append(tir.IntImm("int32", n))
+            left += shape[at : at + 1]
+            known *= max(n, 1)
+        at += width
+    total: Any = tir.IntImm("int32", 1)
+    for d in [*left, *shape[at:]]:
+        total = total * d
+    rest = arith.Analyzer().simplify(tir.indexdiv(total, known))
+    return [rest if n == -1 else d for n, d in zip(newshape, made)]
+
+
 def _register(name: str, compute: Callable[..., Any], schedule: Any) -> None:
     @override_native_generic_func(f"astfront.{name}")
     def strategy(attrs: Any, inputs: Any, output_type: Any, target: Any) -> Any:
@@ -222,3 +266,4 @@ _register("minimum", _of_two(False), registry._schedule_injective)
 _register("nn.relu", _relu, registry._schedule_injective)
 _register("clip", _clip, registry._schedule_injective)
 _register("sign", _sign, registry._schedule_injective)
+_register("reshape", _reshape, registry._schedule_injective)

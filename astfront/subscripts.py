@@ -64,12 +64,12 @@ class Subscripts(Base):
             return self.call(self.get_attribute(container, "__getitem__"), [index], {})
         if isinstance(container, List) and isinstance(self.heap[container.cell], GrownList):
             return self.grown_item(container, index)
-        if self.is_tuple(container) or isinstance(container, List | Range):
+        if self.is_tuple(container) or isinstance(container, List | Range) or _is_range(container):
             return self._sequence_item(container, index)
         self.raise_python(TypeError(f"{describe(container)} isn't subscriptable"))
 
     def _sequence_item(self, container: Value, index: Value) -> Value:
-        if isinstance(container, Range):
+        if isinstance(container, Range) or _is_range(container):
             iterator = self.iterator_of(container)
             return iterator.item(self.checked_index(index, iterator.length, "range object"))
         items = self.items_of(container)
@@ -288,3 +288,7 @@ class Subscripts(Base):
                 "an array is changed in place while a view of it, or a list, holds it, too",
                 help="take a copy of the part that is kept: `x[i].copy()`",
             )
+
+
+def _is_range(v: Value) -> bool:
+    return isinstance(v, Static) and isinstance(v.obj, range)

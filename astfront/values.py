@@ -233,6 +233,8 @@ class Iterator(Value):
     length: Value
     item: Callable[[Value], Value]
     name: str = "iterator"
+    sources: tuple[Value, ...] = ()
+    """The lists and arrays walked over."""
 
 
 class Unbound(Value):

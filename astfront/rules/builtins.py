@@ -78,7 +78,7 @@ def enumerate_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
     def item(i: Value) -> Value:
         return cx.tuple([cx.binary_op(operator.add, start, i), inner.item(i)])
 
-    return Iterator(inner.length, item, "enumerate")
+    return Iterator(inner.length, item, "enumerate", inner.sources)
 
 
 @rule(zip)
@@ -87,7 +87,8 @@ def zip_(cx: Any, *iterables: Value) -> Value:
     if not inner:
         return Static(())
     length = functools.reduce(lambda a, b: minimum(cx, a, b), (x.length for x in inner))
-    return Iterator(length, lambda i: cx.tuple([x.item(i) for x in inner]), "zip")
+    sources = tuple(s for x in inner for s in x.sources)
+    return Iterator(length, lambda i: cx.tuple([x.item(i) for x in inner]), "zip", sources)
 
 
 def minimum(cx: Any, a: Value, b: Value) -> Value:
@@ -105,14 +106,15 @@ def reversed_(cx: Any, sequence: Value) -> Value:
         last = cx.binary_op(operator.sub, inner.length, Static(1))
         return inner.item(cx.binary_op(operator.sub, last, i))
 
-    return Iterator(inner.length, item, "reversed")
+    return Iterator(inner.length, item, "reversed", inner.sources)
 
 
 @rule(map)
 def map_(cx: Any, f: Value, *iterables: Value) -> Value:
     inner = [cx.iterator_of(x) for x in iterables]
     length = functools.reduce(lambda a, b: minimum(cx, a, b), (x.length for x in inner))
-    return Iterator(length, lambda i: cx.call(f, [x.item(i) for x in inner], {}), "map")
+    sources = tuple(s for x in inner for s in x.sources)
+    return Iterator(length, lambda i: cx.call(f, [x.item(i) for x in inner], {}), "map", sources)
 
 
 @rule(filter)
@@ -399,6 +401,12 @@ def getattr_(cx: Any, x: Value, name: StaticArg[str], default: Value | None = No
         if isinstance(known, Static) and not known.obj:
             return default
     return cx.get_attribute(x, name)
+
+
+@rule(delattr)
+def delattr_(cx: Any, owner: Value, name: StaticArg[str]) -> Value:
+    cx.delete_attribute(owner, name)
+    return NONE
 
 
 @rule(setattr)

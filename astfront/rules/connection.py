@@ -1,6 +1,6 @@
 """chainer/functions/connection: linear maps and convolutions.
 
-The other functions there (bilinear, depthwise, dilated, local and shift convolutions) are compiled
+The other functions there (depthwise, dilated, local and shift convolutions) are compiled
 from their source.
 """
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from chainer.functions.connection import (
+    bilinear,
     convolution_2d,
     convolution_nd,
     deconvolution_2d,
@@ -20,8 +21,9 @@ from chainer.functions.connection import (
 )
 from chainer.utils.type_check import InvalidType
 
+from astfront.rules.array.shape import reshape_to
 from astfront.rules.registry import node_rule
-from astfront.rules.sizes import constant, guarded, same_dim, slice_axis, take_checked
+from astfront.rules.sizes import constant, guarded, needs_static, same_dim, slice_axis, take_checked
 from astfront.values import Static, Tensor
 
 Ints = tuple[int, ...]
@@ -63,6 +65,35 @@ def _add_bias(cx: Any, y: Tensor, b: Tensor, axis: int) -> Tensor:
     dtype = np.promote_types(y.dtype, b.dtype)
     wide = cx.call_op("nn.bias_add", cx.cast(y, dtype), cx.cast(b, dtype), axis=axis)
     return cx.cast(wide, y.dtype)  # type: ignore[no-any-return]
+
+
+@node_rule(bilinear.BilinearFunction)
+def bilinear_function(cx: Any, node: Any, x: Tensor, y: Tensor, w: Tensor, *more: Tensor) -> Tensor:
+    """``einsum('ij,ik,jkl->il', x, y, W)``, and the linear terms."""
+    if not w.is_static_shape:
+        needs_static(cx, w, "F.bilinear with a weight")
+    j, k, out = w.shape
+    left = reshape_to(cx, x, [cx.dim_of(x, 0), Static(j)])
+    right = reshape_to(cx, y, [cx.dim_of(y, 0), Static(k)])
+    error = InvalidType("e1.shape[0] == e2.shape[0]", "they differ")
+
+    def compute() -> Tensor:
+        pairs = cx.call_op(
+            "multiply",
+            cx.call_op("expand_dims", left, axis=2),
+            cx.call_op("expand_dims", right, axis=1),
+        )
+        flat = cx.call_op("reshape", pairs, newshape=(-1, j * k))  # type: ignore[operator]
+        kernel = cx.call_op("reshape", w, newshape=(j * k, out))  # type: ignore[operator]
+        z = cx.call_op("nn.dense", flat, cx.call_op("transpose", kernel, axes=(1, 0)))
+        if more:
+            for a, v in ((left, more[0]), (right, more[1])):
+                term = cx.call_op("nn.dense", a, cx.call_op("transpose", v, axes=(1, 0)))
+                z = cx.call_op("add", z, term)
+            z = cx.call_op("nn.bias_add", z, more[2], axis=1)
+        return z  # type: ignore[no-any-return]
+
+    return guarded(cx, [same_dim(cx, x, 0, y, 0)], error, compute)
 
 
 # --- convolution -----------------------------------------------------------------------------

@@ -160,11 +160,16 @@ class ConfigContext:
         self.config = config
 
     def __enter__(self) -> None:
-        self.old = getattr(self.config, self.name)
+        self.known = hasattr(self.config, self.name)
+        if self.known:
+            self.old = getattr(self.config, self.name)
         setattr(self.config, self.name, self.value)
 
     def __exit__(self, *args: Any) -> None:
-        setattr(self.config, self.name, self.old)
+        if self.known:
+            setattr(self.config, self.name, self.old)
+        else:
+            delattr(self.config, self.name)
 
 
 class NullContext:
@@ -206,15 +211,14 @@ def is_debug(cx: Any) -> Value:
 
 @rule(chainer.report)
 def report(cx: Any, values: Value, observer: Value = NONE) -> Value:
-    """Without a reporter in force ``chainer.report`` does nothing."""
-    reporters = getattr(chainer.reporter, "_reporters", None) or getattr(
-        getattr(chainer.reporter, "_thread_local", None), "reporters", None
-    )
-    if reporters:
-        cx.fail("AF0305", "chainer.report while a Reporter is in force")
+    """Reported after the program has run, where a reporter is in force then."""
+    if cx.staged_depth:
+        cx.reported.append(None)
+    else:
+        cx.reported.append((cx.heap.new_dict(cx.entries_of(values)), observer))
     return NONE
 
 
-pure(chainer.get_dtype)
+pure(chainer.get_dtype, chainer.get_array_types, chainer.get_cpu_array_types)
 
 __all__ = ["CompileError", "List", "Tuple"]

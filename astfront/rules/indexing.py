@@ -365,7 +365,7 @@ def _staged_slice(cx: Any, x: Tensor, parts: Sequence[tuple[int, Part]]) -> Tens
         begin[axis], end[axis] = slice_ends(cx, part, cx.dim_of(x, axis), step)
         shape[axis] = None
     made = cx.b.call(
-        "strided_slice",
+        "dyn.strided_slice",
         x,
         size_vector(cx, begin),
         size_vector(cx, end),

@@ -99,7 +99,7 @@ def slice_axis(cx: Any, x: Tensor, axis: int, start: Value, stop: Value) -> Tens
     begin = shape_tensor(cx, [start if i == axis else Static(0) for i in range(x.ndim)])
     end = shape_tensor(cx, [stop if i == axis else s for i, s in enumerate(sizes)])
     step = cx.b.constant(np.ones(x.ndim, "int64"))
-    part = cx.b.call("strided_slice", x, begin=begin, end=end, strides=step)
+    part = cx.b.call("dyn.strided_slice", x, begin, end, step)
     length = None
     if isinstance(start, Static) and isinstance(stop, Static):
         length = stop.obj - start.obj

@@ -2,8 +2,8 @@
 
 A program in which every result has a name is easy to make and to read, but TVM's FuseOps doesn't look
 through a ``let``. This pass puts the operator calls back in the place of their names. What has to stay
-where it is, stays bound: functions, calls of functions (loops), branches, and whatever a function
-defined further in captures: such a value is computed once, before the loop, and not at each turn.
+where it is, stays bound: functions, calls of functions (loops), branches, and whatever a branch or a
+function defined further in uses: such a value is computed once, before the loop, and not at each turn.
 
 >>> from passes.relay import show
 >>> mod = tvm.relay.fromtext('''
@@ -48,7 +48,7 @@ def run(mod: tvm.IRModule) -> tvm.IRModule:
 
 
 def _captured(root: relay.Expr) -> set[Any]:
-    """The let-bound variables that a function further in uses."""
+    """The let-bound variables that a function or branch further in uses."""
     defined: dict[Any, int] = {}
     captured: set[Any] = set()
     seen: set[tuple[int, Any]] = set()
@@ -66,6 +66,12 @@ def _captured(root: relay.Expr) -> set[Any]:
         if isinstance(expr, relay.Function):
             depths += 1
             work.append((expr.body, depths))
+        elif isinstance(expr, relay.If):
+            # TVM puts an operator that both a branch and the code around it use into the wrong one.
+            work.append((expr.cond, function))
+            for arm in (expr.true_branch, expr.false_branch):
+                depths += 1
+                work.append((arm, depths))
         elif isinstance(expr, relay.Let):
             # The chain is walked here: all its names are defined before anything in it is looked at.
             pending = []
@@ -87,8 +93,6 @@ def _children(expr: Any) -> list[Any]:
         return list(expr.fields)
     if isinstance(expr, relay.TupleGetItem):
         return [expr.tuple_value]
-    if isinstance(expr, relay.If):
-        return [expr.cond, expr.true_branch, expr.false_branch]
     if isinstance(expr, relay.Match):
         return [expr.data, *(clause.rhs for clause in expr.clauses)]
     return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from typing import Any
 
@@ -148,7 +149,7 @@ def _sections(cx: Any, x: Tensor, sections: int, axis: int) -> tuple[Tensor, ...
     each = cx.binary_op(operator.floordiv, size, Static(sections))
     x = guarded(cx, [fit], error, lambda: x)
     cuts = [cx.binary_op(operator.mul, each, Static(i)) for i in range(sections)] + [size]
-    return tuple(slice_axis(cx, x, axis, a, b) for a, b in zip(cuts, cuts[1:]))
+    return tuple(slice_axis(cx, x, axis, a, b) for a, b in itertools.pairwise(cuts))
 
 
 def _split_at(cx: Any, x: Tensor, cuts: list[Value], axis: int) -> tuple[Tensor, ...]:
@@ -167,7 +168,7 @@ def _split_at(cx: Any, x: Tensor, cuts: list[Value], axis: int) -> tuple[Tensor,
         whole = [0, *ends, size.obj]
         if (
             len(pairs) > 1
-            and pairs == list(zip(whole, whole[1:]))
+            and pairs == list(itertools.pairwise(whole))
             and len(set(whole)) == len(whole)
         ):
             return tuple(cx.call_op("split", x, indices_or_sections=ends, axis=axis))

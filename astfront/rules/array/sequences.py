@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import Any
 
 import gast
@@ -54,8 +55,9 @@ def pad_constant(cx: Any, x: Tensor, width: np.ndarray, value: Any) -> Tensor:
         return x
     pairs = tuple((int(a), int(b)) for a, b in width)
     fill = constant(cx, np.asarray(value).astype(x.dtype), x.dtype)
-    return cx.call_op("nn.pad", x, pad_width=pairs, pad_value=float(fill.const)) \
-        if x.dtype.kind == "f" and np.isfinite(fill.const) else _pad_by_joining(cx, x, pairs, fill)  # fmt: skip
+    if x.dtype.kind != "f" or not np.isfinite(fill.const):
+        return _pad_by_joining(cx, x, pairs, fill)
+    return cx.call_op("nn.pad", x, pad_width=pairs, pad_value=float(fill.const))  # type: ignore[no-any-return]
 
 
 def _pad_by_joining(cx: Any, x: Tensor, pairs: Any, fill: Tensor) -> Tensor:
@@ -125,7 +127,7 @@ def transpose_sequence_node(cx: Any, node: Any, *xs: Tensor) -> tuple[Tensor, ..
         needs_static(cx, x, "F.transpose_sequence", help="pad the sequences, and use F.separate")
     lengths = [x.shape[0] for x in xs]
     # Chainer asks for descending lengths; with others it gives uninitialised memory.
-    if any(a < b for a, b in zip(lengths, lengths[1:])):  # type: ignore[operator]
+    if any(a < b for a, b in itertools.pairwise(lengths)):  # type: ignore[operator]
         cx.raise_python(InvalidType("xs[0].shape[0] >= xs[1].shape[0]", f"lengths {lengths}"))
     length = int(node._length)
     if length == 0:

@@ -6,13 +6,14 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import chainer
 import chainer.functions as F
 import gast
 import numpy as np
+from chainer.backends import cuda
 from chainer.functions.array import (
     broadcast,
     cast,
-    copy,
     expand_dims,
     moveaxis,
     reshape,
@@ -23,7 +24,7 @@ from chainer.functions.array import (
 )
 from chainer.utils.type_check import InvalidType
 
-from astfront.rules.registry import node_rule, rule
+from astfront.rules.registry import StaticArg, node_rule, rule
 from astfront.rules.sizes import dims_of, equal, guarded, product, shape_tensor, with_dims
 from astfront.values import Scalar, Static, Tensor, Value, describe
 
@@ -243,6 +244,11 @@ def cast_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     return cx.cast(x, np.dtype(node.type))  # type: ignore[no-any-return]
 
 
-@node_rule(copy.Copy)
-def copy_node(cx: Any, node: Any, x: Tensor) -> Tensor:
+@rule(F.copy)
+def copy(cx: Any, x: Tensor, dst: StaticArg[Any]) -> Tensor:
+    """A rule because the source asks for devices in ways that can't be compiled."""
+    if dst is not cuda.DummyDevice:
+        device = cx.run_python(chainer.get_device, dst)
+        if cx.get_attribute(device, "xp").obj is not np:
+            cx.fail("AF0306", f"F.copy to {dst}: a compiled program runs on the CPU")
     return x

@@ -1,0 +1,103 @@
+"""Calls. Each function or link is a case; its golden file has its name."""
+
+import random
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+import scipy.special
+
+
+def af0301_function(x):
+    return scipy.special.gamma(x)
+
+
+def af0301_numpy(x):
+    return np.linalg.svd(x)
+
+
+def af0301_chainer_function(x):
+    return F.det(F.matmul(x, x, transb=True))
+
+
+class Inner(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.l = L.Linear(3, 3)
+
+    def forward(self, x):
+        return self.helper(self.l(x))
+
+    def helper(self, x):
+        return scipy.special.gamma(x)
+
+
+class Outer(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.inner = Inner()
+
+    def forward(self, x):
+        return self.inner(x * 2)
+
+
+af0301_inlined = Outer()
+
+
+def af0301_in_a_loop(xs, n):
+    h = xs[0]
+    for i in range(n):
+        h = h + scipy.special.gamma(h)
+    return h
+
+
+def af0301_several(x):
+    """Three problems in one report, and none that only follows from another."""
+    a = scipy.special.gamma(x)
+    b = F.relu(a)
+    if F.sum(x).array > 0:
+        b = scipy.special.beta(b, x)
+    c = [np.linalg.svd(row) for row in x]
+    d = F.sigmoid(c[0] + b)
+    for row in x:
+        d = d + row
+    return a + b, c, d, random.random()
+
+
+def af0301_context(x):
+    with open("file") as f:
+        return x
+
+
+def af0302_arguments(x):
+    return F.relu(x, slope=0.1)
+
+
+def af0304_recursion(x):
+    if F.sum(x).array > 100:
+        return x
+    return af0304_recursion(x * 2)
+
+
+def af0305_random(x):
+    return x + np.random.rand(3)
+
+
+def af0305_print(x):
+    print("x is", x)
+    return x
+
+
+def af0305_link(x):
+    return L.Linear(3, 2)(x)
+
+
+def af0306_pooling(images):
+    return F.max_pooling_2d(images, 2, return_indices=True)
+
+
+def af0307_complex(x):
+    return x.astype(np.complex64)

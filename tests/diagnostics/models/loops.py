@@ -1,0 +1,69 @@
+"""Loops, arguments and results. Each function or link is a case; its golden file has its name."""
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+
+
+def af0405_function(x):
+    return lambda y: x + y
+
+
+class Lazy(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.w = chainer.Parameter()
+
+    def forward(self, x):
+        return x * self.w.shape[0]
+
+
+af0403_parameter = Lazy()
+
+
+def af0501_condition(x):
+    n = 0
+    while (n := n + 1) < F.sum(x).array:
+        x = x * 2
+    return x
+
+
+def af0502_many(x, n):
+    layers = {i: 2 for i in range(5000)}
+    for i in range(5000):
+        x = x * layers[i]
+    return x
+
+
+def af0503_number(x):
+    for i in F.sum(x):
+        x = x + i
+    return x
+
+
+def af0503_grows(xs, n):
+    rows = [xs[0]]
+    for i in range(n):
+        rows.append(xs[0])
+    for row in rows:
+        rows.append(row)
+    return rows
+
+
+def af0504_shapes(x, n):
+    parts = [x, x[0], None]
+    return parts[n]
+
+
+def af0504_items(xs, n):
+    rows = []
+    for i in range(n):
+        rows.append(xs[i])
+    rows.append("end")
+    return rows
+
+
+def af0601_broadcast(x, y):
+    return np.add(x, y) @ x

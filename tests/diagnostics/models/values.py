@@ -1,0 +1,136 @@
+"""Names, attributes, types. Each function is a case; its golden file has its name."""
+
+import chainer
+import chainer.functions as F
+import numpy as np
+
+
+def af0202_backprop(v):
+    y = F.sum(v * v)
+    y.backward()
+    return v.grad
+
+
+def af0202_memory(x):
+    return x.strides[0]
+
+
+def af0202_dict(x):
+    return af0202_dict.__dict__, STATE.__dict__
+
+
+class State:
+    def __init__(self):
+        self.n = 1
+
+
+STATE = State()
+
+
+def af0203_one_branch(x):
+    if F.sum(x).array > 0:
+        h = x * 2
+    return h
+
+
+def af0203_empty_loop(x, n):
+    for i in range(n):
+        h = x * i
+    return h
+
+
+def af0203_attribute(x):
+    state = State()
+    if F.sum(x).array > 0:
+        state.h = x
+    return state.h
+
+
+def af0204_ranks(x):
+    if F.sum(x).array > 0:
+        y = x
+    else:
+        y = x[0]
+    return y + 1
+
+
+def af0204_kinds(x):
+    if F.sum(x).array > 0:
+        y = x
+    else:
+        y = "nothing"
+    return y
+
+
+def af0205_shape(x, n):
+    return F.reshape(x, (n, 3))
+
+
+def af0205_key(x):
+    table = {0: x, 1: x * 2}
+    return table[int(F.sum(x).array)]
+
+
+def af0206_grows(x, n):
+    for _ in range(n):
+        x = F.concat([x, x], axis=0)[None]
+    return x
+
+
+def af0206_changes(x, n):
+    y = "start"
+    for _ in range(n):
+        y = x
+    return y
+
+
+def af0207_none(x):
+    return x + None if False else (x == None)
+
+
+def af0207_huge(x, n):
+    return x * (n + 2**70)
+
+
+def af0207_text(x, n):
+    return x + float("%d" % 3) * len(str(n))
+
+
+def af0208_index(x, n):
+    return x[n > 0]
+
+
+def af0208_grown(xs, n):
+    rows = []
+    for i in range(n):
+        rows.append(xs[i])
+    rows[0] = xs[1]
+    return rows
+
+
+def af0209_argument(x):
+    x += 1
+    return x
+
+
+def af0209_list_argument(rows):
+    rows.append(rows[0])
+    return len(rows)
+
+
+def af0209_view(x):
+    y = x * 2
+    view = y[0]
+    y += 1
+    return view
+
+
+def af0209_module(x):
+    chainer.config.dtype = np.float64
+    return x
+
+
+def af0210_always(x, n):
+    while n > 0:
+        raise ValueError("n is positive")
+    return x

@@ -1,0 +1,466 @@
+"""What a program takes for granted and what it changes: every call is right, whatever happened."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+import pytest
+
+from chainer import function_hooks, link_hooks
+
+import astfront
+from astfront import CompileError
+from tests.support import assert_same
+
+X = np.array([[1.0, -2.0, 3.0], [0.5, 0.0, -1.0]], "f")
+
+
+class Inner(chainer.Chain):
+    rate = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        with self.init_scope():
+            self.l = L.Linear(3, 3)
+
+    def forward(self, x):
+        return self.helper(self.l(x)) * self.rate
+
+    def helper(self, x):
+        return x + 1
+
+
+class Model(chainer.Chain):
+    def __init__(self) -> None:
+        super().__init__()
+        with self.init_scope():
+            self.inner = Inner()
+            self.b = chainer.Parameter(np.ones(3, "f"))
+        self.n = 2
+        self.scale = np.float32(3)
+        self.items = [1, 2]
+        self.table = {"a": 1.0}
+        self.pair = (1, np.zeros(3, "f"))
+        self.buffer = np.arange(3, dtype="f")
+        self.activation = F.relu
+        self.maybe = None
+        self.sizes = (1, 2)
+
+    def forward(self, x):
+        h = self.inner(x) + self.b
+        for i in self.items:
+            h = h + i
+        for key in self.table:
+            h = h * self.table[key]
+        h = h + self.pair[0] + self.pair[1] + self.buffer + self.sizes[1]
+        if chainer.config.train:
+            h = h * self.n
+        if self.maybe is not None:
+            h = h - self.maybe
+        return self.activation(h) * self.scale * GLOBAL + len(self.items) + sum(SETTINGS["list"])
+
+
+GLOBAL = 1
+SETTINGS = {"list": [1, 2]}
+
+
+def set_class(value: int) -> Callable[[Any], None]:
+    return lambda m: setattr(Inner, "rate", value)
+
+
+def set_global(value: Any) -> Callable[[Any], None]:
+    return lambda m: globals().update(GLOBAL=value)
+
+
+def replace_inner(m: Any) -> None:
+    del m.inner
+    with m.init_scope():
+        m.inner = Inner()
+
+
+CHANGES: dict[str, Callable[[Any], Any]] = {
+    "parameter in place": lambda m: m.b.array.__setitem__(0, 7),
+    "parameter replaced": lambda m: setattr(m.b, "array", np.full(3, 2, "f")),
+    "parameter object replaced": lambda m: setattr(m, "b", chainer.Parameter(np.full(3, 4, "f"))),
+    "parameter of another shape": lambda m: setattr(m.b, "array", np.full((2, 3), 5, "f")),
+    "parameter of another dtype": lambda m: setattr(m.b, "array", np.full((2, 3), 5, "d")),
+    "parameter back": lambda m: setattr(m.b, "array", np.full(3, 2, "f")),
+    "int": lambda m: setattr(m, "n", 5),
+    "another type": lambda m: setattr(m, "n", 5.0),
+    "bool": lambda m: setattr(m, "n", True),
+    "array": lambda m: setattr(m, "n", np.array([1, 2, 3], "f")),
+    "numpy scalar": lambda m: setattr(m, "scale", np.float32(0.5)),
+    "item appended": lambda m: m.items.append(9),
+    "item changed": lambda m: m.items.__setitem__(0, 5),
+    "list replaced": lambda m: setattr(m, "items", [7]),
+    "dict item changed": lambda m: m.table.update(a=3.0),
+    "dict item added": lambda m: m.table.update(b=0.5),
+    "tuple": lambda m: setattr(m, "pair", (2, np.ones(3, "f"))),
+    "array in a tuple": lambda m: m.pair[1].__setitem__(0, 4),
+    "buffer in place": lambda m: m.buffer.__setitem__(0, 4),
+    "buffer replaced": lambda m: setattr(m, "buffer", np.array(3.0)),
+    "no longer None": lambda m: setattr(m, "maybe", 3),
+    "function": lambda m: setattr(m, "activation", F.tanh),
+    "child": replace_inner,
+    "child's parameter": lambda m: m.inner.l.W.array.__imul__(2),
+    "class attribute": set_class(5),
+    "instance over class attribute": lambda m: setattr(m.inner, "rate", 7),
+    "method on the instance": lambda m: setattr(m.inner, "helper", lambda x: x - 1),
+    "method on the class": lambda m: setattr(Inner, "helper", lambda self, x: x - 2),
+    "method deleted from the instance": lambda m: delattr(m.inner, "helper"),
+    "class attribute back": set_class(2),
+    "global": set_global(4),
+    "global of another type": set_global(np.float64(2)),
+    "item of a global": lambda m: SETTINGS["list"].append(3),
+    "attribute back": lambda m: setattr(m, "n", 2),
+}
+
+
+#: Changes after which the result is what it was.
+SILENT = {"tuple", "another type", "attribute back"}
+
+
+def test_every_change_is_seen() -> None:
+    """Each change stays, so that later ones meet many states; one model compiled all along."""
+    model = Model()
+    helper = Inner.helper
+    compiled = astfront.compile(model, opt_level=1)
+    assert_same(compiled(X), model(X))
+    try:
+        expected = model(X)
+        for name, change in CHANGES.items():
+            before = expected.array
+            change(model)
+            try:
+                with chainer.no_backprop_mode():
+                    expected = model(X)
+            except chainer.utils.type_check.InvalidType:
+                with pytest.raises(chainer.utils.type_check.InvalidType):
+                    compiled(X)
+                continue
+            if name not in SILENT:
+                assert not np.array_equal(before, expected.array), f"{name}: nothing changes"
+            misses = compiled.cache_info().misses
+            got = compiled(X)
+            try:
+                assert_same(got, expected)
+            except AssertionError as e:
+                raise AssertionError(f"after a change of: {name}\n{e}") from e
+            compiled(X)
+            assert compiled.cache_info().misses <= misses + 1, name
+            if "in place" in name or name in ("parameter replaced", "child's parameter"):
+                assert compiled.cache_info().misses == misses, f"{name} needs no new program"
+    finally:
+        Inner.rate, Inner.helper = 2, helper
+        globals().update(GLOBAL=1)
+        del SETTINGS["list"][2:]
+
+
+def test_equal_tuples_need_no_new_program() -> None:
+    model = Model()
+    compiled = astfront.compile(model)
+    compiled(X)
+    model.sizes = tuple([1, 2])
+    model.scale = np.float32(3)
+    assert_same(compiled(X), model(X))
+    assert compiled.cache_info() == (1, 1, 1)
+
+
+def test_configuration() -> None:
+    class Mode(chainer.Chain):
+        def forward(self, x):
+            if chainer.config.train:
+                return x + 1
+            if chainer.config.enable_backprop:
+                return x + 2
+            with chainer.using_config("my_own", 5):
+                return x * chainer.config.my_own
+
+    model = Mode()
+    compiled = astfront.compile(model)
+    before = chainer.global_config.train
+    try:
+        for _ in range(2):
+            for train in (True, False):
+                chainer.global_config.train = train
+                assert_same(compiled(X), model(X))
+                with chainer.using_config("train", not train):
+                    assert_same(compiled(X), model(X))
+                with chainer.using_config("train", False), chainer.no_backprop_mode():
+                    assert_same(compiled(X), model(X))
+    finally:
+        chainer.global_config.train = before
+    assert compiled.cache_info().currsize == 3
+    assert not hasattr(chainer.config, "my_own")
+
+    results = []
+    with chainer.using_config("train", False):
+        # The other thread has the global configuration.
+        thread = threading.Thread(target=lambda: results.append(compiled(X)))
+        thread.start()
+        thread.join()
+        assert_same(compiled(X), model(X))
+    assert_same(results[0], X + 1)
+
+
+def test_closures() -> None:
+    def make():
+        by, table = 2, np.ones(3, "f")
+
+        def f(x):
+            return x * by + table
+
+        def change(new_by, new_table):
+            nonlocal by, table
+            by, table = new_by, new_table
+
+        return f, change
+
+    f, change = make()
+    compiled = astfront.compile(f)
+    assert_same(compiled(X), f(X))
+    for by, table in ((3, np.ones(3, "f")), (3, np.zeros(3, "f")), (X, np.zeros(1, "d")), (1, 2)):
+        change(by, table)
+        assert_same(compiled(X), f(X))
+    assert "by = 1" in astfront.explain(compiled, X)
+
+
+class Stateful(chainer.Chain):
+    def __init__(self) -> None:
+        super().__init__()
+        with self.init_scope():
+            self.child = Child()
+        self.reset()
+
+    def reset(self):
+        self.h = None
+        self.calls = 0
+        self.total = 0.5
+        self.history = []
+        self.named = {}
+
+    def forward(self, x, fail=False):
+        self.calls += 1
+        self.total = self.total + 0.25
+        if self.h is None:
+            self.h = x
+        else:
+            self.h = self.h + x
+        self.last = self.child(self.h)
+        if fail:
+            raise ValueError("asked for", fail)
+        return self.last
+
+
+class Child(chainer.Chain):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = 0
+        self.table = np.zeros(3, "f")
+
+    def forward(self, x):
+        self.seen = self.seen + 2
+        self.table = self.table + x[0]
+        return x * self.seen
+
+
+def state(model: Any) -> Any:
+    own = {k: v for k, v in vars(model).items() if k in ("h", "calls", "total", "last", "history")}
+    return own, model.child.seen, model.child.table
+
+
+def test_state() -> None:
+    plain, model = Stateful(), Stateful()
+    compiled = astfront.compile(model)
+    for turn in range(6):
+        if turn == 4:
+            plain.reset()
+            model.reset()
+        expected = plain(X)
+        got = compiled(X)
+        assert_same(got, expected)
+        assert_same(state(model), state(plain))
+        assert model.last is got
+        assert type(model.calls) is int
+        assert type(model.total) is float
+    # Where `h` is None and where it's an array; the counters are inputs.
+    assert compiled.cache_info().currsize == 2
+
+
+def test_an_exception_leaves_the_state() -> None:
+    model = Stateful()
+    compiled = astfront.compile(model)
+    compiled(X)
+    before = state(model)
+    with pytest.raises(ValueError, match="asked for") as e:
+        compiled(X, fail=True)
+    assert e.value.args == ("asked for", True)
+    assert_same(state(model), before)
+
+
+def test_an_exception_at_run_time_leaves_the_state() -> None:
+    class Checked(chainer.Chain):
+        def __init__(self) -> None:
+            super().__init__()
+            self.n = 0
+
+        def forward(self, x):
+            self.n += 1
+            if F.sum(x).array > 0:
+                raise RuntimeError("positive")
+            return x * self.n
+
+    model = Checked()
+    compiled = astfront.compile(model)
+    assert_same(compiled(-abs(X)), -abs(X))
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="positive") as e:
+            compiled(abs(X))
+        assert 'raise RuntimeError("positive")' in str(e.value.__cause__)
+        assert model.n == 1
+    assert_same(compiled(-abs(X)), -2 * abs(X))
+    assert compiled.cache_info().misses == 1
+
+
+def test_containers() -> None:
+    class Lists(chainer.Chain):
+        def __init__(self) -> None:
+            super().__init__()
+            self.history = []
+            self.named = {"n": 1}
+            self.alias = self.history
+
+        def forward(self, x):
+            y = x * (len(self.history) + 1)
+            self.alias.append(y)
+            if len(self.history) > 2:
+                self.history.pop(0)
+            self.named["last"] = y
+            self.named["n"] += 1
+            return y, self.history
+
+    plain, model = Lists(), Lists()
+    history, named = model.history, model.named
+    compiled = astfront.compile(model)
+    for _ in range(4):
+        got, expected = compiled(X), plain(X)
+        assert_same(got, expected)
+        assert_same(model.history, plain.history)
+        assert_same(model.named, plain.named)
+        assert got[1] is model.history is history is model.alias
+        assert model.named is named
+        assert named["last"] is got[0] is history[-1]
+
+
+def test_state_is_written_where_it_was_read() -> None:
+    """An attribute that is replaced after compiling; an attribute that a call deletes."""
+
+    class Temporary(chainer.Chain):
+        def forward(self, x):
+            self.tmp = x + 1
+            y = self.tmp * 2
+            del self.tmp
+            return y
+
+    model = Temporary()
+    compiled = astfront.compile(model)
+    assert_same(compiled(X), (X + 1) * 2)
+    assert not hasattr(model, "tmp")
+    model.tmp = 3
+    assert_same(compiled(X), (X + 1) * 2)
+    assert not hasattr(model, "tmp")
+
+
+def test_other_objects() -> None:
+    class Memory:
+        def __init__(self) -> None:
+            self.value = 0
+            self.count = 0
+
+        def add(self, x):
+            self.value = self.value + x
+            self.count += 1
+            return self.value
+
+    class Holder(chainer.Chain):
+        def __init__(self) -> None:
+            super().__init__()
+            self.memory = Memory()
+
+        def forward(self, x):
+            self.memory.add(x)
+            return self.memory.add(x) * self.memory.count
+
+    plain, model = Holder(), Holder()
+    compiled = astfront.compile(model)
+    for _ in range(3):
+        assert_same(compiled(X), plain(X))
+        assert_same(vars(model.memory), vars(plain.memory))
+
+
+def test_lazy_initialisation() -> None:
+    class Lazy(chainer.Chain):
+        def __init__(self) -> None:
+            super().__init__()
+            with self.init_scope():
+                self.a = L.Linear(None, 4)
+                self.b = L.Linear(2)
+
+        def forward(self, x):
+            return self.b(F.relu(self.a(x)))
+
+    np.random.seed(0)
+    plain = Lazy()
+    expected = plain(X)
+    np.random.seed(0)
+    model = Lazy()
+    compiled = astfront.compile(model)
+    assert_same(compiled(X), expected)
+    assert_same(model.a.W.array, plain.a.W.array)
+    assert_same(compiled(X), expected)
+    assert compiled.cache_info() == (1, 1, 1)
+    other = Lazy()
+    lowered = astfront.compile(other).lower(astfront.TensorSpec((2, 3)))
+    assert other.a.W.shape == (4, 3)
+    assert_same(lowered.compile()(X), other(X))
+
+
+def test_hooks_are_refused() -> None:
+    model = Model()
+    compiled = astfront.compile(model)
+    compiled(X)
+    hooks = (link_hooks.TimerHook(), function_hooks.TimerHook())
+    for hook in hooks:
+        with hook, pytest.raises(CompileError, match="hooks aren't supported"):
+            compiled(X)
+    assert_same(compiled(X), model(X))
+    model.inner.add_hook(link_hooks.TimerHook())
+    with pytest.raises(CompileError, match="link hooks aren't supported"):
+        compiled(X)
+
+
+def test_reports() -> None:
+    class Reports(chainer.Chain):
+        def forward(self, x):
+            loss = F.sum(x)
+            chainer.report({"loss": loss, "n": 3}, self)
+            return loss
+
+    model = Reports()
+    compiled = astfront.compile(model)
+    for _ in range(2):
+        assert_same(compiled(X), model(X))
+        reporter = chainer.Reporter()
+        reporter.add_observer("main", model)
+        seen: dict[str, Any] = {}
+        with reporter.scope(seen):
+            got = compiled(X)
+        assert sorted(seen) == ["main/loss", "main/n"]
+        assert_same(seen["main/loss"].array, got.array)
+    assert compiled.cache_info().misses == 1
