@@ -42,6 +42,13 @@ if TYPE_CHECKING:
 else:
     Base = object
 
+#: Attributes and methods of a Variable that belong to backprop.
+_BACKPROP = frozenset(
+    ["grad", "grad_var", "node", "creator", "creator_node", "rank", "loss_scale", "backward",
+     "unchain", "unchain_backward", "cleargrad", "zerograd", "addgrad", "set_creator",
+     "set_creator_node", "retain_data"]
+)  # fmt: skip
+
 #: Chainer's own __setattr__ overrides only keep book of parameters and children.
 _PLAIN_SETATTR = ("object", "Link", "Chain", "ChainList", "Sequential", "DeviceResident")
 
@@ -210,7 +217,7 @@ class Attributes(Base):
             return Static(getattr(x.origin, "name", None))
         if name == "is_initialized":
             return Static(True)
-        if name in ("grad", "grad_var", "node", "creator", "creator_node", "rank", "loss_scale"):
+        if name in _BACKPROP:
             self.fail(
                 "AF0202",
                 f"`{name}` of a Variable belongs to backprop, which isn't compiled",
@@ -266,7 +273,11 @@ class Attributes(Base):
         content = self.heap[owner.cell]
         if isinstance(content, Content) and name in content.items:
             if isinstance(written, Option) and isinstance(written.absent, Unbound):
-                return self.maybe_unbound(f"self.{name}", written)
+                self.fail(
+                    "AF0203",
+                    f"the attribute `{name}` of {describe(owner)} may be undefined here",
+                    help="set it before the `if` or the loop, or on every way through it",
+                )
             return written
         original = self.original_attribute(owner.cell, name)
         if not isinstance(original, Unbound):

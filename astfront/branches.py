@@ -65,6 +65,10 @@ class Branches(Base):
         code = len(self.exceptions) + 1
         self.exceptions.append((exception, self.span()))
         before = self.heap.lookup(self.error_cell, "code")
+        if isinstance(before, Scalar):
+            # Each check uses the code so far three times: fused into one kernel, and written out
+            # there, a chain of n checks would take 3**n operators (and as long to compile).
+            before = Scalar(self.b.call("annotation.stop_fusion", before).expr, int)
         fine = self.as_scalar(before, int)
         failed = self.as_scalar(Static(code), int)
         if isinstance(before, Scalar):
@@ -160,7 +164,8 @@ class Branches(Base):
                 "AF0204",
                 f"{where} differs between two branches, and tensor data decides which is taken: "
                 f"{e.message}",
-                help="give it one type and one number of dimensions on both ways",
+                help="make it one kind of thing on both ways: of one type, with one number of "
+                "dimensions, with the same keys",
             )
         with self.in_scope(then.scope):
             a = join.collect(self.b, then.state, "a")

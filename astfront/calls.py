@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import random
 import types
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -181,6 +182,10 @@ class Calls(Base):
         name = getattr(f, "__qualname__", None) or getattr(f, "__name__", repr(f))
         if isinstance(f, types.MethodDescriptorType | types.WrapperDescriptorType):
             module = f.__objclass__.__module__
+        for known in (np.random, random):
+            short = getattr(f, "__name__", "")
+            if getattr(known, short, None) == f:
+                module, name = known.__name__, short
         if str(module).startswith("numpy.random") or module in ("random", "time", "datetime"):
             self.fail(
                 "AF0305",
@@ -189,9 +194,11 @@ class Calls(Base):
             )
         if f in (print, open, input):
             self.fail("AF0305", f"{name}() does input or output", help="do it outside the model")
+        is_foreign = isinstance(f, np.ufunc) and getattr(np, name, None) is not f
+        what = f"the ufunc `{name}`" if is_foreign else f"{module}.{name}"
         self.fail(
             "AF0301",
-            f"{module}.{name} isn't supported",
+            f"{what} isn't supported",
             help="write it with supported functions, or register a rule: see docs/adding-an-op.md",
         )
 
@@ -247,7 +254,14 @@ class Calls(Base):
             bound = found.signature.bind(*args, **kwargs)
         except TypeError as e:
             name = getattr(target, "__name__", found.name)
-            self.fail("AF0302", f"{name}: {e}", help="this use of its arguments isn't supported")
+            plain = [
+                p.replace(annotation=inspect.Parameter.empty)
+                for p in found.signature.parameters.values()
+            ]
+            supported = found.signature.replace(
+                parameters=plain, return_annotation=inspect.Signature.empty
+            )
+            self.fail("AF0302", f"{name}: {e}", help=f"what is supported: {name}{supported}")
         converted: dict[str, Any] = {}
         for name, value in bound.arguments.items():
             kind = found.kinds[name]

@@ -46,13 +46,23 @@ def lower(model: str, inputs: tuple[str, ...], explain: bool) -> None:
     source, _, expression = model.partition(":")
     if not expression:
         raise click.UsageError("MODEL is FILE.py:EXPRESSION or MODULE:EXPRESSION")
-    function = eval(expression, vars(_load(source)))
+    module = _load(source)
+    try:
+        function = eval(expression, vars(module))
+    except Exception as e:
+        raise click.ClickException(f"{expression}: {type(e).__name__}: {e}") from e
+    if not callable(function):
+        raise click.ClickException(f"{expression} isn't a link or a function")
     args, kwargs = _arguments(inputs)
     try:
         lowered = astfront.compile(function).lower(*args, **kwargs)
     except astfront.CompileError as e:
         click.echo(str(e), err=True)
         sys.exit(1)
+    except Exception as e:
+        # What the model itself raises for such arguments.
+        place = f" ({e.__cause__})" if e.__cause__ else ""
+        raise click.ClickException(f"{type(e).__name__}: {e}{place}") from e
     click.echo(lowered.as_text())
     if explain:
         click.echo(lowered.explain())
@@ -61,12 +71,16 @@ def lower(model: str, inputs: tuple[str, ...], explain: bool) -> None:
 def _load(source: str) -> ModuleType:
     if not source.endswith(".py"):
         sys.path.insert(0, ".")
-        return importlib.import_module(source)
+        try:
+            return importlib.import_module(source)
+        except ImportError as e:
+            raise click.ClickException(f"{source} can't be imported: {e}") from e
     path = Path(source)
+    if not path.is_file():
+        raise click.ClickException(f"{source} can't be read")
     sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise click.UsageError(f"{source} can't be imported")
+    assert spec is not None and spec.loader is not None  # noqa: S101  (a .py file has a loader)
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)
@@ -78,6 +92,8 @@ def _arguments(inputs: tuple[str, ...]) -> tuple[list[Any], dict[str, Any]]:
     kwargs: dict[str, Any] = {}
     for text in inputs:
         name, value = _argument(text)
+        if name in kwargs:
+            raise click.UsageError(f"{name} is given twice")
         if name:
             kwargs[name] = value
         else:
@@ -89,10 +105,11 @@ def _argument(text: str) -> tuple[str | None, Any]:
     found = _SPEC.match(text)
     if found:
         dims = [d.strip() for d in found["dims"].split(",") if d.strip()]
-        shape = [
-            int(d) if d.lstrip("-").isdigit() else None if d in ("?", "None") else d for d in dims
-        ]
-        return found["name"], TensorSpec(shape, found["dtype"], variable=bool(found["variable"]))
+        try:
+            shape = [int(d) if d.lstrip("-").isdigit() else _size(d) for d in dims]
+            return found["name"], TensorSpec(shape, found["dtype"], variable=bool(found["variable"]))
+        except (TypeError, ValueError) as e:
+            raise click.UsageError(f"{text}: {e}") from e
     name, _, value = text.rpartition("=")
     for kind in (int, float):
         if value == kind.__name__:
@@ -102,6 +119,10 @@ def _argument(text: str) -> tuple[str | None, Any]:
         except ValueError:
             continue
     return name or None, {"True": True, "False": False, "None": None}.get(value, value)
+
+
+def _size(text: str) -> str | None:
+    return None if text in ("?", "None") else text
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gast
 
 from astfront.join import Join, JoinError
+from astfront.bounds import Bounds
 from astfront.templates import Collector, element_at
 from astfront.values import (
     Content,
@@ -75,6 +76,14 @@ class Containers(Base):
             template = join._grown(first, second, None)
         except JoinError as e:
             self.fail("AF0504", f"the items of a list that grows differ: {e.message}")
+        for content in (first, second):
+            if isinstance(content, GrownList) and content.buffers:
+                if len(content.buffers) != len(template.buffers):
+                    self.fail(
+                        "AF0504",
+                        "the items of a list that grew in a loop and what is added to it differ",
+                        help="keep them in lists of their own",
+                    )
         parts = []
         for content in (first, second):
             collector = Collector(self.b, self.heap)
@@ -236,9 +245,8 @@ class Containers(Base):
         self, start: Value, stop: Value, step: int, length: Value | None = None
     ) -> Iterator:
         if length is None:
-            span = self.binary_op(operator.sub, stop, start)
-            if step < 0:
-                span = self.unary(gast.USub(), span)
+            ends = (stop, start) if step > 0 else (start, stop)
+            span = self.binary_op(operator.sub, *ends)
             size = abs(step)
             if size > 1:
                 up = self.binary_op(operator.add, span, Static(size - 1))
@@ -248,14 +256,29 @@ class Containers(Base):
         def item(i: Value) -> Value:
             if isinstance(start, Static) and start.obj == 0 and step == 1:
                 return i
-            scaled = i if step == 1 else self.binary_op(operator.mul, i, Static(step))
-            return self.binary_op(operator.add, start, scaled)
+            scaled = i if abs(step) == 1 else self.binary_op(operator.mul, i, Static(abs(step)))
+            return self._in_range(
+                self.binary_op(operator.add if step > 0 else operator.sub, start, scaled),
+                *((start, stop, 0) if step > 0 else (stop, start, 1)),
+            )
 
         return Iterator(length, item, "range")
+
+    def _in_range(self, v: Value, low: Value, high: Value, shift: int) -> Value:
+        """An item of a range: ``low + shift <= v < high + shift``, as far as the ends are known."""
+        if not isinstance(v, Scalar):
+            return v
+        known = v.bounds or Bounds(("value", v.expr))
+        floor = low.obj + shift if isinstance(low, Static) else 0 if self.is_at_least(low, 0) else None
+        limit = self.affine(high)
+        ceiling = None if limit is None else (limit[0], limit[1] + shift)
+        return replace(v, bounds=replace(known, low=floor, high=ceiling))
 
     def at_least_zero(self, n: Value) -> Value:
         if isinstance(n, Static):
             return Static(max(n.obj, 0))
+        if self.is_at_least(n, 0):
+            return n
         return Scalar(
             self.b.call("maximum", self.as_scalar(n, int), self.as_scalar(Static(0), int)).expr, int
         )

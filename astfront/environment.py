@@ -51,6 +51,10 @@ class Heap:
         """Cells of real Python objects as they were found: there before any branch was taken."""
         self.original: Callable[[int, Any], Value] = lambda cell, name: UNBOUND
         """What a real object's attribute is where the program hasn't written it."""
+        self.place: Callable[[], Any] = lambda: None
+        self.changed_at: dict[int, Any] = {}
+        """Where cells that are watched were changed first."""
+        self.watched: set[int] = set()
         self._next = 0
         self._instances: dict[int, Object] = {}
         self.instances: dict[int, Any] = {}
@@ -87,6 +91,7 @@ class Heap:
                 return self._instances[id(instance)]
             self._keep.append(instance)
             made = Object(self.new_external(Attributes()), cls, instance)
+            self.watch(made.cell)
             self._instances[id(instance)] = made
             self.instances[made.cell] = instance
             return made
@@ -95,7 +100,15 @@ class Heap:
     def __getitem__(self, cell: int) -> Content:
         return self.cells[cell]
 
+    def watch(self, cell: int) -> None:
+        self.watched.add(cell)
+
+    def _changing(self, cell: int) -> None:
+        if cell in self.watched:
+            self.changed_at.setdefault(cell, self.place())
+
     def __setitem__(self, cell: int, content: Content) -> None:
+        self._changing(cell)
         self.cells[cell] = content
 
     # --- mappings in cells -------------------------------------------------------------------
@@ -105,11 +118,13 @@ class Heap:
 
     def bind(self, cell: int, name: Any, value: Value) -> None:
         content = self.cells[cell]
+        self._changing(cell)
         items = {**content.items, name: value}  # type: ignore[union-attr, dict-item]
         self.cells[cell] = replace(content, items=items)
 
     def unbind(self, cell: int, name: Any) -> None:
         content = self.cells[cell]
+        self._changing(cell)
         items = {k: v for k, v in content.items.items() if k != name}  # type: ignore[union-attr]
         self.cells[cell] = replace(content, items=items)
 

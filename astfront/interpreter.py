@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -17,7 +18,9 @@ import chainer
 import gast
 import numpy as np
 
+from astfront import hints
 from astfront.attributes import Attributes
+from astfront.bounds import KnownBounds
 from astfront.branches import Branches, Diverged
 from astfront.builder import Builder, OperatorError
 from astfront.calls import Calls
@@ -27,7 +30,7 @@ from astfront.diagnostics import CompileError, Diagnostic, InternalError, error,
 from astfront.environment import Heap
 from astfront.frames import Frame
 from astfront.function_nodes import FunctionNodes
-from astfront.lifting import TRUSTED_PACKAGES, Lifter, Location, is_static
+from astfront.lifting import MISSING, TRUSTED_PACKAGES, Lifter, Location, is_static
 from astfront.loops import Loops, Refused
 from astfront.numbers import Numbers
 from astfront.operators import Operators
@@ -72,6 +75,7 @@ class Interpreter(
     Operators,
     Comparisons,
     Numbers,
+    KnownBounds,
     Containers,
     Subscripts,
     Attributes,
@@ -102,10 +106,13 @@ class Interpreter(
         """What attributes of real objects were when they were first read."""
         self.link_paths: dict[int, str] = {}
         self.argument_storages: set[int] = set()
+        self.heap.place = self.span
         self.error_cell = self.heap.new_external(Names({"code": Static(0)}))
         self.exceptions: list[tuple[BaseException, Span | None]] = []
         """What the program may raise at run time; the error cell holds 1 + an index of this."""
         self.checks = checks
+        self.minima: dict[Any, int] = {}
+        """Lower bounds that hold where the interpreter is: see ``bounds.py``."""
         self.staged_depth = 0
         """How many staged branches and loops enclose what is being compiled."""
         self.attempts = 0
@@ -139,6 +146,10 @@ class Interpreter(
                 notes.append(
                     f"{frame.name} is called from {frame.call_span.location(column=False)}"
                 )
+        notes = [
+            text if times == 1 else f"{text} ({times} times)"
+            for text, times in Counter(notes).items()
+        ]
         return error(code, message, self.span(), notes=notes, **details)
 
     def fail(self, code: str, message: str, **details: Any) -> NoReturn:
@@ -193,6 +204,9 @@ class Interpreter(
         except InternalError:
             raise
         except CompileError as e:
+            if self.frame.is_library:
+                # The user's statement is what isn't supported; more from inside would be noise.
+                raise
             new = [d for d in e.diagnostics if d not in self.diagnostics]
             self.diagnostics.extend(new)
             self.refused.extend(new)
@@ -345,14 +359,12 @@ class Interpreter(
             if isinstance(found, Option) and isinstance(found.absent, Unbound):
                 if names.is_generated(name):
                     return found.value
-                return self.maybe_unbound(name, found)
+                self.maybe_unbound(name)
             if not isinstance(found, Unbound):
                 return found
             if name in frame.prepared.locals:
                 if self.staged_depth or name in self.heap.cells[frame.cell].items:  # type: ignore
-                    self.fail(
-                        "AF0203", f"`{name}` may be undefined here", help=f"bind `{name}` first"
-                    )
+                    self.maybe_unbound(name)
                 self.raise_python(
                     UnboundLocalError(f"local variable '{name}' referenced before assignment")
                 )
@@ -377,6 +389,8 @@ class Interpreter(
                 return self.constant_value(found)
             return self.lifter.lift(found, Location(frame.globals, "item", name), name)
         if hasattr(builtins, name):
+            if not self.is_trusted(frame.globals):
+                self.lifter.guard(Location(frame.globals, "item", name), MISSING)
             return Static(getattr(builtins, name))
         self.raise_python(NameError(f"name '{name}' is not defined"))
 
@@ -384,10 +398,12 @@ class Interpreter(
     def is_trusted(module_globals: dict[str, Any]) -> bool:
         return str(module_globals.get("__name__", "")).split(".")[0] in TRUSTED_PACKAGES
 
-    def maybe_unbound(self, name: str, option: Option) -> Value:
+    def maybe_unbound(self, name: str) -> NoReturn:
+        node, frame = self.frame.prepared.node, self.frame
         self.fail(
             "AF0203",
             f"`{name}` may be undefined here",
+            related=hints.bindings(node, name, frame.node, frame.filename),
             help=f"bind `{name}` before the `if` or the loop, or on every way through it",
         )
 

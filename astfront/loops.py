@@ -92,8 +92,9 @@ class Loops(Base):
 
         def body() -> None:
             i = self.heap.lookup(counter, "i")
-            self.assign(node.target, iterator.item(i))
-            self.exec_block(_without_break(node.body))
+            with self.more_than(iterator.length, i):
+                self.assign(node.target, iterator.item(self.below(i, iterator.length)))
+                self.exec_block(_without_break(node.body))
             for walked, content in lists:
                 self.require_same_length(content, walked)
             self.heap.bind(counter, "i", self.binary_op(operator.add, i, Static(1)))
@@ -339,7 +340,11 @@ class Loops(Base):
                 try:
                     body()
                 except Diverged:
-                    self.fail("AF0210", "every turn of this loop raises an exception")
+                    self.fail(
+                        "AF0210",
+                        "every turn of this loop raises an exception",
+                        help="raise it before the loop, or under an `if` in it",
+                    )
             leave = self.heap.snapshot()
             if self.diagnostics:
                 break

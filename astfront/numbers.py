@@ -63,7 +63,8 @@ class Numbers(Base):
                     return x
         simple = {operator.add: "add", operator.sub: "subtract", operator.mul: "multiply"}
         if f in simple:
-            return self._scalar_call(simple[f], a, b, kind)
+            made = self._scalar_call(simple[f], a, b, kind)
+            return self._with_bounds(f, a, b, made)
         if f in (operator.truediv, operator.floordiv, operator.mod):
             if not _nonzero(b):
                 message = _zero_division(f, float if float in kinds else int)
@@ -90,6 +91,16 @@ class Numbers(Base):
             f"`{f.__name__}` of {describe(a)} and {describe(b)} isn't supported",
             help="compute it before the call and pass the result",
         )
+
+    def _with_bounds(self, f: Callable[..., Any], a: Value, b: Value, made: Scalar) -> Scalar:
+        """``n + 1`` and ``n - 1`` are known beside ``n``."""
+        if made.type is int and f in (operator.add, operator.sub):
+            if isinstance(a, Scalar) and a.type is int and isinstance(b, Static):
+                return self.shifted(made, a, int(b.obj) if f is operator.add else -int(b.obj))
+            if isinstance(b, Scalar) and b.type is int and isinstance(a, Static):
+                if f is operator.add:
+                    return self.shifted(made, b, int(a.obj))
+        return made
 
     def _scalar_call(self, op: str, a: Value, b: Value, kind: type) -> Scalar:
         return Scalar(self.b.call(op, self.as_scalar(a, kind), self.as_scalar(b, kind)).expr, kind)

@@ -69,6 +69,10 @@ DUNDER = {
 }
 
 
+#: Operators by which a Variable and an array of one float dtype are computed alike.
+_SAME_FOR_BOTH = {operator.add, operator.sub, operator.mul, operator.truediv}
+
+
 class Operators(Base):
     def binary(self, op: gast.AST, a: Value, b: Value) -> Value:
         return self.binary_op(BINARY[type(op)][0], a, b)
@@ -134,6 +138,21 @@ class Operators(Base):
                 for v in (a, b)
             ]
             return self.variable_operator(f, *fix)
+        plain = [
+            v.as_kind("array") if isinstance(v, Tensor) and v.kind == "either" else v
+            for v in (a, b)
+        ]
+        eithers = [v for v in (a, b) if isinstance(v, Tensor) and v.kind == "either"]
+        dtypes = {v.dtype for v in plain if isinstance(v, Tensor) and v.kind == "array"}
+        if f in _SAME_FOR_BOTH and len(dtypes) == 1 and eithers[0].dtype.kind == "f":
+            # Variables and arrays give the same numbers here; only the type of the result differs.
+            made = self.binary_op(f, *plain)
+            if isinstance(made, Tensor) and made.dtype == eithers[0].dtype:
+                flags = [e.is_variable for e in eithers if e.is_variable is not None]
+                flag = flags[0]
+                for other_flag in flags[1:]:
+                    flag = Scalar(self.b.call("logical_or", flag, other_flag).expr, bool)
+                return replace(made, kind="either", is_variable=flag)
         self.fail(
             "AF0207",
             "an operand is a Variable on some ways through the program and an array on others",

@@ -22,7 +22,7 @@ from astfront.outputs import DictOut, Known, Outcome, Results, Template
 from astfront.relay_builder import RelayBuilder
 from astfront.report import Report
 from astfront.signature import ArgumentLifter, Leaf, argument_names
-from astfront.source import Span
+from astfront.source import Span, get_source, span_of
 from astfront.values import UNBOUND, Attributes, Items, Static, Tensor, Value
 
 
@@ -163,6 +163,14 @@ def lower(
     return _with_deep_stack(attempt)
 
 
+def _definition(function: Any) -> Span | None:
+    try:
+        source = get_source(getattr(function, "__func__", function))
+    except CompileError:
+        return None
+    return span_of(source.node, source.filename)
+
+
 def _counters(program: Program) -> Iterator[Any]:
     """Where numbers are that the call both reads and changes."""
     read = {g.location.identity: g.expected for g in program.guards if isinstance(g, Guard)}
@@ -210,6 +218,8 @@ def _lower(
         raise_at(e.exception, e.span)
         raise
     except CompileError as e:
+        for diagnostic in e.diagnostics:
+            diagnostic.span = diagnostic.span or _definition(entry)
         more = [d for d in cx.diagnostics if d not in e.diagnostics]
         raise (CompileError([*more, *e.diagnostics]) if more else e) from e.__cause__
     except RecursionError as e:
@@ -294,7 +304,12 @@ def _writes(cx: Interpreter, results: Results) -> Iterator[Write]:
                 if isinstance(instance, type(chainer.config)):
                     if value is UNBOUND:
                         continue
-                    cx.fail("AF0209", f"chainer.config.{name} is changed for good")
+                    raise error(
+                        "AF0209",
+                        f"chainer.config.{name} is changed for good",
+                        cx.heap.changed_at.get(cell),
+                        help=f"write `with chainer.using_config('{name}', …):`",
+                    )
                 made = Known(UNBOUND) if value is UNBOUND else results.template(value)
                 yield Write(Location(instance, "attribute", name), made)
         elif cell in cx.lifter.containers and content is not cx.heap.base.get(cell):
@@ -310,9 +325,10 @@ def _refuse_changed_arguments(cx: Interpreter, lifter: ArgumentLifter) -> None:
         if isinstance(before, Items) and isinstance(after, Items):
             if len(before.items) == len(after.items) and all(map(same, before.items, after.items)):
                 continue
-        cx.fail(
+        raise error(
             "AF0209",
             "a list or dict that is an argument is changed",
+            cx.heap.changed_at.get(cell),
             help="work on a copy: `xs = list(xs)`",
         )
 

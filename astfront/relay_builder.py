@@ -13,6 +13,7 @@ from tvm import relay
 
 import astfront.relay_kernels  # noqa: F401  (registers the kernels)
 import astfront.relay_shape_functions  # noqa: F401  (registers them)
+from astfront.bounds import Bounds
 from astfront.builder import Builder, OperatorError, Scope
 from astfront.source import Span
 from astfront.values import Dim, Scalar, Shape, Tensor
@@ -93,7 +94,7 @@ class RelayBuilder(Builder):
     def dim(self, x: Tensor, axis: int) -> Scalar:
         shape = self.call("shape_of", x, dtype="int64")
         size = self.call("take", shape, self.constant(np.array(axis, "int64")), axis=0, mode="wrap")
-        return Scalar(size.expr, int)
+        return Scalar(size.expr, int, Bounds(("size", x.expr, axis), low=0))
 
     def widen(self, x: Tensor, shape: Sequence[Dim]) -> Tensor:
         if tuple(shape) == x.shape:
@@ -213,8 +214,15 @@ def infer_types(mod: tvm.IRModule) -> tvm.IRModule:
     return relay.transform.InferType()(mod)
 
 
+def _dyn_strided_slice(x: Any, begin: Any, end: Any, strides: Any) -> Any:
+    """Ends known at run time and in range; TVM's own wrapper makes nine operators to see to that."""
+    return relay.op.dyn._make.strided_slice(x, begin, end, strides, "end")
+
+
 @functools.cache
 def _relay_function(op: str) -> Any:
+    if op == "dyn.strided_slice":
+        return _dyn_strided_slice
     if op in _REORDERED:
         return _REORDERED[op]
     found: Any = relay

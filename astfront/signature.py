@@ -35,6 +35,8 @@ class TensorSpec:
         *,
         variable: bool = False,
     ) -> None:
+        if any(isinstance(d, int) and d < 0 for d in shape):
+            raise ValueError(f"a negative size: {tuple(shape)}; None stands for one that differs")
         object.__setattr__(self, "shape", tuple(d if isinstance(d, int) else None for d in shape))
         object.__setattr__(self, "names", tuple(d if isinstance(d, str) else None for d in shape))
         object.__setattr__(self, "dtype", np.dtype(dtype))
@@ -195,6 +197,7 @@ class ArgumentLifter:
             return self._seen[id(x)]
         self._seen[id(x)] = made
         self.cells[made.cell] = self.cx.heap[made.cell]
+        self.cx.heap.watch(made.cell)
         self.paths[made.cell] = path
         return made  # type: ignore[no-any-return]
 

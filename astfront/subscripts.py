@@ -97,6 +97,8 @@ class Subscripts(Base):
             return Static(i % length.obj)
         if not self.is_number(index):
             self.fail("AF0208", f"{describe(index)} as an index isn't supported")
+        if self.is_index(index, length):
+            return index
         if isinstance(index, Static):
             i = index if index.obj >= 0 else self.binary_op(operator.add, index, length)
         else:
@@ -104,6 +106,8 @@ class Subscripts(Base):
             shifted = self.as_scalar(self.binary_op(operator.add, index, length), int)
             plain = self.as_scalar(index, int)
             i = Scalar(self.b.call("where", negative, shifted, plain).expr, int)  # type: ignore
+        if self.is_index(i, length):
+            return i
         low = self.compare(gast.GtE(), i, Static(0))
         high = self.compare(gast.Lt(), i, length)
         ok = self.both(low, high)

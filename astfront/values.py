@@ -116,6 +116,8 @@ class Scalar(Value):
 
     expr: Expr
     type: type
+    bounds: Any = None
+    """What is known of a staged int: see ``bounds.py``."""
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -351,8 +351,32 @@ def _strided_slice(cx: Any, x: Tensor, slices: Sequence[tuple[int, slice]]) -> T
     return made  # type: ignore[no-any-return]
 
 
+def _window(cx: Any, x: Tensor, axis: int, part: Part) -> Tensor | None:
+    """``x[t : t + k]`` where that is known to lie in ``x``: a slice of a known size."""
+    size = cx.dim_of(x, axis)
+    start = Static(0) if _is_none(part.start) else part.start
+    stop = size if _is_none(part.stop) else part.stop
+    step = cx.static(part.step, "the step of a slice")
+    length = cx.difference(stop, start)
+    if length is None or length <= 0 or step not in (None, 1):
+        return None
+    if not (cx.is_at_least(start, 0) and cx.is_at_most(stop, size)):
+        return None
+    first = cx.as_tensor(cx.as_scalar(start, int))
+    if length == 1:
+        row = cx.b.call("take", x, first, axis=axis, mode="clip")
+        return cx.b.call("expand_dims", row, axis=axis)  # type: ignore[no-any-return]
+    places = cx.b.call("add", constant(np.arange(length)), first)
+    return cx.b.call("take", x, places, axis=axis, mode="clip")  # type: ignore[no-any-return]
+
+
 def _staged_slice(cx: Any, x: Tensor, parts: Sequence[tuple[int, Part]]) -> Tensor:
     """Slices with an end, a step or an axis that is staged: Python's clamping at run time."""
+    for n, (axis, part) in enumerate(parts):
+        window = _window(cx, x, axis, part)
+        if window is not None:
+            rest = [*parts[:n], *parts[n + 1 :]]
+            return _staged_slice(cx, window, rest) if rest else window
     begin: list[Value] = [Static(0)] * x.ndim
     end: list[Value] = [Static(FAR if d is None else d) for d in x.shape]
     strides = [1] * x.ndim

@@ -1,6 +1,7 @@
 """Calls. Each function or link is a case; its golden file has its name."""
 
 import random
+import threading
 
 import chainer
 import chainer.functions as F
@@ -68,12 +69,15 @@ def af0301_several(x):
 
 
 def af0301_context(x):
-    with open("file") as f:
+    with LOCK:
         return x
 
 
+LOCK = threading.Lock()
+
+
 def af0302_arguments(x):
-    return F.relu(x, slope=0.1)
+    return np.exp(x, subok=False)
 
 
 def af0304_recursion(x):

@@ -5,6 +5,8 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 
+import astfront
+
 
 def af0405_function(x):
     return lambda y: x + y
@@ -23,23 +25,10 @@ class Lazy(chainer.Chain):
 af0403_parameter = Lazy()
 
 
-def af0501_condition(x):
-    n = 0
-    while (n := n + 1) < F.sum(x).array:
-        x = x * 2
-    return x
-
-
 def af0502_many(x, n):
     layers = {i: 2 for i in range(5000)}
     for i in range(5000):
         x = x * layers[i]
-    return x
-
-
-def af0503_number(x):
-    for i in F.sum(x):
-        x = x + i
     return x
 
 
@@ -65,5 +54,16 @@ def af0504_items(xs, n):
     return rows
 
 
-def af0601_broadcast(x, y):
-    return np.add(x, y) @ x
+def project(x):
+    return x @ x
+
+
+@astfront.rule(project)
+def project_rule(cx, x):
+    """A user's own rule, with a mistake: the sizes don't fit."""
+    return cx.call_op("nn.dense", x, cx.call_op("reshape", x, newshape=(6,)))
+
+
+def af0601_rule(x):
+    y = x * 2
+    return project(y)

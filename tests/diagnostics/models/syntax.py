@@ -42,24 +42,13 @@ def af0106_try(x):
         print("done")
 
 
-def af0107_star(x):
-    from math import pi
-
-    return helper(x) * pi
-
-
-def helper(x):
-    # An import of * is allowed at module level only: this one is made by the test.
-    return x
-
-
 def af0108_reserved_name(x):
     _af_x = x * 2
     return _af_x
 
 
-def af0108_raise_of_something(x):
-    raise x.error
+def af0108_bare_raise(x):
+    raise
 
 
 def af0106_several(xs):

@@ -33,6 +33,16 @@ def af0203_one_branch(x):
     return h
 
 
+def af0203_nested(x, n):
+    for i in range(n):
+        if i > 2:
+            h = x * i
+            for j in range(i):
+                h = h + j
+        x = x + h
+    return x
+
+
 def af0203_empty_loop(x, n):
     for i in range(n):
         h = x * i
@@ -54,16 +64,11 @@ def af0204_ranks(x):
     return y + 1
 
 
-def af0204_kinds(x):
+def af0204_keys(x):
+    table = {}
     if F.sum(x).array > 0:
-        y = x
-    else:
-        y = "nothing"
-    return y
-
-
-def af0205_shape(x, n):
-    return F.reshape(x, (n, 3))
+        table["a"] = x
+    return table
 
 
 def af0205_key(x):
@@ -77,23 +82,16 @@ def af0206_grows(x, n):
     return x
 
 
-def af0206_changes(x, n):
-    y = "start"
-    for _ in range(n):
-        y = x
-    return y
-
-
 def af0207_none(x):
-    return x + None if False else (x == None)
+    return x == None
 
 
 def af0207_huge(x, n):
     return x * (n + 2**70)
 
 
-def af0207_text(x, n):
-    return x + float("%d" % 3) * len(str(n))
+def af0205_text(x, n):
+    return x * len(str(n))
 
 
 def af0208_index(x, n):
