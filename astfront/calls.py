@@ -255,7 +255,10 @@ class Calls(Base):
         except TypeError as e:
             name = getattr(target, "__name__", found.name)
             plain = [
-                p.replace(annotation=inspect.Parameter.empty)
+                p.replace(
+                    annotation=inspect.Parameter.empty,
+                    default=p.default.obj if isinstance(p.default, Static) else p.default,
+                )
                 for p in found.signature.parameters.values()
             ]
             supported = found.signature.replace(

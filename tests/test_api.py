@@ -247,14 +247,14 @@ def test_results() -> None:
             "same": (y, y, shared, shared),
             "variable": v * 2,
             "array": v.array * 2,
-            "numpy": y.sum(),
+            "numpy": y[0, 0],
             "pair": Pair(y, None),
             "int": x.shape[0] + n,
             "static": (1, 2.5, True, None, "text"),
             "nested": [[(y, [])], {}],
-            "bool": bool(y.sum() > 0),
-            "float": float(y.sum()),
-            "as_int": int(y.sum()),
+            "bool": bool(y[0, 0] > 0),
+            "float": float(y[0, 1]),
+            "as_int": int(y[1, 0]),
             "arguments": (x, v, flag),
         }
 
@@ -312,7 +312,7 @@ def test_lists_that_grow() -> None:
         for x in xs:
             out.append(F.sum(x))
             pairs.append((x * 2, 7))
-            numbers.append(int(x.array.sum()))
+            numbers.append(int(x.array[0]))
         return out, pairs, numbers
 
     x = chainer.Variable(array(4, 3))

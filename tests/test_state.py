@@ -106,7 +106,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "buffer in place": lambda m: m.buffer.__setitem__(0, 4),
     "buffer replaced": lambda m: setattr(m, "buffer", np.array(3.0)),
     "no longer None": lambda m: setattr(m, "maybe", 3),
-    "function": lambda m: setattr(m, "activation", F.tanh),
+    "function": lambda m: setattr(m, "activation", F.absolute),
     "child": replace_inner,
     "child's parameter": lambda m: m.inner.l.W.array.__imul__(2),
     "class attribute": set_class(5),

@@ -130,14 +130,15 @@ def _change_in_place(cx: Any, old: Tensor, new: Tensor) -> None:
     new = old.viewed_as(new)
     found = False
     for (cell, name), value in list(cx.originals.items()):
-        if value is old or (isinstance(value, Tensor) and same(value, old)):
-            if same(cx.heap.lookup(cell, name), value) or name not in cx.heap[cell].items:
-                cx.heap.bind(cell, name, new)
-                found = True
+        if not isinstance(value, Tensor) or not same(value, old):
+            continue
+        if name not in cx.heap[cell].items or same(cx.heap.lookup(cell, name), value):
+            cx.heap.bind(cell, name, new)
+            found = True
     for cell, content in list(cx.heap.cells.items()):
         items = getattr(content, "items", None)
         for key, held in list(items.items()) if isinstance(items, dict) else ():
-            if isinstance(held, Tensor) and (held is old or same(held, old)):
+            if isinstance(held, Tensor) and same(held, old):
                 cx.heap.bind(cell, key, new)
                 found = found or cell in cx.instances
     if not found:

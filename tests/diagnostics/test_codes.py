@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,24 @@ def test_refusal(name: str, golden: Golden) -> None:
     golden(name, re.sub(r" at 0x\w+", "", text))
     assert name[:6] in [d.code for d in e.value.diagnostics]
     assert "oison" not in text
+
+
+def test_arguments(golden: Golden) -> None:
+    def shown(name: str, call: Callable[[], Any]) -> None:
+        with pytest.raises(astfront.CompileError) as e:
+            call()
+        golden(name, str(e.value))
+
+    def f(x, n=1):
+        return x * n
+
+    compiled = astfront.compile(f)
+    shown("AF0401_dtype", lambda: compiled(np.zeros(2, "complex64")))
+    shown("AF0401_type", lambda: compiled([np.ma.array([1.0])]))
+    program = compiled.lower(astfront.TensorSpec((None, 3)), n=2).compile()
+    shown("AF0402_shape", lambda: program(np.zeros((2, 4), "f"), n=2))
+    shown("AF0402_static", lambda: program(X, n=3))
+    shown("AF0402_number", lambda: program(X))
 
 
 def test_import_of_star(golden: Golden) -> None:

@@ -7,7 +7,8 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
-from tests.support import check, check_staged as staged, run, run_staged
+from tests.support import check, run, run_staged
+from tests.support import check_staged as staged
 
 
 def f(*shape, dtype="float32", seed=0):

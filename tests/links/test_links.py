@@ -1,0 +1,194 @@
+"""chainer.links, compiled from the source of their forward."""
+
+from __future__ import annotations
+
+import copy
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+import pytest
+
+from astfront.program import lower
+from tests.support import assert_same, check, check_staged, run
+
+
+def f(*shape, dtype="float32", seed=0):
+    return np.random.RandomState(seed + sum(shape)).randn(*shape).astype(dtype)
+
+
+def randomised(link, seed=0):
+    """Every parameter and persistent array random, so that nothing is hidden by a 0 or a 1."""
+    state = np.random.RandomState(seed)
+    for parameter in link.params():
+        if parameter.array is not None:
+            parameter.array[...] = state.uniform(-1, 1, parameter.shape)
+    for child in link.links():
+        if isinstance(child, L.BatchNormalization) and child.avg_mean is not None:
+            child.avg_mean[...] = state.uniform(-1, 1, child.avg_mean.shape)
+            child.avg_var[...] = state.uniform(0.5, 2, child.avg_var.shape)
+    return link
+
+
+class Every(chainer.Chain):
+    """Applies each of its links to the same input."""
+
+    def __init__(self, *links):
+        super().__init__()
+        with self.init_scope():
+            self.all = chainer.ChainList(*links)
+
+    def forward(self, *args):
+        return [link(*args) for link in self.all]
+
+
+def same_as_chainer(link, *args, rtol=1e-4, atol=1e-5):
+    randomised(link)
+    with chainer.using_config("train", False):
+        check(link, args, rtol=rtol, atol=atol)
+
+
+def test_links_on_vectors():
+    same_as_chainer(
+        Every(
+            L.Linear(4, 3),
+            L.Linear(4, 3, nobias=True),
+            L.Maxout(4, 3, 2),
+            L.Highway(4),
+            L.LayerNormalization(4),
+            L.BatchNormalization(4),
+            L.BatchNormalization(axis=0, size=4, use_gamma=False, use_beta=False),
+            L.Scale(axis=1, W_shape=(4,), bias_term=True),
+            L.Bias(axis=1, shape=(4,)),
+            L.PReLU((4,)),
+            L.Swish((4,)),
+            chainer.Sequential(L.Linear(4, 5), F.relu, L.Linear(5, 2), F.tanh),
+            L.SimplifiedDropconnect(4, 3, ratio=0.0),
+        ),
+        f(2, 4),
+    )
+
+
+def test_links_on_images():
+    same_as_chainer(
+        Every(
+            L.Convolution2D(4, 3, 3, pad=1),
+            L.Convolution2D(4, 6, (3, 2), stride=2, groups=2, nobias=True),
+            L.Deconvolution2D(4, 3, 4, stride=2, pad=1),
+            L.DilatedConvolution2D(4, 3, 3, pad=2, dilate=2),
+            L.DepthwiseConvolution2D(4, 2, 3, pad=1),
+            L.BatchNormalization(4),
+            L.GroupNormalization(2, 4),
+            L.MLPConvolution2D(4, (5, 3), 3),
+            L.Inception(4, 2, 3, 2, 2, 3, 2),
+            L.InceptionBN(4, 2, 3, 2, 2, 3, "avg", 2),
+            L.Linear(4 * 6 * 6, 2),
+            L.PReLU(),
+        ),
+        f(2, 4, 6, 6),
+    )
+
+
+def test_links_in_one_and_three_dimensions():
+    line = Every(L.Convolution1D(3, 4, 3), L.ConvolutionND(1, 3, 4, 2), L.Deconvolution1D(3, 2, 3))
+    same_as_chainer(line, f(2, 3, 7))
+    solid = Every(L.Convolution3D(2, 3, 2), L.DeconvolutionND(3, 2, 3, 2, stride=2))
+    same_as_chainer(solid, f(1, 2, 4, 3, 4))
+
+
+def test_embed_id():
+    ids = np.array([[0, 3, -1], [2, 2, 4]], "i")
+    same_as_chainer(Every(L.EmbedID(5, 3), L.EmbedID(5, 3, ignore_label=-1)), ids)
+
+
+class Two(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.bilinear = L.Bilinear(3, 4, 2)
+            self.lstm = L.StatelessLSTM(3, 4)
+            self.gru = L.StatelessGRU(3, 4)
+
+    def forward(self, x, y):
+        return self.bilinear(x, y), self.lstm(y, y, x), self.lstm(None, None, x), self.gru(y, x)
+
+
+def test_links_of_two_inputs():
+    same_as_chainer(Two(), f(2, 3), f(2, 4))
+
+
+@pytest.mark.parametrize("make", [L.LSTM, L.StatefulGRU, L.StatefulPeepholeLSTM])
+def test_state(make):
+    """Two calls: the second sees the state that the first one left."""
+    link = randomised(make(3, 4))
+    expected, got = copy.deepcopy(link), copy.deepcopy(link)
+    with chainer.using_config("train", False), chainer.no_backprop_mode():
+        for seed in range(2):
+            x = f(2, 3, seed=seed)
+            assert_same(run(got, x), expected(x))
+    assert_same(got.h, expected.h)
+
+
+class Lazy(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.conv = L.Convolution2D(None, 3, 3, pad=1)
+            self.bn = L.BatchNormalization(3)
+            self.linear = L.Linear(None, 2)
+
+    def forward(self, x):
+        return self.linear(F.max_pooling_2d(F.relu(self.bn(self.conv(x))), 2))
+
+
+def test_lazy_parameters():
+    """Compiling initialises them; then Chainer computes the same."""
+    link = Lazy()
+    with chainer.using_config("train", False), chainer.no_backprop_mode():
+        got = run(link, f(2, 3, 6, 6))
+        assert link.conv.W.array is not None and link.linear.W.shape == (2, 27)
+        assert_same(got, link(f(2, 3, 6, 6)))
+
+
+def test_staged_batch():
+    link = randomised(Lazy())
+    with chainer.using_config("train", False):
+        lower(link, (f(2, 3, 6, 6),), {})
+        check_staged(link, (f(2, 3, 6, 6),), {0: (None, 3, 6, 6)})
+
+
+class Axes(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.linear = L.Linear(4, 3)
+
+    def forward(self, x):
+        return self.linear(x, n_batch_axes=2)
+
+
+def test_linear_over_two_batch_axes():
+    same_as_chainer(Axes(), f(2, 3, 4))
+    with chainer.using_config("train", False):
+        check_staged(Axes(), (f(2, 3, 4),), {0: (None, None, 4)})
+
+
+def test_classifier():
+    model = L.Classifier(L.Linear(4, 3))
+    same_as_chainer(model, f(5, 4), np.array([0, 2, 1, 1, 0], "i"))
+
+
+@pytest.mark.parametrize(
+    "make, size",
+    [(L.VGG16Layers, 64), (L.ResNet50Layers, 64), (L.GoogLeNet, 64)],
+)
+def test_large_models_are_lowered(make, size):
+    """The front end only: to build them takes TVM most of a minute each."""
+    with chainer.using_config("train", False), chainer.no_backprop_mode():
+        model = make(pretrained_model=None)
+        layers = {"layers": ["prob"]}
+        if make is L.VGG16Layers:
+            size = 224
+        program = lower(model, (np.zeros((1, 3, max(size, 224), max(size, 224)), "f"),), layers)
+    assert program.as_text().count("nn.conv2d(") in (13, 53, 57)
