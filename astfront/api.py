@@ -23,7 +23,7 @@ from astfront.build import Executable, build, prepare_module, to_params
 from astfront.diagnostics import error
 from astfront.lifting import Input, is_data
 from astfront.program import Program, lower
-from astfront.signature import flatten, require_fit
+from astfront.signature import flatten, matched
 
 T = TypeVar("T")
 
@@ -145,11 +145,9 @@ class Compiled:
         return loaded.call(arrays, args, kwargs)
 
     def _flatten(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, list[Any]]:
-        key, leaves = flatten(args, kwargs)
         if self.specs is not None:
-            require_fit(self.specs, {}, args, kwargs)
-            key = "specs"
-        return key, leaves
+            return "specs", matched(self.specs, {}, args, kwargs)
+        return flatten(args, kwargs)
 
     def _find(self, key: Any, leaves: Sequence[Any]) -> tuple[Loaded, list[np.ndarray]] | None:
         """The program that fits a call, and the arrays to run it with."""
@@ -169,7 +167,9 @@ class Compiled:
         loaded = self._load(self._lower(args, kwargs))
         arrays = loaded.arguments(leaves)
         if arrays is None:
-            raise error("AF0402", "what the program takes for granted changed while it was compiled")
+            raise error(
+                "AF0402", "what the program takes for granted changed while it was compiled"
+            )
         self._programs[key] = (loaded, *self._programs.get(key, ()))[:VARIANTS]
         return loaded, arrays
 
@@ -180,7 +180,9 @@ class Compiled:
     def _load(self, program: Program) -> Loaded:
         frozen = freeze(program) if self.options.freeze else {}
         params = {**_used_constants(program), **{n: f.array for n, f in frozen.items()}}
-        executable = build(program.mod, params, self.options.target, self.options.opt_level)
+        executable = None
+        if program.outputs:
+            executable = build(program.mod, params, self.options.target, self.options.opt_level)
         return Loaded(program, executable, frozen)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
@@ -217,7 +219,10 @@ class Compiled:
 
 
 class Loaded:
-    """A program that TVM has built, with where its inputs come from."""
+    """A program that TVM has built, with where its inputs come from.
+
+    Where all that it gives is known, there's nothing to run: ``executable`` is None.
+    """
 
     def __init__(self, program: Program, executable: Executable, frozen: dict[str, Frozen]) -> None:
         self.program = program
@@ -252,7 +257,8 @@ class Loaded:
     def call(
         self, arrays: Sequence[np.ndarray], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
-        return self.program.finish(self.executable.run(arrays), args, kwargs)
+        outputs = self.executable.run(arrays) if self.executable is not None else []
+        return self.program.finish(outputs, args, kwargs)
 
 
 # --- frozen parameters -----------------------------------------------------------------------
@@ -432,9 +438,8 @@ class CompiledProgram:
         self._kwargs = kwargs
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        require_fit(self._args, self._kwargs, args, kwargs)
+        leaves = matched(self._args, self._kwargs, args, kwargs)
         _require_no_hooks()
-        leaves = flatten(args, {name: kwargs[name] for name in self._kwargs})[1]
         arrays = self._loaded.arguments(leaves)
         if arrays is None:
             raise error(
@@ -446,9 +451,7 @@ class CompiledProgram:
         return self._loaded.call(arrays, args, kwargs)
 
 
-def from_chainer(
-    link: Any, inputs: Any, *, checks: bool = False
-) -> tuple[Any, dict[str, Any]]:
+def from_chainer(link: Any, inputs: Any, *, checks: bool = False) -> tuple[Any, dict[str, Any]]:
     """A link or function as ``(mod, params)``, as TVM's own front ends give it.
 
     Args:

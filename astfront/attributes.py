@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
 import chainer
 import numpy as np
 
 from astfront.lifting import MISSING, Location
+from astfront.machine import Machine
 from astfront.values import (
     FALSE,
     NONE,
@@ -37,10 +38,7 @@ from astfront.values import (
     Attributes as Content,
 )
 
-if TYPE_CHECKING:
-    from astfront.interpreter import Interpreter as Base
-else:
-    Base = object
+_METHODS = (types.FunctionType, property, staticmethod, classmethod)
 
 #: Attributes and methods of a Variable that belong to backprop.
 _BACKPROP = frozenset(
@@ -53,7 +51,7 @@ _BACKPROP = frozenset(
 _PLAIN_SETATTR = ("object", "Link", "Chain", "ChainList", "Sequential", "DeviceResident")
 
 
-class Attributes(Base):
+class Attributes(Machine):
     def get_attribute(self, owner: Value, name: str) -> Value:
         match owner:
             case Poison():
@@ -89,7 +87,7 @@ class Attributes(Base):
                 return self.builtin_method(owner, kind, name)
         self.missing(owner, name)
 
-    def missing(self, owner: Value, name: str) -> None:
+    def missing(self, owner: Value, name: str) -> NoReturn:
         self.fail("AF0202", f"{describe(owner)} has no attribute `{name}` here")
 
     def builtin_method(self, owner: Value, cls: type, name: str) -> Value:
@@ -264,6 +262,8 @@ class Attributes(Base):
         if name == "__dict__":
             self.fail("AF0202", "`__dict__` isn't supported")
         on_class = next((vars(c)[name] for c in cls.__mro__ if name in vars(c)), MISSING)
+        if isinstance(on_class, _METHODS) and not self.is_trusted({"__name__": cls.__module__}):
+            self.lifter.guard(Location(cls, "class", name), on_class, identity=True)
         if isinstance(on_class, property) and on_class.fget is not None:
             special = self.special_property(owner, name)
             if special is not None:
@@ -340,8 +340,7 @@ class Attributes(Base):
         if name not in own:
             slot = getattr(type(instance), str(name), None)
             if not isinstance(slot, types.MemberDescriptorType) or not hasattr(instance, name):
-                if not isinstance(slot, types.FunctionType):
-                    self.lifter.guard(Location(_dict_of(instance), "item", name), MISSING)
+                self.lifter.guard(Location(_dict_of(instance), "item", name), MISSING)
                 return UNBOUND
         location = Location(instance, "attribute", name)
         value = self.lifter.lift(getattr(instance, name), location, self.input_name(instance, name))

@@ -9,14 +9,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from astfront.machine import Machine
 from astfront.values import Scalar, Static, Value
-
-if TYPE_CHECKING:
-    from astfront.interpreter import Interpreter as Base
-else:
-    Base = object
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ class Bounds:
         return Bounds(self.term, self.offset + n, low, high)
 
 
-class KnownBounds(Base):
+class KnownBounds(Machine):
     def affine(self, v: Value) -> tuple[Hashable | None, int] | None:
         """``v`` as a term and an offset; None where it isn't an int."""
         if isinstance(v, Static):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
 import gast
 
 from astfront.builder import Scope
 from astfront.environment import State, same
 from astfront.join import Join, JoinError
+from astfront.machine import Machine
 from astfront.values import (
     NONE,
     POISON,
@@ -25,11 +26,6 @@ from astfront.values import (
     Value,
 )
 from passes.syntax import names
-
-if TYPE_CHECKING:
-    from astfront.interpreter import Interpreter as Base
-else:
-    Base = object
 
 _RESULT = "result"
 
@@ -47,7 +43,7 @@ class Diverged(Exception):
     """This way of a staged branch ends in an exception; the error cell holds which."""
 
 
-class Branches(Base):
+class Branches(Machine):
     # --- exceptions at run time --------------------------------------------------------------
 
     def check(self, ok: Value, exception: BaseException) -> None:
@@ -78,7 +74,7 @@ class Branches(Base):
         chosen = self.b.call("where", ok, fine, failed)  # type: ignore[arg-type]
         self.heap.bind(self.error_cell, "code", Scalar(chosen.expr, int))
 
-    def diverge(self, exception: BaseException) -> None:
+    def diverge(self, exception: BaseException) -> NoReturn:
         """Raise ``exception`` on this staged way, and end the way."""
         self.exceptions.append((exception, self.span()))
         before = self.heap.lookup(self.error_cell, "code")
@@ -157,7 +153,7 @@ class Branches(Base):
     ) -> Value:
         self.heap.restore({**then.state, **orelse.state, **pre})
         try:
-            join = Join.of(self.heap, pre, then.state, orelse.state, live)
+            join = Join.of(self.heap, pre, then.state, orelse.state, live, branches=True)
         except JoinError as e:
             where = f"`{e.place}`" if e.place and e.place != _RESULT else "the value"
             self.fail(
@@ -173,7 +169,13 @@ class Branches(Base):
             b = join.collect(self.b, orelse.state, "b")
         out = self.b.if_(condition, (then.scope, a), (orelse.scope, b)) if a else []  # type: ignore
         join.instantiate(out)
-        return self.heap.lookup(result, _RESULT)
+        return self._take(result)
+
+    def _take(self, result: int) -> Value:
+        """The value in a result's cell, which no longer holds it."""
+        value = self.heap.lookup(result, _RESULT)
+        self.heap[result] = Names()
+        return value
 
     def _join_diverged(
         self,
@@ -208,7 +210,7 @@ class Branches(Base):
         count = len(join.leaves())
         join.instantiate(out[:count])
         error.instantiate(out[count:])
-        return self.heap.lookup(result, _RESULT)
+        return self._take(result)
 
     def _both_diverge(
         self, condition: Value, pre: State, then: Arm, orelse: Arm, result: int

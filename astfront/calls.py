@@ -7,7 +7,7 @@ import inspect
 import random
 import types
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
 import chainer
 import gast
@@ -17,6 +17,7 @@ from astfront.diagnostics import CompileError, Diagnostic
 from astfront.frames import Frame, Prepared, closure_of, prepare
 from astfront.function_nodes import as_variables
 from astfront.lifting import Location
+from astfront.machine import Machine
 from astfront.rules.registry import PURE, RULES, Rule
 from astfront.source import get_source, span_of
 from astfront.values import (
@@ -36,18 +37,13 @@ from astfront.values import (
     describe,
 )
 
-if TYPE_CHECKING:
-    from astfront.interpreter import Interpreter as Base
-else:
-    Base = object
-
 #: Calls of one function inside each other, before it counts as endless recursion (AF0304).
 RECURSION_LIMIT = 100
 
 IMMUTABLE = (str, bytes, int, float, complex, tuple, frozenset, range, type(None), np.dtype, type)
 
 
-class Calls(Base):
+class Calls(Machine):
     def call_expression(self, node: gast.Call) -> Value:
         function = self.visit(node.func)
         args = self.starred(node.args)
@@ -106,7 +102,9 @@ class Calls(Base):
         if instance is not None:
             self.lifter.guard(Location(instance, "attribute", "_n_local_link_hooks"), 0)
             if instance._n_local_link_hooks:
-                self.fail("AF0301", "link hooks aren't supported", help="remove the hooks to compile")
+                self.fail(
+                    "AF0301", "link hooks aren't supported", help="remove the hooks to compile"
+                )
         mixed_in = getattr(super(chainer.Link, instance), "__call__", None) if instance else None
         if mixed_in is not None:
             return self.call(Static(mixed_in.__func__), [link, *args], kwargs)
@@ -138,7 +136,9 @@ class Calls(Base):
             return self.call(Static(f.__func__), [owner, *args], kwargs)
         if isinstance(f, functools.partial):
             lift = self.lifter.lift
-            keywords = {k: lift(v, Location(f.keywords, "item", k), k) for k, v in f.keywords.items()}
+            keywords = {
+                k: lift(v, Location(f.keywords, "item", k), k) for k, v in f.keywords.items()
+            }
             bound = [lift(v, Location(f.args, "item", i), "arg") for i, v in enumerate(f.args)]
             return self.call(Static(f.func), [*bound, *args], {**keywords, **kwargs})
         if isinstance(f, type):
@@ -177,7 +177,7 @@ class Calls(Base):
             return False, None
         return self.try_static(value)
 
-    def unsupported(self, f: Any) -> None:
+    def unsupported(self, f: Any) -> NoReturn:
         module = getattr(f, "__module__", None) or type(getattr(f, "__self__", f)).__module__
         name = getattr(f, "__qualname__", None) or getattr(f, "__name__", repr(f))
         if isinstance(f, types.MethodDescriptorType | types.WrapperDescriptorType):
@@ -393,20 +393,27 @@ class Calls(Base):
         self.frames.append(frame)
         span = self.b.span
         try:
-            if isinstance(prepared.node, gast.Lambda):
-                return self.visit(prepared.node.body)
-            body = prepared.body
-            if body and isinstance(body[-1], gast.Return):
-                self.exec_block(body[:-1])
-                last = body[-1].value
-                return NONE if last is None else self.visit(last)
-            self.exec_block(body)
-            return NONE
+            result = self.run_body(prepared)
+            if not prepared.has_closures:
+                # Nobody can see the names again, and what they hold may count as held.
+                self.heap[frame.cell] = Names()
+            return result
         finally:
             self.frames.pop()
             self.b.span = span
 
-    def refuse_syntax(self, frame: Frame, prepared: Prepared) -> None:
+    def run_body(self, prepared: Prepared) -> Value:
+        if isinstance(prepared.node, gast.Lambda):
+            return self.visit(prepared.node.body)
+        body = prepared.body
+        if body and isinstance(body[-1], gast.Return):
+            self.exec_block(body[:-1])
+            last = body[-1].value
+            return NONE if last is None else self.visit(last)
+        self.exec_block(body)
+        return NONE
+
+    def refuse_syntax(self, frame: Frame, prepared: Prepared) -> NoReturn:
         if frame.is_library and self.frames:
             name = f"{frame.globals.get('__name__')}.{frame.name}"
             notes = [f"its source has what isn't supported: {prepared.problems[0].message}"]
@@ -471,7 +478,7 @@ class Calls(Base):
             self.argument_error(frame, f"got an unexpected keyword argument '{next(iter(kwargs))}'")
         return bound
 
-    def argument_error(self, frame: Frame, message: str) -> None:
+    def argument_error(self, frame: Frame, message: str) -> NoReturn:
         self.raise_python(TypeError(f"{frame.name}() {message}"))
 
 
@@ -480,7 +487,9 @@ def _missing(names: Sequence[str], keyword_only: set[str]) -> str:
     positional = [n for n in names if n not in keyword_only]
     kind, found = ("positional", positional) if positional else ("keyword-only", list(names))
     quoted = [f"'{n}'" for n in found]
-    listed = " and ".join(quoted) if len(quoted) < 3 else f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
+    listed = (
+        " and ".join(quoted) if len(quoted) < 3 else f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
+    )
     return f"missing {len(found)} required {kind} argument{'s' * (len(found) > 1)}: {listed}"
 
 

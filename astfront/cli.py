@@ -107,7 +107,9 @@ def _argument(text: str) -> tuple[str | None, Any]:
         dims = [d.strip() for d in found["dims"].split(",") if d.strip()]
         try:
             shape = [int(d) if d.lstrip("-").isdigit() else _size(d) for d in dims]
-            return found["name"], TensorSpec(shape, found["dtype"], variable=bool(found["variable"]))
+            return found["name"], TensorSpec(
+                shape, found["dtype"], variable=bool(found["variable"])
+            )
         except (TypeError, ValueError) as e:
             raise click.UsageError(f"{text}: {e}") from e
     name, _, value = text.rpartition("=")

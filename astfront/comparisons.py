@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainer
 import gast
 import numpy as np
 
 from astfront.environment import UNKNOWN_STORAGE, same
+from astfront.machine import Machine
 from astfront.numbers import NUMBERS
 from astfront.values import (
     FALSE,
@@ -35,11 +36,6 @@ from astfront.values import (
     describe,
 )
 
-if TYPE_CHECKING:
-    from astfront.interpreter import Interpreter as Base
-else:
-    Base = object
-
 COMPARE: dict[type, tuple[Callable[..., Any], Any, str]] = {
     gast.Eq: (operator.eq, np.equal, "equal"),
     gast.NotEq: (operator.ne, np.not_equal, "not_equal"),
@@ -58,7 +54,7 @@ COMPARE_DUNDER = {
 }
 
 
-class Comparisons(Base):
+class Comparisons(Machine):
     def comparison(self, node: gast.Compare) -> Value:
         """A chain: each operand once, the rest only while the comparisons before hold."""
         left = self.visit(node.left)
@@ -126,7 +122,7 @@ class Comparisons(Base):
             xs, ys = self.items_of(a), self.items_of(b)
             equal: Value = TRUE if len(xs) == len(ys) else FALSE
             for x, y in zip(xs, ys):
-                equal = self.lazy(True, equal, lambda x=x, y=y: self.compare(gast.Eq(), x, y))
+                equal = self.lazy(True, equal, lambda x=x, y=y: self.equal_items(x, y))
             return equal if f is operator.eq else self.unary(gast.Not(), equal)
         if equality and type(a) is not type(b):
             return Static(f is operator.ne)
@@ -170,12 +166,25 @@ class Comparisons(Base):
             return Static(self.static(item, "a dict's key") in self.entries_of(container))
         if isinstance(container, Object):
             return self.call(self.get_attribute(container, "__contains__"), [item], {})
+        if isinstance(container, Tensor) and container.kind == "array":
+            equal = self.compare(gast.Eq(), container, item)
+            return self.call(Static(bool), [self.call(Static(np.any), [equal], {})], {})
         found: Value = FALSE
         for other in self.items_of(container):
-            found = self.lazy(
-                False, found, lambda other=other: self.compare(gast.Eq(), item, other)
-            )
+            found = self.lazy(False, found, lambda other=other: self.equal_items(item, other))
         return found
+
+    def equal_items(self, a: Value, b: Value) -> Value:
+        """``a is b or bool(a == b)``: how containers compare what they hold."""
+        if (
+            isinstance(a, Tensor)
+            and isinstance(b, Tensor)
+            and a.storage == b.storage
+            and same(a, b)
+        ):
+            return TRUE
+        truth = self.truth(self.compare(gast.Eq(), a, b))
+        return truth if isinstance(truth, Scalar) else Static(truth)
 
     def truth(self, v: Value) -> bool | Scalar:
         """``bool(v)``: a Python bool where it's known, else a staged one."""

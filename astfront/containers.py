@@ -5,12 +5,13 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gast
 
-from astfront.join import Join, JoinError
 from astfront.bounds import Bounds
+from astfront.join import Join, JoinError
+from astfront.machine import Machine
 from astfront.templates import Collector, element_at
 from astfront.values import (
     Content,
@@ -32,13 +33,8 @@ from astfront.values import (
     describe,
 )
 
-if TYPE_CHECKING:
-    from astfront.interpreter import Interpreter as Base
-else:
-    Base = object
 
-
-class Containers(Base):
+class Containers(Machine):
     @staticmethod
     def is_tuple(v: Value) -> bool:
         return isinstance(v, Tuple) or (isinstance(v, Static) and isinstance(v.obj, tuple))
@@ -76,14 +72,6 @@ class Containers(Base):
             template = join._grown(first, second, None)
         except JoinError as e:
             self.fail("AF0504", f"the items of a list that grows differ: {e.message}")
-        for content in (first, second):
-            if isinstance(content, GrownList) and content.buffers:
-                if len(content.buffers) != len(template.buffers):
-                    self.fail(
-                        "AF0504",
-                        "the items of a list that grew in a loop and what is added to it differ",
-                        help="keep them in lists of their own",
-                    )
         parts = []
         for content in (first, second):
             collector = Collector(self.b, self.heap)
@@ -92,8 +80,7 @@ class Containers(Base):
             parts.append(collector.tensors)
         *rows, length = zip(*parts)
         buffers = tuple(
-            self._joined_rows(first, pair, leaf.shape)
-            for pair, leaf in zip(rows, template.buffers)
+            self._joined_rows(first, pair, leaf.shape) for pair, leaf in zip(rows, template.buffers)
         )
         total = self.b.call("add", *length)
         return GrownList(template.element, buffers, Scalar(total.expr, int))
@@ -269,7 +256,9 @@ class Containers(Base):
         if not isinstance(v, Scalar):
             return v
         known = v.bounds or Bounds(("value", v.expr))
-        floor = low.obj + shift if isinstance(low, Static) else 0 if self.is_at_least(low, 0) else None
+        floor = (
+            low.obj + shift if isinstance(low, Static) else 0 if self.is_at_least(low, 0) else None
+        )
         limit = self.affine(high)
         ceiling = None if limit is None else (limit[0], limit[1] + shift)
         return replace(v, bounds=replace(known, low=floor, high=ceiling))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ import gast
 
 from astfront.source import FunctionSource, Span, span_of
 from passes.syntax import canonicalise, check, liveness
+
+_FUNCTIONS = (gast.FunctionDef, gast.Lambda)
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,12 @@ class Prepared:
     liveness: liveness.Liveness | None
     locals: frozenset[str]
     problems: tuple[check.Problem, ...]
+
+    @functools.cached_property
+    def has_closures(self) -> bool:
+        """Whether a function in it may still see its names when it has returned."""
+        inner = gast.walk(self.node)
+        return any(isinstance(n, _FUNCTIONS) and n is not self.node for n in inner)
 
     @property
     def body(self) -> list[gast.stmt]:

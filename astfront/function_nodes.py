@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainer
 import numpy as np
 
 from astfront.diagnostics import CompileError
+from astfront.machine import Machine
 from astfront.rules.registry import NODE_RULES
 from astfront.values import (
     Object,
@@ -17,13 +18,8 @@ from astfront.values import (
     Value,
 )
 
-if TYPE_CHECKING:
-    from astfront.interpreter import Interpreter as Base
-else:
-    Base = object
 
-
-class FunctionNodes(Base):
+class FunctionNodes(Machine):
     # --- function nodes ----------------------------------------------------------------------
 
     def apply_node(self, node: Object, inputs: Sequence[Value]) -> Value:

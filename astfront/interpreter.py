@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import types
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -289,14 +290,20 @@ class Interpreter(
 
     def exec_Import(self, node: gast.Import) -> None:
         for alias in node.names:
-            module = importlib.import_module(alias.name)
+            module = self.import_module(alias.name)
             if not alias.asname:
-                module = importlib.import_module(alias.name.partition(".")[0])
+                module = self.import_module(alias.name.partition(".")[0])
             self.bind_name(names.bound_by_alias(alias), Static(module))
+
+    def import_module(self, name: str, package: str | None = None) -> types.ModuleType:
+        try:
+            return importlib.import_module(name, package)
+        except ImportError as e:
+            self.raise_python(e)
 
     def exec_ImportFrom(self, node: gast.ImportFrom) -> None:
         package = self.frame.globals.get("__package__") or None
-        module = importlib.import_module("." * node.level + (node.module or ""), package)
+        module = self.import_module("." * node.level + (node.module or ""), package)
         for alias in node.names:
             value = self.module_attribute(module, alias.name)
             self.bind_name(alias.asname or alias.name, value)

@@ -12,12 +12,12 @@ Joining happens in three steps, so that conversions are emitted on the way that 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from astfront.builder import Builder
-from astfront.environment import UNKNOWN_STORAGE, Heap, State, same
+from astfront.environment import UNKNOWN_STORAGE, Heap, State, same, walk
 from astfront.templates import (
     BOOL_LEAF,
     INT_LEAF,
@@ -97,6 +97,7 @@ class Join:
         self._a: State = {}
         self._b: State = {}
         self._pre: State = {}
+        self._adopts = False
 
     @classmethod
     def of(
@@ -108,15 +109,18 @@ class Join:
         live: Callable[[int, Any], bool] = lambda cell, name: True,
         force: Join | None = None,
         strict: Strict | None = None,
+        branches: bool = False,
     ) -> Join:
         """Compare the states ``a`` and ``b``, both come from ``pre``.
 
         ``live(cell, name)`` tells whether a name (of a frame) is used later; one that isn't becomes
         unbound instead of being joined. Places that are in ``force`` are joined even where equal.
-        ``strict`` says which differences aren't joined but raise JoinError.
+        ``strict`` says which differences aren't joined but raise JoinError. With ``branches``, the
+        states are those of two arms, each of which may hold lists and objects that it made.
         """
         join = cls(heap)
         join.strict = strict or Strict()
+        join._adopts = branches
         base = heap.base
         join._pre, join._force = {**base, **pre}, force
         join._a, join._b = {**base, **a}, {**base, **b}
@@ -125,6 +129,7 @@ class Join:
             x, y = join._a[cell], join._b[cell]
             if x is not y or forced is not None:
                 join.cells[cell] = join._content(x, y, forced, functools.partial(live, cell), cell)
+        join._require_no_aliases(live)
         return join
 
     @classmethod
@@ -206,12 +211,15 @@ class Join:
         if not elements:
             return GrownList(UNBOUND, (), INT_LEAF)  # type: ignore[arg-type]
         element = elements[0]
-        for other in elements[1:]:
-            try:
+        outer, self._adopts = self._adopts, False
+        try:
+            for other in elements[1:]:
                 element = self.value(element, other, "element", whole=True)
-            except JoinError as e:
-                raise JoinError(f"elements of a list that grows differ: {e.message}") from e
-        element = self.value(element, element, "element", whole=True)
+            element = self.value(element, element, "element", whole=True)
+        except JoinError as e:
+            raise JoinError(f"elements of a list that grows differ: {e.message}") from e
+        finally:
+            self._adopts = outer
         buffers = tuple(
             Leaf((None, *leaf.shape), leaf.dtype, "array", name="rows")
             for leaf in leaves_of(element)
@@ -229,6 +237,8 @@ class Join:
             return POISON
         if not whole and same(a, b) and (forced is None or same(a, forced)):
             return a
+        if isinstance(a, Unbound) and isinstance(b, Unbound):
+            return UNBOUND
         try:
             return self._value(a, b, place, forced, whole)
         except JoinError as e:
@@ -302,9 +312,7 @@ class Join:
             shape = tuple(p if p == q else None for p, q in zip(shape, forced.shape))
         storage = x.storage if x.storage == y.storage else UNKNOWN_STORAGE
         kind = x.kind if x.kind == y.kind else "either"
-        if self.strict.shapes and any(
-            p is not None and p != q for p, q in zip(x.shape, y.shape)
-        ):
+        if self.strict.shapes and any(p is not None and p != q for p, q in zip(x.shape, y.shape)):
             raise JoinError(f"shape {x.shape} on one way and {y.shape} on the other")
         if kind == "either" and (self.strict.kinds or "generic" in (x.kind, y.kind)):
             nouns = [_NOUNS.get(k, "a Variable or an array") for k in (x.kind, y.kind)]
@@ -338,10 +346,12 @@ class Join:
 
     def _reference(self, a: Value, b: Value, whole: bool) -> Value:
         ca, cb = a.cell, b.cell  # type: ignore[attr-defined]
-        if whole and not (isinstance(a, Object) and a.instance is not None):
-            raise JoinError(f"{describe(a)} inside a list that grows, or that may be undefined")
         if ca == cb:
+            if whole and ca not in self._pre:
+                self._adopt(a)
             return a
+        if whole and not self._adopts:
+            raise JoinError(f"{describe(a)} inside a list that grows, or that may be undefined")
         if isinstance(a, Object) and (
             a.cls is not b.cls  # type: ignore[attr-defined]
             or a.instance is not None
@@ -349,9 +359,8 @@ class Join:
         ):
             raise JoinError(f"{describe(a)} on one way and another {describe(b)} on the other")
         if (ca, cb) not in self._pairs:
-            for cell in (ca, cb):
-                if cell in self._pre and self.heap.references(cell) > 1:
-                    raise JoinError("one name for a list that has another name too on one way only")
+            if ca in self.heap.base or cb in self.heap.base:
+                raise JoinError("a list that came from outside on one way and another on the other")
             again = self._force is not None and ca in self._force.made
             cell = ca if again else self.heap.new(Items())
             self._pairs[ca, cb] = cell
@@ -359,6 +368,40 @@ class Join:
             forced = self._force.cells.get(cell) if again else None  # type: ignore[union-attr]
             self.cells[cell] = self._content(self._a[ca], self._b[cb], forced, cell=cell)
         return replace(a, cell=self._pairs[ca, cb])  # type: ignore[type-var]
+
+    def _adopt(self, made: List | Dict | Object) -> None:
+        """Take over a list or object that one of two arms made."""
+        cell = made.cell
+        if cell in self.cells:
+            return
+        if not self._adopts:
+            raise JoinError(f"{describe(made)} inside a list that grows, or that may be undefined")
+        content = self._a[cell] if cell in self._a else self._b[cell]
+        self.cells[cell] = content  # It may refer to itself.
+        if isinstance(content, Items):
+            items = tuple(self.value(v, v, whole=True) for v in content.items)
+            self.cells[cell] = Items(items)
+        elif isinstance(content, GrownList):
+            self.cells[cell] = self._grown(content, content, None)
+        else:
+            pairs = content.items.items()
+            values = {k: self.value(v, v, str(k), whole=True) for k, v in pairs}
+            self.cells[cell] = replace(content, items=values)  # type: ignore[arg-type]
+
+    def _require_no_aliases(self, live: Callable[[int, Any], bool]) -> None:
+        """A list that stands for two has no other name: on one way it would be the same list."""
+        again = {a for a, _ in self._pairs if a in self.made}
+        sources = [a for a, _ in self._pairs], [b for _, b in self._pairs]
+        shared = any(len(set(side)) < len(side) for side in sources)
+        gone = {*sources[0], *sources[1]} - again
+        for cell in {**self._pre, **self.cells} if gone and not shared else ():
+            content = self.cells[cell] if cell in self.cells else self._pre[cell]
+            for name, value in _named(content):
+                if not isinstance(content, Names) or live(cell, name):
+                    for inner in walk(value):
+                        shared |= isinstance(inner, List | Dict | Object) and inner.cell in gone
+        if shared:
+            raise JoinError("one name for a list that has another name too on one way only")
 
     # --- the template, read ------------------------------------------------------------------
 
@@ -379,7 +422,13 @@ class Join:
         state = {**self.heap.base, **state}
         for cell, content in self.cells.items():
             source = self.made[cell][side == "b"] if cell in self.made else cell
-            collector.content(content, state[source], cell)
+            if source in state:
+                collector.content(content, state[source], cell)
+            else:  # The other arm made it.
+                collector.tensors += [
+                    builder.widen(stand_in(builder, leaf), leaf.shape)
+                    for leaf in content_leaves(content)
+                ]
         return collector.tensors
 
     def stand_ins(self, builder: Builder) -> list[Tensor]:
@@ -393,6 +442,14 @@ class Join:
         it = iter(tensors)
         for cell, content in self.cells.items():
             self.heap[cell] = fill_content(content, it)
+
+
+def _named(content: Content) -> Iterator[tuple[Any, Value]]:
+    items = getattr(content, "items", ())
+    pairs = items.items() if isinstance(items, dict) else enumerate(items)
+    return iter(
+        [*pairs, *([("element", content.element)] if isinstance(content, GrownList) else [])]
+    )
 
 
 def _exported(value: Value) -> Value:

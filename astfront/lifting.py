@@ -35,7 +35,7 @@ from astfront.values import (
     Value,
 )
 
-Access = Literal["attribute", "item", "call", "argument"]
+Access = Literal["attribute", "item", "class", "call", "argument"]
 
 #: Packages whose functions, classes and module-level names don't change under a program.
 TRUSTED_PACKAGES = ("chainer", "numpy", "six", "builtins", "math", "operator", "functools")
@@ -71,6 +71,9 @@ class Location:
             return getattr(container, self.key)
         if self.access == "item":
             return container[self.key]
+        if self.access == "class":
+            # As the class has it: a property itself, and not its value.
+            return next(vars(c)[self.key] for c in container.__mro__ if self.key in vars(c))
         return list(getattr(container, self.key)())
 
     def __str__(self) -> str:
@@ -91,13 +94,17 @@ class Location:
         return f"{owner}.{self.key}" + ("()" if self.access == "call" else "")
 
 
+#: What reading a location raises where nothing is there.
+READ_ERRORS = (AttributeError, KeyError, IndexError, TypeError, ValueError, StopIteration)
+
+
 class Condition:
     """Something that a program takes for granted."""
 
     def holds(self) -> bool:
         try:
             return self._holds()
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+        except READ_ERRORS:
             return False
 
     def _holds(self) -> bool:
@@ -116,7 +123,7 @@ class Guard(Condition):
     def holds(self) -> bool:
         try:
             found = self.location.read()
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+        except READ_ERRORS:
             return self.expected is MISSING
         if self.location.access == "call":
             return len(found) == len(self.expected) and all(map(_is, found, self.expected))
@@ -198,7 +205,7 @@ class Input:
         """The array as it is now, or ``None`` where it no longer fits the program."""
         try:
             found = self.location.read()
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+        except READ_ERRORS:
             return None
         if self.number is not None:
             return np.array(found, self.dtype) if type(found) is self.number else None

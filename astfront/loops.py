@@ -6,18 +6,22 @@ import functools
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
 import gast
 import numpy as np
 
+from astfront.branches import Diverged
 from astfront.builder import Scope
 from astfront.diagnostics import CompileError, Diagnostic
-from astfront.environment import State
+from astfront.environment import State, same
 from astfront.join import Join, JoinError, Strict
+from astfront.machine import Machine
 from astfront.values import (
     FALSE,
     POISON,
+    UNBOUND,
+    Attributes,
     List,
     Names,
     Option,
@@ -25,15 +29,9 @@ from astfront.values import (
     Scalar,
     Static,
     Tensor,
+    Unbound,
     Value,
 )
-
-if TYPE_CHECKING:
-    from astfront.interpreter import Interpreter as Base
-else:
-    Base = object
-
-from astfront.branches import Diverged
 
 #: A loop of at most so many turns is unrolled if that keeps the sizes of its tensors known.
 FEW_TURNS = 32
@@ -72,7 +70,7 @@ class Refused(Exception):
     diagnostics: list[Diagnostic]
 
 
-class Loops(Base):
+class Loops(Machine):
     # --- loops -------------------------------------------------------------------------------
 
     def for_statement(self, node: gast.For) -> None:
@@ -172,7 +170,7 @@ class Loops(Base):
         fixable = all(d.code in UNROLLABLE for d in refusals)
         if not fixable:
             self._give_up(refusals)
-        self.unroll(test, body, refusals, span)
+        self.unroll(test, body, live, refusals, span)
 
     def _exposed(self, node: gast.For | gast.While, breaks: str | None) -> list[str]:
         flow = self.frame.prepared.liveness
@@ -244,7 +242,7 @@ class Loops(Base):
         del self.b.scope.bindings[bindings:]
         self.b.scope.stacks.clear()
 
-    def _give_up(self, refusals: list[Diagnostic]) -> None:
+    def _give_up(self, refusals: list[Diagnostic]) -> NoReturn:
         raise CompileError(refusals)
 
     def _keep(
@@ -291,6 +289,7 @@ class Loops(Base):
         strict: Strict,
     ) -> None:
         """A loop in the program: its carried values are found by running the body until they agree."""
+        runs = self._surely_runs(test)
         self.staged_depth += 1
         try:
             loop = self._settle(test, body, live, counter, strict)
@@ -302,6 +301,38 @@ class Loops(Base):
         results = self.b.while_(loop.state, initial, (loop.head, loop.more), (loop.turn, following))
         self.heap.restore(loop.start)
         loop.template.instantiate(results)
+        if runs:
+            self._bind_for_certain(loop)
+
+    def _surely_runs(self, test: Callable[[], Value]) -> bool:
+        """Whether it's known that a loop has a turn."""
+        start, faults, exceptions = (
+            self.heap.snapshot(),
+            len(self.diagnostics),
+            len(self.exceptions),
+        )
+        try:
+            with self.b.new_scope():
+                more = test()
+            return isinstance(more, Static) and bool(more.obj)
+        except (CompileError, Diverged):
+            return False
+        finally:
+            del self.diagnostics[faults:], self.exceptions[exceptions:]
+            self.heap.restore(start)
+
+    def _bind_for_certain(self, loop: Settled) -> None:
+        """What each turn binds is bound after a loop that has a turn."""
+        for cell, content in loop.template.cells.items():
+            if not isinstance(content, Names | Attributes) or cell not in loop.leave:
+                continue
+            left = loop.leave[cell].items
+            for name, template in content.items.items():
+                value = self.heap.lookup(cell, name)
+                if isinstance(template, Option) and isinstance(value, Option):
+                    last = left.get(name, UNBOUND)  # type: ignore[union-attr, call-overload]
+                    if not isinstance(last, Option | Unbound) and not same(last, value.absent):
+                        self.heap.bind(cell, name, value.value)
 
     def _settle(
         self,
@@ -333,6 +364,8 @@ class Loops(Base):
                 if isinstance(tested, Poison):
                     break
                 more = self.as_scalar(tested, bool)
+                if counter is None:
+                    more = self._unless_failed(more)
             after_test = self.heap.snapshot()
             if any(after_test[c] is not v for c, v in entry.items()):
                 self.fail("AF0501", "the condition of a loop changes something")
@@ -367,10 +400,19 @@ class Loops(Base):
             raise CompileError(self.diagnostics)
         self.fail("AF0206", "the types of this loop's variables don't settle")
 
+    def _unless_failed(self, more: Scalar) -> Scalar:
+        """After an exception, values are what they happen to be: a while loop might never end."""
+        code = self.heap.lookup(self.error_cell, "code")
+        if not isinstance(code, Scalar):
+            return more
+        fine = self.b.call("equal", code, self.as_scalar(Static(0), int))
+        return Scalar(self.b.call("logical_and", more, fine).expr, bool)
+
     def unroll(
         self,
         test: Callable[[], Value],
         body: Callable[[], None],
+        live: Callable[[int, Any], bool],
         refusals: list[Diagnostic],
         span: Any,
     ) -> None:
@@ -382,7 +424,7 @@ class Loops(Base):
         while True:
             more = test()
             if not isinstance(more, Static):
-                if turns and self._unroll_staged(test, body, more, refusals):
+                if turns and self._unroll_staged(test, body, more, live, refusals):
                     break
                 del self.b.scope.bindings[bindings:]
                 self.b.scope.stacks.clear()
@@ -410,6 +452,7 @@ class Loops(Base):
         test: Callable[[], Value],
         body: Callable[[], None],
         more: Value,
+        live: Callable[[int, Any], bool],
         refusals: list[Diagnostic],
     ) -> bool:
         """A turn that may break: the rest of the turns go under an If (bounded by the count)."""
@@ -431,9 +474,9 @@ class Loops(Base):
                     return
             if self.staged_depth > 64:
                 self._give_up(refusals)
-            self.stage_if(again, rest, lambda: None)
+            self.stage_if(again, rest, lambda: None, live)
 
-        self.stage_if(more, rest, lambda: None)
+        self.stage_if(more, rest, lambda: None, live)
         return True
 
 

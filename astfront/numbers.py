@@ -5,10 +5,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from astfront.machine import Machine
 from astfront.values import (
     List,
     Poison,
@@ -20,15 +21,10 @@ from astfront.values import (
     describe,
 )
 
-if TYPE_CHECKING:
-    from astfront.interpreter import Interpreter as Base
-else:
-    Base = object
-
 NUMBERS = (bool, int, float)
 
 
-class Numbers(Base):
+class Numbers(Machine):
     @staticmethod
     def is_number(v: Value) -> bool:
         return isinstance(v, Scalar) or (isinstance(v, Static) and isinstance(v.obj, NUMBERS))

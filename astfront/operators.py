@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainer
 import gast
@@ -13,6 +13,7 @@ import numpy as np
 
 from astfront.diagnostics import CompileError
 from astfront.environment import UNKNOWN_STORAGE
+from astfront.machine import Machine
 from astfront.numbers import NUMBERS
 from astfront.values import (
     FALSE,
@@ -30,11 +31,6 @@ from astfront.values import (
     Value,
     describe,
 )
-
-if TYPE_CHECKING:
-    from astfront.interpreter import Interpreter as Base
-else:
-    Base = object
 
 #: AST operator → (Python function, its in-place twin, numpy's ufunc).
 BINARY: dict[type, tuple[Callable[..., Any], Callable[..., Any], Any]] = {
@@ -73,7 +69,7 @@ DUNDER = {
 _SAME_FOR_BOTH = {operator.add, operator.sub, operator.mul, operator.truediv}
 
 
-class Operators(Base):
+class Operators(Machine):
     def binary(self, op: gast.AST, a: Value, b: Value) -> Value:
         return self.binary_op(BINARY[type(op)][0], a, b)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,8 +133,11 @@ class DictOut(Template):
 
     def build(self, run: Outcome) -> Any:
         if self.cell not in run.made:
-            made = {k: v.build(run) for k, v in self.items}
-            run.made[self.cell] = set(made) if self.is_set else made
+            if self.is_set:
+                run.made[self.cell] = {k for k, _ in self.items}
+            else:
+                run.made[self.cell] = result = {}
+                result.update((k, v.build(run)) for k, v in self.items)
         return run.made[self.cell]
 
 
@@ -161,6 +164,16 @@ class OptionOut(Template):
     def build(self, run: Outcome) -> Any:
         chosen = self.value if bool(run.arrays[self.present]) else self.absent
         return chosen.build(run)
+
+
+@dataclass(frozen=True)
+class MadeOut(Template):
+    """The list, dict or object that this is in."""
+
+    cell: int
+
+    def build(self, run: Outcome) -> Any:
+        return run.made[self.cell]
 
 
 @dataclass(frozen=True)
@@ -195,6 +208,7 @@ class Results:
     arguments: Mapping[int, tuple[Any, ...]]
     """Where in the arguments the lists and dicts of these cells are."""
     tensors: list[Tensor] = field(default_factory=list)
+    _open: set[int] = field(default_factory=set)
 
     def add(self, tensor: Tensor | Scalar) -> int:
         if isinstance(tensor, Scalar):
@@ -209,7 +223,6 @@ class Results:
         return len(self.tensors) - 1
 
     def template(self, value: Value) -> Template:
-        heap = self.cx.heap
         match value:
             case Static(obj=obj):
                 return Known(obj)
@@ -233,12 +246,11 @@ class Results:
                     return LocationOut(self.cx.lifter.containers[cell])
                 if cell in self.arguments:
                     return ArgumentOut(self.arguments[cell])
-                return self.contents(value)
+                return self._once(cell, lambda: self.contents(value))
             case Object(instance=instance) if instance is not None:
                 return Known(instance)
             case Object(cell=cell, cls=cls):
-                pairs = tuple((k, self.template(v)) for k, v in heap[cell].items.items())
-                return ObjectOut(cell, cls, pairs)
+                return self._once(cell, lambda: self._object(cell, cls))
             case Option(present=present, value=inner, absent=absent) if absent is not UNBOUND:
                 return OptionOut(self.add(present), self.template(inner), self.template(absent))
         self.cx.fail(
@@ -246,6 +258,20 @@ class Results:
             f"the function gives back {describe(value)}, which can't be handed over",
             help="return arrays, Variables, numbers, or tuples, lists and dicts of them",
         )
+
+    def _once(self, cell: int, make: Callable[[], Template]) -> Template:
+        """What holds itself is made once."""
+        if cell in self._open:
+            return MadeOut(cell)
+        self._open.add(cell)
+        try:
+            return make()
+        finally:
+            self._open.discard(cell)
+
+    def _object(self, cell: int, cls: type) -> Template:
+        items = self.cx.heap[cell].items.items()
+        return ObjectOut(cell, cls, tuple((k, self.template(v)) for k, v in items))
 
     def contents(self, value: List | Dict) -> Template:
         """A list, dict or set with what it holds at the end of the call."""

@@ -99,7 +99,6 @@ class Program:
             change()
         return result
 
-
     def _report(self, outcome: Outcome) -> None:
         for entry in self.reported:
             if entry is None:

@@ -11,7 +11,7 @@ import numpy as np
 import tvm
 from tvm import relay
 
-import astfront.relay_kernels  # noqa: F401  (registers the kernels)
+import astfront.relay_kernels
 import astfront.relay_shape_functions  # noqa: F401  (registers them)
 from astfront.bounds import Bounds
 from astfront.builder import Builder, OperatorError, Scope
@@ -21,14 +21,50 @@ from passes.relay import dead_bindings
 
 #: Operators that can neither fail nor take long on numbers.
 _CHEAP = frozenset(
-    ["less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not", "add", "subtract", "multiply", "where", "cast", "maximum", "minimum"]
+    [
+        "less",
+        "less_equal",
+        "greater",
+        "greater_equal",
+        "equal",
+        "not_equal",
+        "logical_and",
+        "logical_or",
+        "logical_not",
+        "add",
+        "subtract",
+        "multiply",
+        "where",
+        "cast",
+        "maximum",
+        "minimum",
+    ]
 )
 
 #: Operators whose Python function has tensors after attributes.
 _REORDERED = {"gather": lambda data, indices, axis: relay.gather(data, axis, indices)}
 
 #: Names that Relay's text format doesn't take.
-_KEYWORDS = frozenset("let fn def if else type match extern free_var ref ref_read ref_write".split())
+_KEYWORDS = frozenset(
+    [
+        "let",
+        "fn",
+        "def",
+        "if",
+        "else",
+        "type",
+        "match",
+        "extern",
+        "free_var",
+        "ref",
+        "ref_read",
+        "ref_write",
+    ]
+)
+
+#: How often one element may be computed within one fused operator.
+_MAX_COPIES = 100
+_MAX_INTEGER_COPIES = 3
 
 TensorType = tuple[tuple[Dim, ...], str]
 
@@ -47,6 +83,8 @@ class RelayBuilder(Builder):
         self.constants: dict[str, np.ndarray[Any, Any]] = {}
         self._names: set[str] = set()
         self._type_cache: dict[Any, Any] = {}
+        self._copies: dict[Any, int] = {}
+        self._kept: dict[Any, Any] = {}
 
     # --- leaves ------------------------------------------------------------------------------
 
@@ -78,7 +116,7 @@ class RelayBuilder(Builder):
 
     def call(self, op: str, *args: Tensor | Scalar | Sequence[Tensor], **attrs: Any) -> Any:
         function = _relay_function(op)
-        operands = [_map_tensors(self._expr, a) for a in args]
+        operands = [_map_tensors(self._operand(op), a) for a in args]
         types = tuple(_map_tensors(_type_of, a, tuple) for a in args)
         key = (op, types, _hashable(attrs))
         if key in self._type_cache:
@@ -89,7 +127,40 @@ class RelayBuilder(Builder):
         expr = function(*operands, **attrs)
         if isinstance(expr, relay.expr.TupleWrapper):
             expr = expr.astuple()
-        return self._bind(op.rsplit(".", 1)[-1], self._located(expr), result_type)
+        result = self._bind(op.rsplit(".", 1)[-1], self._located(expr), result_type)
+        if op == "strided_slice" and None in result.shape:
+            # Fused with what comes next, TVM's code for a staged size doesn't compile.
+            return self._stop_fusion(result)
+        if isinstance(result, Tensor) and _is_inlined(op):
+            self._copies[result.expr] = 1 + self._copies_in(operands)
+        return result
+
+    # TVM inlines fused elementwise operators into each of their uses, so that `x = where(x == 0, y, x)`
+    # triples with each step (and the simplifier takes minutes over a few steps of integers). Where
+    # an expression would get too large, its operands become results of their own.
+
+    def _copies_in(self, operands: Sequence[Any]) -> int:
+        flat = [o for a in operands for o in (a if isinstance(a, list) else [a])]
+        return sum(self._copies.get(o, 0) for o in flat)
+
+    def _operand(self, op: str) -> Any:
+        def expr(x: Tensor | Scalar) -> relay.Expr:
+            found = self._expr(x)
+            copies = self._copies.get(found, 0)
+            limit = _MAX_INTEGER_COPIES if x.dtype.kind in "iu" else _MAX_COPIES
+            if copies <= limit or not _is_inlined(op):
+                return found
+            key = (self.scope, found)
+            if key not in self._kept:
+                shape = x.shape if isinstance(x, Tensor) else ()
+                self._kept[key] = self._stop_fusion(Tensor(found, shape, x.dtype)).expr
+            return self._kept[key]
+
+        return expr
+
+    def _stop_fusion(self, x: Tensor) -> Tensor:
+        stopped = relay.annotation.stop_fusion(x.expr)
+        return self._bind("kept", self._located(stopped), (x.shape, x.dtype.name))
 
     def dim(self, x: Tensor, axis: int) -> Scalar:
         shape = self.call("shape_of", x, dtype="int64")
@@ -229,6 +300,16 @@ def _relay_function(op: str) -> Any:
     for part in op.split("."):
         found = getattr(found, part)
     return found
+
+
+@functools.cache
+def _is_inlined(op: str) -> bool:
+    """Whether TVM fuses an operator by copying its expression: the injective ones."""
+    try:
+        pattern = relay.op.get(op).get_attr("TOpPattern")
+    except (AttributeError, tvm.TVMError):
+        return False
+    return pattern is not None and int(pattern) <= relay.op.OpPattern.INJECTIVE
 
 
 @functools.lru_cache(maxsize=4096)

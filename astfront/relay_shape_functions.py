@@ -15,10 +15,29 @@ from tvm.relay.op.op import register_shape_func
 from tvm.runtime import convert
 
 #: Operators whose result has the shape of their only input.
-ELEMENTWISE = (
-    "abs acos acosh asin asinh atan atanh cos cosh erf isfinite isinf isnan log10 nn.log_softmax "
-    "reinterpret reverse sign sin sinh trunc"
-).split()
+ELEMENTWISE = [
+    "abs",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atanh",
+    "cos",
+    "cosh",
+    "erf",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "log10",
+    "nn.log_softmax",
+    "reinterpret",
+    "reverse",
+    "sign",
+    "sin",
+    "sinh",
+    "trunc",
+]
 REDUCTIONS = ("all", "any")
 
 #: Above TVM's own registrations, whose level is 10.
@@ -26,9 +45,7 @@ _LEVEL = 15
 
 
 def _where_shape_func(attrs: Any, inputs: Any, out_ndims: Any) -> list[Any]:
-    condition, x, y = (
-        topi.full((1,), "int64", 1) if len(i.shape) == 0 else i for i in inputs
-    )
+    condition, x, y = (topi.full((1,), "int64", 1) if len(i.shape) == 0 else i for i in inputs)
     both = convert(max(int(x.shape[0]), int(y.shape[0])))
     every = convert(max(int(x.shape[0]), int(y.shape[0]), int(condition.shape[0])))
     return [_broadcast_shape_func(_broadcast_shape_func(x, y, both), condition, every)]

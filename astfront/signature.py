@@ -61,6 +61,12 @@ class ScalarSpec:
 
     type: type = int
 
+    def accepts(self, value: Any) -> bool:
+        """Whether a number has this type; an int has to fit in 64 bits."""
+        if type(value) is not self.type:
+            return False
+        return self.type is not int or -(2**63) <= value < 2**63
+
 
 @dataclass(frozen=True)
 class Leaf:
@@ -69,7 +75,6 @@ class Leaf:
     name: str
     spec: TensorSpec | ScalarSpec
     kind: TensorKind
-
 
 
 def flatten(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, list[Any]]:
@@ -170,7 +175,9 @@ class ArgumentLifter:
                 "are supported",
             )
         if isinstance(x, chainer.Variable):
-            return self._tensor(name, path, TensorSpec(x.shape, x.dtype, variable=True), "variable", x)
+            return self._tensor(
+                name, path, TensorSpec(x.shape, x.dtype, variable=True), "variable", x
+            )
         if isinstance(x, np.ndarray):
             return self._tensor(name, path, TensorSpec(x.shape, x.dtype), "array", x)
         if isinstance(x, np.generic) and x.dtype.kind in "biuf":
@@ -213,7 +220,9 @@ class ArgumentLifter:
             cls = type(x) if isinstance(x, chainer.Variable) else chainer.Variable
             grad = getattr(x, "requires_grad", True)
             origin = Argument(path, cls, getattr(x, "name", None), grad)
-        tensor = Tensor(made.expr, spec.shape, spec.dtype, kind, origin=origin, storage=made.storage)
+        tensor = Tensor(
+            made.expr, spec.shape, spec.dtype, kind, origin=origin, storage=made.storage
+        )
         self.cx.argument_storages.add(tensor.storage)
         if not isinstance(x, TensorSpec | np.generic):
             self._seen[id(x)] = tensor
@@ -232,15 +241,16 @@ def argument_names(f: Callable[..., Any], args: Sequence[Any]) -> list[str]:
 # --- whether arguments fit ---------------------------------------------------------------------
 
 
-def require_fit(
+def matched(
     specs: Sequence[Any],
     named_specs: Mapping[str, Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
-) -> None:
-    """AF0402 where arguments don't have the types that a program was compiled for.
+) -> list[Any]:
+    """The staged arguments of a call, in the order in which the specs were lifted.
 
-    A spec is a TensorSpec, a ScalarSpec, an example, or a list, tuple or dict of specs.
+    A spec is a TensorSpec, a ScalarSpec, an example, or a list, tuple or dict of specs. Raises
+    AF0402 where arguments don't have the types that a program was compiled for.
     """
     if len(args) != len(specs) or set(kwargs) != set(named_specs):
         raise error(
@@ -248,11 +258,20 @@ def require_fit(
             f"{_arguments(len(args), kwargs)} for a program that takes "
             f"{_arguments(len(specs), named_specs)}",
         )
+    leaves: list[tuple[Any, Any]] = []
     for i, (spec, value) in enumerate(zip(specs, args)):
-        _require_one(f"argument {i}", spec, value)
-    for name, value in kwargs.items():
-        _require_one(f"argument `{name}`", named_specs[name], value)
-    _require_aliases([*specs, *named_specs.values()], [*args, *(kwargs[n] for n in named_specs)])
+        _match(f"argument {i}", spec, value, leaves)
+    for name, spec in named_specs.items():
+        _match(f"argument `{name}`", spec, kwargs[name], leaves)
+    # An array that was passed twice when the program was made is one object in it.
+    first: dict[int, Any] = {}
+    for spec, value in leaves:
+        if isinstance(spec, np.ndarray | chainer.Variable):
+            if first.setdefault(id(spec), value) is not value:
+                raise error(
+                    "AF0402", "the program was compiled for one array in two places, not two"
+                )
+    return [value for _, value in leaves]
 
 
 def _arguments(count: int, named: Mapping[str, Any]) -> str:
@@ -262,40 +281,29 @@ def _arguments(count: int, named: Mapping[str, Any]) -> str:
     return " and ".join(parts)
 
 
-def _require_one(what: str, spec: Any, value: Any) -> None:
-    if type(spec) in (list, tuple) or (isinstance(spec, tuple) and hasattr(spec, "_fields")):
+def _match(what: str, spec: Any, value: Any, leaves: list[tuple[Any, Any]]) -> None:
+    """Collect the leaves of a spec, each with the leaf of the argument that's in its place."""
+    if type(spec) is list or isinstance(spec, tuple):
         if type(value) is type(spec) and len(value) == len(spec):
             for i, (s, v) in enumerate(zip(spec, value)):
-                _require_one(f"{what}[{i}]", s, v)
+                _match(f"{what}[{i}]", s, v, leaves)
             return
     elif type(spec) is dict:
         if type(value) is dict and list(value) == list(spec):
             for k in spec:
-                _require_one(f"{what}[{k!r}]", spec[k], value[k])
+                _match(f"{what}[{k!r}]", spec[k], value[k], leaves)
             return
-    elif isinstance(spec, TensorSpec):
+    elif isinstance(spec, TensorSpec | ScalarSpec):
         if spec.accepts(value):
+            leaves.append((spec, value))
             return
-    elif isinstance(spec, ScalarSpec):
-        if type(value) is spec.type:
+    else:
+        ours: list[Any] = []
+        theirs: list[Any] = []
+        if _key(spec, ours, {}) == _key(value, theirs, {}):
+            leaves.extend(zip(ours, theirs))
             return
-    elif _key(spec, [], {}) == _key(value, [], {}):
-        return
     raise error("AF0402", f"{what} is {_shown(value)}; the program was compiled for {_shown(spec)}")
-
-
-def _require_aliases(specs: Sequence[Any], values: Sequence[Any]) -> None:
-    """An array that was passed twice when the program was made is one object in it."""
-    expected: list[Any] = []
-    given: list[Any] = []
-    _key(tuple(specs), expected, {})
-    _key(tuple(values), given, {})
-    first: dict[int, Any] = {}
-    for spec, value in zip(expected, given):
-        if isinstance(spec, TensorSpec | ScalarSpec | np.generic):
-            continue
-        if first.setdefault(id(spec), value) is not value:
-            raise error("AF0402", "the program was compiled for one array in two places, not two")
 
 
 def _shown(x: Any) -> str:

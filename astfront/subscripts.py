@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import chainer
 import gast
@@ -13,6 +12,7 @@ import numpy as np
 
 from astfront.builder import Scope
 from astfront.environment import UNKNOWN_STORAGE, same
+from astfront.machine import Machine
 from astfront.rules.registry import RULES
 from astfront.templates import element_at
 from astfront.values import (
@@ -30,17 +30,13 @@ from astfront.values import (
     Slice,
     Static,
     Tensor,
+    Unbound,
     Value,
     describe,
 )
 
-if TYPE_CHECKING:
-    from astfront.interpreter import Interpreter as Base
-else:
-    Base = object
 
-
-class Subscripts(Base):
+class Subscripts(Machine):
     def get_item(self, container: Value, index: Value) -> Value:
         if isinstance(container, Poison) or isinstance(index, Poison):
             return POISON
@@ -129,7 +125,7 @@ class Subscripts(Base):
         if isinstance(index, Slice) or (isinstance(index, Static) and isinstance(index.obj, slice)):
             return self.grown_slice(content, index)
         i = self.checked_index(index, content.length, "list")
-        if not content.buffers:
+        if isinstance(content.element, Unbound):
             self.raise_python(IndexError("list index out of range"))
         rows = [self.row(buffer, i) for buffer in content.buffers]
         return element_at(content.element, rows)

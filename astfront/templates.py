@@ -77,10 +77,11 @@ class Collector:
     def _grown(self, template: GrownList, actual: Content | None) -> None:
         b = self.builder
         if isinstance(actual, GrownList):
-            for leaf, buffer in zip(template.buffers, actual.buffers):
-                self._leaf(leaf, buffer)  # type: ignore[arg-type]
-            if not actual.buffers:
+            if isinstance(actual.element, Unbound):
                 self._empty_rows(template)
+            else:
+                rows = _Rows(self, iter(template.buffers), iter(actual.buffers), actual.length)
+                rows.collect(template.element, actual.element)
             self._leaf(INT_LEAF, actual.length)
             return
         items = actual.items if isinstance(actual, Items) else ()
@@ -144,6 +145,58 @@ class Collector:
             if leaf.kind == "either":
                 flag = actual.is_variable or Static(actual.kind == "variable")
                 self._leaf(BOOL_LEAF, flag)
+
+
+@dataclass
+class _Rows:
+    """The buffers of a list that grew, for a template whose elements may have more staged parts."""
+
+    collector: Collector
+    leaves: Iterator[Any]
+    buffers: Iterator[Tensor]
+    length: Scalar
+
+    def collect(self, template: Value, actual: Value) -> None:
+        if isinstance(template, Leaf):
+            self._leaf(template, actual)
+        elif isinstance(template, Tuple):
+            items = actual.items if isinstance(actual, Tuple) else (UNBOUND,) * len(template.items)
+            for t, v in zip(template.items, items):
+                self.collect(t, v)
+        elif isinstance(template, Option):
+            if isinstance(actual, Option):
+                self.collect(template.present, actual.present)
+                self.collect(template.value, actual.value)
+            else:
+                absent = same(actual, template.absent)
+                self.collect(template.present, Static(not absent))
+                self.collect(template.value, UNBOUND if absent else actual)
+
+    def _leaf(self, template: Leaf, actual: Value) -> None:
+        rows = next(self.leaves)
+        if isinstance(actual, Leaf):
+            found = next(self.buffers)
+            if found.dtype != rows.dtype:
+                found = self.collector.builder.call("cast", found, dtype=rows.dtype.name)
+            self.collector._leaf(rows, found)
+        else:
+            value = actual.obj if isinstance(actual, Static) else 0
+            self.collector._leaf(rows, self._repeated(value, template))
+        if template.kind == "either":
+            if isinstance(actual, Leaf) and actual.kind == "either":
+                self.collector._leaf(next(self.leaves), next(self.buffers))
+            else:
+                is_variable = isinstance(actual, Leaf) and actual.kind == "variable"
+                self.collector._leaf(next(self.leaves), self._repeated(is_variable, BOOL_LEAF))
+
+    def _repeated(self, value: Any, leaf: Leaf) -> Tensor:
+        """As many rows as the list has, each of them full of ``value``."""
+        b = self.collector.builder
+        one = b.constant(np.array(value, leaf.dtype))
+        sizes = [0 if d is None else d for d in leaf.shape]
+        length = b.call("reshape", self.length, newshape=(1,))
+        shape = b.call("concatenate", [length, b.constant(np.array(sizes, "int64"))], axis=0)
+        return b.call("full", one, shape if sizes else length, dtype=leaf.dtype.name)  # type: ignore
 
 
 def stand_in(b: Builder, leaf: Leaf) -> Tensor:

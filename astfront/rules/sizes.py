@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import gast
 import numpy as np
@@ -46,9 +46,12 @@ def same_dim(cx: Any, x: Tensor, i: int, y: Tensor, j: int) -> Value:
     return equal(cx, cx.dim_of(x, i), cx.dim_of(y, j))
 
 
+V = TypeVar("V", bound=Value)
+
+
 def guarded(
-    cx: Any, conditions: Sequence[Value], exception: BaseException, compute: Callable[[], Tensor]
-) -> Tensor:
+    cx: Any, conditions: Sequence[Value], exception: BaseException, compute: Callable[[], V]
+) -> V:
     """``compute()`` if all conditions hold; otherwise the program raises ``exception``.
 
     An operator that is given sizes that don't fit may read or write beyond its arrays, so where a

@@ -25,7 +25,8 @@ def linear(x, w, b, h, v):
 
 
 def test_linear():
-    check(linear, (f(2, 12), f(4, 12), f(4), f(2, 3, 4), f(5, 4)))
+    h = chainer.Variable(f(2, 3, 4))
+    check(linear, (f(2, 12), f(4, 12), f(4), h, f(5, 4)))
 
 
 def mixed(x, w, b, y, v):
@@ -55,7 +56,7 @@ def convolutions(x, w, b, wg, bg, wd):
         F.convolution_2d(x, w, dilate=(2, 1), pad=(2, 1)),
         F.convolution_2d(x, wg, bg, groups=2, pad=1),
         F.convolution_2d(x, wd, groups=4, stride=2, pad=1),
-        F.depthwise_convolution_2d(x, wg.reshape(3, 4, 3, 3), pad=1),
+        F.depthwise_convolution_2d(x, F.reshape(wg, (3, 4, 3, 3)), pad=1),
         F.dilated_convolution_2d(x, w, b, dilate=2, pad=2),
     )
 
@@ -76,7 +77,7 @@ def staged_convolutions(x, w, b, wg, bg, wd, w1):
         F.convolution_2d(x, wd, groups=4, stride=2, pad=1),
         F.convolution_2d(x, w1, stride=2),
         F.deconvolution_2d(x, wg, stride=2, pad=1, groups=2),
-        F.deconvolution_2d(x, w1.transpose(1, 0, 2, 3)),
+        F.deconvolution_2d(x, F.transpose(w1, (1, 0, 2, 3))),
     )
 
 

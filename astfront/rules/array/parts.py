@@ -10,6 +10,7 @@ import gast
 import numpy as np
 from chainer.functions.array import (
     as_strided,
+    diagonal,
     flip,
     fliplr,
     flipud,
@@ -24,7 +25,7 @@ from chainer.functions.array import (
 )
 from chainer.utils.type_check import InvalidType
 
-from astfront.rules.array.shape import reshape_to
+from astfront.rules.array.shape import reshape_to, transpose_to
 from astfront.rules.registry import node_rule
 from astfront.rules.sizes import (
     constant,
@@ -35,7 +36,7 @@ from astfront.rules.sizes import (
     slice_axis,
     take_checked,
 )
-from astfront.values import Scalar, Static, Tensor, Value, describe
+from astfront.values import Scalar, Static, Tensor, Value, describe, tuple_of
 
 
 @node_rule(get_item.GetItem)
@@ -137,49 +138,54 @@ def _sections(cx: Any, x: Tensor, sections: int, axis: int) -> tuple[Tensor, ...
     sections = int(sections)
     if sections == 0:
         cx.raise_python(ZeroDivisionError("integer division or modulo by zero"))
+    if sections == 1:
+        return (x,)
     size = cx.dim_of(x, axis)
     fit = equal(cx, cx.binary_op(operator.mod, size, Static(sections)), Static(0))
     error = InvalidType(f"in_types[0].shape[{axis}] % sections == 0", "there is a rest")
-    if sections == 1:
-        return (x,)
-    if isinstance(size, Static):
-        if not fit.obj:  # type: ignore[attr-defined]
+    if isinstance(size, Static) and size.obj:
+        if not cx.truth(fit):
             cx.raise_python(error)
         return tuple(cx.call_op("split", x, indices_or_sections=sections, axis=axis))
-    each = cx.binary_op(operator.floordiv, size, Static(sections))
-    x = guarded(cx, [fit], error, lambda: x)
-    cuts = [cx.binary_op(operator.mul, each, Static(i)) for i in range(sections)] + [size]
-    return tuple(slice_axis(cx, x, axis, a, b) for a, b in itertools.pairwise(cuts))
+
+    def compute() -> Value:
+        each = cx.binary_op(operator.floordiv, size, Static(sections))
+        cuts = [cx.binary_op(operator.mul, each, Static(i)) for i in range(sections)]
+        pairs = itertools.pairwise([*cuts, size])
+        return tuple_of([slice_axis(cx, x, axis, a, b) for a, b in pairs])
+
+    return tuple(cx.items_of(guarded(cx, [fit], error, compute)))
 
 
 def _split_at(cx: Any, x: Tensor, cuts: list[Value], axis: int) -> tuple[Tensor, ...]:
     """numpy.split: the slices between cuts, which are clipped to the array."""
+    if not cuts:
+        return (x,)
     size = cx.dim_of(x, axis)
-    if cuts:
-        # Chainer asks only for the last one to be in range.
-        last = cx.compare(gast.GtE(), size, cuts[-1])
-        error = InvalidType(f"in_types[0].shape[{axis}] >= max_index", "it is less")
-        x = guarded(cx, [last], error, lambda: x)
+    # Chainer asks only for the last one to be in range.
+    last = cx.compare(gast.GtE(), size, cuts[-1])
+    error = InvalidType(f"in_types[0].shape[{axis}] >= max_index", "it is less")
+    return tuple(
+        cx.items_of(guarded(cx, [last], error, lambda: tuple_of(_pieces(cx, x, cuts, size, axis))))
+    )
+
+
+def _pieces(cx: Any, x: Tensor, cuts: list[Value], size: Value, axis: int) -> list[Tensor]:
     static = [c.obj for c in cuts if isinstance(c, Static)]
     if isinstance(size, Static) and len(static) == len(cuts):
         bounds = [slice(a, b).indices(size.obj) for a, b in zip([0, *static], [*static, size.obj])]
         pairs = [(a, max(a, b)) for a, b, _ in bounds]
         ends = [b for _, b in pairs[:-1]]
         whole = [0, *ends, size.obj]
-        if (
-            len(pairs) > 1
-            and pairs == list(itertools.pairwise(whole))
-            and len(set(whole)) == len(whole)
-        ):
-            return tuple(cx.call_op("split", x, indices_or_sections=ends, axis=axis))
-        return tuple(_slice(cx, x, axis, a, b) for a, b in pairs)
-    ends_ = [_clipped(cx, c, size) for c in cuts]
-    starts = [Static(0), *ends_]
-    stops = [*ends_, size]
-    parts = []
-    for a, b in zip(starts, stops):
-        parts.append(slice_axis(cx, x, axis, a, _larger(cx, a, b)))
-    return tuple(parts)
+        if pairs == list(itertools.pairwise(whole)) and len(set(whole)) == len(whole):
+            return list(cx.call_op("split", x, indices_or_sections=ends, axis=axis))
+        return [_slice(cx, x, axis, a, b) for a, b in pairs]
+    if len(static) == len(cuts) and static == sorted(static) and static[0] >= 0:
+        # All of them are in range, if the last one is.
+        places: list[Value] = [Static(0), *cuts, size]
+    else:
+        places = [Static(0), *(_clipped(cx, c, size) for c in cuts), size]
+    return [slice_axis(cx, x, axis, a, _larger(cx, a, b)) for a, b in itertools.pairwise(places)]
 
 
 def _slice(cx: Any, x: Tensor, axis: int, start: int, stop: int) -> Tensor:
@@ -206,6 +212,21 @@ def _larger(cx: Any, a: Value, b: Value) -> Value:
     if isinstance(a, Static) and a.obj == 0:
         return b
     return Scalar(cx.b.call("maximum", cx.as_scalar(a, int), cx.as_scalar(b, int)).expr, int)
+
+
+@node_rule(diagonal.Diagonal)
+def diagonal_node(cx: Any, node: Any, x: Tensor) -> Tensor:
+    """A gather from the two axes made one."""
+    i, j = node.axis1 % x.ndim, node.axis2 % x.ndim
+    rest = [a for a in range(x.ndim) if a not in (i, j)]
+    height, width = x.shape[i], x.shape[j]
+    if height is None or width is None:
+        cx.fail("AF0306", "F.diagonal of axes whose sizes aren't known while compiling")
+    places = np.arange(height * width).reshape(height, width).diagonal(node.offset)
+    moved = transpose_to(cx, x, [*rest, i, j])
+    flat = reshape_to(cx, moved, [*(cx.dim_of(x, a) for a in rest), Static(height * width)])
+    index = constant(cx, places, "int64")
+    return cx.call_op("take", flat, index, axis=len(rest), mode="clip")  # type: ignore[no-any-return]
 
 
 @node_rule(permutate.Permutate)

@@ -1,0 +1,62 @@
+"""What the parts of the interpreter share: its state, and the ways of refusing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from astfront.builder import Builder
+from astfront.diagnostics import CompileError, Diagnostic
+from astfront.environment import Heap
+from astfront.frames import Frame
+from astfront.lifting import Lifter
+from astfront.report import Report
+from astfront.source import Span
+from astfront.values import Value
+
+
+class Machine:
+    """The state of one compilation; the parts are mixed together in ``interpreter.Interpreter``."""
+
+    b: Builder
+    heap: Heap
+    lifter: Lifter
+    frames: list[Frame]
+    report: Report
+    diagnostics: list[Diagnostic]
+    """Refusals of the present attempt."""
+    refused: list[Diagnostic]
+    """All refusals, those of discarded attempts too."""
+    instances: dict[int, Any]
+    """The real Python objects, by the cells of their attributes."""
+    originals: dict[tuple[int, Any], Value]
+    """What attributes of real objects were when they were first read."""
+    link_paths: dict[int, str]
+    argument_storages: set[int]
+    error_cell: int
+    exceptions: list[tuple[BaseException, Span | None]]
+    """What the program may raise at run time; the error cell holds 1 + an index of this."""
+    checks: bool
+    minima: dict[Any, int]
+    """Lower bounds that hold where the interpreter is: see ``bounds.py``."""
+    staged_depth: int
+    """How many staged branches and loops enclose what is being compiled."""
+    attempts: int
+    """How many attempts at keeping a loop are under way (their faults aren't final)."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def frame(self) -> Frame: ...
+
+        def span(self) -> Span | None: ...
+
+        def error(self, code: str, message: str, **details: Any) -> CompileError: ...
+
+        def fail(self, code: str, message: str, **details: Any) -> NoReturn: ...
+
+        def raise_python(self, exception: BaseException) -> NoReturn: ...
+
+        def poisoned(self) -> NoReturn: ...
+
+        def __getattr__(self, name: str) -> Any:
+            """The methods of the other parts."""
