@@ -21,7 +21,7 @@ import numpy as np
 import passes.relay
 from astfront.build import Executable, build, prepare_module, to_params
 from astfront.diagnostics import error
-from astfront.lifting import Input, is_data
+from astfront.lifting import Guard, Input
 from astfront.program import Program, lower
 from astfront.signature import flatten, matched
 
@@ -65,7 +65,7 @@ def compile(x: type[T], **options: Any) -> type[T]: ...
 def compile(x: Callable[..., Any], **options: Any) -> Compiled: ...
 
 
-def compile(
+def compile(  # type: ignore[misc]
     x: Any = None,
     *,
     target: Any = None,
@@ -86,14 +86,17 @@ def compile(
             and packs. Their arrays are made read-only, so that writing into them raises.
         checks: whether the program checks at run time what Python would have raised an exception
             for (an index out of range, a division by zero).
-        opt_level: TVM's optimisation level, 1 to 3.
+        opt_level: TVM's optimisation level, 2 or 3 (below, TVM fails at some programs).
         specs: types of the arguments, :class:`TensorSpec` with ``None`` for a size that differs
             from call to call: one program for all calls that fit.
 
     Raises:
         TypeError: for something that isn't callable.
+        ValueError: for an option that there isn't.
         CompileError: when it's called, for what can't be compiled.
     """
+    if opt_level not in (2, 3):
+        raise ValueError(f"opt_level is 2 or 3, not {opt_level!r}")
     options = Options(target, freeze, checks, opt_level)
     if x is None:
         return functools.partial(compile, specs=specs, **vars(options))
@@ -224,7 +227,9 @@ class Loaded:
     Where all that it gives is known, there's nothing to run: ``executable`` is None.
     """
 
-    def __init__(self, program: Program, executable: Executable, frozen: dict[str, Frozen]) -> None:
+    def __init__(
+        self, program: Program, executable: Executable | None, frozen: dict[str, Frozen]
+    ) -> None:
         self.program = program
         self.executable = executable
         self.frozen = frozen
@@ -482,7 +487,7 @@ def explain(compiled: Any, *args: Any, **kwargs: Any) -> str:
     lowered = compiled_of(compiled).lower(*args, **kwargs)
     program = lowered._program
     lines = [lowered.explain()]
-    granted = [g for g in program.guards if is_data(g)]
+    granted = [g for g in program.guards if isinstance(g, Guard) and g.is_data]
     if granted:
         lines.append("taken for granted:")
         for guard in granted:

@@ -36,7 +36,7 @@ def target() -> None:
 @main.command()
 @click.argument("model")
 @click.option("-i", "--input", "inputs", multiple=True, metavar="[NAME=]DTYPE[DIMS]",
-              help="An argument, as float32[None,3], x=int32[5], Variable:float32[2,3], an int …")  # fmt: skip
+              help="An argument: float32[None,3], x=int32[5], Variable:float32[3], an int")  # fmt: skip
 @click.option("--explain/--no-explain", default=False, help="Say what was kept, unrolled, staged.")
 def lower(model: str, inputs: tuple[str, ...], explain: bool) -> None:
     """Print the Relay text of MODEL, as FILE.py:EXPRESSION or MODULE:EXPRESSION.
@@ -80,7 +80,8 @@ def _load(source: str) -> ModuleType:
         raise click.ClickException(f"{source} can't be read")
     sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None  # noqa: S101  (a .py file has a loader)
+    if spec is None or spec.loader is None:
+        raise click.ClickException(f"{source} can't be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)

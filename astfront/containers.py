@@ -71,19 +71,37 @@ class Containers(Machine):
         try:
             template = join._grown(first, second, None)
         except JoinError as e:
-            self.fail("AF0504", f"the items of a list that grows differ: {e.message}")
+            self.fail(
+                "AF0504",
+                "the items of a list that grows differ: "
+                + e.message.removeprefix("elements of a list that grows differ: "),
+            )
         parts = []
         for content in (first, second):
             collector = Collector(self.b, self.heap)
             collector.widen = False
             collector.content(template, content, -1)
             parts.append(collector.tensors)
-        *rows, length = zip(*parts)
+        *rows, _ = zip(*parts)
         buffers = tuple(
             self._joined_rows(first, pair, leaf.shape) for pair, leaf in zip(rows, template.buffers)
         )
-        total = self.b.call("add", *length)
-        return GrownList(template.element, buffers, Scalar(total.expr, int))
+        grown, other = self._length_of(first), self._length_of(second)
+        total = self.binary_op(operator.add, grown, other)
+        if isinstance(total, Static):
+            buffers = tuple(self.b.refine(x, (total.obj, *x.shape[1:])) for x in buffers)
+        added = None
+        if isinstance(other, Static):
+            before = first.added if isinstance(first, GrownList) else None
+            base, count = before or (grown, 0)
+            added = (base, count + other.obj)
+        return GrownList(template.element, buffers, total, added)
+
+    @staticmethod
+    def _length_of(content: Content) -> Value:
+        if isinstance(content, GrownList):
+            return content.length
+        return Static(len(content.items)) if isinstance(content, Items) else Static(0)
 
     def _joined_rows(self, first: Content, pair: Sequence[Tensor], shape: Shape) -> Tensor:
         def rows() -> Tensor:

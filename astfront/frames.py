@@ -79,6 +79,7 @@ class Frame:
     owner: type | None = None
     """The class that the method was found in, for ``super()``."""
     first: str = ""
+    nonlocals: set[str] = field(default_factory=set)
     call_span: Span | None = None
     node: gast.AST | None = None
 

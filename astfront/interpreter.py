@@ -286,7 +286,8 @@ class Interpreter(
         pass
 
     def exec_Nonlocal(self, node: gast.Nonlocal) -> None:
-        pass
+        """Only in what a comprehension with a ``:=`` becomes: its names are those around it."""
+        self.frame.nonlocals.update(node.names)
 
     def exec_Import(self, node: gast.Import) -> None:
         for alias in node.names:
@@ -357,7 +358,10 @@ class Interpreter(
             self.assign(target.value if isinstance(target, gast.Starred) else target, item)
 
     def bind_name(self, name: str, value: Value) -> None:
-        self.heap.bind(self.frame.cell, name, value)
+        frame = self.frame
+        while name in frame.nonlocals and frame.parent is not None:
+            frame = frame.parent
+        self.heap.bind(frame.cell, name, value)
 
     def load_name(self, name: str) -> Value:
         frame: Frame | None = self.frame
@@ -369,7 +373,7 @@ class Interpreter(
                 self.maybe_unbound(name)
             if not isinstance(found, Unbound):
                 return found
-            if name in frame.prepared.locals:
+            if name in frame.prepared.locals and name not in frame.nonlocals:
                 if self.staged_depth or name in self.heap.cells[frame.cell].items:  # type: ignore
                     self.maybe_unbound(name)
                 self.raise_python(

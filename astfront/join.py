@@ -394,14 +394,24 @@ class Join:
         sources = [a for a, _ in self._pairs], [b for _, b in self._pairs]
         shared = any(len(set(side)) < len(side) for side in sources)
         gone = {*sources[0], *sources[1]} - again
-        for cell in {**self._pre, **self.cells} if gone and not shared else ():
-            content = self.cells[cell] if cell in self.cells else self._pre[cell]
-            for name, value in _named(content):
-                if not isinstance(content, Names) or live(cell, name):
-                    for inner in walk(value):
-                        shared |= isinstance(inner, List | Dict | Object) and inner.cell in gone
-        if shared:
+        if shared or (gone and not gone.isdisjoint(self._reachable(live))):
             raise JoinError("one name for a list that has another name too on one way only")
+
+    def _reachable(self, live: Callable[[int, Any], bool]) -> set[int]:
+        """The cells that names in use, and objects from outside, lead to after the join."""
+        state = {**self._a, **self._b, **self._pre, **self.cells}
+        work = [c for c, v in state.items() if isinstance(v, Names) or c in self.heap.base]
+        seen = set(work)
+        while work:
+            cell = work.pop()
+            for name, value in _named(state[cell]):
+                if isinstance(state[cell], Names) and not live(cell, name):
+                    continue
+                for inner in walk(value):
+                    if isinstance(inner, List | Dict | Object) and inner.cell not in seen:
+                        seen.add(inner.cell)
+                        work.append(inner.cell)
+        return seen
 
     # --- the template, read ------------------------------------------------------------------
 

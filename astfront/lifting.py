@@ -131,6 +131,13 @@ class Guard(Condition):
             return found is self.expected
         return same_static(found, self.expected)
 
+    @property
+    def is_data(self) -> bool:
+        """Whether it's about a number, a string, a setting, and not about what calls what."""
+        if self.expected is MISSING or isinstance(self.location.container, tuple):
+            return False
+        return self.expected is None or (_by_equality(self.expected) and self.expected != ())
+
 
 @dataclass(frozen=True)
 class Same(Condition):
@@ -154,7 +161,7 @@ class Structure(Condition):
 
     def _holds(self) -> bool:
         found = self.location.read()
-        if type(found) is not self.type or len(found) != self.size:
+        if type(found) is not self.type or len(found) != self.size:  # type: ignore[arg-type]
             return False
         if isinstance(found, dict):
             return all(map(same_static, found, self.keys))
@@ -172,13 +179,6 @@ class Distinct(Condition):
 
     def _holds(self) -> bool:
         return len({id(place.read()) for place in self.locations}) == len(self.locations)
-
-
-def is_data(guard: Condition) -> bool:
-    """Whether it's about a number, a string, a setting, and not about what calls what."""
-    if not isinstance(guard, Guard) or isinstance(guard.location.container, tuple):
-        return False
-    return guard.expected is None or (_by_equality(guard.expected) and guard.expected != ())
 
 
 class _Missing:
@@ -283,7 +283,7 @@ class Lifter:
     def _number(self, obj: Any, location: Location, name: str) -> Scalar:
         kind = type(obj)
         made = self.builder.parameter(name, (), SCALAR_DTYPES[kind])
-        parameter = made.expr.name_hint
+        parameter = made.expr.name_hint  # type: ignore[union-attr]
         self.inputs.append(Input(parameter, location, (), made.dtype, False, kind))
         return Scalar(made.expr, kind)
 
@@ -294,7 +294,7 @@ class Lifter:
             self._keep.append(obj)
             made = self.builder.parameter(name, array.shape, array.dtype)
             is_variable = isinstance(obj, chainer.Variable)
-            parameter = made.expr.name_hint
+            parameter = made.expr.name_hint  # type: ignore[union-attr]
             self.inputs.append(Input(parameter, location, array.shape, array.dtype, is_variable))
             kind: Literal["variable", "array"] = "variable" if is_variable else "array"
             self._tensors[id(obj)] = Tensor(
@@ -324,7 +324,8 @@ class Lifter:
         self.guards.append(Structure(location, kind, len(obj), keys))
         empty: Items | Entries = Items() if kind is list else Entries()
         cell = self.heap.new_external(empty)
-        made: List | Dict = {list: List, dict: Dict, set: Set}[kind](cell)
+        references: dict[type, type[List | Dict]] = {list: List, dict: Dict, set: Set}
+        made = references[kind](cell)
         self._cells[id(obj)] = made
         self.containers[cell] = location
         content: Items | Entries

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import gast
@@ -22,6 +22,8 @@ from astfront.values import (
     POISON,
     UNBOUND,
     Attributes,
+    GrownList,
+    Items,
     List,
     Names,
     Option,
@@ -54,6 +56,7 @@ class Settled:
     """A kept loop whose carried values have settled, ready to be built."""
 
     start: State
+    entry: State
     state: list[Tensor]
     template: Join
     head: Scope
@@ -152,7 +155,8 @@ class Loops(Machine):
             self.heap.restore(start)
             mark = self.report.mark()
             try:
-                keep = functools.partial(self._keep, test, body, live, counter, peel, rotate, few)
+                how = (peel, rotate, few, None if breaks or rotate else count)
+                keep = functools.partial(self._keep, test, body, live, counter, *how)
                 self._attempt(keep)
                 self._report_kept(span, count, peel)
                 return
@@ -254,6 +258,7 @@ class Loops(Machine):
         peel: bool,
         rotate: bool,
         few: bool,
+        turns: int | None,
     ) -> None:
         """Build the loop; with ``peel`` its first turn stands before it, and with ``rotate`` the
         condition is computed at the end of a turn, so that it may change things. A loop of ``few``
@@ -271,12 +276,13 @@ class Loops(Machine):
 
         if not peel:
             # A variable whose type changes in the first turn asks for another try, peeled.
-            self.kept_loop(test, body, live, counter, Strict(kinds=True, shapes=True))
+            self.kept_loop(test, body, live, counter, Strict(kinds=True, shapes=True), turns)
             return
 
         def first_turn_and_loop() -> None:
             body()
-            self.kept_loop(test, body, live, counter, Strict(shapes=few))
+            rest = None if turns is None else turns - 1
+            self.kept_loop(test, body, live, counter, Strict(shapes=few), rest)
 
         self.stage_if(test(), first_turn_and_loop, lambda: None, live)
 
@@ -287,6 +293,7 @@ class Loops(Machine):
         live: Callable[[int, Any], bool],
         counter: int | None,
         strict: Strict,
+        turns: int | None = None,
     ) -> None:
         """A loop in the program: its carried values are found by running the body until they agree."""
         runs = self._surely_runs(test)
@@ -303,6 +310,8 @@ class Loops(Machine):
         loop.template.instantiate(results)
         if runs:
             self._bind_for_certain(loop)
+        if turns is not None:
+            self._count_items(loop, turns)
 
     def _surely_runs(self, test: Callable[[], Value]) -> bool:
         """Whether it's known that a loop has a turn."""
@@ -333,6 +342,26 @@ class Loops(Machine):
                     last = left.get(name, UNBOUND)  # type: ignore[union-attr, call-overload]
                     if not isinstance(last, Option | Unbound) and not same(last, value.absent):
                         self.heap.bind(cell, name, value.value)
+
+    def _count_items(self, loop: Settled, turns: int) -> None:
+        """The lengths of lists that grow by as many items at each turn of a counted loop."""
+        for cell in loop.template.cells:
+            grown, start = self.heap[cell], loop.start.get(cell)
+            entry, leave = loop.entry.get(cell), loop.leave.get(cell)
+            if not all(isinstance(c, GrownList) for c in (grown, entry, leave)):
+                continue
+            before: Value | None = getattr(start, "length", None)
+            if isinstance(start, Items):
+                before = Static(len(start.items))
+            base, count = leave.added or (None, 0)  # type: ignore[union-attr]
+            if isinstance(before, Static) and base is entry.length:  # type: ignore[union-attr]
+                length = before.obj + turns * count
+                buffers = [
+                    self.b.refine(x, (length, *x.shape[1:]))
+                    for x in grown.buffers  # type: ignore[union-attr]
+                ]
+                known = {"buffers": tuple(buffers), "length": Static(length), "added": None}
+                self.heap[cell] = replace(grown, **known)  # type: ignore[type-var, arg-type]
 
     def _settle(
         self,
@@ -394,7 +423,7 @@ class Loops(Machine):
                     help="give it the type before the loop that it has after a turn",
                 )
             if template is not None and joined.equals(template):
-                return Settled(start, state, template, head, more, turn, leave, joined)
+                return Settled(start, entry, state, template, head, more, turn, leave, joined)
             template = joined
         if self.diagnostics:
             raise CompileError(self.diagnostics)

@@ -9,6 +9,7 @@ from typing import Any
 import chainer
 import numpy as np
 
+from astfront.diagnostics import error
 from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.lifting import Location
 from astfront.templates import Leaf
@@ -101,7 +102,8 @@ class ListOut(Template):
 
     def build(self, run: Outcome) -> Any:
         if self.cell not in run.made:
-            run.made[self.cell] = result = []
+            result: list[Any] = []
+            run.made[self.cell] = result
             result.extend(i.build(run) for i in self.items)
         return run.made[self.cell]
 
@@ -136,7 +138,8 @@ class DictOut(Template):
             if self.is_set:
                 run.made[self.cell] = {k for k, _ in self.items}
             else:
-                run.made[self.cell] = result = {}
+                result: dict[Any, Any] = {}
+                run.made[self.cell] = result
                 result.update((k, v.build(run)) for k, v in self.items)
         return run.made[self.cell]
 
@@ -149,7 +152,8 @@ class ObjectOut(Template):
 
     def build(self, run: Outcome) -> Any:
         if self.cell not in run.made:
-            run.made[self.cell] = result = object.__new__(self.cls)
+            result: Any = object.__new__(self.cls)
+            run.made[self.cell] = result
             for name, template in self.items:
                 object.__setattr__(result, name, template.build(run))
         return run.made[self.cell]
@@ -253,7 +257,7 @@ class Results:
                 return self._once(cell, lambda: self._object(cell, cls))
             case Option(present=present, value=inner, absent=absent) if absent is not UNBOUND:
                 return OptionOut(self.add(present), self.template(inner), self.template(absent))
-        self.cx.fail(
+        raise error(
             "AF0405",
             f"the function gives back {describe(value)}, which can't be handed over",
             help="return arrays, Variables, numbers, or tuples, lists and dicts of them",
@@ -287,7 +291,8 @@ class Results:
         buffers = tuple(self.add(b) for b in content.buffers)
         counter = iter(range(len(buffers)))
         element = _element_template(content.element, counter)
-        return GrownOut(cell, element, buffers, self.add(content.length))
+        length = self.add(self.cx.as_scalar(content.length, int))
+        return GrownOut(cell, element, buffers, length)
 
 
 def _element_template(value: Value, counter: Any) -> Template:

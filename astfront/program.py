@@ -23,7 +23,7 @@ from astfront.relay_builder import RelayBuilder
 from astfront.report import Report
 from astfront.signature import ArgumentLifter, Leaf, argument_names
 from astfront.source import Span, get_source, span_of
-from astfront.values import UNBOUND, Attributes, Items, Static, Tensor, Value
+from astfront.values import UNBOUND, Attributes, Content, Items, Static, Tensor, Value
 
 
 @dataclass(frozen=True)
@@ -181,9 +181,9 @@ def _counters(program: Program) -> Iterator[Any]:
             places = [(write.location.item(key), template) for key, template in pairs]
         for place, template in places:
             before = read.get(place.identity)
-            if type(before) in (int, float):
-                if not (isinstance(template, Known) and same_static(template.obj, before)):
-                    yield place.identity
+            unchanged = isinstance(template, Known) and same_static(template.obj, before)
+            if type(before) in (int, float) and not unchanged:
+                yield place.identity
 
 
 def _lower(
@@ -202,7 +202,7 @@ def _lower(
             cx.link_paths.setdefault(id(link), path.strip("/").replace("/", "_"))
     lifter = ArgumentLifter(cx)
     entry = getattr(function, "forward", None) if isinstance(function, chainer.Link) else function
-    names = argument_names(entry, args)
+    names = argument_names(entry or function, args)
     positional = [lifter.lift(a, n, (i,)) for i, (a, n) in enumerate(zip(args, names))]
     named = {k: lifter.lift(v, k, (k,)) for k, v in kwargs.items()}
     try:
@@ -318,18 +318,20 @@ def _writes(cx: Interpreter, results: Results) -> Iterator[Write]:
 
 def _refuse_changed_arguments(cx: Interpreter, lifter: ArgumentLifter) -> None:
     for cell, before in lifter.cells.items():
-        after = cx.heap[cell]
-        if after is before:
+        if _unchanged(before, cx.heap[cell]):
             continue
-        if isinstance(before, Items) and isinstance(after, Items):
-            if len(before.items) == len(after.items) and all(map(same, before.items, after.items)):
-                continue
         raise error(
             "AF0209",
             "a list or dict that is an argument is changed",
             cx.heap.changed_at.get(cell),
             help="work on a copy: `xs = list(xs)`",
         )
+
+
+def _unchanged(before: Content, after: Content) -> bool:
+    if isinstance(before, Items) and isinstance(after, Items):
+        return len(before.items) == len(after.items) and all(map(same, before.items, after.items))
+    return after is before
 
 
 def _with_deep_stack(work: Callable[[], Program]) -> Program:

@@ -41,8 +41,17 @@ _CHEAP = frozenset(
     ]
 )
 
+
+
+def _pad(data: Any, value: Any = None, *, pad_value: Any = 0, **attrs: Any) -> Any:
+    return relay.nn.pad(data, pad_value=pad_value if value is None else value, **attrs)
+
+
 #: Operators whose Python function has tensors after attributes.
-_REORDERED = {"gather": lambda data, indices, axis: relay.gather(data, axis, indices)}
+_REORDERED = {
+    "gather": lambda data, indices, axis: relay.gather(data, axis, indices),
+    "nn.pad": _pad,
+}
 
 #: Names that Relay's text format doesn't take.
 _KEYWORDS = frozenset(

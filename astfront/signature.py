@@ -65,7 +65,7 @@ class ScalarSpec:
         """Whether a number has this type; an int has to fit in 64 bits."""
         if type(value) is not self.type:
             return False
-        return self.type is not int or -(2**63) <= value < 2**63
+        return not isinstance(value, int) or -(2**63) <= value < 2**63
 
 
 @dataclass(frozen=True)
@@ -266,11 +266,10 @@ def matched(
     # An array that was passed twice when the program was made is one object in it.
     first: dict[int, Any] = {}
     for spec, value in leaves:
-        if isinstance(spec, np.ndarray | chainer.Variable):
-            if first.setdefault(id(spec), value) is not value:
-                raise error(
-                    "AF0402", "the program was compiled for one array in two places, not two"
-                )
+        if not isinstance(spec, np.ndarray | chainer.Variable):
+            continue
+        if first.setdefault(id(spec), value) is not value:
+            raise error("AF0402", "the program was compiled for one array in two places, not two")
     return [value for _, value in leaves]
 
 

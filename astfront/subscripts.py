@@ -142,7 +142,7 @@ class Subscripts(Machine):
             buffers.append(part)
         if not buffers:
             return self.heap.new_list()
-        length = self.b.dim(buffers[0], 0)
+        length = self.dim_of(buffers[0], 0)
         return List(self.heap.new(GrownList(content.element, tuple(buffers), length)))
 
     def select(self, items: Sequence[Value], index: Value, scope: Scope | None = None) -> Value:

@@ -154,7 +154,7 @@ class _Rows:
     collector: Collector
     leaves: Iterator[Any]
     buffers: Iterator[Tensor]
-    length: Scalar
+    length: Value
 
     def collect(self, template: Value, actual: Value) -> None:
         if isinstance(template, Leaf):
@@ -194,7 +194,10 @@ class _Rows:
         b = self.collector.builder
         one = b.constant(np.array(value, leaf.dtype))
         sizes = [0 if d is None else d for d in leaf.shape]
-        length = b.call("reshape", self.length, newshape=(1,))
+        if isinstance(self.length, Static):
+            length = b.constant(np.array([self.length.obj], "int64"))
+        else:
+            length = b.call("reshape", self.length, newshape=(1,))  # type: ignore[arg-type]
         shape = b.call("concatenate", [length, b.constant(np.array(sizes, "int64"))], axis=0)
         return b.call("full", one, shape if sizes else length, dtype=leaf.dtype.name)  # type: ignore
 

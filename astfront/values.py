@@ -289,7 +289,10 @@ class GrownList:
 
     element: Value
     buffers: tuple[Tensor, ...]
-    length: Scalar
+    length: Value
+    """Staged, or where the loop's turns are counted, static."""
+    added: tuple[Value, int] | None = None
+    """The length that it had, and by how many items it grew since: how loops find their growth."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -63,7 +63,7 @@ class Net(chainer.Chain):
         return self.l(x) * 2
 
 
-@astfront.compile(opt_level=1)
+@astfront.compile(opt_level=2)
 class Deeper(Net):
     def forward(self, x):
         return super().forward(x) + 1
@@ -121,7 +121,9 @@ def test_decorated_class(cls: type) -> None:
     assert type(model) is cls
     assert isinstance(model, chainer.Chain)
     x = array(2, 3)
-    plain = model.forward if cls is not OldStyle else cls.__call__.__astfront_original__.__get__(model)
+    plain = (
+        model.forward if cls is not OldStyle else cls.__call__.__astfront_original__.__get__(model)
+    )
     same(model, plain, x)
     assert isinstance(plain(x).creator, chainer.FunctionNode), "forward runs Chainer"
     same(model, plain, x + 1)
@@ -212,6 +214,27 @@ def test_partial_and_callable_objects() -> None:
 def test_what_cannot_be_compiled(x: Any) -> None:
     with pytest.raises(TypeError, match="astfront.compile takes"):
         astfront.compile(x)
+
+
+def test_options() -> None:
+    with pytest.raises(ValueError, match="opt_level"):
+        astfront.compile(copied_function, opt_level=1)
+    compiled = astfront.compile(copied_function, target="llvm", checks=False)
+    same(compiled, copied_function, array(3))
+
+
+def test_what_holds_itself() -> None:
+    def f(x):
+        xs, d = [x], {"a": 1}
+        xs.append(xs)
+        d["d"] = d
+        return xs, d
+
+    x = array(3)
+    xs, d = astfront.compile(f)(x)
+    assert xs[0] is x
+    assert xs[1] is xs
+    assert d["d"] is d
 
 
 def test_an_instance_that_is_gone_is_freed() -> None:
@@ -329,7 +352,18 @@ def test_static_results(value: Any) -> None:
 
 # --- arguments -------------------------------------------------------------------------------
 
-DTYPES = ["float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint32", "bool"]
+DTYPES = [
+    "float16",
+    "float32",
+    "float64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint32",
+    "bool",
+]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -545,7 +579,11 @@ def test_specs() -> None:
             total = total + i
         return total, n
 
-    specs = [TensorSpec((None, 3)), [TensorSpec(("batch", 1), variable=True)], astfront.ScalarSpec(int)]
+    specs = [
+        TensorSpec((None, 3)),
+        [TensorSpec(("batch", 1), variable=True)],
+        astfront.ScalarSpec(int),
+    ]
     compiled = astfront.compile(f, specs=specs)
     lowered = astfront.compile(f).lower(*specs)
     program = lowered.compile("llvm")

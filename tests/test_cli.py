@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from astfront import __version__
 from astfront.cli import main
 
-NET = '''
+NET = """
 import chainer
 import chainer.functions as F
 import chainer.links as L
@@ -36,7 +36,7 @@ class Net(chainer.Chain):
 
 def broken(x):
     yield x
-'''
+"""
 
 
 @pytest.fixture

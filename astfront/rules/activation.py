@@ -91,7 +91,7 @@ def elu_(cx: Any, node: Any, x: Tensor) -> Tensor:
     require_floats(cx, x)
     alpha = number(cx, node.value("alpha"), x)
     zero = constant(cx, 0, x)
-    low = nodes.expm1_below(cx, cx.call_op("minimum", x, zero))
+    low = in_float32(cx, lambda v: nodes.expm1(cx, v), cx.call_op("minimum", x, zero))
     curved = cx.call_op("multiply", alpha, low)
     result: Tensor = cx.call_op("where", cx.call_op("less_equal", x, zero), curved, x)
     return result

@@ -48,7 +48,7 @@ def linear_function(cx: Any, node: Any, x: Tensor, w: Tensor, b: Tensor | None =
 
 def _zeros(cx: Any, shape: Sequence[Any], dtype: np.dtype[Any]) -> Tensor:
     if None in shape:
-        cx.fail("AF0306", "a product over an axis of size 0 with a staged batch size")
+        raise cx.error("AF0306", "a product over an axis of size 0 with a staged batch size")
     return cx.b.call("zeros", shape=tuple(shape), dtype=dtype.name)  # type: ignore[no-any-return]
 
 
@@ -150,7 +150,7 @@ def _convolution(
 def _require_channels(cx: Any, x: Tensor, w: Tensor) -> None:
     """Kernels and channels must be known: TVM checks none of them at run time."""
     if not w.is_static_shape or x.shape[1] is None:
-        cx.fail(
+        raise cx.error(
             "AF0306",
             "a convolution whose channels or kernel size aren't known while compiling",
             help="give the number of channels in the argument's spec",
@@ -177,9 +177,9 @@ def _conv(
         y = _conv(cx, x2, w2, (1, *stride), (0, *begin), (0, *end), (1, *dilate), groups)
         return cx.call_op("squeeze", y, axis=[2])  # type: ignore[no-any-return]
     if ndim > 3:
-        cx.fail("AF0306", f"a convolution over {ndim} dimensions isn't supported")
+        raise cx.error("AF0306", f"a convolution over {ndim} dimensions isn't supported")
     if ndim == 3 and not x.is_static_shape:
-        cx.fail(
+        raise cx.error(
             "AF0306",
             "a 3-d convolution of an array whose sizes aren't all known while compiling",
             help="compile it for arrays of one size",
@@ -201,7 +201,7 @@ def _conv_staged(
         begin = end = (0, 0)
     if groups > 1:
         return _conv_by_groups(cx, x, w, stride, begin, dilate, groups)
-    attrs = {"strides": stride, "padding": (*begin, *end), "dilation": dilate}
+    attrs: dict[str, Any] = {"strides": stride, "padding": (*begin, *end), "dilation": dilate}
     attrs |= {"channels": w.shape[0], "kernel_size": w.shape[2:]}
     if w.shape[2:] == (1, 1) and None in x.shape[2:]:  # only the other layout has code for this
         rows = cx.call_op("transpose", x, axes=(0, 2, 3, 1))
@@ -217,7 +217,7 @@ def _conv_by_groups(
 ) -> Tensor:
     """TVM has no grouped convolution of staged sizes: one convolution for each group."""
     if groups > 64:
-        cx.fail(
+        raise cx.error(
             "AF0306",
             f"a convolution of {groups} groups on an array whose sizes aren't all known",
             help="compile it for arrays of one size",
@@ -280,7 +280,7 @@ def _deconvolution(
     for size, span, s, p, out in zip(x.shape[2:], spans, stride, pad, outs):
         if size is None:
             if out is not None:
-                cx.fail("AF0306", "outsize where the size of the input is staged")
+                raise cx.error("AF0306", "outsize where the size of the input is staged")
             extras.append(0)
             continue
         plain = s * (size - 1) + span - 2 * p
@@ -325,7 +325,9 @@ def _deconv(
         if first or last:
             size = y.shape[2 + i]
             if size is None:
-                cx.fail("AF0306", "a deconvolution with more padding than the kernel is wide")
+                raise cx.error(
+                    "AF0306", "a deconvolution with more padding than the kernel is wide"
+                )
             y = slice_axis(cx, y, 2 + i, Static(first), Static(size - last))
     return y
 

@@ -21,7 +21,7 @@ from astfront.rules.nodes import (
     total,
 )
 from astfront.rules.registry import node_rule
-from astfront.values import Static, Tensor
+from astfront.values import Scalar, Static, Tensor
 
 
 def _predictions(cx: Any, y: Tensor, t: Tensor) -> Tensor:
@@ -113,6 +113,10 @@ def summary(cx: Any, node: Any, y: Tensor, t: Tensor) -> tuple[Tensor, ...]:
     best, t = _predictions(cx, y, t), t
     flat = [cx.call_op("reshape", v, newshape=(-1, 1)) for v in (best, t)]
     counted = cx.call_op("not_equal", flat[1], number(cx, node.value("ignore_label"), t))
+    positive = cx.call_op("greater_equal", flat[1], constant(cx, 0, t))
+    fine = cx.call_op("all", cx.call_op("logical_or", positive, cx.call_op("logical_not", counted)))
+    wrong = ValueError("'list' argument must have no negative elements")
+    cx.check(Scalar(fine.expr, bool), wrong)
     labels = cx.b.constant(np.arange(classes, dtype=t.dtype))
     is_best, is_true = (
         cx.call_op("logical_and", cx.call_op("equal", v, labels), counted) for v in flat

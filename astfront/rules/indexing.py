@@ -65,10 +65,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Among:
-    """Positions of an axis, in an array of ints; ``safe`` where they're known to be in range."""
+    """Positions of an axis, in an array of ints; ``safe`` where they're known to be in range.
+
+    ``mask`` holds the positions of all axes of a mask, one axis a row, where they come from one.
+    """
 
     index: Tensor
     safe: bool = False
+    mask: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -115,9 +119,7 @@ def entries_of(cx: Any, x: Tensor, index: Value) -> list[Entry]:
     for item in _items(cx, index):
         if _is_ellipsis(item):
             if hole is not None:
-                cx.raise_python(
-                    IndexError("an index can only have a single ellipsis ('...')")
-                )
+                cx.raise_python(IndexError("an index can only have a single ellipsis ('...')"))
             hole = len(entries)
         else:
             entries.extend(_entry(cx, x, item, sum(isinstance(e, Axis) for e in entries), hole))
@@ -175,9 +177,7 @@ def _entry(cx: Any, x: Tensor, item: Value, axis: int, hole: int | None) -> list
     if item.dtype == BOOL:
         return _mask(cx, x, item, axis, hole)
     if item.dtype.kind not in "iu":
-        cx.raise_python(
-            IndexError("arrays used as indices must be of integer (or boolean) type")
-        )
+        cx.raise_python(IndexError("arrays used as indices must be of integer (or boolean) type"))
     if item.ndim == 0:
         return [At(cx.tensor_to_scalar(item))]
     return [Among(item)]
@@ -191,9 +191,7 @@ def _bound(cx: Any, v: Value) -> Value:
         return v
     if isinstance(v, Static) and (v.obj is None or hasattr(v.obj, "__index__")):
         return v if v.obj is None else Static(operator.index(v.obj))
-    cx.raise_python(
-        TypeError("slice indices must be integers or None or have an __index__ method")
-    )
+    cx.raise_python(TypeError("slice indices must be integers or None or have an __index__ method"))
     return NONE
 
 
@@ -214,7 +212,8 @@ def _mask(cx: Any, x: Tensor, mask: Tensor, axis: int, hole: int | None) -> list
         require_match(cx, x, axis + i, mask, i)
     if mask.const is not None:
         return [Among(constant(i), safe=True) for i in np.nonzero(mask.const)]
-    return [Among(column, safe=True) for column in nonzero_columns(cx, mask)]
+    found = nonzero_rows(cx, mask)
+    return [Among(row, True, found) for row in rows_of(cx, found)]
 
 
 def require_match(cx: Any, x: Tensor, axis: int, mask: Tensor, mask_axis: int) -> None:
@@ -227,14 +226,18 @@ def require_match(cx: Any, x: Tensor, axis: int, mask: Tensor, mask_axis: int) -
     cx.check(cx.compare(gast.Eq(), *sizes), IndexError(message))
 
 
-def nonzero_columns(cx: Any, mask: Tensor) -> list[Tensor]:
-    """The positions of true elements, for each axis: tensors of one staged size."""
+def nonzero_rows(cx: Any, mask: Tensor) -> Tensor:
+    """The positions of true elements: a row for each axis of the mask, of a staged length."""
     if mask.ndim > 5:
         cx.fail("AF0208", "a mask of more than five axes isn't supported")
-    found = cx.cast(cx.b.call("argwhere", mask), INT64)
-    return [
-        cx.b.call("take", found, full(i, INT64), axis=1, mode="clip") for i in range(mask.ndim)
-    ]
+    found = cx.b.call("transpose", cx.b.call("argwhere", mask), axes=(1, 0))
+    made: Tensor = cx.cast(found, INT64)
+    return made
+
+
+def rows_of(cx: Any, x: Tensor) -> list[Tensor]:
+    count = x.shape[0] or 0
+    return [cx.b.call("take", x, full(i, INT64), axis=0, mode="clip") for i in range(count)]
 
 
 def _is_none(v: Value) -> bool:
@@ -341,7 +344,9 @@ def _strided_slice(cx: Any, x: Tensor, slices: Sequence[tuple[int, slice]]) -> T
             begin[axis] = FAR if step < 0 else 0
             end[axis] = -FAR - 1 if step < 0 else FAR if s.stop is None else s.stop
         else:
-            shape[axis] = len(range(*s.indices(size))) if step > 0 else len(range(s.start, s.stop, step))
+            shape[axis] = (
+                len(range(*s.indices(size))) if step > 0 else len(range(s.start, s.stop, step))
+            )
             # −1 as an end means before the first; TVM would count it from the end.
             begin[axis], end[axis] = s.start, s.stop if s.stop >= 0 else -size - 1
         strides[axis] = step
@@ -465,6 +470,7 @@ def advanced(cx: Any, x: Tensor, entries: Sequence[Entry]) -> Tensor:
     fancy = [i for i, e in enumerate(axes) if isinstance(e, At | Among)]
     places = [i for i, e in enumerate(entries) if isinstance(e, At | Among)]
     adjacent = places == list(range(places[0], places[-1] + 1))
+    masks = {id(m): m for m in (getattr(axes[axis], "mask", None) for axis in fancy)}
     indices = [_positions(cx, x, axis, axes[axis]) for axis in fancy]
     picked_rank = max(i.ndim for i in indices)
     if len(fancy) == 1:
@@ -472,7 +478,8 @@ def advanced(cx: Any, x: Tensor, entries: Sequence[Entry]) -> Tensor:
         x = cx.b.call("take", x, indices[0], axis=first, mode="clip")
     else:
         first = 0
-        x = _gather(cx, x, fancy, indices)
+        (mask, *others) = masks.values()
+        x = _gather(cx, x, fancy, indices, None if others else mask)
     target = sum(isinstance(e, Part) for e in entries[: places[0]])
     if adjacent and first != target:
         rest = list(range(picked_rank, x.ndim))
@@ -525,12 +532,16 @@ def _positions(cx: Any, x: Tensor, axis: int, entry: Entry) -> Tensor:
     return call("where", call("less", index, zero), call("add", index, n), index)  # type: ignore[no-any-return]
 
 
-def _gather(cx: Any, x: Tensor, fancy: Sequence[int], indices: Sequence[Tensor]) -> Tensor:
+def _gather(
+    cx: Any, x: Tensor, fancy: Sequence[int], indices: Sequence[Tensor], mask: Tensor | None
+) -> Tensor:
     """Elements at several axes' positions together; their axes come first."""
     others = [i for i in range(x.ndim) if i not in fancy]
     order = [*fancy, *others]
     if order != list(range(x.ndim)):
         x = cx.b.call("transpose", x, axes=order)
+    if mask is not None and mask.shape[0] == len(fancy):
+        return cx.b.call("gather_nd", x, mask, index_rank=len(fancy))  # type: ignore[no-any-return]
     try:
         shape = np.broadcast_shapes(*(i.shape for i in indices if None not in i.shape))
     except ValueError:
@@ -544,11 +555,11 @@ def _gather(cx: Any, x: Tensor, fancy: Sequence[int], indices: Sequence[Tensor])
     if all(None not in i.shape for i in wide):
         same = [i if i.shape == shape else broadcast_static(cx, i, shape) for i in wide]
     else:
-        zero = wide[0]
         broadcast(cx, *(i.shape for i in wide))
-        for i in wide[1:]:
+        none = [cx.b.call("multiply", i, full(0, INT64)) for i in wide]
+        zero = none[0]
+        for i in none[1:]:
             zero = cx.b.call("add", zero, i)
-        zero = cx.b.call("subtract", zero, zero)
         same = [cx.b.call("add", i, zero) for i in wide]
     stacked = cx.b.call("stack", same, axis=0)
     return cx.b.call("gather_nd", x, stacked, index_rank=len(fancy))  # type: ignore[no-any-return]

@@ -217,9 +217,7 @@ def hinge_(cx: Any, node: Any, x: Tensor, t: Tensor) -> Tensor:
     if x.ndim != 2:
         invalid_type(cx, "x.ndim == 2", f"{x.ndim} != 2")
     _require_labels(cx, x, t)
-    size = x.shape[1]
-    if size is None:
-        cx.fail("AF0306", "F.hinge with a number of classes that isn't known while compiling")
+    size = _known(cx, x, "F.hinge of")
     classes = cx.as_tensor(Static(tuple(range(size))), t.dtype)
     column = cx.call_op("expand_dims", t, axis=1)
     _check_range(cx, t, size)
@@ -323,14 +321,20 @@ def cross_covariance_(cx: Any, node: Any, y: Tensor, z: Tensor) -> Tensor:
 def decov_(cx: Any, node: Any, h: Tensor) -> Tensor:
     require_floats(cx, h)
     centered = _centered(cx, h)
-    units = h.shape[1]
-    if units is None:
-        cx.fail("AF0306", "F.decov of a number of units that isn't known while compiling")
+    units = _known(cx, h, "F.decov of")
     covariance = product(cx, centered, centered, transa=True)
     off_diagonal = cx.as_tensor(_array(cx, 1 - np.eye(units, dtype=h.dtype)))
     covariance = cx.call_op("multiply", covariance, off_diagonal)
     covariance = cx.call_op("divide", covariance, count(cx, h, [0], h.dtype))
     return covariance if node.reduce == "no" else _half_squared_sum(cx, covariance)
+
+
+def _known(cx: Any, x: Tensor, what: str) -> int:
+    """The size of axis 1."""
+    size = x.shape[1]
+    if size is None:
+        cx.fail("AF0306", f"{what} columns whose number isn't known while compiling")
+    return size  # type: ignore[return-value]
 
 
 def _array(cx: Any, array: np.ndarray) -> Tensor:

@@ -193,38 +193,33 @@ def log_softmax(cx: Any, x: Tensor, axis: int) -> Tensor:
 def log1p(cx: Any, x: Tensor) -> Tensor:
     """log(1 + x), as exact for small x as for others (Relay has no such operator).
 
-    log(u) * x / (u - 1) with u = 1 + x makes good what rounding took from u.
+    2 atanh(x / (2 + x)) where x is small; TVM takes (1 + x) - 1 for x, so what rounding takes from
+    1 + x can't be made good.
     """
-    one = constant(cx, 1, x)
-    u = cx.call_op("add", one, x)
-    rest = cx.call_op("subtract", u, one)
-    log_u = cx.call_op("log", u)
-    better = cx.call_op("multiply", log_u, cx.call_op("divide", x, rest))
-    zero = constant(cx, 0, x)
-    tiny = cx.call_op("equal", rest, zero)
-    infinite = cx.call_op("equal", x, constant(cx, np.inf, x))
-    result: Tensor = cx.call_op(
-        "where", tiny, x, cx.call_op("where", infinite, x, better)
-    )
+    one, two, half = (constant(cx, c, x) for c in (1, 2, 0.5))
+    ratio = cx.call_op("divide", x, cx.call_op("add", two, x))
+    near = cx.call_op("multiply", two, cx.call_op("atanh", ratio))
+    far = cx.call_op("log", cx.call_op("add", one, x))
+    small = cx.call_op("less", absolute(cx, x), half)
+    result: Tensor = cx.call_op("where", small, near, far)
     return result
 
 
 def expm1(cx: Any, x: Tensor) -> Tensor:
-    """exp(x) - 1, as exact for small x as for others (Relay has no such operator)."""
-    one = constant(cx, 1, x)
-    large = cx.call_op("greater", x, one)
+    """exp(x) - 1, as exact for small x as for others (Relay has no such operator).
+
+    The Taylor series where x is small; TVM's tanh and sinh are no better there than exp.
+    """
+    one, half = constant(cx, 1, x), constant(cx, 0.5, x)
+    terms = 15 if x.dtype == np.float64 else 8
+    series = one
+    for n in range(terms, 1, -1):
+        step = cx.call_op("multiply", x, constant(cx, 1 / n, x))
+        series = cx.call_op("add", one, cx.call_op("multiply", step, series))
+    near = cx.call_op("multiply", x, series)
     far = cx.call_op("subtract", cx.call_op("exp", x), one)
-    near = expm1_below(cx, x)
-    result: Tensor = cx.call_op("where", large, far, near)
-    return result
-
-
-def expm1_below(cx: Any, x: Tensor) -> Tensor:
-    """exp(x) - 1 where x isn't above 1 or so: 2t / (1 - t) with t = tanh(x / 2)."""
-    one, half, two = (constant(cx, c, x) for c in (1, 0.5, 2))
-    t = cx.call_op("tanh", cx.call_op("multiply", x, half))
-    top = cx.call_op("multiply", two, t)
-    result: Tensor = cx.call_op("divide", top, cx.call_op("subtract", one, t))
+    small = cx.call_op("less", absolute(cx, x), half)
+    result: Tensor = cx.call_op("where", small, near, far)
     return result
 
 

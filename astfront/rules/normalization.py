@@ -142,7 +142,7 @@ def _change_in_place(cx: Any, old: Tensor, new: Tensor) -> None:
                 cx.heap.bind(cell, key, new)
                 found = found or cell in cx.instances
     if not found:
-        cx.fail(
+        raise cx.error(
             "AF0306",
             "batch normalisation that updates running statistics which no link holds",
             help="keep them in attributes of the link, or use L.BatchNormalization; "
@@ -156,7 +156,7 @@ def group_normalization_node(cx: Any, node: Any, x: Tensor, gamma: Tensor, beta:
     groups = node.groups
     batch, channels, *rest = dims_of(cx, x)
     if not isinstance(channels, Static):
-        cx.fail("AF0306", "group normalisation over a number of channels that isn't known")
+        raise cx.error("AF0306", "group normalisation over a number of channels that isn't known")
     if channels.obj % groups:
         cx.raise_python(
             ValueError(
@@ -186,7 +186,9 @@ def local_response_normalization_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     """
     half, channels = node.n // 2, x.shape[1]
     if channels is None:
-        cx.fail("AF0306", "local response normalisation over a number of channels that isn't known")
+        raise cx.error(
+            "AF0306", "local response normalisation over a number of channels that isn't known"
+        )
     if x.is_static_shape and x.dtype == np.float32:
         window = 2 * half + 1
         return cx.call_op(  # type: ignore[no-any-return]

@@ -112,7 +112,9 @@ def _unpool(
     for axis, (k, s, p, out) in enumerate(zip(ksize, stride, pad, outs), start=2):
         size = x.shape[axis]
         if size is None:
-            cx.fail("AF0306", "unpooling along an axis whose size isn't known while compiling")
+            raise cx.error(
+                "AF0306", "unpooling along an axis whose size isn't known while compiling"
+            )
         if out is None:
             out = conv.get_deconv_outsize(size, k, s, p, cover_all=cover_all)
         offset = np.arange(out)[:, None] + p - np.arange(size)[None, :] * s
@@ -137,13 +139,13 @@ def _spread(cx: Any, x: Tensor, axis: int, chosen: np.ndarray) -> Tensor:
         total = term if total is None else cx.call_op("add", total, term)
         left[np.arange(len(left)), left.argmax(axis=1)] = False
     if total is None:
-        cx.fail("AF0306", "unpooling into windows that no element reaches")
+        raise cx.error("AF0306", "unpooling into windows that no element reaches")
     return total
 
 
 @node_rule(upsampling_2d.Upsampling2D)
 def upsampling_2d_node(cx: Any, node: Any, x: Tensor) -> Tensor:
-    cx.fail(
+    raise cx.error(
         "AF0306",
         "F.upsampling_2d isn't supported: it needs the indices of max pooling",
         help="F.unpooling_2d needs none",

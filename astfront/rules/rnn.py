@@ -19,11 +19,10 @@ from astfront.values import Scalar, Static, Tensor, Tuple, Value
 
 
 def _sum_of_products(cx: Any, *pairs: tuple[Tensor, Tensor]) -> Tensor:
-    total: Tensor | None = None
-    for a, b in pairs:
-        product: Tensor = cx.call_op("multiply", a, b)
-        total = product if total is None else cx.call_op("add", total, product)
-    assert total is not None
+    first, *rest = (cx.call_op("multiply", a, b) for a, b in pairs)
+    total: Tensor = first
+    for product in rest:
+        total = cx.call_op("add", total, product)
     return total
 
 
@@ -81,14 +80,19 @@ def lstm_(cx: Any, node: Any, c: Tensor, x: Tensor) -> Any:
             invalid_type(cx, "x.shape[0] <= c.shape[0]", f"{batch} > {n}")
         return _shorter_step(cx, c, gates, Static(n), Static(batch))
     total, size = (cx.as_scalar(cx.dim_of(v, 0), int) for v in (c, x))
-    fits = Scalar(cx.b.call("less_equal", size, total).expr, bool)
-    cx.check(fits, type_check.InvalidType("x.shape[0] <= c.shape[0]", "it is greater"))
     same = Scalar(cx.b.call("equal", size, total).expr, bool)
-    return cx.stage_if(
-        same,
-        lambda: Tuple(_lstm_step(cx, c, gates)),
-        lambda: Tuple(_shorter_step(cx, c, gates, total, size)),
-    )
+
+    def shorter() -> Value:
+        return Tuple(_shorter_step(cx, c, gates, total, size))
+
+    def not_same() -> Value:
+        if not cx.checks:
+            return shorter()
+        fits = Scalar(cx.b.call("less_equal", size, total).expr, bool)
+        wrong = type_check.InvalidType("x.shape[0] <= c.shape[0]", "it is greater")
+        return cx.stage_if(fits, shorter, lambda: cx.diverge(wrong))  # type: ignore[no-any-return]
+
+    return cx.stage_if(same, lambda: Tuple(_lstm_step(cx, c, gates)), not_same)
 
 
 def _lstm_step(cx: Any, c: Tensor, gates: list[Tensor]) -> tuple[Tensor, Tensor]:

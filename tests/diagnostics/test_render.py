@@ -141,9 +141,12 @@ def test_codes_are_well_formed() -> None:
     assert len(set(CODES.values())) == len(CODES)
 
 
-@pytest.mark.parametrize("code", [code for code in CODES if code[:4] in ("AF00", "AF90")])
+#: A sign between parts of the compiler, which another way of keeping the loop follows.
+NEVER_SHOWN = {"AF0501"}
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if code not in NEVER_SHOWN])
 def test_every_code_has_a_golden_file(code: str, pytestconfig: pytest.Config) -> None:
-    # The ranges that are built so far; in the end, all of CODES.
     if pytestconfig.getoption("--update-golden"):
         pytest.skip("they are being written")
     goldens = list(HERE.parent.glob(f"*/golden/{code}*.txt"))

@@ -13,7 +13,7 @@ from chainer.utils import conv
 
 from astfront.rules.array.sequences import pad_constant
 from astfront.rules.registry import node_rule
-from astfront.rules.sizes import constant, dims_of, needs_static, product
+from astfront.rules.sizes import constant, needs_static
 from astfront.values import Tensor
 
 
@@ -48,8 +48,8 @@ def _interpolate(cx: Any, x: Tensor, axis: int, place: np.ndarray, weight: np.nd
 def im2col_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     """All patches by one gather along each axis."""
     channels, height, width = x.shape[1:]
-    if None in (channels, height, width):
-        needs_static(cx, x, "F.im2col")
+    if channels is None or height is None or width is None:
+        raise cx.error("AF0306", "F.im2col of images whose size isn't known while compiling")
     rows = _windows(cx, height, node.kh, node.sy, node.ph, node.dy, node.cover_all)
     columns = _windows(cx, width, node.kw, node.sx, node.pw, node.dx, node.cover_all)
     more = np.array([[0, 0], [0, 0], [node.ph, node.ph + node.sy], [node.pw, node.pw + node.sx]])
@@ -77,26 +77,32 @@ def spatial_transformer_sampler_node(cx: Any, node: Any, x: Tensor, grid: Tensor
     needs_static(cx, x, "F.spatial_transformer_sampler")
     needs_static(cx, grid, "F.spatial_transformer_sampler")
     batch, channels, height, width = (d or 0 for d in x.shape)
-    outs = tuple(grid.shape[2:])
+    count = (grid.shape[2] or 0) * (grid.shape[3] or 0)
     padded = pad_constant(cx, x, np.array([[0, 0], [0, 0], [1, 1], [1, 1]]), 0)
-    flat = cx.call_op("reshape", padded, newshape=(batch, channels, -1))
+    pixels = cx.call_op("transpose", padded, axes=(0, 2, 3, 1))
+    pixels = cx.call_op("reshape", pixels, newshape=(-1, channels))
     parts = cx.call_op("split", grid, indices_or_sections=2, axis=1)
-    count = int(product(cx, dims_of(cx, grid)[2:]).obj)  # type: ignore[attr-defined]
     u, v = (cx.call_op("reshape", part, newshape=(batch, count)) for part in parts)
-    (u0, u0w, u1w), (v0, v0w, v1w) = _place(cx, u, width), _place(cx, v, height)
+    (left, from_left, to_right), (top, from_top, to_bottom) = (
+        _place(cx, u, width),
+        _place(cx, v, height),
+    )
     stride = width + 2
-    total = None
-    for dv, wv in ((0, v1w), (1, v0w)):
-        for du, wu in ((0, u1w), (1, u0w)):
-            row = cx.call_op("multiply", cx.call_op("add", v0, _int(cx, dv)), _int(cx, stride))
-            index = cx.call_op("add", row, cx.call_op("add", u0, _int(cx, du)))
-            index = cx.call_op("expand_dims", index, axis=1)
-            index = cx.call_op("broadcast_to", index, shape=(batch, channels, count))
-            picked = cx.call_op("gather", flat, axis=2, indices=index)
-            weight = cx.call_op("expand_dims", cx.call_op("multiply", wu, wv), axis=1)
-            term = cx.call_op("multiply", picked, cx.cast(weight, x.dtype))
-            total = term if total is None else cx.call_op("add", total, term)
-    return cx.call_op("reshape", total, newshape=(batch, channels, *outs))  # type: ignore[no-any-return]
+    image = constant(cx, np.arange(batch)[:, None] * stride * (height + 2), "int32")
+    first = cx.call_op("add", image, cx.call_op("multiply", top, _int(cx, stride)))
+    first = cx.call_op("add", first, left)
+    terms = []
+    for down, wv in ((0, to_bottom), (1, from_top)):
+        for right, wu in ((0, to_right), (1, from_left)):
+            index = cx.call_op("add", first, _int(cx, down * stride + right))
+            picked = cx.call_op("take", pixels, index, axis=0, mode="clip")
+            weight = cx.call_op("expand_dims", cx.call_op("multiply", wu, wv), axis=2)
+            terms.append(cx.call_op("multiply", picked, cx.cast(weight, x.dtype)))
+    total = terms[0]
+    for term in terms[1:]:
+        total = cx.call_op("add", total, term)
+    total = cx.call_op("reshape", total, newshape=(batch, *grid.shape[2:], channels))
+    return cx.call_op("transpose", total, axes=(0, 3, 1, 2))  # type: ignore[no-any-return]
 
 
 def _int(cx: Any, value: int) -> Tensor:

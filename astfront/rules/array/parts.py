@@ -25,7 +25,7 @@ from chainer.functions.array import (
 )
 from chainer.utils.type_check import InvalidType
 
-from astfront.rules.array.shape import reshape_to, transpose_to
+from astfront.rules.array.shape import known_shape, reshape_to, transpose_to
 from astfront.rules.registry import node_rule
 from astfront.rules.sizes import (
     constant,
@@ -51,7 +51,7 @@ def separate_node(cx: Any, node: Any, x: Tensor) -> tuple[Value, ...]:
     axis = node.axis % x.ndim
     count = x.shape[axis]
     if count is None:
-        cx.fail(
+        raise cx.error(
             "AF0205",
             f"F.separate along an axis whose size isn't known while compiling ({describe(x)})",
             help="loop over the array: `for row in x:`, or index it",
@@ -129,7 +129,9 @@ def split_axis_node(cx: Any, node: Any, x: Tensor) -> tuple[Tensor, ...]:
         return _split_at(cx, x, [Static(int(i)) for i in np.asarray(cuts).ravel()], axis)
     cut = cx.as_tensor(indices)
     if cut.shape[0] is None:
-        cx.fail("AF0205", "F.split_axis into a number of parts that isn't known while compiling")
+        raise cx.error(
+            "AF0205", "F.split_axis into a number of parts that isn't known while compiling"
+        )
     places = [cx.tensor_to_scalar(cx.row(cut, Static(i))) for i in range(cut.shape[0])]
     return _split_at(cx, x, places, axis)
 
@@ -221,7 +223,7 @@ def diagonal_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     rest = [a for a in range(x.ndim) if a not in (i, j)]
     height, width = x.shape[i], x.shape[j]
     if height is None or width is None:
-        cx.fail("AF0306", "F.diagonal of axes whose sizes aren't known while compiling")
+        raise cx.error("AF0306", "F.diagonal of axes whose sizes aren't known while compiling")
     places = np.arange(height * width).reshape(height, width).diagonal(node.offset)
     moved = transpose_to(cx, x, [*rest, i, j])
     flat = reshape_to(cx, moved, [*(cx.dim_of(x, a) for a in rest), Static(height * width)])
@@ -252,10 +254,10 @@ def tile_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     reps = node.reps
     if 0 in reps or x.ndim == 0 or not reps:
         if not x.is_static_shape:
-            cx.fail("AF0306", "F.tile with 0 repetitions of an array of staged sizes")
+            raise cx.error("AF0306", "F.tile with 0 repetitions of an array of staged sizes")
         if not reps:
             return x
-        shape = np.tile(np.broadcast_to(np.zeros((), bool), x.shape), reps).shape
+        shape = np.tile(np.broadcast_to(np.zeros((), bool), known_shape(x)), reps).shape
         if 0 in shape:
             return cx.b.call("zeros", shape=shape, dtype=x.dtype.name)  # type: ignore[no-any-return]
         return cx.call_op("broadcast_to", x, shape=shape)  # type: ignore[no-any-return]
@@ -271,7 +273,7 @@ def repeat_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     if len(repeats) == 1 and repeats[0] > 0:
         return cx.call_op("repeat", x, repeats=repeats[0], axis=axis % x.ndim)  # type: ignore[no-any-return]
     if size is None:
-        cx.fail("AF0306", "F.repeat by several counts along an axis whose size is staged")
+        raise cx.error("AF0306", "F.repeat by several counts along an axis whose size is staged")
     try:
         index = np.repeat(np.arange(size), repeats)
     except ValueError as e:
@@ -291,5 +293,5 @@ def where_node(cx: Any, node: Any, x: Tensor, y: Tensor) -> Tensor:
 
 @node_rule(as_strided.AsStrided)
 def as_strided_node(cx: Any, node: Any, x: Tensor) -> Tensor:
-    cx.fail("AF0306", "F.as_strided looks at an array's memory, which a compiled program lays out "
+    raise cx.error("AF0306", "F.as_strided looks at an array's memory, which a compiled program lays out "
             "as it likes", help="use slices, F.reshape or F.transpose")  # fmt: skip

@@ -54,10 +54,10 @@ def pad_constant(cx: Any, x: Tensor, width: np.ndarray, value: Any) -> Tensor:
     if not width.any():
         return x
     pairs = tuple((int(a), int(b)) for a, b in width)
-    fill = constant(cx, np.asarray(value).astype(x.dtype), x.dtype)
-    if x.dtype.kind != "f" or not np.isfinite(fill.const):
-        return _pad_by_joining(cx, x, pairs, fill)
-    return cx.call_op("nn.pad", x, pad_width=pairs, pad_value=float(fill.const))  # type: ignore[no-any-return]
+    number = x.dtype.type(value)
+    if x.dtype.kind != "f" or not np.isfinite(number):
+        return _pad_by_joining(cx, x, pairs, constant(cx, number, x.dtype))
+    return cx.call_op("nn.pad", x, pad_width=pairs, pad_value=float(number))  # type: ignore[no-any-return]
 
 
 def _pad_by_joining(cx: Any, x: Tensor, pairs: Any, fill: Tensor) -> Tensor:

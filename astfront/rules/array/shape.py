@@ -58,7 +58,7 @@ def reshape_to(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
     if x.is_static_shape and all(isinstance(s, Static) for s in sizes):
         target = [s.obj for s in sizes]  # type: ignore[attr-defined]
         try:
-            found = np.broadcast_to(np.zeros((), bool), x.shape).reshape(target).shape
+            found = np.broadcast_to(np.zeros((), bool), known_shape(x)).reshape(target).shape
         except ValueError:
             cx.raise_python(exception)
         return x if found == x.shape else x.viewed_as(cx.call_op("reshape", x, newshape=found))
@@ -68,6 +68,11 @@ def reshape_to(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
         fits = [equal(cx, product(cx, dims_of(cx, x)), product(cx, sizes))]
         fits += [_not_negative(cx, s) for s in sizes]
     return x.viewed_as(guarded(cx, fits, exception, lambda: _reshaped(cx, x, sizes)))
+
+
+def known_shape(x: Tensor) -> tuple[int, ...]:
+    """The sizes of an array of which all are known."""
+    return tuple(d for d in x.shape if d is not None)
 
 
 def _reshaped(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
@@ -180,7 +185,7 @@ def squeeze_node(cx: Any, node: Any, x: Tensor) -> Tensor:
 def squeeze_axes(cx: Any, x: Tensor, axis: Sequence[int] | None) -> Tensor:
     if axis is None:
         if not x.is_static_shape:
-            cx.fail(
+            raise cx.error(
                 "AF0306",
                 "squeeze of an array whose sizes aren't all known: which axes go isn't known",
                 help="name the axis: `F.squeeze(x, axis=1)`",
@@ -233,9 +238,9 @@ def _broadcast(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
 @node_rule(broadcast.Broadcast)
 def broadcast_node(cx: Any, node: Any, *xs: Tensor) -> tuple[Value, ...]:
     if all(x.is_static_shape for x in xs):
-        shape = [Static(d) for d in np.broadcast_shapes(*(x.shape for x in xs))]  # type: ignore[arg-type]
+        shape = [Static(d) for d in np.broadknown_shapes(*(x.shape for x in xs))]  # type: ignore[arg-type]
         return tuple(broadcast_tensor(cx, x, shape) for x in xs)
-    cx.fail("AF0306", "F.broadcast of arrays whose sizes aren't all known while compiling",
+    raise cx.error("AF0306", "F.broadcast of arrays whose sizes aren't all known while compiling",
             help="use F.broadcast_to with the shape that you want")  # fmt: skip
 
 
@@ -250,5 +255,5 @@ def copy(cx: Any, x: Tensor, dst: StaticArg[Any]) -> Tensor:
     if dst is not cuda.DummyDevice:
         device = cx.run_python(chainer.get_device, dst)
         if cx.get_attribute(device, "xp").obj is not np:
-            cx.fail("AF0306", f"F.copy to {dst}: a compiled program runs on the CPU")
+            raise cx.error("AF0306", f"F.copy to {dst}: a compiled program runs on the CPU")
     return x

@@ -14,11 +14,12 @@ from chainer.functions.math import (
     logsumexp,
     minmax,
     prod,
+)
+from chainer.functions.math import (
     sum as sum_,
 )
 
 from astfront.rules.nodes import (
-    in_float32,
     invalid_type,
     mean,
     real_axes,

@@ -17,7 +17,6 @@ from astfront.rules.numpy.support import (
     constant,
     convert,
     dtype_of,
-    full as full_scalar,
     grown,
     known_sizes,
     numpy_rule,
@@ -27,6 +26,9 @@ from astfront.rules.numpy.support import (
     shape_values,
     sizes_of,
     tensor_of,
+)
+from astfront.rules.numpy.support import (
+    full as full_scalar,
 )
 from astfront.values import NONE, List, Scalar, Static, Tensor, Tuple, Value, describe
 
@@ -162,9 +164,7 @@ def _range_length(cx: Any, first: Value, last: Value, width: int) -> Value:
 
 
 @numpy_rule(np.eye)
-def eye(
-    cx: Any, N: Value, M: Value = NONE, k: Value = Static(0), dtype: Value = FLOAT
-) -> Tensor:
+def eye(cx: Any, N: Value, M: Value = NONE, k: Value = Static(0), dtype: Value = FLOAT) -> Tensor:
     wide = isinstance(M, Static) and M.obj is None
     rows, columns = shape_values(cx, N)[0], shape_values(cx, N if wide else M)[0]
     wanted = dtype_of(cx, dtype, float)
@@ -311,9 +311,7 @@ def stack_tensors(cx: Any, items: Sequence[Tensor], axis: int) -> Tensor:
     return made  # type: ignore[no-any-return]
 
 
-def require_same_sizes(
-    cx: Any, items: Sequence[Tensor], but: Sequence[int], message: str
-) -> None:
+def require_same_sizes(cx: Any, items: Sequence[Tensor], but: Sequence[int], message: str) -> None:
     """A ValueError unless all have the same sizes, those of the axes ``but`` left aside."""
     for axis in range(items[0].ndim):
         if axis in but:

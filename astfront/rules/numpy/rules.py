@@ -1,4 +1,12 @@
 """Importing this module registers all the rules for numpy."""
 
 from astfront.rules import indexing  # noqa: F401
-from astfront.rules.numpy import creation, ufuncs  # noqa: F401
+from astfront.rules.numpy import (  # noqa: F401
+    creation,
+    joining,
+    linear,
+    reductions,
+    shaping,
+    sorting,
+    ufuncs,
+)

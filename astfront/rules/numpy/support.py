@@ -37,7 +37,7 @@ def numpy_rule(*targets: Any) -> Callable[[Callable[..., Any]], Callable[..., An
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         inner = make_rule(function)
-        for target in targets:
+        for target in dict.fromkeys(targets):
             rule(target)(_folding(inner, target))
         return function
 

@@ -1,0 +1,329 @@
+"""Reductions and cumulative operations: ``np.sum(x)``, ``x.max(axis=1)`` …"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gast
+import numpy as np
+
+from astfront.rules.numpy import elementwise as e
+from astfront.rules.numpy.support import (
+    BOOL,
+    FLOAT32,
+    INT64,
+    as_array,
+    as_bool,
+    as_result,
+    axes_of,
+    axis_of,
+    constant,
+    convert,
+    dtype_of,
+    full,
+    numpy_rule,
+    product,
+    sizes_of,
+    store_out,
+)
+from astfront.values import FALSE, NONE, Scalar, Static, Tensor, Value
+
+FLOAT64 = np.dtype("float64")
+
+
+def reduced(
+    cx: Any, op: str, x: Tensor, axes: Sequence[int], keepdims: bool, dtype: Any = None
+) -> Tensor:
+    """A Relay reduction; over no axes at all it's the array itself."""
+    if not axes:
+        return x
+    made: Tensor = cx.b.call(op, x, axis=list(axes), keepdims=keepdims)
+    return made if dtype is None else convert(cx, made, dtype)
+
+
+def accumulated(cx: Any, op: str, x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
+    """A sum or product; that of float16 is made in float32, as numpy's is."""
+    if x.dtype == np.float16:
+        wide = reduced(cx, op, convert(cx, x, FLOAT32), axes, keepdims)
+        return convert(cx, wide, np.float16)
+    return reduced(cx, op, x, axes, keepdims)
+
+
+def _parts(cx: Any, a: Value, axis: Value, keepdims: Value) -> tuple[Tensor, tuple[int, ...], bool]:
+    x = as_array(cx, a)
+    axes = axes_of(cx, cx.static(axis, "`axis`"), x.ndim)
+    return x, axes, bool(cx.static(keepdims, "`keepdims`"))
+
+
+def _count(cx: Any, x: Tensor, axes: Sequence[int]) -> Value:
+    sizes = sizes_of(cx, x)
+    return product(cx, [sizes[a] for a in axes])
+
+
+def _sum_rule(op: str) -> Callable[..., Tensor]:
+    def apply(
+        cx: Any,
+        a: Value,
+        axis: Value = NONE,
+        dtype: Value = NONE,
+        out: Value = NONE,
+        keepdims: Value = FALSE,
+    ) -> Tensor:
+        x, axes, keep = _parts(cx, a, axis, keepdims)
+        wanted = dtype_of(cx, dtype, _sum_dtype(x.dtype))
+        result = accumulated(cx, op, convert(cx, x, wanted), axes, keep)
+        return store_out(cx, out, as_result(result))
+
+    return apply
+
+
+def _sum_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.sum(np.ones(1, dtype)).dtype
+
+
+numpy_rule(np.sum, np.ndarray.sum, np.add.reduce)(_sum_rule("sum"))
+numpy_rule(np.prod, np.product, np.ndarray.prod)(_sum_rule("prod"))
+
+
+# --- extremes ----------------------------------------------------------------------------------
+
+
+def require_items(cx: Any, x: Tensor, axes: Sequence[int], message: str) -> None:
+    """numpy's ValueError where there is nothing to choose from."""
+    count = _count(cx, x, axes)
+    if isinstance(count, Static):
+        rest = [d for i, d in enumerate(x.shape) if i not in axes]
+        if count.obj == 0 and 0 not in rest:
+            cx.raise_python(ValueError(message))
+        return
+    cx.check(cx.compare(gast.Gt(), count, Static(0)), ValueError(message))
+
+
+def _extreme_rule(op: str) -> Callable[..., Tensor]:
+    def apply(
+        cx: Any, a: Value, axis: Value = NONE, out: Value = NONE, keepdims: Value = FALSE
+    ) -> Tensor:
+        x, axes, keep = _parts(cx, a, axis, keepdims)
+        message = f"zero-size array to reduction operation {op}imum which has no identity"
+        require_items(cx, x, axes, message)
+        return store_out(cx, out, as_result(reduced(cx, op, x, axes, keep)))
+
+    return apply
+
+
+numpy_rule(np.max, np.amax, np.ndarray.max)(_extreme_rule("max"))
+numpy_rule(np.min, np.amin, np.ndarray.min)(_extreme_rule("min"))
+
+
+@numpy_rule(np.ptp, np.ndarray.ptp)
+def ptp(cx: Any, a: Value, axis: Value = NONE, out: Value = NONE, keepdims: Value = FALSE) -> Value:
+    high = cx.call(Static(np.max), [a, axis], {"keepdims": keepdims})
+    low = cx.call(Static(np.min), [a, axis], {"keepdims": keepdims})
+    return cx.call(Static(np.subtract), [high, low, out], {})  # type: ignore[no-any-return]
+
+
+def _arg_rule(op: str) -> Callable[..., Tensor]:
+    def apply(
+        cx: Any, a: Value, axis: Value = NONE, out: Value = NONE, *, keepdims: Value = FALSE
+    ) -> Tensor:
+        x = as_array(cx, a)
+        given = cx.static(axis, "`axis`")
+        axes = axes_of(cx, given, x.ndim) if given is None else (axis_of(cx, given, x.ndim),)
+        require_items(cx, x, axes, f"attempt to get {op} of an empty sequence")
+        if x.dtype == BOOL:
+            x = convert(cx, x, "int8")
+        if not axes:
+            return as_result(constant(np.zeros((), INT64)))
+        keep = bool(cx.static(keepdims, "`keepdims`"))
+        return store_out(cx, out, as_result(reduced(cx, op, x, axes, keep, INT64)))
+
+    return apply
+
+
+numpy_rule(np.argmax, np.ndarray.argmax)(_arg_rule("argmax"))
+numpy_rule(np.argmin, np.ndarray.argmin)(_arg_rule("argmin"))
+
+
+# --- truth -------------------------------------------------------------------------------------
+
+
+def _truth_rule(op: str) -> Callable[..., Tensor]:
+    def apply(
+        cx: Any, a: Value, axis: Value = NONE, out: Value = NONE, keepdims: Value = FALSE
+    ) -> Tensor:
+        x, axes, keep = _parts(cx, a, axis, keepdims)
+        return store_out(cx, out, as_result(reduced(cx, op, as_bool(cx, x), axes, keep)))
+
+    return apply
+
+
+numpy_rule(np.all, np.ndarray.all)(_truth_rule("all"))
+numpy_rule(np.any, np.ndarray.any)(_truth_rule("any"))
+
+
+@numpy_rule(np.count_nonzero)
+def count_nonzero(
+    cx: Any, a: Value, axis: Value = NONE, *, keepdims: Value = FALSE
+) -> Tensor | Scalar:
+    """A Python int where there's no axis."""
+    x, axes, keep = _parts(cx, a, axis, keepdims)
+    found = reduced(cx, "sum", convert(cx, as_bool(cx, x), INT64), axes, keep)
+    if cx.static(axis) is None and not keep:
+        return Scalar(found.expr, int)
+    return as_result(found)
+
+
+@numpy_rule(np.array_equal)
+def array_equal(cx: Any, a1: Value, a2: Value) -> Value:
+    a, b = as_array(cx, a1), as_array(cx, a2)
+    if a.ndim != b.ndim:
+        return FALSE
+    pairs = list(zip(a.shape, b.shape))
+    if any(m != n for m, n in pairs if None not in (m, n)):
+        return FALSE
+    if any(None in p for p in pairs):
+        cx.fail("AF0306", "array_equal of arrays whose sizes aren't known isn't supported")
+    equal = cx.as_tensor(cx.call(Static(np.equal), [a, b], {}))
+    found = reduced(cx, "all", equal, range(a.ndim), False)
+    return Scalar(found.expr, bool)
+
+
+# --- means -------------------------------------------------------------------------------------
+
+
+def mean_of(
+    cx: Any, x: Tensor, axes: Sequence[int], keep: bool, count: Value | None = None
+) -> Tensor:
+    """The sum of floats, divided by their number."""
+    total = reduced(cx, "sum", x, axes, keep)
+    number = convert(cx, cx.as_tensor(_count(cx, x, axes) if count is None else count), x.dtype)
+    made: Tensor = cx.b.call("divide", total, number)
+    return made
+
+
+def _float_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return dtype if dtype.kind == "f" else FLOAT64
+
+
+def _inner(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return FLOAT32 if dtype == np.float16 else dtype
+
+
+@numpy_rule(np.mean, np.ndarray.mean)
+def mean(
+    cx: Any,
+    a: Value,
+    axis: Value = NONE,
+    dtype: Value = NONE,
+    out: Value = NONE,
+    keepdims: Value = FALSE,
+) -> Tensor:
+    x, axes, keep = _parts(cx, a, axis, keepdims)
+    wanted = dtype_of(cx, dtype, _float_of(x.dtype))
+    if wanted.kind != "f":
+        cx.fail("AF0306", f"a mean of dtype {wanted} isn't supported")
+    found = mean_of(cx, convert(cx, x, _inner(wanted)), axes, keep)
+    return store_out(cx, out, as_result(convert(cx, found, wanted)))
+
+
+def _variance(cx: Any, a: Value, axis: Value, ddof: Value, keepdims: Value) -> tuple[Tensor, Any]:
+    x, axes, keep = _parts(cx, a, axis, keepdims)
+    wanted = _float_of(x.dtype)
+    x = convert(cx, x, _inner(wanted))
+    centre = mean_of(cx, x, axes, True)
+    gap = cx.b.call("subtract", x, centre)
+    count = _count(cx, x, axes)
+    freedom = cx.static(ddof, "`ddof`")
+    if freedom:
+        count = cx.at_least_zero(cx.binary_op(operator.sub, count, Static(freedom)))
+    return mean_of(cx, e.square(cx, gap), axes, keep, count), wanted
+
+
+@numpy_rule(np.var, np.ndarray.var)
+def var(
+    cx: Any,
+    a: Value,
+    axis: Value = NONE,
+    dtype: Value = NONE,
+    out: Value = NONE,
+    ddof: Value = Static(0),
+    keepdims: Value = FALSE,
+) -> Tensor:
+    if cx.static(dtype) is not None:
+        cx.fail("AF0306", "`dtype` of a variance isn't supported")
+    found, wanted = _variance(cx, a, axis, ddof, keepdims)
+    return store_out(cx, out, as_result(convert(cx, found, wanted)))
+
+
+@numpy_rule(np.std, np.ndarray.std)
+def std(
+    cx: Any,
+    a: Value,
+    axis: Value = NONE,
+    dtype: Value = NONE,
+    out: Value = NONE,
+    ddof: Value = Static(0),
+    keepdims: Value = FALSE,
+) -> Tensor:
+    if cx.static(dtype) is not None:
+        cx.fail("AF0306", "`dtype` of a standard deviation isn't supported")
+    found, wanted = _variance(cx, a, axis, ddof, keepdims)
+    return store_out(cx, out, as_result(convert(cx, cx.b.call("sqrt", found), wanted)))
+
+
+# --- cumulative --------------------------------------------------------------------------------
+
+
+def _cumulative_rule(op: str) -> Callable[..., Tensor]:
+    def apply(
+        cx: Any, a: Value, axis: Value = NONE, dtype: Value = NONE, out: Value = NONE
+    ) -> Tensor:
+        x = as_array(cx, a)
+        wanted = dtype_of(cx, dtype, _sum_dtype(x.dtype))
+        given = cx.static(axis, "`axis`")
+        if given is None:
+            x = cx.b.call("reshape", x, newshape=(-1,))
+        along = 0 if given is None else axis_of(cx, given, x.ndim)
+        x = convert(cx, x, wanted)
+        found = cx.b.call(op, x, axis=along)
+        return store_out(cx, out, found)
+
+    return apply
+
+
+numpy_rule(np.cumsum, np.ndarray.cumsum)(_cumulative_rule("cumsum"))
+numpy_rule(np.cumprod, np.cumproduct, np.ndarray.cumprod)(_cumulative_rule("cumprod"))
+
+
+@numpy_rule(np.diff)
+def diff(cx: Any, a: Value, n: Value = Static(1), axis: Value = Static(-1)) -> Value:
+    """Differences of neighbours, ``n`` times."""
+    x: Value = as_array(cx, a)
+    ndim = x.ndim  # type: ignore[attr-defined]
+    along = axis_of(cx, cx.static(axis, "`axis`"), ndim)
+    for _ in range(cx.static(n, "`n`")):
+        whole = [slice(None)] * along
+        later = cx.get_item(x, Static((*whole, slice(1, None))))
+        earlier = cx.get_item(x, Static((*whole, slice(None, -1))))
+        f = np.not_equal if later.dtype == BOOL else np.subtract
+        x = cx.call(Static(f), [later, earlier], {})
+    return x
+
+
+@numpy_rule(np.average)
+def average(cx: Any, a: Value, axis: Value = NONE, weights: Value = NONE) -> Value:
+    if isinstance(weights, Static) and weights.obj is None:
+        return cx.call(Static(np.mean), [a, axis], {})  # type: ignore[no-any-return]
+    x, w = as_array(cx, a), as_array(cx, weights)
+    if x.ndim != w.ndim:
+        cx.fail("AF0306", "weights of another rank than the array aren't supported")
+    scaled = cx.call(Static(np.multiply), [x, w], {})
+    total = cx.call(Static(np.sum), [scaled, axis], {})
+    return cx.call(  # type: ignore[no-any-return]
+        Static(np.true_divide), [total, cx.call(Static(np.sum), [w, axis], {})], {}
+    )
+
+
+__all__ = ["accumulated", "full", "reduced"]

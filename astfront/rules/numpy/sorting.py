@@ -1,0 +1,285 @@
+"""Sorting, searching, and picking by position."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from astfront.rules.indexing import index_tensor, nonzero_rows, rows_of
+from astfront.rules.numpy import elementwise as e
+from astfront.rules.numpy.shaping import reshaped
+from astfront.rules.numpy.support import (
+    INT64,
+    as_array,
+    as_bool,
+    as_result,
+    axis_of,
+    constant,
+    convert,
+    full,
+    numpy_rule,
+    refuse_out,
+    sizes_of,
+    store_out,
+)
+from astfront.rules.registry import rule
+from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value
+
+
+def _along(cx: Any, a: Value, axis: Value) -> tuple[Tensor, int]:
+    """The array and the axis; for ``axis=None`` the flat array."""
+    x = as_array(cx, a)
+    given = cx.static(axis, "`axis`")
+    if given is None:
+        return reshaped(cx, x, [Static(-1)]), 0
+    return x, axis_of(cx, given, x.ndim)
+
+
+@numpy_rule(np.sort)
+def sort(
+    cx: Any, a: Value, axis: Value = Static(-1), kind: Value = NONE, order: Value = NONE
+) -> Tensor:
+    """NaN comes last."""
+    x, along = _along(cx, a, axis)
+    key = cx.b.call("sort", e.ordered_key(cx, x), axis=along)
+    return e.from_key(cx, key, x.dtype)
+
+
+@rule(np.ndarray.sort)
+def sort_in_place(
+    cx: Any, self: Tensor, axis: Value = Static(-1), kind: Value = NONE, order: Value = NONE
+) -> Value:
+    new = cx.as_tensor(cx.call(Static(np.sort), [self, axis], {}))
+    _replace(cx, self, new)
+    return NONE
+
+
+@rule(np.ndarray.fill)
+def fill(cx: Any, self: Tensor, value: Value) -> Value:
+    new = cx.as_tensor(cx.call(Static(np.full_like), [self, value], {}))
+    _replace(cx, self, new)
+    return NONE
+
+
+def _replace(cx: Any, array: Tensor, new: Tensor) -> None:
+    if array.origin is not None or array.storage in cx.argument_storages:
+        cx.require_sole_owner(array)
+    cx.replace_array(array, new)
+
+
+@numpy_rule(np.argsort, np.ndarray.argsort)
+def argsort(
+    cx: Any, a: Value, axis: Value = Static(-1), kind: Value = NONE, order: Value = NONE
+) -> Tensor:
+    """Equal elements stay in order (numpy promises that for ``kind="stable"`` only)."""
+    x, along = _along(cx, a, axis)
+    made: Tensor = cx.b.call("argsort", e.ordered_key(cx, x), axis=along, dtype="int64")
+    return made
+
+
+@numpy_rule(np.searchsorted)
+def searchsorted(
+    cx: Any, a: Value, v: Value, side: Value = Static("left"), sorter: Value = NONE
+) -> Tensor:
+    refuse_out(cx, sorter=sorter)
+    x, values = as_array(cx, a), as_array(cx, v)
+    if x.ndim != 1:
+        cx.raise_python(ValueError("object too deep for desired array"))
+    dtype = np.result_type(x.dtype, values.dtype)
+    keys = [e.ordered_key(cx, convert(cx, t, dtype)) for t in (x, values)]
+    flat = cx.b.call("reshape", keys[1], newshape=(-1,))
+    right = cx.static(side, "`side`") == "right"
+    found = cx.b.call("searchsorted", keys[0], flat, right=right, dtype="int64")
+    if values.ndim == 1:
+        return found  # type: ignore[no-any-return]
+    return as_result(reshaped(cx, found, sizes_of(cx, values)))
+
+
+@numpy_rule(np.argwhere)
+def argwhere(cx: Any, a: Value) -> Tensor:
+    x = as_bool(cx, as_array(cx, a))
+    if not 0 < x.ndim <= 5:
+        cx.fail("AF0306", f"argwhere of an array of rank {x.ndim} isn't supported")
+    made: Tensor = cx.cast(cx.b.call("argwhere", x), INT64)
+    return made
+
+
+@numpy_rule(np.nonzero, np.ndarray.nonzero)
+def nonzero(cx: Any, a: Value) -> tuple[Tensor, ...]:
+    x = as_bool(cx, as_array(cx, a))
+    if x.ndim == 0:
+        cx.fail("AF0306", "nonzero of an array of rank 0 isn't supported")
+    return tuple(rows_of(cx, nonzero_rows(cx, x)))
+
+
+@numpy_rule(np.flatnonzero)
+def flatnonzero(cx: Any, a: Value) -> Tensor:
+    return nonzero(cx, reshaped(cx, as_array(cx, a), [Static(-1)]))[0]
+
+
+# --- picking -----------------------------------------------------------------------------------
+
+
+@numpy_rule(np.take, np.ndarray.take)
+def take(
+    cx: Any,
+    a: Value,
+    indices: Value,
+    axis: Value = NONE,
+    out: Value = NONE,
+    mode: Value = Static("raise"),
+) -> Tensor:
+    x, along = _along(cx, a, axis)
+    how = cx.static(mode, "`mode`")
+    if how == "raise":
+        index = cx.tuple([*[Static(slice(None))] * along, indices])
+        picked = index_tensor(cx, x, index)
+        return store_out(cx, out, as_result(_fresh(picked)))
+    where = convert(cx, as_array(cx, indices), INT64)
+    if x.shape[along] in (0, None):
+        cx.fail("AF0306", f"take with mode={how!r} of an axis whose size isn't known")
+    made = cx.b.call("take", x, where, axis=along, mode=how)
+    return store_out(cx, out, as_result(made))
+
+
+def _fresh(x: Tensor) -> Tensor:
+    return Tensor(x.expr, x.shape, x.dtype, "array", x.const)
+
+
+@numpy_rule(np.take_along_axis)
+def take_along_axis(cx: Any, arr: Value, indices: Value, axis: Value) -> Value:
+    x, along = _along(cx, arr, axis)
+    where = as_array(cx, indices)
+    if where.dtype.kind not in "iu":
+        cx.raise_python(IndexError("`indices` must be an integer array"))
+    if where.ndim != x.ndim:
+        cx.raise_python(ValueError("`indices` and `arr` must have the same number of dimensions"))
+    index: list[Value] = []
+    for i in range(x.ndim):
+        if i == along:
+            index.append(where)
+            continue
+        places = cx.as_tensor(cx.call(Static(np.arange), [cx.dim_of(x, i)], {}))
+        if x.ndim - 1 - i:
+            places = cx.b.call("expand_dims", places, axis=1, num_newaxis=x.ndim - 1 - i)
+        index.append(places)
+    return index_tensor(cx, x, Tuple(tuple(index)))
+
+
+@numpy_rule(np.choose, np.select, np.unique, np.allclose, np.lexsort, np.partition, np.put)
+def refused(cx: Any, *args: Value, **kwargs: Value) -> Value:
+    cx.fail("AF0301", "this numpy function isn't supported on staged arrays")
+    return NONE
+
+
+@numpy_rule(np.diagonal, np.ndarray.diagonal)
+def diagonal(
+    cx: Any, a: Value, offset: Value = Static(0), axis1: Value = Static(0), axis2: Value = Static(1)
+) -> Tensor:
+    x = as_array(cx, a)
+    i, j = (axis_of(cx, cx.static(v, "an axis"), x.ndim) for v in (axis1, axis2))
+    if x.shape[i] is None or x.shape[j] is None:
+        cx.fail("AF0306", "a diagonal of an array whose sizes aren't known isn't supported")
+    grid = np.arange(x.shape[i] * x.shape[j]).reshape(x.shape[i], x.shape[j])  # type: ignore[operator]
+    places = np.diagonal(grid, cx.static(offset, "`offset`"))
+    others = [n for n in range(x.ndim) if n not in (i, j)]
+    turned = cx.b.call("transpose", x, axes=[*others, i, j])
+    sizes = [cx.dim_of(x, n) for n in others]
+    flat = reshaped(cx, turned, [*sizes, Static(grid.size)])
+    made = cx.b.call("take", flat, constant(places), axis=len(others), mode="clip")
+    return x.viewed_as(made)
+
+
+@numpy_rule(np.diag)
+def diag(cx: Any, v: Value, k: Value = Static(0)) -> Value:
+    x = as_array(cx, v)
+    if x.ndim == 2:
+        return diagonal(cx, x, k)
+    if x.ndim != 1:
+        cx.raise_python(ValueError("Input must be 1- or 2-d."))
+    offset = int(cx.static(k, "`k`"))
+    size = cx.binary_op(operator.add, cx.dim_of(x, 0), Static(abs(offset)))
+    here = cx.as_tensor(cx.call(Static(np.eye), [size], {"k": k, "dtype": Static(bool)}))
+    if offset:
+        x = cx.b.call("nn.pad", x, pad_width=((max(offset, 0), max(-offset, 0)),))
+    column = cx.b.call("expand_dims", x, axis=0 if offset > 0 else 1)
+    return cx.b.call("where", here, column, full(0, x.dtype))  # type: ignore[no-any-return]
+
+
+@numpy_rule(np.trace, np.ndarray.trace)
+def trace(
+    cx: Any, a: Value, offset: Value = Static(0), axis1: Value = Static(0), axis2: Value = Static(1)
+) -> Value:
+    found = diagonal(cx, a, offset, axis1, axis2)
+    return cx.call(Static(np.sum), [found, Static(-1)], {})  # type: ignore[no-any-return]
+
+
+# --- out of arrays -----------------------------------------------------------------------------
+
+
+@numpy_rule(np.ndarray.item)
+def item(cx: Any, self: Value, *args: Value) -> Value:
+    x = as_array(cx, self)
+    if args:
+        index = args[0] if len(args) == 1 else cx.tuple(args)
+        if len(args) == 1 and x.ndim > 1 and not isinstance(index, Tuple):
+            x = reshaped(cx, x, [Static(-1)])
+        x = index_tensor(cx, x, index)
+    if any(d not in (1, None) for d in x.shape):
+        cx.raise_python(ValueError("can only convert an array of size 1 to a Python scalar"))
+    return cx.tensor_to_scalar(x)  # type: ignore[no-any-return]
+
+
+@numpy_rule(np.ndarray.tolist)
+def tolist(cx: Any, self: Value) -> Value:
+    x = as_array(cx, self)
+    if not x.ndim:
+        return cx.tensor_to_scalar(x)  # type: ignore[no-any-return]
+    if x.shape[0] is None:
+        cx.fail("AF0205", "tolist() of an array whose length isn't known while compiling")
+    rows = [index_tensor(cx, x, Static(i)) for i in range(x.shape[0] or 0)]
+    return cx.heap.new_list([tolist(cx, r) for r in rows])  # type: ignore[no-any-return]
+
+
+@numpy_rule(np.ndarray.view)
+def view(cx: Any, self: Value, dtype: Value = NONE) -> Tensor:
+    x = as_array(cx, self)
+    if cx.static(dtype) in (None, x.dtype):
+        return x
+    cx.fail("AF0306", "a view of another dtype isn't supported")
+    return x
+
+
+@numpy_rule(np.ndarray.__len__)
+def length(cx: Any, self: Value) -> Value:
+    return cx.length(self)  # type: ignore[no-any-return]
+
+
+@numpy_rule(np.ndarray.__iter__)
+def iterate(cx: Any, self: Value) -> Value:
+    return cx.iterator_of(self)  # type: ignore[no-any-return]
+
+
+def _attribute_rule(name: str) -> Any:
+    def apply(cx: Any, a: Value) -> Value:
+        return cx.get_attribute(as_array(cx, a), name)  # type: ignore[no-any-return]
+
+    return apply
+
+
+numpy_rule(np.shape)(_attribute_rule("shape"))
+numpy_rule(np.ndim)(_attribute_rule("ndim"))
+
+
+@numpy_rule(np.size)
+def size(cx: Any, a: Value, axis: Value = NONE) -> Value:
+    x = as_array(cx, a)
+    given = cx.static(axis, "`axis`")
+    if given is None:
+        return cx.get_attribute(x, "size")  # type: ignore[no-any-return]
+    return cx.dim_of(x, axis_of(cx, given, x.ndim))  # type: ignore[no-any-return]
+
+
+__all__ = ["Scalar"]
