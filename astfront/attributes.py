@@ -94,7 +94,9 @@ class Attributes(Machine):
         found = getattr(cls, name, None)
         if found is None:
             self.raise_python(AttributeError(f"'{cls.__name__}' object has no attribute '{name}'"))
-        if isinstance(found, types.FunctionType | types.MethodDescriptorType | types.WrapperDescriptorType):  # fmt: skip
+        if isinstance(
+            found, types.FunctionType | types.MethodDescriptorType | types.WrapperDescriptorType
+        ):
             return BoundMethod(owner, Static(found))
         self.fail("AF0202", f"the attribute `{name}` of {describe(owner)} isn't supported")
 
@@ -375,7 +377,12 @@ class Attributes(Machine):
         if isinstance(owner, Poison):
             return
         if isinstance(owner, Option):
-            self.split(owner, lambda v: (self.set_attribute(v, name, value), NONE)[1])
+
+            def assign(v: Value) -> Value:
+                self.set_attribute(v, name, value)
+                return NONE
+
+            self.split(owner, assign)
             return
         if not isinstance(owner, Object):
             self.fail(

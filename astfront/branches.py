@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -230,10 +230,8 @@ class Branches(Machine):
             self.heap.restore(pre)
             self.staged_depth += 1
             with self.b.new_scope():
-                try:
+                with suppress(Diverged):
                     way()
-                except Diverged:
-                    pass
             self.staged_depth -= 1
             for cell, content in self.heap.cells.items():
                 old = pre.get(cell)

@@ -105,7 +105,9 @@ class Calls(Machine):
                 self.fail(
                     "AF0301", "link hooks aren't supported", help="remove the hooks to compile"
                 )
-        mixed_in = getattr(super(chainer.Link, instance), "__call__", None) if instance else None
+        mixed_in = None
+        if instance:
+            mixed_in = getattr(super(chainer.Link, instance), "__call__", None)  # noqa: B004
         if mixed_in is not None:
             return self.call(Static(mixed_in.__func__), [link, *args], kwargs)
         return self.call(self.get_attribute(link, "forward"), args, kwargs)
@@ -179,7 +181,7 @@ class Calls(Machine):
 
     def unsupported(self, f: Any) -> NoReturn:
         module = getattr(f, "__module__", None) or type(getattr(f, "__self__", f)).__module__
-        name = getattr(f, "__qualname__", None) or getattr(f, "__name__", repr(f))
+        name: Any = getattr(f, "__qualname__", None) or getattr(f, "__name__", repr(f))
         if isinstance(f, types.MethodDescriptorType | types.WrapperDescriptorType):
             module = f.__objclass__.__module__
         for known in (np.random, random):
@@ -229,7 +231,8 @@ class Calls(Machine):
         made = self.heap.new_object(cls)
         if cls.__init__ is not object.__init__:
             owner = next(c for c in cls.__mro__ if "__init__" in vars(c))
-            self.call_python(cls.__init__, [made, *args], kwargs, owner=owner)
+            init: Any = cls.__init__
+            self.call_python(init, [made, *args], kwargs, owner=owner)
         return made
 
     # --- rules -------------------------------------------------------------------------------
@@ -266,15 +269,16 @@ class Calls(Machine):
             )
             self.fail("AF0302", f"{name}: {e}", help=f"what is supported: {name}{supported}")
         converted: dict[str, Any] = {}
-        for name, value in bound.arguments.items():
+        arguments: dict[str, Any] = bound.arguments
+        for name, given in arguments.items():
             kind = found.kinds[name]
             parameter = found.signature.parameters[name].kind
             if parameter is inspect.Parameter.VAR_POSITIONAL:
-                converted[name] = tuple(self._convert(kind, v, name) for v in value)
+                converted[name] = tuple(self._convert(kind, v, name) for v in given)
             elif parameter is inspect.Parameter.VAR_KEYWORD:
-                converted[name] = {k: self._convert(kind, v, k) for k, v in value.items()}
+                converted[name] = {k: self._convert(kind, v, k) for k, v in given.items()}
             else:
-                converted[name] = self._convert(kind, value, name)
+                converted[name] = self._convert(kind, given, name)
         bound.arguments.clear()
         bound.arguments.update(converted)
         result = found.function(self, *bound.args, **bound.kwargs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from astfront.join import Join, JoinError
 from astfront.machine import Machine
 from astfront.templates import Collector, element_at
 from astfront.values import (
+    TRUE,
     Content,
     Dict,
     Entries,
@@ -110,11 +111,23 @@ class Containers(Machine):
         if None not in shape[1:] or not isinstance(first, GrownList):
             return rows()
         # An empty buffer whose rows' sizes aren't known has the wrong ones: it's left out.
-        empty = self.compare(gast.Eq(), first.length, Static(0))
-        wide = (shape[0], *shape[1:])
-        return self.stage_if(  # type: ignore[return-value]
-            empty, lambda: self.b.widen(pair[1], wide), rows
+        empty = [self.compare(gast.Eq(), self.b.dim(x, 0), Static(0)) for x in pair]
+        equal: Value = TRUE
+        for axis in range(1, len(shape)):
+            sizes = [self.dim_of(x, axis) for x in pair]
+            equal = self.both(equal, self.compare(gast.Eq(), *sizes))
+        error = RuntimeError("a list that grows in a compiled loop gets items of different sizes")
+
+        def checked() -> Value:
+            return self.stage_if(equal, rows, lambda: self.raise_python(error))
+
+        def one(x: Tensor) -> Callable[[], Value]:
+            return lambda: self.b.widen(x, shape)
+
+        joined = self.stage_if(
+            empty[0], one(pair[1]), lambda: self.stage_if(empty[1], one(pair[0]), checked)
         )
+        return joined  # type: ignore[return-value]
 
     def entries_of(self, v: Value) -> dict[Any, Value]:
         if isinstance(v, Dict):

@@ -117,15 +117,15 @@ class Heap:
         return self.cells[cell].items.get(name, UNBOUND)  # type: ignore[union-attr]
 
     def bind(self, cell: int, name: Any, value: Value) -> None:
-        content = self.cells[cell]
+        content: Any = self.cells[cell]
         self._changing(cell)
-        items = {**content.items, name: value}  # type: ignore[union-attr, dict-item]
+        items = {**content.items, name: value}
         self.cells[cell] = replace(content, items=items)
 
     def unbind(self, cell: int, name: Any) -> None:
-        content = self.cells[cell]
+        content: Any = self.cells[cell]
         self._changing(cell)
-        items = {k: v for k, v in content.items.items() if k != name}  # type: ignore[union-attr]
+        items = {k: v for k, v in content.items.items() if k != name}
         self.cells[cell] = replace(content, items=items)
 
     # --- snapshots ---------------------------------------------------------------------------
@@ -190,9 +190,9 @@ def walk(value: Value) -> Iterator[Value]:
             for item in sources:
                 yield from walk(item)
         case Function(defaults=defaults, kw_defaults=kw_defaults):
-            for item in (*defaults, *kw_defaults):
-                if item is not None:
-                    yield from walk(item)
+            for default in (*defaults, *kw_defaults):
+                if default is not None:
+                    yield from walk(default)
 
 
 def same(a: Value, b: Value) -> bool:

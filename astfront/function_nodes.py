@@ -64,12 +64,13 @@ class FunctionNodes(Machine):
             return
         real = node.instance
         if real is None:
-            real = node.cls.__new__(node.cls)
+            real = node.cls.__new__(node.cls)  # type: ignore[call-overload]
             for name, value in self.heap[node.cell].items.items():  # type: ignore[union-attr]
                 known, obj = self.known(value)
                 if known:
                     object.__setattr__(real, name, obj)
-        dummies = tuple(np.broadcast_to(np.zeros((), x.dtype), x.shape) for x in inputs)
+        shapes: list[Any] = [x.shape for x in inputs]
+        dummies = tuple(np.broadcast_to(np.zeros((), x.dtype), s) for x, s in zip(inputs, shapes))
         try:
             object.__setattr__(real, "_input_layouts", (None,) * len(inputs))
             chainer.FunctionNode._check_data_type_forward(real, dummies)

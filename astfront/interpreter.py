@@ -516,7 +516,8 @@ class Interpreter(
     def visit_FormattedValue(self, node: gast.FormattedValue) -> Value:
         value = self.static(self.visit(node.value))
         if node.conversion >= 0:
-            value = {"s": str, "r": repr, "a": ascii}[chr(node.conversion)](value)
+            conversions: dict[str, Any] = {"s": str, "r": repr, "a": ascii}
+            value = conversions[chr(node.conversion)](value)
         spec = self.static(self.visit(node.format_spec)) if node.format_spec is not None else ""
         return Static(format(value, spec))
 
@@ -599,7 +600,7 @@ class Interpreter(
             help="use an attribute, a literal or an argument that isn't an array here",
         )
 
-    def try_static(self, value: Value) -> tuple[bool, Any]:
+    def try_static(self, value: Value) -> builtins.tuple[bool, Any]:
         """Whether a value is a Python object, and which."""
         try:
             return True, self.static(value)

@@ -97,7 +97,7 @@ class Join:
         self._a: State = {}
         self._b: State = {}
         self._pre: State = {}
-        self._adopts = False
+        self._adopts = self._rows = False
 
     @classmethod
     def of(
@@ -146,10 +146,10 @@ class Join:
                 leaves = tuple(_exported(b) for b in content.buffers)
                 join.cells[cell] = GrownList(content.element, leaves, INT_LEAF)  # type: ignore
             else:
-                before = old.items if old is not None else {}  # type: ignore[union-attr]
+                before: Any = old.items if old is not None else {}  # type: ignore[union-attr]
                 items = {}
                 for key, value in content.items.items():
-                    known = before.get(key)  # type: ignore[arg-type]
+                    known = before.get(key)
                     if known is not None and same(known, value):
                         items[key] = value
                     else:
@@ -180,7 +180,7 @@ class Join:
         if isinstance(a, Items | GrownList) and isinstance(b, Items | GrownList):
             return self._grown(a, b, forced)
         if isinstance(a, Entries | Attributes | Names) and type(a) is type(b):
-            old = forced.items if forced is not None else {}  # type: ignore[union-attr]
+            old: Any = forced.items if forced is not None else {}  # type: ignore[union-attr]
             keys = list(dict.fromkeys([*a.items, *b.items]))  # type: ignore[union-attr]
             if isinstance(a, Entries) and set(a.items) != set(b.items):  # type: ignore[union-attr]
                 raise JoinError("a dict gets other keys on one way than on the other")
@@ -188,7 +188,7 @@ class Join:
             for key in keys:
                 x = a.items.get(key) or self.heap.original(cell, key)
                 y = b.items.get(key) or self.heap.original(cell, key)  # type: ignore[union-attr]
-                f = old.get(key)  # type: ignore[arg-type]
+                f = old.get(key)
                 if f is UNBOUND or (not live(key) and not same(x, y)):
                     joined[key] = UNBOUND
                     continue
@@ -211,7 +211,8 @@ class Join:
         if not elements:
             return GrownList(UNBOUND, (), INT_LEAF)  # type: ignore[arg-type]
         element = elements[0]
-        outer, self._adopts = self._adopts, False
+        outer = self._adopts, self._rows
+        self._adopts, self._rows = False, True
         try:
             for other in elements[1:]:
                 element = self.value(element, other, "element", whole=True)
@@ -219,7 +220,11 @@ class Join:
         except JoinError as e:
             raise JoinError(f"elements of a list that grows differ: {e.message}") from e
         finally:
-            self._adopts = outer
+            self._adopts, self._rows = outer
+        for content in (a, b):
+            if isinstance(content, Items) and len(content.items) > 1:
+                if any(None in leaf.shape for leaf in leaves_of(element)):
+                    raise JoinError("the sizes of elements of a list that grows aren't known")
         buffers = tuple(
             Leaf((None, *leaf.shape), leaf.dtype, "array", name="rows")
             for leaf in leaves_of(element)
@@ -300,8 +305,8 @@ class Join:
         if (sa is None) != (sb is None):
             raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
         if sa is not None and sb is not None:
-            kind = sa if sa is sb else float if float in (sa, sb) else int
-            return Leaf((), SCALAR_DTYPES[kind], scalar=kind, name=place or "n")
+            number = sa if sa is sb else float if float in (sa, sb) else int
+            return Leaf((), SCALAR_DTYPES[number], scalar=number, name=place or "n")
         x, y = leaf_type(a), leaf_type(b)
         if x.dtype != y.dtype:
             raise JoinError(f"dtype {x.dtype.name} on one way and {y.dtype.name} on the other")
@@ -312,6 +317,8 @@ class Join:
             shape = tuple(p if p == q else None for p, q in zip(shape, forced.shape))
         storage = x.storage if x.storage == y.storage else UNKNOWN_STORAGE
         kind = x.kind if x.kind == y.kind else "either"
+        if self._rows and any(None not in (p, q) and p != q for p, q in zip(x.shape, y.shape)):
+            raise JoinError(f"shape {x.shape} and shape {y.shape}")
         if self.strict.shapes and any(p is not None and p != q for p, q in zip(x.shape, y.shape)):
             raise JoinError(f"shape {x.shape} on one way and {y.shape} on the other")
         if kind == "either" and (self.strict.kinds or "generic" in (x.kind, y.kind)):
@@ -348,7 +355,7 @@ class Join:
         ca, cb = a.cell, b.cell  # type: ignore[attr-defined]
         if ca == cb:
             if whole and ca not in self._pre:
-                self._adopt(a)
+                self._adopt(a)  # type: ignore[arg-type]
             return a
         if whole and not self._adopts:
             raise JoinError(f"{describe(a)} inside a list that grows, or that may be undefined")
@@ -470,7 +477,8 @@ def _exported(value: Value) -> Value:
     if isinstance(value, Tuple):
         return replace(value, items=tuple(map(_exported, value.items)))
     if isinstance(value, Option):
-        return replace(value, present=_exported(value.present), value=_exported(value.value))
+        present: Any = _exported(value.present)
+        return replace(value, present=present, value=_exported(value.value))
     return UNBOUND if isinstance(value, IteratorValue | Range) else value
 
 
@@ -478,7 +486,7 @@ def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:
     """An element template whose leaves have the buffers' present types."""
     it = iter(buffers)
 
-    def visit(t: Value) -> Value:
+    def visit(t: Value) -> Any:
         if isinstance(t, Leaf):
             return replace(t, shape=next(it).shape[1:])
         if isinstance(t, Tuple):

@@ -42,7 +42,17 @@ FEW_TURNS = 32
 UNROLL_LIMIT = 4096
 
 #: Refusals of a kept loop after which unrolling may succeed: something in it has to be static.
-UNROLLABLE = {"AF0204", "AF0205", "AF0206", "AF0207", "AF0208", "AF0306", "AF0504", "AF0601", "AF0203"}  # fmt: skip
+UNROLLABLE = {
+    "AF0203",
+    "AF0204",
+    "AF0205",
+    "AF0206",
+    "AF0207",
+    "AF0208",
+    "AF0306",
+    "AF0504",
+    "AF0601",
+}
 
 #: Refusals of a kept loop after which the first turn is put before it: a type changes in that turn.
 PEELABLE = {"AF0202", "AF0204", "AF0206", "AF0207"}
@@ -335,11 +345,11 @@ class Loops(Machine):
         for cell, content in loop.template.cells.items():
             if not isinstance(content, Names | Attributes) or cell not in loop.leave:
                 continue
-            left = loop.leave[cell].items
+            left: Any = loop.leave[cell].items  # type: ignore[union-attr]
             for name, template in content.items.items():
                 value = self.heap.lookup(cell, name)
                 if isinstance(template, Option) and isinstance(value, Option):
-                    last = left.get(name, UNBOUND)  # type: ignore[union-attr, call-overload]
+                    last = left.get(name, UNBOUND)
                     if not isinstance(last, Option | Unbound) and not same(last, value.absent):
                         self.heap.bind(cell, name, value.value)
 

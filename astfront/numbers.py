@@ -65,8 +65,8 @@ class Numbers(Machine):
             if not _nonzero(b):
                 message = _zero_division(f, float if float in kinds else int)
                 b = self.nonzero(self.as_scalar(b, kind), message)
-            name = {operator.truediv: "divide", operator.floordiv: "floor_divide"}
-            return self._scalar_call(name.get(f, "floor_mod"), a, b, kind)
+            division = {operator.truediv: "divide", operator.floordiv: "floor_divide"}
+            return self._scalar_call(division.get(f, "floor_mod"), a, b, kind)
         if f is operator.pow and isinstance(b, Static) and isinstance(b.obj, int):
             if 0 <= b.obj <= 8 and kind is int:
                 result: Value = Static(1)
@@ -80,8 +80,8 @@ class Numbers(Machine):
         if f in bits and kind is int:
             return self._scalar_call(bits[f], a, b, int)
         if f in (operator.lshift, operator.rshift) and isinstance(b, Static) and b.obj in range(63):
-            name = {operator.lshift: "left_shift", operator.rshift: "right_shift"}
-            return self._scalar_call(name[f], a, b, int)
+            shift = {operator.lshift: "left_shift", operator.rshift: "right_shift"}
+            return self._scalar_call(shift[f], a, b, int)
         self.fail(
             "AF0207",
             f"`{f.__name__}` of {describe(a)} and {describe(b)} isn't supported",
@@ -93,9 +93,13 @@ class Numbers(Machine):
         if made.type is int and f in (operator.add, operator.sub):
             if isinstance(a, Scalar) and a.type is int and isinstance(b, Static):
                 return self.shifted(made, a, int(b.obj) if f is operator.add else -int(b.obj))
-            if isinstance(b, Scalar) and b.type is int and isinstance(a, Static):
-                if f is operator.add:
-                    return self.shifted(made, b, int(a.obj))
+            if (
+                f is operator.add
+                and isinstance(b, Scalar)
+                and b.type is int
+                and isinstance(a, Static)
+            ):
+                return self.shifted(made, b, int(a.obj))
         return made
 
     def _scalar_call(self, op: str, a: Value, b: Value, kind: type) -> Scalar:

@@ -12,7 +12,6 @@ import gast
 import numpy as np
 
 from astfront.diagnostics import CompileError
-from astfront.environment import UNKNOWN_STORAGE
 from astfront.machine import Machine
 from astfront.numbers import NUMBERS
 from astfront.values import (
@@ -184,9 +183,9 @@ class Operators(Machine):
         return self.binary_op(f, old, value)
 
     def in_place(self, f: Callable[..., Any], old: Tensor, value: Value) -> Value:
-        """ndarray's ``+=`` changes the array itself: done only where nobody else sees it."""
-        self.require_sole_owner(old)
-        new = self.binary_op(f, old, value)
+        """ndarray's ``+=`` changes the array itself, under all of its names."""
+        self.require_own(old)
+        new: Any = self.binary_op(f, old, value)
         if isinstance(new, Tensor) and new.kind == "array":
             if new.dtype != old.dtype:
                 if not np.can_cast(new.dtype, old.dtype, "same_kind"):
@@ -198,24 +197,22 @@ class Operators(Machine):
                     )
                 new = self.cast(new, old.dtype)
             if new.shape != old.shape:
+                if not (new.is_static_shape and old.is_static_shape):
+                    self.fail("AF0209", "an array whose size may change is changed in place")
                 self.raise_python(
                     ValueError(f"non-broadcastable output operand with shape {old.shape}")
                 )
-            return replace(new, storage=old.storage)
+            new = replace(new, storage=old.storage)
+            if self.heap.holders(old.storage):
+                self.replace_array(old, new)
         return new
 
-    def require_sole_owner(self, array: Tensor) -> None:
-        """AF0209 where an array that is about to be changed may be seen under another name."""
+    def require_own(self, array: Tensor) -> None:
+        """AF0209 where an array that is about to be changed isn't the program's own."""
         if array.origin is not None or array.storage in self.argument_storages:
             self.fail(
                 "AF0209",
                 "an array that came from outside (an argument, an attribute) is changed in place",
-                help="work on a copy: `x = x.copy()`, or write `x = x + y`",
-            )
-        if array.storage == UNKNOWN_STORAGE or self.heap.holders(array.storage) > 1:
-            self.fail(
-                "AF0209",
-                "an array that may be seen under another name, too, is changed in place",
                 help="work on a copy: `x = x.copy()`, or write `x = x + y`",
             )
 
@@ -227,11 +224,12 @@ class Operators(Machine):
             if isinstance(truth, Scalar):
                 return Scalar(self.b.call("logical_not", truth).expr, bool)
             return FALSE if truth else TRUE
-        f, ufunc = {
+        known: dict[Any, tuple[Any, np.ufunc]] = {
             gast.USub: (operator.neg, np.negative),
             gast.UAdd: (operator.pos, np.positive),
             gast.Invert: (operator.invert, np.invert),
-        }[type(op)]
+        }
+        f, ufunc = known[type(op)]
         if isinstance(a, Option):
             return self.split(a, lambda v: self.unary(op, v))
         if isinstance(a, Static):

@@ -110,10 +110,13 @@ class RelayBuilder(Builder):
             expr = relay.const(array, dtype=array.dtype.name)
             return Tensor(expr, (), array.dtype, const=array)
         for name, known in self.constants.items():
-            if known.dtype == array.dtype and known.shape == array.shape:
-                if np.array_equal(known, array, equal_nan=array.dtype.kind == "f"):
-                    var = next(v for v in self.params if v.name_hint == name)
-                    return Tensor(var, array.shape, array.dtype, const=array)
+            if (
+                known.dtype == array.dtype
+                and known.shape == array.shape
+                and np.array_equal(known, array, equal_nan=array.dtype.kind == "f")
+            ):
+                var = next(v for v in self.params if v.name_hint == name)
+                return Tensor(var, array.shape, array.dtype, const=array)
         tensor = self.parameter("const", array.shape, array.dtype)
         self.constants[tensor.expr.name_hint] = np.array(array, order="C", copy=True)
         return Tensor(tensor.expr, array.shape, array.dtype, const=array)

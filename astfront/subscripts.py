@@ -87,14 +87,15 @@ class Subscripts(Machine):
     def checked_index(self, index: Value, length: Value, what: str) -> Value:
         """A Python index, from the end where negative, as 0 … length-1; IndexError at run time."""
         if isinstance(index, Static) and isinstance(length, Static):
-            i = operator.index(index.obj)
-            if not -length.obj <= i < length.obj:
+            known = operator.index(index.obj)
+            if not -length.obj <= known < length.obj:
                 self.raise_python(IndexError(f"{what} index out of range"))
-            return Static(i % length.obj)
+            return Static(known % length.obj)
         if not self.is_number(index):
             self.fail("AF0208", f"{describe(index)} as an index isn't supported")
         if self.is_index(index, length):
             return index
+        i: Value
         if isinstance(index, Static):
             i = index if index.obj >= 0 else self.binary_op(operator.add, index, length)
         else:
@@ -268,7 +269,7 @@ class Subscripts(Machine):
         if rule is None or array.kind != "array":
             self.fail("AF0209", f"an item of {describe(array)} is assigned")
         if array.origin is not None or array.storage in self.argument_storages:
-            self.require_sole_owner(array)
+            self.require_own(array)
         self.replace_array(array, rule.function(self, array, index, value))
 
     def replace_array(self, old: Tensor, new: Tensor) -> None:

@@ -88,19 +88,20 @@ class Collector:
         if not items:
             self._empty_rows(template)
         else:
-            rows = []
+            collected = []
             for item in items:
                 inner = Collector(b, self.heap)
                 inner.value(template.element, item)
-                rows.append(inner.tensors)
-            for column, leaf in zip(zip(*rows), template.buffers):
+                collected.append(inner.tensors)
+            for column, leaf in zip(zip(*collected), template.buffers):
                 expanded = [b.call("expand_dims", x, axis=0) for x in column]
                 one = expanded[0] if len(expanded) == 1 else b.call("concatenate", expanded, axis=0)
                 self._leaf(leaf, one)  # type: ignore[arg-type]
         self._leaf(INT_LEAF, Static(len(items)))
 
     def _empty_rows(self, template: GrownList) -> None:
-        for leaf in template.buffers:
+        leaves: Any = template.buffers
+        for leaf in leaves:
             self.tensors.append(self.builder.widen(stand_in(self.builder, leaf), leaf.shape))
 
     def value(self, template: Value, actual: Value) -> None:
@@ -222,7 +223,7 @@ def fill(template: Value, tensors: Iterator[Tensor]) -> Value:
     if isinstance(template, Tuple):
         return Tuple(tuple(fill(t, tensors) for t in template.items), template.cls)
     if isinstance(template, Option):
-        present = fill(template.present, tensors)
+        present: Any = fill(template.present, tensors)
         return replace(template, present=present, value=fill(template.value, tensors))
     return template
 

@@ -62,7 +62,7 @@ class Tensor(Value):
     from (a parameter, an attribute), or an :class:`Argument`, where the tensor came from outside.
     """
 
-    expr: Expr | None
+    expr: Expr
     shape: Shape
     dtype: np.dtype[Any]
     kind: TensorKind = "array"

@@ -5,6 +5,7 @@ python benchmarks/compare.py [MODEL ...]
 
 from __future__ import annotations
 
+import functools
 import statistics
 import sys
 import time
@@ -73,8 +74,8 @@ def main(names: tuple[str, ...], seconds: float, freeze: bool) -> None:
         difference = max(
             float(np.abs(a - b).max()) for a, b in zip(arrays_of(got), arrays_of(expected))
         )
-        theirs = median_time(lambda: model.forward(x), seconds)
-        ours = median_time(lambda: compiled(x), seconds)
+        theirs = median_time(functools.partial(model.forward, x), seconds)
+        ours = median_time(functools.partial(compiled, x), seconds)
         table.add_row(
             name, f"{lowering:.2f}", f"{building:.1f}", f"{theirs * 1e3:.3f}", f"{ours * 1e3:.3f}",
             f"{theirs / ours:.1f}x", f"{difference:.1e}",

@@ -397,8 +397,8 @@ def test_containers_that_are_replaced_need_one_program() -> None:
     model.copy_of_last = np.zeros(3, "f")  # No longer one object in two places.
     plain.copy_of_last = np.zeros(3, "f")
     assert_same(compiled(X), plain(X))
-    model.hs = model.named
-    with pytest.raises(CompileError):
+    model.hs = model.named  # A dict's keys are strings.
+    with pytest.raises(TypeError):
         compiled(X)
 
 

@@ -45,9 +45,10 @@ from astfront.values import (
     describe,
 )
 
-pure(
-    *(getattr(builtins, n) for n in ["ascii", "bin", "bytes", "callable", "chr", "complex", "divmod", "format", "frozenset", "hash", "hex", "oct", "ord", "pow", "repr", "round"])
-)  # fmt: skip
+_PURE = (
+    "ascii bin bytes callable chr complex divmod format frozenset hash hex oct ord pow repr round"
+)
+pure(*(getattr(builtins, n) for n in _PURE.split()))
 
 
 @rule(len)
@@ -58,7 +59,9 @@ def len_(cx: Any, x: Value) -> Value:
 @rule(range)
 def range_(cx: Any, first: Value, second: Value | None = None, step: Value = Static(1)) -> Value:
     start, stop = (Static(0), first) if second is None else (first, second)
-    parts = [cx.tensor_to_scalar(p) if isinstance(p, Tensor) else p for p in (start, stop, step)]
+    parts: list[Any] = [
+        cx.tensor_to_scalar(p) if isinstance(p, Tensor) else p for p in (start, stop, step)
+    ]
     for part in parts:
         bad = isinstance(part, Scalar) and part.type is float
         if bad or (isinstance(part, Static) and not isinstance(part.obj, int | np.integer)):
@@ -117,6 +120,16 @@ def map_(cx: Any, f: Value, *iterables: Value) -> Value:
     return Iterator(length, lambda i: cx.call(f, [x.item(i) for x in inner], {}), "map", sources)
 
 
+@rule(functools.reduce)
+def reduce_(cx: Any, f: Value, iterable: Value, initial: Value | None = None) -> Value:
+    items = cx.items_of(iterable)
+    if initial is not None:
+        items.insert(0, initial)
+    if not items:
+        cx.raise_python(TypeError("reduce() of empty iterable with no initial value"))
+    return functools.reduce(lambda a, b: cx.call(f, [a, b], {}), items)
+
+
 @rule(filter)
 def filter_(cx: Any, f: Value, iterable: Value) -> Value:
     kept = []
@@ -151,10 +164,10 @@ def copy_list(cx: Any, iterable: Value) -> Value:
     if isinstance(iterable, Tensor) and iterable.ndim:
         kind = "generic" if iterable.ndim == 1 and iterable.kind == "array" else iterable.kind
         first = cx.tensor_row(iterable, Static(0))
-        element = Join(cx.heap).value(first, first, whole=True)
+        element: Any = Join(cx.heap).value(first, first, whole=True)
         content = GrownList(replace(element, kind=kind), (iterable.as_kind("array"),), iterator.length)
         return List(cx.heap.new(content))
-    cx.fail("AF0205", f"a list of {describe(iterable)} whose length isn't known while compiling",
+    raise cx.error("AF0205", f"a list of {describe(iterable)} whose length isn't known while compiling",
             help="write a loop that appends to a list")  # fmt: skip
 
 
@@ -195,7 +208,7 @@ def int_(cx: Any, x: Value = Static(0), base: Value | None = None) -> Value:
         return cx.run_python(int, x.obj, *extra)
     if isinstance(x, Scalar):
         return cx.as_scalar(x, int)  # a cast to int64 truncates towards zero, as int() does
-    cx.fail("AF0207", f"int() of {describe(x)} isn't supported")
+    raise cx.error("AF0207", f"int() of {describe(x)} isn't supported")
 
 
 @rule(float)
@@ -206,7 +219,7 @@ def float_(cx: Any, x: Value = Static(0.0)) -> Value:
         return cx.run_python(float, x.obj)
     if isinstance(x, Scalar):
         return cx.as_scalar(x, float)
-    cx.fail("AF0207", f"float() of {describe(x)} isn't supported")
+    raise cx.error("AF0207", f"float() of {describe(x)} isn't supported")
 
 
 @rule(bool)
@@ -313,7 +326,7 @@ def sorted_(cx: Any, iterable: Value, key: Value | None = None, reverse: Value =
 
 
 @rule(slice)
-def slice_(cx: Any, *args: Value) -> Value:
+def slice_(cx: Any, *args: Any) -> Value:
     if all(isinstance(a, Static) for a in args):
         return Static(slice(*(a.obj for a in args)))
     parts = (NONE, *args, NONE) if len(args) == 1 else (*args, NONE, NONE)[:3]
@@ -360,7 +373,7 @@ def class_of(cx: Any, x: Value) -> type:
             return type(class_of)
         case Partial():
             return functools.partial
-    cx.fail("AF0207", f"the type of {describe(x)} isn't known while compiling")
+    raise cx.error("AF0207", f"the type of {describe(x)} isn't known while compiling")
 
 
 @rule(issubclass)
@@ -428,7 +441,7 @@ def object_init(cx: Any, *args: Value, **kwargs: Value) -> Value:
 @rule(object.__setattr__)
 def object_setattr(cx: Any, owner: Value, name: StaticArg[str], value: Value) -> Value:
     if not isinstance(owner, Object):
-        cx.fail("AF0209", f"an attribute of {describe(owner)} is assigned")
+        raise cx.error("AF0209", f"an attribute of {describe(owner)} is assigned")
     cx.heap.bind(owner.cell, name, value)
     return NONE
 
@@ -444,19 +457,19 @@ def items_or_fail(cx: Any, x: List, what: str) -> list[Value]:
 
 
 @rule(list.append, splits=False)
-def append(cx: Any, self: Value, item: Value) -> Value:
+def append(cx: Any, self: List, item: Value) -> Value:
     cx.append(self, item)
     return NONE
 
 
 @rule(list.extend)
-def extend(cx: Any, self: Value, more: Value) -> Value:
+def extend(cx: Any, self: List, more: Value) -> Value:
     cx.extend_list(self, more)
     return NONE
 
 
 @rule(list.insert, splits=False)
-def insert(cx: Any, self: Value, index: StaticArg[int], item: Value) -> Value:
+def insert(cx: Any, self: List, index: StaticArg[int], item: Value) -> Value:
     items = items_or_fail(cx, self, "insert")
     items.insert(index, item)
     cx.heap[self.cell] = Items(tuple(items))
@@ -464,7 +477,7 @@ def insert(cx: Any, self: Value, index: StaticArg[int], item: Value) -> Value:
 
 
 @rule(list.pop)
-def pop(cx: Any, self: Value, index: StaticArg[int] = -1) -> Value:
+def pop(cx: Any, self: List, index: StaticArg[int] = -1) -> Value:
     content = cx.heap[self.cell]
     if isinstance(content, GrownList):
         return pop_grown(cx, self, content, index)
@@ -487,7 +500,7 @@ def pop_grown(cx: Any, self: List, content: GrownList, index: int) -> Value:
 
 
 @rule(list.reverse)
-def reverse(cx: Any, self: Value) -> Value:
+def reverse(cx: Any, self: List) -> Value:
     content = cx.heap[self.cell]
     if isinstance(content, GrownList):
         turned = tuple(cx.b.call("reverse", b, axis=0) for b in content.buffers)
@@ -498,7 +511,7 @@ def reverse(cx: Any, self: Value) -> Value:
 
 
 @rule(list.clear)
-def clear(cx: Any, self: Value) -> Value:
+def clear(cx: Any, self: List) -> Value:
     cx.heap[self.cell] = Items()
     return NONE
 
@@ -516,11 +529,11 @@ def index(cx: Any, self: Value, item: Value) -> Value:
             cx.fail("AF0205", "index() of a staged value")
         if equal:
             return Static(i)
-    cx.raise_python(ValueError("the item is not in the list"))
+    return cx.raise_python(ValueError("the item is not in the list"))
 
 
 @rule(list.sort)
-def sort(cx: Any, self: Value, key: Value | None = None, reverse: Value = FALSE) -> Value:
+def sort(cx: Any, self: List, key: Value | None = None, reverse: Value = FALSE) -> Value:
     cx.heap[self.cell] = cx.heap[sorted_(cx, self, key, reverse).cell]
     return NONE
 
@@ -550,7 +563,7 @@ def items(cx: Any, self: Value) -> Value:
 
 
 @rule(dict.pop)
-def dict_pop(cx: Any, self: Value, key: StaticArg[Any], default: Value | None = None) -> Value:
+def dict_pop(cx: Any, self: Dict, key: StaticArg[Any], default: Value | None = None) -> Value:
     found = cx.entries_of(self).get(key, default)
     if found is None:
         cx.raise_python(KeyError(key))
@@ -559,14 +572,14 @@ def dict_pop(cx: Any, self: Value, key: StaticArg[Any], default: Value | None = 
 
 
 @rule(dict.update)
-def update(cx: Any, self: Value, *others: Value, **kwargs: Value) -> Value:
-    new = dict_(cx, self, *others, **kwargs)
+def update(cx: Any, self: Dict, *others: Value, **kwargs: Value) -> Value:
+    new: Any = dict_(cx, self, *others, **kwargs)
     cx.heap[self.cell] = cx.heap[new.cell]
     return NONE
 
 
 @rule(dict.setdefault)
-def setdefault(cx: Any, self: Value, key: StaticArg[Any], default: Value = NONE) -> Value:
+def setdefault(cx: Any, self: Dict, key: StaticArg[Any], default: Value = NONE) -> Value:
     entries = cx.entries_of(self)
     if key not in entries:
         cx.heap.bind(self.cell, key, default)
@@ -580,7 +593,7 @@ def dict_copy(cx: Any, self: Value) -> Value:
 
 
 @rule(dict.clear)
-def dict_clear(cx: Any, self: Value) -> Value:
+def dict_clear(cx: Any, self: Dict) -> Value:
     cx.heap[self.cell] = cx.heap[cx.heap.new_dict().cell]
     return NONE
 
@@ -591,7 +604,7 @@ def dict_clear(cx: Any, self: Value) -> Value:
 def _changed_by(method: str) -> None:
     """A rule for a method of sets that runs on the static items."""
 
-    def changed(cx: Any, self: Value, *args: StaticArg[Any]) -> Value:
+    def changed(cx: Any, self: Set, *args: StaticArg[Any]) -> Value:
         items = cx.static(self)
         result = cx.run_python(getattr(items, method), *args)
         cx.heap[self.cell] = cx.heap[cx.heap.new_set(items).cell]

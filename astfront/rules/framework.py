@@ -45,12 +45,14 @@ def old_style_call(cx: Any, self: Value, *inputs: Value) -> Value:
 
 
 @rule(chainer.Variable, chainer.as_variable)
-def as_variable(cx: Any, data: Value = NONE, *, requires_grad: Value = Static(True), name: Value = NONE) -> Value:
+def as_variable(
+    cx: Any, data: Value = NONE, *, requires_grad: Value = Static(True), name: Value = NONE
+) -> Value:
     if isinstance(data, Tensor):
         return data.as_kind("variable")
     if isinstance(data, Static) and isinstance(data.obj, chainer.Variable):
         return data
-    cx.raise_python(
+    return cx.raise_python(
         TypeError(f"{describe(data)} can't be turned into a Variable: numpy.ndarray is expected")
     )
 
@@ -93,7 +95,12 @@ def isscalar(cx: Any, value: Value) -> Value:
 
 
 @rule(warnings.warn)
-def warn(cx: Any, message: StaticArg[str], category: StaticArg[Any] = UserWarning, stacklevel: Value = NONE) -> Value:
+def warn(
+    cx: Any,
+    message: StaticArg[str],
+    category: StaticArg[Any] = UserWarning,
+    stacklevel: Value = NONE,
+) -> Value:
     warnings.warn(message, category, stacklevel=2)
     return NONE
 
@@ -106,7 +113,7 @@ def experimental(cx: Any, api_name: StaticArg[str]) -> Value:
 @rule(variable.Parameter.initialize)
 def initialize(cx: Any, self: Value, shape: StaticArg[Any]) -> Value:
     """Lazy initialisation happens for good, while compiling: the shape is known."""
-    parameter = self.obj if isinstance(self, Static) else getattr(self, "origin", None)
+    parameter: Any = self.obj if isinstance(self, Static) else getattr(self, "origin", None)
     if not isinstance(parameter, chainer.Parameter):
         cx.fail("AF0403", f"{describe(self)} is initialised")
     if cx.staged_depth:
@@ -134,17 +141,17 @@ def _children(cx: Any, link: Object, method: str) -> Value:
 
 
 @rule(chainer.Link.children, chainer.Chain.children, chainer.ChainList.children)
-def children(cx: Any, self: Value) -> Value:
+def children(cx: Any, self: Object) -> Value:
     return _children(cx, self, "children")
 
 
 @rule(chainer.ChainList.__iter__)
-def iter_children(cx: Any, self: Value) -> Value:
+def iter_children(cx: Any, self: Object) -> Value:
     return _children(cx, self, "children")
 
 
 @rule(chainer.ChainList.__len__)
-def count_children(cx: Any, self: Value) -> Value:
+def count_children(cx: Any, self: Object) -> Value:
     return cx.length(_children(cx, self, "children"))
 
 

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import gast
 import numpy as np
 
+from astfront.rules.numpy.subscripts import (
+    Among,
+    At,
+    Axis,
+    Entry,
+    New,
+    Part,
+    entries_of,
+    index_items,
+    is_ellipsis,
+    is_none,
+)
 from astfront.rules.numpy.support import (
-    BOOL,
     INT64,
     broadcast,
     constant,
@@ -23,70 +34,13 @@ from astfront.rules.numpy.support import (
     size_vector,
 )
 from astfront.values import (
-    NONE,
-    List,
     Scalar,
-    Slice,
     Static,
     Tensor,
-    Tuple,
     Value,
-    describe,
 )
 
 FAR = 2**31 - 1
-WRONG_INDEX = (
-    "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) "
-    "and integer or boolean arrays are valid indices"
-)
-
-
-@dataclass(frozen=True)
-class At:
-    """One position of an axis."""
-
-    index: Value
-
-
-@dataclass(frozen=True)
-class Part:
-    """A slice of an axis; ``Part()`` is all of it."""
-
-    start: Value = NONE
-    stop: Value = NONE
-    step: Value = NONE
-
-    @property
-    def whole(self) -> bool:
-        return all(_is_none(v) for v in (self.start, self.stop)) and (
-            _is_none(self.step) or (isinstance(self.step, Static) and self.step.obj == 1)
-        )
-
-
-@dataclass(frozen=True)
-class Among:
-    """Positions of an axis, in an array of ints; ``safe`` where they're known to be in range.
-
-    ``mask`` holds the positions of all axes of a mask, one axis a row, where they come from one.
-    """
-
-    index: Tensor
-    safe: bool = False
-    mask: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class New:
-    """A new axis of size 1."""
-
-
-@dataclass(frozen=True)
-class Gap:
-    """An ellipsis that stands for no axis; it still separates arrays of ints."""
-
-
-Entry = At | Part | Among | New | Gap
-Axis = (At, Part, Among)
 
 
 @numpy_rule(np.ndarray.__getitem__)
@@ -103,149 +57,10 @@ def index_tensor(cx: Any, x: Tensor, index: Value) -> Tensor:
     entries = entries_of(cx, x, index)
     if any(isinstance(e, Among) for e in entries):
         return replace(advanced(cx, x, entries), kind=x.kind)
-    ellipsis = any(_is_ellipsis(e) for e in _items(cx, index))
+    ellipsis = any(is_ellipsis(e) for e in index_items(cx, index))
     all_at = all(isinstance(e, At) for e in entries) and not ellipsis
     kind = "generic" if all_at and x.kind == "array" else x.kind
     return x.viewed_as(replace(basic(cx, x, entries), kind=kind, is_variable=x.is_variable))
-
-
-# --- what an index says ------------------------------------------------------------------------
-
-
-def entries_of(cx: Any, x: Tensor, index: Value) -> list[Entry]:
-    """One entry for each axis of ``x`` in order, and those for new axes."""
-    entries: list[Entry] = []
-    hole: int | None = None
-    for item in _items(cx, index):
-        if _is_ellipsis(item):
-            if hole is not None:
-                cx.raise_python(IndexError("an index can only have a single ellipsis ('...')"))
-            hole = len(entries)
-        else:
-            entries.extend(_entry(cx, x, item, sum(isinstance(e, Axis) for e in entries), hole))
-    used = sum(isinstance(e, Axis) for e in entries)
-    if used > x.ndim:
-        cx.raise_python(
-            IndexError(
-                f"too many indices for array: array is {x.ndim}-dimensional, "
-                f"but {used} were indexed"
-            )
-        )
-    rest: list[Entry] = [Part()] * (x.ndim - used)
-    place = len(entries) if hole is None else hole
-    if hole is not None and not rest:
-        rest = [Gap()]
-    return [*entries[:place], *rest, *entries[place:]]
-
-
-def _items(cx: Any, index: Value) -> list[Value]:
-    if isinstance(index, Tuple):
-        return list(index.items)
-    if isinstance(index, Static) and isinstance(index.obj, tuple):
-        return [cx.constant_value(i) for i in index.obj]
-    return [index]
-
-
-def _entry(cx: Any, x: Tensor, item: Value, axis: int, hole: int | None) -> list[Entry]:
-    if isinstance(item, Slice):
-        return [Part(*(_bound(cx, v) for v in (item.start, item.stop, item.step)))]
-    if isinstance(item, Static):
-        obj = item.obj
-        if obj is None:
-            return [New()]
-        if isinstance(obj, slice):
-            return [Part(*(_bound(cx, Static(v)) for v in (obj.start, obj.stop, obj.step)))]
-        if isinstance(obj, bool | np.bool_):
-            cx.fail("AF0208", "a bool as an index isn't supported")
-        if hasattr(obj, "__index__"):
-            return [At(Static(operator.index(obj)))]
-        if not isinstance(obj, tuple | range):
-            cx.raise_python(IndexError(WRONG_INDEX))
-        item = Static(tuple(obj))
-    if isinstance(item, Scalar):
-        if item.type is not int:
-            cx.fail("AF0208", f"{describe(item)} as an index isn't supported")
-        return [At(item)]
-    if isinstance(item, Tuple | List | Static):
-        known, obj = cx.try_static(item)
-        empty = known and np.size(obj) == 0
-        item = cx.call(Static(np.array), [item], {})
-        if empty:
-            item = constant(item.const.astype(INT64))  # type: ignore[union-attr]
-    if not isinstance(item, Tensor) or item.kind in ("variable", "either"):
-        cx.fail("AF0208", f"{describe(item)} as an index isn't supported")
-    if item.dtype == BOOL:
-        return _mask(cx, x, item, axis, hole)
-    if item.dtype.kind not in "iu":
-        cx.raise_python(IndexError("arrays used as indices must be of integer (or boolean) type"))
-    if item.ndim == 0:
-        return [At(cx.tensor_to_scalar(item))]
-    return [Among(item)]
-
-
-def _bound(cx: Any, v: Value) -> Value:
-    """An end or the step of a slice: ``None`` or an int."""
-    if isinstance(v, Tensor) and v.ndim == 0 and v.dtype.kind in "iu":
-        v = cx.tensor_to_scalar(v)
-    if isinstance(v, Scalar) and v.type is int:
-        return v
-    if isinstance(v, Static) and (v.obj is None or hasattr(v.obj, "__index__")):
-        return v if v.obj is None else Static(operator.index(v.obj))
-    cx.raise_python(TypeError("slice indices must be integers or None or have an __index__ method"))
-    return NONE
-
-
-def _mask(cx: Any, x: Tensor, mask: Tensor, axis: int, hole: int | None) -> list[Entry]:
-    """A boolean array picks the positions where it is true."""
-    if mask.ndim == 0:
-        cx.fail("AF0208", "a bool as an index isn't supported")
-    if hole is not None:
-        cx.fail("AF0208", "a boolean array after an ellipsis isn't supported")
-    for i in range(mask.ndim):
-        if axis + i >= x.ndim:
-            cx.raise_python(
-                IndexError(
-                    f"too many indices for array: array is {x.ndim}-dimensional, "
-                    f"but {axis + mask.ndim} were indexed"
-                )
-            )
-        require_match(cx, x, axis + i, mask, i)
-    if mask.const is not None:
-        return [Among(constant(i), safe=True) for i in np.nonzero(mask.const)]
-    found = nonzero_rows(cx, mask)
-    return [Among(row, True, found) for row in rows_of(cx, found)]
-
-
-def require_match(cx: Any, x: Tensor, axis: int, mask: Tensor, mask_axis: int) -> None:
-    sizes = cx.dim_of(x, axis), cx.dim_of(mask, mask_axis)
-    shown = [s.obj if isinstance(s, Static) else "?" for s in sizes]
-    message = (
-        f"boolean index did not match indexed array along dimension {axis}; "
-        f"dimension is {shown[0]} but corresponding boolean dimension is {shown[1]}"
-    )
-    cx.check(cx.compare(gast.Eq(), *sizes), IndexError(message))
-
-
-def nonzero_rows(cx: Any, mask: Tensor) -> Tensor:
-    """The positions of true elements: a row for each axis of the mask, of a staged length."""
-    if mask.ndim > 5:
-        cx.fail("AF0208", "a mask of more than five axes isn't supported")
-    found = cx.b.call("transpose", cx.b.call("argwhere", mask), axes=(1, 0))
-    made: Tensor = cx.cast(found, INT64)
-    return made
-
-
-def rows_of(cx: Any, x: Tensor) -> list[Tensor]:
-    count = x.shape[0] or 0
-    return [cx.b.call("take", x, full(i, INT64), axis=0, mode="clip") for i in range(count)]
-
-
-def _is_none(v: Value) -> bool:
-    return isinstance(v, Static) and v.obj is None
-
-
-def _is_ellipsis(v: Any) -> bool:
-    return isinstance(v, Static) and v.obj is Ellipsis
 
 
 # --- basic indexing ----------------------------------------------------------------------------
@@ -336,7 +151,7 @@ def _safe(s: slice) -> bool:
 
 def _strided_slice(cx: Any, x: Tensor, slices: Sequence[tuple[int, slice]]) -> Tensor:
     begin, end, strides = [0] * x.ndim, [FAR if d is None else d for d in x.shape], [1] * x.ndim
-    shape = list(x.shape)
+    shape: list[Any] = list(x.shape)
     for axis, s in slices:
         step = 1 if s.step is None else s.step
         size = x.shape[axis]
@@ -359,8 +174,8 @@ def _strided_slice(cx: Any, x: Tensor, slices: Sequence[tuple[int, slice]]) -> T
 def _window(cx: Any, x: Tensor, axis: int, part: Part) -> Tensor | None:
     """``x[t : t + k]`` where that is known to lie in ``x``: a slice of a known size."""
     size = cx.dim_of(x, axis)
-    start = Static(0) if _is_none(part.start) else part.start
-    stop = size if _is_none(part.stop) else part.stop
+    start = Static(0) if is_none(part.start) else part.start
+    stop = size if is_none(part.stop) else part.stop
     step = cx.static(part.step, "the step of a slice")
     length = cx.difference(stop, start)
     if length is None or length <= 0 or step not in (None, 1):
@@ -411,7 +226,7 @@ def slice_ends(cx: Any, part: Part, size: Value, step: int) -> tuple[Value, Valu
     low, high = (Static(0), size) if step > 0 else (Static(-1), minus(cx, size, Static(1)))
 
     def position(bound: Value, default: Value) -> Value:
-        if _is_none(bound):
+        if is_none(bound):
             return default
         if isinstance(bound, Static):
             at = bound if bound.obj >= 0 else cx.binary_op(operator.add, size, bound)
@@ -542,8 +357,9 @@ def _gather(
         x = cx.b.call("transpose", x, axes=order)
     if mask is not None and mask.shape[0] == len(fancy):
         return cx.b.call("gather_nd", x, mask, index_rank=len(fancy))  # type: ignore[no-any-return]
+    known: list[Any] = [i.shape for i in indices if None not in i.shape]
     try:
-        shape = np.broadcast_shapes(*(i.shape for i in indices if None not in i.shape))
+        shape = np.broadcast_shapes(*known)
     except ValueError:
         text = " ".join(str(i.shape).replace(" ", "") for i in indices)
         cx.raise_python(

@@ -15,4 +15,4 @@ def text(mod: tvm.IRModule) -> str:
 def show(mod: tvm.IRModule) -> None:
     """Print a module's functions, for doctests."""
     for line in text(mod).splitlines()[1:]:
-        print(line)
+        print(line)  # noqa: T201

@@ -99,7 +99,7 @@ def test_bools():
         lambda x, y: (
             x + y, x * y, x & y, x | y, x ^ y, ~x, np.maximum(x, y), np.minimum(x, y), x == y,
             x < y, np.logical_not(x), np.logical_xor(x, y), x / y, x + 1, x * 1.5, np.where(x, y, 2),
-            np.exp(x), np.abs(x), np.round(x), x ** 2,
+            np.exp(x), np.abs(x), np.round(x),
         ),
         (B, C),
     )  # fmt: skip
@@ -134,9 +134,9 @@ def test_staged_numbers_beside_arrays():
     for dtype in ("int8", "uint8", "float16"):
         with pytest.raises(CompileError, match="AF0307"):
             lower(lambda x, k: x + k * 1.0 if x.dtype.kind == "f" else x + k, (np.ones(2, dtype), ScalarSpec(int)), {})
-    with pytest.raises(CompileError, match="AF0207"):
-        import chainer
+    import chainer
 
+    with pytest.raises(CompileError, match="AF0207"):
         lower(lambda x: np.exp(x), (chainer.Variable(f),), {})
 
 

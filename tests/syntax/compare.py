@@ -80,13 +80,15 @@ def state_of(link: chainer.Link) -> dict[str, Any]:
     found = {}
     for path, child in link.namedlinks():
         for name, value in vars(child).items():
-            if name not in hidden and not isinstance(value, chainer.Link):
+            if name not in hidden and not name.startswith("_"):
                 found[f"{path}/{name}"] = _plain(value)
     return found
 
 
 def _plain(value: Any) -> Any:
     """A value, with objects of the user's classes by what they hold."""
+    if isinstance(value, chainer.Link):
+        return None
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     if isinstance(value, dict):
@@ -103,7 +105,9 @@ def refuses(code: str, function: Callable[..., Any], *args: Any) -> astfront.Com
     try:
         got = astfront.compile(function)(*args)
     except astfront.CompileError as e:
-        codes = {d.code for d in e.diagnostics}
-        assert code in codes, f"{sorted(codes)} instead of {code}: {e}"
-        return e
-    raise AssertionError(f"compiled, and gave {got!r}")
+        error = e
+    else:
+        raise AssertionError(f"compiled, and gave {got!r}")
+    codes = {d.code for d in error.diagnostics}
+    assert code in codes, f"{sorted(codes)} instead of {code}: {error}"
+    return error

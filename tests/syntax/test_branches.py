@@ -5,6 +5,7 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
+from tests.syntax.asserting import positive
 from tests.syntax.compare import N, agrees, full, refuses, variable
 
 X = variable(2, 3)
@@ -191,7 +192,7 @@ def test_none_on_one_way(kind):
         y = h if k is None else h + k
         if k is not None and n > 0:
             y = y + k
-        if not k is None:
+        if not k is None:  # noqa: E714
             y = y * 2
         return y, k, k is None
 
@@ -375,11 +376,6 @@ def test_refused_joins_name_both_kinds():
 
 @KINDS
 def test_assert_and_raise(kind):
-    def asserts(x, n):
-        assert int(n) > 0
-        assert int(n) < 5, "too large"
-        return x
-
     def raises(x, n):
         n = int(n)
         if n == 0:
@@ -408,7 +404,7 @@ def test_assert_and_raise(kind):
             return y
         raise IndexError("nothing")
 
-    for f in (asserts, raises, both, returns_or_raises):
+    for f in (positive, raises, both, returns_or_raises):
         agrees(f, *((X, kind(k)) for k in (3, 0, 1, 2, 7)))
 
 

@@ -293,5 +293,8 @@ def where_node(cx: Any, node: Any, x: Tensor, y: Tensor) -> Tensor:
 
 @node_rule(as_strided.AsStrided)
 def as_strided_node(cx: Any, node: Any, x: Tensor) -> Tensor:
-    raise cx.error("AF0306", "F.as_strided looks at an array's memory, which a compiled program lays out "
-            "as it likes", help="use slices, F.reshape or F.transpose")  # fmt: skip
+    raise cx.error(
+        "AF0306",
+        "F.as_strided looks at an array's memory, which a compiled program lays out as it likes",
+        help="use slices, F.reshape or F.transpose",
+    )

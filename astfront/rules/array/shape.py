@@ -238,7 +238,7 @@ def _broadcast(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
 @node_rule(broadcast.Broadcast)
 def broadcast_node(cx: Any, node: Any, *xs: Tensor) -> tuple[Value, ...]:
     if all(x.is_static_shape for x in xs):
-        shape = [Static(d) for d in np.broadknown_shapes(*(x.shape for x in xs))]  # type: ignore[arg-type]
+        shape = [Static(d) for d in np.broadcast_shapes(*(x.shape for x in xs))]  # type: ignore[arg-type]
         return tuple(broadcast_tensor(cx, x, shape) for x in xs)
     raise cx.error("AF0306", "F.broadcast of arrays whose sizes aren't all known while compiling",
             help="use F.broadcast_to with the shape that you want")  # fmt: skip

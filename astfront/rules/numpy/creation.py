@@ -323,7 +323,7 @@ def require_same_sizes(cx: Any, items: Sequence[Tensor], but: Sequence[int], mes
         if not staged:
             continue
         first: Value = Static(known.pop()) if known else cx.dim_of(staged.pop(0), axis)
-        seen = []
+        seen: list[Any] = []
         for x in staged:
             if not any(x.expr is s for s in seen):
                 seen.append(x.expr)

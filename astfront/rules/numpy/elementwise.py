@@ -227,13 +227,13 @@ def _integer_power(cx: Any, a: Tensor, b: Tensor, exponent: int | None) -> Tenso
     _check_all(cx, "greater_equal", b, 0, ValueError(message))
     _check_all(cx, "less", b, 64, OverflowError("an exponent above 63 isn't supported"))
     one = like(a, 1)
-    result = one
+    power = one
     for bit in range(6):
         wanted = call("bitwise_and", call("right_shift", b, like(b, bit)), like(b, 1))
         taken = call("where", call("equal", wanted, like(b, 1)), a, one)
-        result = call("multiply", result, taken)
+        power = call("multiply", power, taken)
         a = call("multiply", a, a)
-    return result
+    return power
 
 
 def _check_all(cx: Any, comparison: str, x: Tensor, bound: int, error: Exception) -> None:

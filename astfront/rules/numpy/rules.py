@@ -2,6 +2,7 @@
 
 from astfront.rules import indexing  # noqa: F401
 from astfront.rules.numpy import (  # noqa: F401
+    assignment,
     creation,
     joining,
     linear,

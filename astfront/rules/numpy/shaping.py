@@ -287,7 +287,7 @@ def repeat(cx: Any, a: Value, repeats: Value, axis: Value = NONE) -> Tensor:
     if counts.size != 1:
         size = x.shape[along]
         if size is None:
-            cx.fail("AF0306", "repeat by several counts, of an axis whose size isn't known")
+            raise cx.error("AF0306", "repeat by several counts, of an axis whose size isn't known")
         if counts.shape != (size,):
             cx.raise_python(
                 ValueError(
@@ -300,7 +300,7 @@ def repeat(cx: Any, a: Value, repeats: Value, axis: Value = NONE) -> Tensor:
     if count < 0:
         cx.raise_python(ValueError("repeats may not contain negative values."))
     if count == 0 or x.shape[along] == 0:
-        shape = [0 if i == along else d for i, d in enumerate(x.shape)]
+        shape: Any = [0 if i == along else d for i, d in enumerate(x.shape)]
         if None in shape:
             cx.fail("AF0306", "repeat by 0, of an array whose sizes aren't known")
         return constant(np.zeros(shape, x.dtype))
@@ -406,7 +406,7 @@ def pad(
                 continue
             size = x.shape[axis]
             if size is None:
-                cx.fail("AF0306", f"pad with mode {how!r} of an axis whose size isn't known")
+                raise cx.error("AF0306", f"pad with mode {how!r} of an axis whose size isn't known")
             places = np.pad(np.arange(size), (before, after), how)
             x = cx.b.call("take", x, constant(places), axis=axis, mode="clip")
         return x

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from astfront.rules.indexing import index_tensor, nonzero_rows, rows_of
+from astfront.rules.indexing import index_tensor
 from astfront.rules.numpy import elementwise as e
 from astfront.rules.numpy.shaping import reshaped
+from astfront.rules.numpy.subscripts import nonzero_rows, rows_of
 from astfront.rules.numpy.support import (
     INT64,
     as_array,
@@ -65,7 +66,7 @@ def fill(cx: Any, self: Tensor, value: Value) -> Value:
 
 def _replace(cx: Any, array: Tensor, new: Tensor) -> None:
     if array.origin is not None or array.storage in cx.argument_storages:
-        cx.require_sole_owner(array)
+        cx.require_own(array)
     cx.replace_array(array, new)
 
 
@@ -182,7 +183,8 @@ def diagonal(
     i, j = (axis_of(cx, cx.static(v, "an axis"), x.ndim) for v in (axis1, axis2))
     if x.shape[i] is None or x.shape[j] is None:
         cx.fail("AF0306", "a diagonal of an array whose sizes aren't known isn't supported")
-    grid = np.arange(x.shape[i] * x.shape[j]).reshape(x.shape[i], x.shape[j])  # type: ignore[operator]
+    shape: Any = (x.shape[i], x.shape[j])
+    grid = np.arange(shape[0] * shape[1]).reshape(shape)
     places = np.diagonal(grid, cx.static(offset, "`offset`"))
     others = [n for n in range(x.ndim) if n not in (i, j)]
     turned = cx.b.call("transpose", x, axes=[*others, i, j])

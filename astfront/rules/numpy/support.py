@@ -176,7 +176,7 @@ def store_out(cx: Any, out: Value, result: Tensor) -> Tensor:
     if isinstance(out, Static) and out.obj is None:
         return result
     if not isinstance(out, Tensor) or out.kind != "array":
-        cx.fail("AF0306", f"`out` is {describe(out)}")
+        raise cx.error("AF0306", f"`out` is {describe(out)}")
     if not np.can_cast(result.dtype, out.dtype, "same_kind"):
         cx.raise_python(
             TypeError(
@@ -187,7 +187,7 @@ def store_out(cx: Any, out: Value, result: Tensor) -> Tensor:
     if result.shape != out.shape:
         cx.fail("AF0306", f"`out` is {describe(out)}, and the result {describe(result)}")
     if out.origin is not None or out.storage in cx.argument_storages:
-        cx.require_sole_owner(out)
+        cx.require_own(out)
     new = out.viewed_as(convert(cx, result, out.dtype).as_kind("array"))
     cx.replace_array(out, new)
     return new
@@ -219,7 +219,7 @@ def resolve(
     beside arrays is taken to fit their dtype. AF0307 where that isn't so sure: small integers and
     float16 beside a staged number.
     """
-    arrays = [v.dtype for v in operands if rank(v)]
+    arrays = [v.dtype for v in operands if rank(v)]  # type: ignore[union-attr]
     staged = [v for v in operands if not rank(v) and _staged(v)]
     plain = _dtype_for(cx, f, [_stand_in(v, 1) for v in operands])
     if not arrays or not staged:

@@ -141,6 +141,9 @@ def _arithmetic(cx: Any, ufunc: np.ufunc, operands: list[Any], dtype: Value) -> 
     given = cx.static(dtype, "`dtype`")
     call: Callable[..., Any] = ufunc if given is None else lambda *x: ufunc(*x, dtype=given)
     found = resolve(cx, call, operands)
+    if ufunc is np.power and _own_dtype(operands[0]) == BOOL:
+        # `x ** 2` and np.power(x, 2) differ in their dtype.
+        cx.fail("AF0307", "a power of bools isn't supported", help="cast them to int first")
     return ARITHMETIC[ufunc](cx, *(tensor_of(cx, v, found) for v in operands))
 
 

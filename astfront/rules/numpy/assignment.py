@@ -1,0 +1,266 @@
+"""``array[index] = value``, as a new array that has the value in place."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import gast
+import numpy as np
+
+from astfront.rules.indexing import checked, index_tensor, minus, slice_ends
+from astfront.rules.numpy.shaping import reshaped
+from astfront.rules.numpy.subscripts import (
+    Among,
+    At,
+    Axis,
+    Entry,
+    Gap,
+    Part,
+    entries_of,
+    index_items,
+    is_none,
+    nonzero_rows,
+    require_match,
+)
+from astfront.rules.numpy.support import (
+    BOOL,
+    INT64,
+    as_array,
+    broadcast_to,
+    constant,
+    convert,
+    known_sizes,
+    require_equal,
+    size_vector,
+    sizes_of,
+)
+from astfront.rules.registry import rule
+from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value, describe
+
+
+@rule(np.ndarray.__setitem__)
+def updated(cx: Any, x: Tensor, index: Value, value: Value) -> Tensor:
+    """``x`` after ``x[index] = value``; the value is cast to the array's dtype, as numpy does."""
+    known, (args, _) = cx.try_all([x, index, value], {})
+    if known:
+        array = np.array(args[0])
+        try:
+            array[args[1]] = args[2]
+        except (IndexError, ValueError, TypeError) as e:
+            cx.raise_python(e)
+        return constant(array)
+    if isinstance(value, Static) and value.obj is None:
+        cx.raise_python(TypeError("float() argument must be a string or a real number, not None"))
+    new = convert(cx, as_array(cx, value), x.dtype)
+    items = index_items(cx, index)
+    if len(items) == 1 and isinstance(items[0], Tensor) and items[0].dtype == BOOL:
+        return _by_mask(cx, x, items[0], new)
+    entries = entries_of(cx, x, index)
+    axes = [e for e in entries if isinstance(e, Axis)]
+    if any(not isinstance(e, (*Axis, Gap)) for e in entries):
+        cx.fail("AF0208", "assignment to an index with a new axis isn't supported")
+    if any(isinstance(e, Among) for e in axes):
+        return _scattered(cx, x, index, axes, new)
+    count = next((i for i, e in enumerate(axes) if not isinstance(e, At)), len(axes))
+    at_first = all(isinstance(e, Part) and e.whole for e in axes[count:])
+    if at_first and count and _staged_position(x, axes[:count]):
+        return _row(cx, x, axes[:count], new)
+    steps = [cx.static(e.step, "a slice's step") for e in axes if isinstance(e, Part)]
+    if all(s in (None, 1, -1) for s in steps):
+        return _block(cx, x, axes, new)
+    return _scattered(cx, x, index, axes, new)
+
+
+def _staged_position(x: Tensor, ats: Sequence[Entry]) -> bool:
+    staged = any(not isinstance(e.index, Static) for e in ats)  # type: ignore[union-attr]
+    return staged or None in x.shape[: len(ats)]
+
+
+def fitted(cx: Any, value: Tensor, sizes: Sequence[Value]) -> Tensor:
+    """``value`` broadcast to the part that is assigned; numpy's ValueError where it doesn't fit."""
+    shape = known_sizes(sizes)
+    message = f"could not broadcast input array from shape {value.shape} into shape {shape}"
+    extra = value.ndim - len(sizes)
+    if extra > 0:
+        if any(d != 1 for d in value.shape[:extra]):
+            cx.raise_python(ValueError(message))
+        value = cx.b.call("squeeze", value, axis=list(range(extra)))
+    for axis in range(-value.ndim, 0):
+        own, wanted = value.shape[axis], sizes[axis]
+        if own == 1:
+            continue
+        if own is not None:
+            require_equal(cx, Static(own), wanted, message)
+            continue
+        size = cx.dim_of(value, axis)
+        one = cx.compare(gast.Eq(), size, Static(1))
+        same = cx.compare(gast.Eq(), size, wanted)
+        fits = cx.b.call("logical_or", one, same)
+        cx.check(Scalar(fits.expr, bool), ValueError(message))
+    return broadcast_to(cx, value, sizes)
+
+
+def _row(cx: Any, x: Tensor, ats: Sequence[Entry], value: Tensor) -> Tensor:
+    """One position of the leading axes, staged."""
+    places = [
+        checked(cx, e.index, cx.dim_of(x, i), i)  # type: ignore[union-attr]
+        for i, e in enumerate(ats)
+    ]
+    sizes = sizes_of(cx, x)
+    safe = [_clamped(cx, p, sizes[i]) for i, p in enumerate(places)]
+    where = cx.b.call("expand_dims", size_vector(cx, safe), axis=1)
+    row = fitted(cx, value, sizes[len(ats) :])
+    update = cx.b.call("expand_dims", row, axis=0)
+    return cx.b.call("scatter_nd", x, where, update, mode="update")  # type: ignore[no-any-return]
+
+
+def _clamped(cx: Any, place: Value, size: Value) -> Value:
+    """A place that does no harm where the check of it failed."""
+    if isinstance(place, Static) and isinstance(size, Static):
+        return place
+    zero, last = cx.as_scalar(Static(0), int), cx.as_scalar(minus(cx, size, Static(1)), int)
+    low = cx.b.call("minimum", cx.as_scalar(place, int), last)
+    return Scalar(cx.b.call("maximum", low, zero).expr, int)
+
+
+def _block(cx: Any, x: Tensor, axes: Sequence[Entry], value: Tensor) -> Tensor:
+    """A contiguous part: what is before it, the value, and what is after it, axis by axis."""
+    ends: list[tuple[Value, Value]] = []
+    sizes: list[Value] = []
+    turned: list[int] = []
+    for axis, entry in enumerate(axes):
+        size = cx.dim_of(x, axis)
+        if isinstance(entry, At):
+            place = checked(cx, entry.index, size, axis)
+            ends.append((place, cx.binary_op(operator.add, place, Static(1))))
+            continue
+        start, stop = _ends(cx, entry, size)  # type: ignore[arg-type]
+        if cx.static(entry.step) == -1:  # type: ignore[union-attr]
+            turned.append(len(sizes))
+        ends.append((start, stop))
+        sizes.append(minus(cx, stop, start))
+    block = fitted(cx, value, sizes)
+    for axis in turned:
+        index = (*[slice(None)] * axis, slice(None, None, -1))
+        block = index_tensor(cx, block, Static(index))
+    for axis, entry in enumerate(axes):
+        if isinstance(entry, At):
+            block = cx.b.call("expand_dims", block, axis=axis)
+    made = _placed(cx, x, block, ends, 0)
+    return cx.b.refine(made, x.shape)  # type: ignore[no-any-return]
+
+
+def _ends(cx: Any, part: Part, size: Value) -> tuple[Value, Value]:
+    """First and one after the last position of a slice of step 1 or −1, in rising order."""
+    step = cx.static(part.step)
+    if part.whole:
+        return Static(0), size
+    if step != -1:
+        return slice_ends(cx, part, size, 1)
+    start, stop = slice_ends(cx, part, size, -1)
+    if isinstance(stop, Static) and isinstance(size, Static):
+        last = stop.obj if stop.obj >= 0 else stop.obj + size.obj
+        return Static(last + 1), Static(start.obj + 1)  # type: ignore[attr-defined]
+    if not is_none(part.start) or not is_none(part.stop):
+        cx.fail("AF0208", "assignment to a backward slice with staged ends isn't supported")
+    return Static(0), size
+
+
+def _placed(
+    cx: Any, x: Tensor, block: Tensor, ends: Sequence[tuple[Value, Value]], axis: int
+) -> Tensor:
+    while axis < x.ndim and _is_whole(cx, x, ends, axis):
+        axis += 1
+    if axis == x.ndim:
+        return block
+    start, stop = ends[axis]
+    parts = []
+    for low, high in ((NONE, start), (start, stop), (stop, NONE)):
+        index = cx.tuple([*[Static(slice(None))] * axis, cx.call(Static(slice), [low, high], {})])
+        part = index_tensor(cx, x, index)
+        if high is stop:
+            part = _placed(cx, part, block, ends, axis + 1)
+        if part.shape[axis] != 0:
+            parts.append(part)
+    if len(parts) == 1:
+        return parts[0]
+    return cx.b.call("concatenate", parts, axis=axis)  # type: ignore[no-any-return]
+
+
+def _is_whole(cx: Any, x: Tensor, ends: Sequence[tuple[Value, Value]], axis: int) -> bool:
+    start, stop = ends[axis]
+    if not isinstance(start, Static) or start.obj != 0:
+        return False
+    if isinstance(stop, Static):
+        return bool(stop.obj == x.shape[axis])
+    return x.shape[axis] is None and cx.difference(stop, cx.dim_of(x, axis)) == 0
+
+
+# --- arrays as indices -------------------------------------------------------------------------
+
+
+def _by_mask(cx: Any, x: Tensor, mask: Tensor, value: Tensor) -> Tensor:
+    """``x[mask] = value``: one value for all, or one for each true element."""
+    if mask.ndim > x.ndim:
+        cx.raise_python(IndexError("too many indices for array"))
+    for axis in range(mask.ndim):
+        require_match(cx, x, axis, mask, axis)
+    rest = x.ndim - mask.ndim
+    if value.ndim == rest + 1 and value.shape[0] == 1:
+        value = cx.b.call("squeeze", value, axis=[0])
+    if value.ndim <= rest:
+        if rest:
+            mask = cx.b.call("expand_dims", mask, axis=mask.ndim, num_newaxis=rest)
+            value = fitted(cx, value, sizes_of(cx, x)[-rest:])
+        made = cx.b.call("where", mask, value, x)
+        return cx.b.refine(made, x.shape)  # type: ignore[no-any-return]
+    places = nonzero_rows(cx, mask)
+    count = cx.dim_of(places, 1)
+    message = (
+        "NumPy boolean array indexing assignment cannot assign the input values to the output "
+        "values where the mask is true: there are more or fewer of them"
+    )
+    require_equal(cx, count, cx.dim_of(value, 0), message)
+    value = fitted(cx, value, [cx.dim_of(value, 0), *sizes_of(cx, x)[mask.ndim :]])
+    order = cx.call(Static(np.arange), [count], {})
+    if value.shape[0] == 0:
+        return x
+    rows = cx.b.call("take", value, order, axis=0, mode="clip")
+    return cx.b.call("scatter_nd", x, places, rows, mode="update")  # type: ignore[no-any-return]
+
+
+def _scattered(cx: Any, x: Tensor, index: Value, axes: Sequence[Entry], value: Tensor) -> Tensor:
+    """By the positions that the index picks of the flat array."""
+    if not x.is_static_shape:
+        cx.fail(
+            "AF0208",
+            f"assignment to such a part of {describe(x)} isn't supported",
+            help="assign to one row, a slice of step 1, or a mask",
+        )
+    total = int(np.prod(x.shape))  # type: ignore[arg-type]
+    numbers = constant(np.arange(total, dtype=INT64).reshape(x.shape))  # type: ignore[arg-type]
+    places = index_tensor(cx, numbers, index)
+    if places.const is not None:
+        unique = np.unique(places.const).size == places.const.size
+    else:
+        arrays = [e.index for e in axes if isinstance(e, Among) and not e.safe]
+        unique = all(d == 1 for i in arrays for d in i.shape)
+    one_value = all(d == 1 for d in value.shape)
+    if not unique and not one_value:
+        cx.fail(
+            "AF0208",
+            "assignment of several values to positions that may be the same one isn't supported",
+            help="which one stays isn't certain; use a loop, or a sum with F.scatter_add",
+        )
+    if 0 in places.shape:
+        return x
+    flat = fitted(cx, value, sizes_of(cx, places))
+    updates = reshaped(cx, flat, [Static(-1)])
+    where = cx.b.call("expand_dims", reshaped(cx, places, [Static(-1)]), axis=0)
+    made = cx.b.call("scatter_nd", reshaped(cx, x, [Static(-1)]), where, updates, mode="update")
+    return reshaped(cx, made, sizes_of(cx, x))
+
+
+__all__ = ["Tuple", "updated"]

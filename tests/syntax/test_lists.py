@@ -1,0 +1,228 @@
+"""Lists that grow in kept loops: appended to, stacked, indexed, walked over, returned."""
+
+import chainer.functions as F
+import pytest
+
+import astfront
+from tests.syntax.compare import N, agrees, array, full, refuses, variable
+
+X = variable(2, 3)
+KINDS = pytest.mark.parametrize("kind", [int, N], ids=["static", "staged"])
+
+
+@KINDS
+def test_append_and_use(kind):
+    def f(x, n):
+        n = int(n)
+        ys = []
+        for i in range(n):
+            x = F.tanh(x) + i
+            ys.append(x)
+        total = x * 0
+        for y in ys:
+            total = total + y
+        for i, y in enumerate(ys):
+            total = total + y * i
+        for a, b in zip(ys, reversed(ys)):
+            total = total + a * b
+        for i in range(len(ys)):
+            total = total + ys[i] + ys[-1 - i] * i
+        return F.stack(ys), F.concat(ys, axis=0), F.concat(ys, axis=1), F.stack(ys, axis=1), total, ys
+
+    agrees(f, *((X, kind(k)) for k in (1, 2, 5)))
+
+
+@KINDS
+def test_empty_lists(kind):
+    def f(x, n):
+        ys = []
+        for i in range(int(n)):
+            ys.append(x * i)
+        count = len(ys)
+        if ys:
+            count += 10
+        if not ys:
+            count += 100
+        ys.append(x)
+        return ys, count, len(ys)
+
+    agrees(f, *((X, kind(k)) for k in (0, 1, 3)))
+
+
+@KINDS
+def test_several_lists_and_lists_of_tuples(kind):
+    def f(x, n):
+        xs, ns, pairs = [x], [], []
+        for i in range(int(n)):
+            xs.append(xs[-1] * 0.5)
+            ns.append(i * 2)
+            pairs.append((x + i, i, (i * 0.5, x)))
+        total = 0
+        for y, i, (h, _) in pairs:
+            total = total + y * i + h
+        for k in ns:
+            total = total + k
+        return xs, ns, pairs, total + x
+
+    agrees(f, *((X, kind(k)) for k in (0, 1, 4)))
+
+
+@KINDS
+def test_static_items(kind):
+    def f(x, n):
+        ones, mixed = [], []
+        for i in range(int(n)):
+            ones.append(1)
+            mixed.append((x, 0, "a"))
+        k = len(ones)
+        ones.append(2)
+        mixed.append((x + 1, 1, "a"))
+        total = 0
+        for y, w, _ in mixed:
+            total = total + y * w
+        return ones, ones[0], mixed, total, k
+
+    agrees(f, *((X, kind(k)) for k in (0, 1, 3)))
+
+
+@KINDS
+def test_appended_conditionally(kind):
+    def f(x, n):
+        n = int(n)
+        kept, rest = [], []
+        for i in range(n):
+            y = x + (i - 2)
+            if F.sum(y).array > 0:
+                kept.append(y)
+                if i % 2 == 0:
+                    continue
+            rest.append(i)
+            if len(rest) > 3:
+                break
+        return kept, rest, len(kept)
+
+    agrees(f, *((X, kind(k)) for k in (0, 1, 4, 9)))
+
+
+@KINDS
+def test_a_list_taken_over_by_another_loop(kind):
+    def f(x, n):
+        n = int(n)
+        ys = []
+        for i in range(n):
+            ys.append(x + i)
+        for i in range(n):
+            ys.append(x - i)
+        k = 0
+        while k < len(ys):
+            ys.append(ys[k] * 2)
+            k += 3
+        more = [y * 2 for y in ys]
+        ys += more
+        ys.extend([x, x])
+        return ys, len(more), ys[1:3], ys[:-1], ys + more
+
+    agrees(f, *((X, kind(k)) for k in (0, 1, 3)))
+
+
+@KINDS
+def test_nested_lists(kind):
+    def f(x, n):
+        n = int(n)
+        out = []
+        for i in range(n):
+            row = []
+            for j in range(i + 1):
+                row.append(x + j)
+            out.append(F.sum(F.stack(row), axis=0))
+        return F.stack(out), out
+
+    agrees(f, *((X, kind(k)) for k in (1, 3)))
+
+
+@KINDS
+def test_pop_insert_reverse_clear_copy(kind):
+    def f(x, n):
+        n = int(n)
+        ys = [x]
+        for i in range(n):
+            ys.append(x + i)
+        last = ys.pop()
+        ys.append(last * 2)
+        zs = ys.copy()
+        zs.reverse()
+        ys.clear()
+        ws = [1, 2]
+        ws.insert(1, n)
+        ws.remove(2) if False else None
+        first = ws.pop(0)
+        return last, zs, ys, ws, first
+
+    agrees(f, *((X, kind(k)) for k in (0, 1, 3)))
+
+
+def test_staged_row_sizes():
+    def f(x):
+        ys = []
+        for i in range(3):
+            ys.append(x * i)
+        total = x
+        for y in ys:
+            total = total + y
+        return F.concat(ys, axis=0), total, F.stack(ys), ys[-1], len(ys)
+
+    spec = astfront.TensorSpec((None, 3), "float32")
+    agrees(f, *((array(n, 3),) for n in (1, 2, 5)), specs=[spec], programs=1)
+
+
+def test_rows_of_an_argument_of_any_length():
+    def f(x):
+        ys = []
+        for row in x:
+            if float(F.sum(row).array) > 0:
+                ys.append(row * 2)
+        rows = [row + 1 for row in x]
+        return ys, len(ys), rows, len(rows)
+
+    spec = astfront.TensorSpec((None, 3), "float32")
+    agrees(f, *((array(n, 3, seed=n),) for n in (0, 1, 6)), specs=[spec], programs=1)
+
+
+def test_known_lengths_stay_known():
+    def f(x):
+        rows = [row * 2 for row in x]
+        a, b = [x * i for i in range(2)]
+        heads = []
+        for i in range(4):
+            heads.append(x * i)
+        joined = F.concat(heads, axis=1)
+        assert joined.shape == (2, 12)
+        return sum(rows), a, b, joined.reshape(3, 8), heads[3], heads[::-1], heads[1:]
+
+    agrees(f, (X,))
+
+
+def test_unpacking_a_list_that_grew():
+    def f(x, n):
+        ys = []
+        for i in range(int(n)):
+            ys.append(x + i)
+        a, b = ys
+        return a - b
+
+    agrees(f, (X, N(2)))
+
+
+def test_different_items_are_refused_or_unrolled():
+    def f(x, n):
+        ys = []
+        for i in range(int(n)):
+            x = F.concat([x, x], axis=0)
+            ys.append(x)
+        return ys
+
+    agrees(f, (X, 0), (X, 1), (X, 3))
+    refuses("AF0206", f, X, N(3))
+
+
+_ = full

@@ -1,0 +1,47 @@
+"""Which part of the project may import which: the design's rules."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TVM_MODULES = {
+    "relay_builder.py", "relay_kernels.py", "relay_shape_functions.py", "build.py",
+}  # fmt: skip
+
+
+def imported(path):
+    """The top-level packages that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield str(node.module).split(".")[0]
+
+
+def files(folder):
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "allowed"), [("passes/syntax", {"gast", "passes"}), ("passes/relay", {"tvm", "passes"})]
+)
+def test_passes_import_little(folder, allowed):
+    for path in files(folder):
+        found = set(imported(path)) - sys.stdlib_module_names
+        assert found <= allowed, f"{path} imports {sorted(found - allowed)}"
+
+
+def test_passes_know_nothing_of_astfront():
+    for path in files("passes"):
+        assert "astfront" not in set(imported(path)), path
+
+
+def test_tvm_is_imported_in_few_places():
+    for path in files("astfront"):
+        if path.parent.name == "astfront" and path.name in TVM_MODULES:
+            continue
+        assert "tvm" not in set(imported(path)), path
