@@ -229,9 +229,8 @@ class Branches(Machine):
         for way in (then, orelse):
             self.heap.restore(pre)
             self.staged_depth += 1
-            with self.b.new_scope():
-                with suppress(Diverged):
-                    way()
+            with self.b.new_scope(), suppress(Diverged):
+                way()
             self.staged_depth -= 1
             for cell, content in self.heap.cells.items():
                 old = pre.get(cell)

@@ -356,13 +356,12 @@ class Calls(Machine):
         function: Function,
         args: Sequence[Value],
         kwargs: dict[str, Value],
-        *,
-        canonical: bool = False,
     ) -> Value:
         """Call a function that is defined in compiled code."""
         node = function.node
         outer: Frame = function.frame
-        prepared = prepare(node, canonical=canonical)
+        # The passes have been over it with the function around it.
+        prepared = prepare(node, canonical=True)
         name = getattr(node, "name", "<lambda>")
         frame = Frame(name, prepared, outer.filename, -1, outer.globals, parent=outer)
         kw_names = [a.id for a in node.args.kwonlyargs]

@@ -207,6 +207,8 @@ def same(a: Value, b: Value) -> bool:
         case (Tensor(), Tensor()):
             same_data = a.expr is not None and a.expr is b.expr  # type: ignore[attr-defined]
             same_const = a.const is not None and a.const is b.const  # type: ignore[attr-defined]
+            if a.storage != b.storage:  # type: ignore[attr-defined]
+                return False  # A copy: what changes one doesn't change the other.
             return (same_data or same_const) and a.kind == b.kind  # type: ignore[attr-defined]
         case (Tuple(items=x), Tuple(items=y)):
             same_class = a.cls is b.cls  # type: ignore[attr-defined]

@@ -524,7 +524,7 @@ class Interpreter(
     def _comprehension(self, node: Any) -> Value:
         function = comprehension.expand(node, f"<{type(node).__name__.lower()}>")
         first = self.visit(node.generators[0].iter)
-        return self.call_function(Function(function, self.frame), [first], {}, canonical=True)
+        return self.call_function(Function(function, self.frame), [first], {})
 
     visit_ListComp = _comprehension
 

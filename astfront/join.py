@@ -222,9 +222,9 @@ class Join:
         finally:
             self._adopts, self._rows = outer
         for content in (a, b):
-            if isinstance(content, Items) and len(content.items) > 1:
-                if any(None in leaf.shape for leaf in leaves_of(element)):
-                    raise JoinError("the sizes of elements of a list that grows aren't known")
+            several = isinstance(content, Items) and len(content.items) > 1
+            if several and any(None in leaf.shape for leaf in leaves_of(element)):
+                raise JoinError("the sizes of elements of a list that grows aren't known")
         buffers = tuple(
             Leaf((None, *leaf.shape), leaf.dtype, "array", name="rows")
             for leaf in leaves_of(element)

@@ -384,10 +384,10 @@ class Loops(Machine):
         """Run the body abstractly until the types of what it carries are those that it leaves."""
         start = self.heap.snapshot()
         template: Join | None = None
-        exceptions = len(self.exceptions)
+        exceptions, faults = len(self.exceptions), len(self.diagnostics)
         for _ in range(12):
             del self.exceptions[exceptions:]
-            self.diagnostics.clear()
+            del self.diagnostics[faults:]
             self.heap.restore(start)
             state = []
             if template is not None:
@@ -418,7 +418,7 @@ class Loops(Machine):
                         help="raise it before the loop, or under an `if` in it",
                     )
             leave = self.heap.snapshot()
-            if self.diagnostics:
+            if len(self.diagnostics) > faults:
                 break
             base = entry
             if template is None and counter is not None:
@@ -435,8 +435,8 @@ class Loops(Machine):
             if template is not None and joined.equals(template):
                 return Settled(start, entry, state, template, head, more, turn, leave, joined)
             template = joined
-        if self.diagnostics:
-            raise CompileError(self.diagnostics)
+        if len(self.diagnostics) > faults:
+            raise CompileError(self.diagnostics[faults:])
         self.fail("AF0206", "the types of this loop's variables don't settle")
 
     def _unless_failed(self, more: Scalar) -> Scalar:

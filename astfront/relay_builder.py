@@ -42,7 +42,6 @@ _CHEAP = frozenset(
 )
 
 
-
 def _pad(data: Any, value: Any = None, *, pad_value: Any = 0, **attrs: Any) -> Any:
     return relay.nn.pad(data, pad_value=pad_value if value is None else value, **attrs)
 

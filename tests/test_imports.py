@@ -27,7 +27,8 @@ def files(folder):
 
 
 @pytest.mark.parametrize(
-    ("folder", "allowed"), [("passes/syntax", {"gast", "passes"}), ("passes/relay", {"tvm", "passes"})]
+    ("folder", "allowed"),
+    [("passes/syntax", {"gast", "passes"}), ("passes/relay", {"tvm", "passes"})],
 )
 def test_passes_import_little(folder, allowed):
     for path in files(folder):

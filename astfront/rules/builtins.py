@@ -165,7 +165,9 @@ def copy_list(cx: Any, iterable: Value) -> Value:
         kind = "generic" if iterable.ndim == 1 and iterable.kind == "array" else iterable.kind
         first = cx.tensor_row(iterable, Static(0))
         element: Any = Join(cx.heap).value(first, first, whole=True)
-        content = GrownList(replace(element, kind=kind), (iterable.as_kind("array"),), iterator.length)
+        content = GrownList(
+            replace(element, kind=kind), (iterable.as_kind("array"),), iterator.length
+        )
         return List(cx.heap.new(content))
     raise cx.error("AF0205", f"a list of {describe(iterable)} whose length isn't known while compiling",
             help="write a loop that appends to a list")  # fmt: skip
@@ -263,15 +265,19 @@ def _extreme(cx: Any, name: str, args: Sequence[Value], key: Value | None) -> Va
     best = items[0]
     for item in items[1:]:
         op = gast.Lt() if name == "min" else gast.Gt()
-        if cx.is_number(best) and cx.is_number(item) and not (
-            isinstance(best, Static) and isinstance(item, Static)
+        if (
+            cx.is_number(best)
+            and cx.is_number(item)
+            and not (isinstance(best, Static) and isinstance(item, Static))
         ):
             kinds = {v.type if isinstance(v, Scalar) else type(v.obj) for v in (best, item)}
             if len(kinds) > 1:
                 cx.fail("AF0207", f"{name}() of an int and a float, one of them staged")
             (kind,) = kinds
             call = "minimum" if name == "min" else "maximum"
-            best = Scalar(cx.b.call(call, cx.as_scalar(best, kind), cx.as_scalar(item, kind)).expr, kind)
+            best = Scalar(
+                cx.b.call(call, cx.as_scalar(best, kind), cx.as_scalar(item, kind)).expr, kind
+            )
             continue
         better = cx.truth_value(cx.compare(op, item, best))
         best = cx.stage_if(better, lambda item=item: item, lambda best=best: best)
@@ -618,7 +624,9 @@ for _name in sorted(n for n in dir(set) if not n.startswith("_")):
 
 
 @rule(str.format)
-def format_(cx: Any, self: StaticArg[str], *args: StaticArg[Any], **kwargs: StaticArg[Any]) -> Value:
+def format_(
+    cx: Any, self: StaticArg[str], *args: StaticArg[Any], **kwargs: StaticArg[Any]
+) -> Value:
     return cx.run_python(self.format, *args, **kwargs)
 
 

@@ -1,6 +1,6 @@
 """chainer/functions/connection: linear maps and convolutions.
 
-The other functions there (depthwise, dilated, local and shift convolutions) are compiled
+The other functions there (depthwise, dilated and local convolutions) are compiled
 from their source.
 """
 
@@ -18,6 +18,7 @@ from chainer.functions.connection import (
     deconvolution_nd,
     embed_id,
     linear,
+    shift,
 )
 from chainer.utils.type_check import InvalidType
 
@@ -359,3 +360,29 @@ def embed_id_function(cx: Any, node: Any, x: Tensor, w: Tensor) -> Tensor:
     rows = take_checked(cx, w, cx.call_op("where", ignored, constant(cx, 0, x.dtype), x))
     mask = cx.call_op("expand_dims", ignored, axis=x.ndim)
     return cx.call_op("where", mask, constant(cx, 0, w.dtype), rows)  # type: ignore[no-any-return]
+
+
+# --- shift -----------------------------------------------------------------------------------
+
+
+@node_rule(shift.Shift)
+def shift_node(cx: Any, node: Any, x: Tensor) -> Tensor:
+    """A rule because the source gathers parts of several shapes in a list, in a loop."""
+    channels, height, width = x.shape[1:]
+    if channels is None or height is None or width is None:
+        raise cx.error("AF0306", "F.shift of images whose size isn't known while compiling")
+    kh, kw, dy, dx = node.kh, node.kw, node.dy, node.dx
+    py, px = kh // 2 * abs(dy), kw // 2 * abs(dx)
+    padded = _pad_spatial(cx, x, (py, px), (py, px))
+    groups = kh * kw
+    size, centre = channels // groups, (groups - 1) // 2
+    parts = []
+    for i in range(groups):
+        group = {centre: groups - 1, groups - 1: centre}.get(i, i)  # the centre comes last
+        top = py - (group // kw - py // abs(dy)) * dy
+        left = px - (group % kw - px // abs(dx)) * dx
+        end = channels if i == groups - 1 else (i + 1) * size
+        part = slice_axis(cx, padded, 1, Static(i * size), Static(end))
+        part = slice_axis(cx, part, 2, Static(top), Static(top + height))
+        parts.append(slice_axis(cx, part, 3, Static(left), Static(left + width)))
+    return cx.call_op("concatenate", parts, axis=1) if groups > 1 else parts[0]  # type: ignore[no-any-return]

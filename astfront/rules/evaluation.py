@@ -136,5 +136,3 @@ def summary(cx: Any, node: Any, y: Tensor, t: Tensor) -> tuple[Tensor, ...]:
     top = cx.call_op("multiply", cx.call_op("multiply", factor, precision), recall)
     bottom = cx.call_op("add", cx.call_op("multiply", square, precision), recall)
     return precision, recall, cx.call_op("divide", top, bottom), support
-
-

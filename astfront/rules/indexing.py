@@ -355,6 +355,9 @@ def _gather(
     order = [*fancy, *others]
     if order != list(range(x.ndim)):
         x = cx.b.call("transpose", x, axes=order)
+    if None in (d for i in indices for d in i.shape):
+        # TVM can't make the shape function of a fused operator whose result alone is staged in size.
+        x = cx.b.call("annotation.stop_fusion", x)
     if mask is not None and mask.shape[0] == len(fancy):
         return cx.b.call("gather_nd", x, mask, index_rank=len(fancy))  # type: ignore[no-any-return]
     known: list[Any] = [i.shape for i in indices if None not in i.shape]

@@ -69,7 +69,9 @@ def softmax_cross_entropy_(cx: Any, node: Any, x: Tensor, t: Tensor) -> Tensor:
     log_y = nodes.log_softmax(cx, x, 1)
     weight = node.value("class_weight")
     if not _is_none(weight):
-        by_class = reshape(cx, cx.cast(cx.as_tensor(weight), x.dtype), (1, -1, *(1,) * (x.ndim - 2)))
+        by_class = reshape(
+            cx, cx.cast(cx.as_tensor(weight), x.dtype), (1, -1, *(1,) * (x.ndim - 2))
+        )
         require_equal_dims(cx, x, 1, by_class, 1)
         log_y = cx.call_op("multiply", log_y, by_class)
     ignore = number(cx, node.value("ignore_label"), t)
@@ -270,9 +272,7 @@ def contrastive_(cx: Any, node: Any, x0: Tensor, x1: Tensor, y: Tensor) -> Tenso
     # 0 and 1 as a rule, but any weight will do.
     same = cx.cast(y, x0.dtype)
     other = cx.call_op("subtract", constant(cx, 1, x0), same)
-    both = cx.call_op(
-        "add", cx.call_op("multiply", same, near), cx.call_op("multiply", other, far)
-    )
+    both = cx.call_op("add", cx.call_op("multiply", same, near), cx.call_op("multiply", other, far))
     loss: Tensor = cx.call_op("multiply", both, constant(cx, 0.5, x0))
     return _mean_of_all(cx, loss) if node.reduce == "mean" else loss
 

@@ -62,7 +62,9 @@ def zoneout_(cx: Any, node: Any, h: Tensor, x: Tensor) -> Tensor:
 
 
 @node_rule(simplified_dropconnect.SimplifiedDropconnect)
-def dropconnect(cx: Any, node: Any, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def dropconnect(
+    cx: Any, node: Any, x: Tensor, weight: Tensor, bias: Tensor | None = None
+) -> Tensor:
     """A linear layer under a mask; with ratio 0 (``train=False``) the mask lets all through."""
     require_floats(cx, x, weight, same=False)
     mask = node.value("mask")

@@ -37,11 +37,13 @@ def test_softmax_cross_entropy(dtype, labels):
 def test_softmax_cross_entropy_of_images():
     x, soft = V(rows(2, 4, 3, 2)), V(abs(rows(2, 4, 3, 2, seed=1)))
     t = np.random.RandomState(0).randint(-1, 4, (2, 3, 2)).astype("int32")
+
     def losses(x, t, soft):
         return (
             F.softmax_cross_entropy(x, t), F.softmax_cross_entropy(x, t, reduce="no"),
             F.softmax_cross_entropy(x, soft, reduce="no"), F.softmax_cross_entropy(x, soft),
         )  # fmt: skip
+
     check(losses, [x, t, soft])
 
 
@@ -54,9 +56,7 @@ def staged_softmax_losses(x, t, soft):
 
 def test_softmax_cross_entropy_of_staged_batches():
     specs = [((None, 4), "float32"), ((None,), "int32"), ((None, 4), "float32")]
-    check_staged(
-        staged_softmax_losses, [V(rows(5, 4)), T, V(abs(rows(5, 4, seed=1)))], specs=specs
-    )
+    check_staged(staged_softmax_losses, [V(rows(5, 4)), T, V(abs(rows(5, 4, seed=1)))], specs=specs)
 
 
 def plain(x, t):

@@ -25,7 +25,7 @@ def constants(x, a):
 
 
 def broadcasting(x, row, column):
-    return x + row, column * x, row - column, F.maximum(x, row), F.add(x, row, column), x ** row
+    return x + row, column * x, row - column, F.maximum(x, row), F.add(x, row, column), x**row
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -211,7 +211,9 @@ def test_products_of_staged_sizes():
 def test_sizes_that_differ_at_run_time():
     specs = [((None, 4), "float32"), ((None, 4), "float32")]
     with pytest.raises(chainer.utils.type_check.InvalidType):
-        check_staged(lambda x, y: F.squared_error(x, y), [V(rows(1, 4)), V(rows(2, 4))], specs=specs)
+        check_staged(
+            lambda x, y: F.squared_error(x, y), [V(rows(1, 4)), V(rows(2, 4))], specs=specs
+        )
 
 
 def scaled(x, y):

@@ -41,7 +41,12 @@ def test_known_sizes():
 
 
 def test_masks():
-    same(lambda x, m: (x[m], x[0][m[1]], x[:, m[1, :, 0]], x[m[:, 0, 0]], x[m[:, 0, 0], 1:]), (X, M), (X, ~M), (X, M & False))
+    same(
+        lambda x, m: (x[m], x[0][m[1]], x[:, m[1, :, 0]], x[m[:, 0, 0]], x[m[:, 0, 0], 1:]),
+        (X, M),
+        (X, ~M),
+        (X, M & False),
+    )
 
 
 def staged(x, a):
@@ -59,7 +64,13 @@ def test_staged_sizes():
         (Y[:3, :3], np.array([2, -1])), (Y, np.array([4, 2])), (Y, np.array([-5, 2])),
     )  # fmt: skip
     same(staged, *calls, specs=[(None, None), None])
-    same(lambda x: (x[1:], x[:-1], x[-2:], x[::2], x[2:4], x[::-1]), (Y,), (Y[:0],), (Y[:1],), specs=[(None, 4)])
+    same(
+        lambda x: (x[1:], x[:-1], x[-2:], x[::2], x[2:4], x[::-1]),
+        (Y,),
+        (Y[:0],),
+        (Y[:1],),
+        specs=[(None, 4)],
+    )
 
 
 def test_staged_arrays():
@@ -96,7 +107,8 @@ def test_wrong_indices():
 
 
 def assigned(x, v, r, k):
-    a, b, c, d, e, f, g, h, i, j = (x.copy() for _ in range(10))
+    a, b, c, d, e = x.copy(), x.copy(), x.copy(), x.copy(), x.copy()
+    f, g, h, i, j = x.copy(), x.copy(), x.copy(), x.copy(), x.copy()
     a[0] = 1
     b[:, 1] = v[0]
     c[1, 2] = r
@@ -146,7 +158,7 @@ def test_assignment_in_a_loop():
 
 def test_assignment_to_staged_sizes():
     def use(x, r, k):
-        a, b, c, d, e = (x.copy() for _ in range(5))
+        a, b, c, d, e = x.copy(), x.copy(), x.copy(), x.copy(), x.copy()
         a[1:] = 0
         b[:, 0] = 1
         c[:-1] = r
@@ -157,7 +169,13 @@ def test_assignment_to_staged_sizes():
         return a, b, c, d, e, f
 
     r = np.array([1, 2, 3, 4], "f")
-    same(use, (Y, r, np.array(0)), (Y[:1], r, np.array(-1)), (Y[:2], r, np.array(2)), specs=[(None, 4), None, None])
+    same(
+        use,
+        (Y, r, np.array(0)),
+        (Y[:1], r, np.array(-1)),
+        (Y[:2], r, np.array(2)),
+        specs=[(None, 4), None, None],
+    )
 
 
 def test_refused_assignments():

@@ -36,7 +36,22 @@ def test_dtypes(dtype):
     x = X.astype(dtype)
     rtol = 2e-3 if dtype == "float16" else 1e-5
     if dtype == "bool":
-        same(lambda x: (x.sum(), x.sum(0), x.mean(1), x.prod(), np.cumsum(x, 1), x.max(), x.min(0), x.argmax(1), x.all(), x.any(1), np.count_nonzero(x)), (x,))
+        same(
+            lambda x: (
+                x.sum(),
+                x.sum(0),
+                x.mean(1),
+                x.prod(),
+                np.cumsum(x, 1),
+                x.max(),
+                x.min(0),
+                x.argmax(1),
+                x.all(),
+                x.any(1),
+                np.count_nonzero(x),
+            ),
+            (x,),
+        )
         return
     same(sums, (x,), rtol=rtol)
     if dtype != "int8":

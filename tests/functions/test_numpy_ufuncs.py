@@ -128,12 +128,16 @@ def test_staged_numbers_beside_arrays():
 
     def use(f, i, n):
         k, x = int(n[0]), float(n[1])
-        return f + k, f * x, i + k, i * x, k / f, f ** k, n * k, (i > k) + 0, n[0] * f, n[1] + i
+        return f + k, f * x, i + k, i * x, k / f, f**k, n * k, (i > k) + 0, n[0] * f, n[1] + i
 
     same(use, (f, i, n))
     for dtype in ("int8", "uint8", "float16"):
         with pytest.raises(CompileError, match="AF0307"):
-            lower(lambda x, k: x + k * 1.0 if x.dtype.kind == "f" else x + k, (np.ones(2, dtype), ScalarSpec(int)), {})
+            lower(
+                lambda x, k: x + k * 1.0 if x.dtype.kind == "f" else x + k,
+                (np.ones(2, dtype), ScalarSpec(int)),
+                {},
+            )
     import chainer
 
     with pytest.raises(CompileError, match="AF0207"):

@@ -46,9 +46,9 @@ def test_rnn(golden):
 def test_rnn_has_one_size_for_any_number_of_steps():
     model = models.RNN(4, 6, 3)
     texts = [astfront.compile(model).lower(floats(n, 2, 4)).as_text() for n in (10, 1000)]
-    assert texts[0].replace("10", "1000") == texts[1].replace("10", "1000")[: len(texts[1]) + 99] or (
-        len(texts[1]) - len(texts[0]) < 20
-    )
+    assert texts[0].replace("10", "1000") == texts[1].replace("10", "1000")[
+        : len(texts[1]) + 99
+    ] or (len(texts[1]) - len(texts[0]) < 20)
 
 
 def test_rnn_of_unknown_length():

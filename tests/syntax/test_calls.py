@@ -56,7 +56,10 @@ def test_wrong_calls_raise_what_python_raises(call):
         call(X)
     with pytest.raises(expected.type) as got:
         astfront.compile(call)(X)
-    assert str(got.value).split("(")[0].split("'")[0] == str(expected.value).split("(")[0].split("'")[0]
+    assert (
+        str(got.value).split("(")[0].split("'")[0]
+        == str(expected.value).split("(")[0].split("'")[0]
+    )
 
 
 def test_functions_in_functions():

@@ -239,7 +239,14 @@ def test_builtins():
 def test_strings_and_formatting():
     def f(x, n):
         name = f"{n}-{n:03d}-{x.shape!r:>8}"
-        return name, "%d %s" % (n, "a"), "{} {k}".format(n, k=2), ",".join(["a", "b"]), name.upper(), "a" "b"
+        return (
+            name,
+            "%d %s" % (n, "a"),
+            "{} {k}".format(n, k=2),
+            ",".join(["a", "b"]),
+            name.upper(),
+            "ab",
+        )
 
     agrees(f, (X, 2), (X, 7))
 
@@ -257,7 +264,14 @@ def test_tensor_conditions():
 def test_membership_of_staged_numbers():
     def f(n):
         n = int(n)
-        return n in (1, 2), n in [3], n not in (4, 5), n == 1 or n == 3, (n, 1) == (2, 1), [n] != [3]
+        return (
+            n in (1, 2),
+            n in [3],
+            n not in (4, 5),
+            n == 1 or n == 3,
+            (n, 1) == (2, 1),
+            [n] != [3],
+        )
 
     agrees(f, *((N(k),) for k in range(6)))
 

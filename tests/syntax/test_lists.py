@@ -27,7 +27,14 @@ def test_append_and_use(kind):
             total = total + a * b
         for i in range(len(ys)):
             total = total + ys[i] + ys[-1 - i] * i
-        return F.stack(ys), F.concat(ys, axis=0), F.concat(ys, axis=1), F.stack(ys, axis=1), total, ys
+        return (
+            F.stack(ys),
+            F.concat(ys, axis=0),
+            F.concat(ys, axis=1),
+            F.stack(ys, axis=1),
+            total,
+            ys,
+        )
 
     agrees(f, *((X, kind(k)) for k in (1, 2, 5)))
 

@@ -220,7 +220,12 @@ def test_nested(kind):
                 break
         return y, count
 
-    agrees(f, *((X, kind(n), kind(m)) for n in (0, 1, 6) for m in (0, 1, 4)), (X, 2, N(3)), (X, N(3), 2))
+    agrees(
+        f,
+        *((X, kind(n), kind(m)) for n in (0, 1, 6) for m in (0, 1, 4)),
+        (X, 2, N(3)),
+        (X, N(3), 2),
+    )
 
 
 @KINDS

@@ -52,7 +52,9 @@ def test_index_of_an_empty_list():
             ys.append(x * k)
         return ys[int(i)]
 
-    agrees(f, *((variable(1000, 300), N(n), N(i)) for n in (0, 2) for i in (0, 1, -1, 7)), programs=1)
+    agrees(
+        f, *((variable(1000, 300), N(n), N(i)) for n in (0, 2) for i in (0, 1, -1, 7)), programs=1
+    )
 
 
 def test_division():
@@ -132,4 +134,3 @@ def test_without_checks():
     compiled = astfront.compile(f, checks=False)
     np.testing.assert_allclose(compiled(X, N(1)).array, f(X, 1).array)
     assert compiled.lower(X, N(1))._program.error_index is None
-

@@ -86,7 +86,9 @@ node_rule(minmax.ArgMin)(_index_of_extreme("argmin"))
 def log_sum_exp(cx: Any, node: Any, x: Tensor) -> Tensor:
     require_floats(cx, x)
     axes = real_axes(cx, node.axis, x.ndim)
-    require_items(cx, x, axes, "zero-size array to reduction operation maximum which has no identity")
+    require_items(
+        cx, x, axes, "zero-size array to reduction operation maximum which has no identity"
+    )
     if not axes:
         return x
     top = cx.call_op("max", x, axis=list(axes), keepdims=True)
