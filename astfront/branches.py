@@ -289,6 +289,16 @@ class Branches(Machine):
         )
 
     def condition(self, test: gast.expr) -> Value:
+        """The truth of an expression; of ``and`` and ``or`` only the operands' truth matters here."""
+        if isinstance(test, gast.BoolOp):
+            first, *rest = test.values
+            for operand in rest[:-1]:
+                first = gast.copy_location(gast.BoolOp(test.op, [first, operand]), test)
+            truth = self.condition(first)
+            if isinstance(truth, Poison):
+                return truth
+            conjunction = isinstance(test.op, gast.And)
+            return self.lazy(conjunction, truth, lambda: self.condition(rest[-1]))
         value = self.visit(test)
         return value if isinstance(value, Poison) else self.truth_value(value)
 

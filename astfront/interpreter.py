@@ -265,7 +265,8 @@ class Interpreter(
         self.fail("AF0108", "a return in this place isn't supported")
 
     def exec_Assert(self, node: gast.Assert) -> None:
-        truth = self.truth(self.visit(node.test))
+        value = self.condition(node.test)
+        truth = value if isinstance(value, Scalar | Poison) else self.static(value)
         if truth is not True:
             message = (self.static(self.visit(node.msg)),) if node.msg is not None else ()
             ok = truth if isinstance(truth, Scalar) else Static(truth)

@@ -14,6 +14,7 @@ import numpy as np
 
 import astfront.rules  # noqa: F401  (registers the rules)
 import passes.relay
+from astfront.branches import Diverged
 from astfront.diagnostics import CompileError, error, internal_error
 from astfront.environment import same, same_static
 from astfront.interpreter import Interpreter, PythonError
@@ -23,7 +24,7 @@ from astfront.relay_builder import RelayBuilder
 from astfront.report import Report
 from astfront.signature import ArgumentLifter, Leaf, argument_names
 from astfront.source import Span, get_source, span_of
-from astfront.values import UNBOUND, Attributes, Content, Items, Static, Tensor, Value
+from astfront.values import NONE, UNBOUND, Attributes, Content, Items, Static, Tensor, Value
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,10 @@ def _lower(
     named = {k: lifter.lift(v, k, (k,)) for k, v in kwargs.items()}
     try:
         target = callable_value(cx, function)
-        result = cx.call(target, positional, named)
+        try:
+            result = cx.call(target, positional, named)
+        except Diverged:
+            result = NONE  # The program raises on every way; the error cell holds what.
         if cx.diagnostics:
             raise CompileError(cx.diagnostics)
         return _finish(cx, builder, lifter, result)

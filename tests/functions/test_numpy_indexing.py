@@ -110,7 +110,7 @@ def assigned(x, v, r, k):
     a, b, c, d, e = x.copy(), x.copy(), x.copy(), x.copy(), x.copy()
     f, g, h, i, j = x.copy(), x.copy(), x.copy(), x.copy(), x.copy()
     a[0] = 1
-    b[:, 1] = v[0]
+    b[:, 1] = v[:, 0]
     c[1, 2] = r
     d[:, :, 1:3] = 0
     e[..., -1] = 5

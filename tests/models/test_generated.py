@@ -72,9 +72,10 @@ class Writer:
         self.size = 0
 
     def program(self) -> str:
-        body = self.block(3, loop=False, least=3)
-        result = self.choose(["t, i, j, k", "t + u, len(xs), ns", "xs, i, g", "F.sum(t), ns, k"])
-        return HEADER + "\n".join(f"    {line}" for line in [*body, f"    return {result}"]) + "\n"
+        results = ["t, i, j, k", "t + u, len(xs)", "xs, i, g", "F.sum(t), ns, k", "t"]
+        self.result = self.choose(results)
+        body = [*self.block(3, loop=False, least=3), f"    return {self.result}"]
+        return HEADER + "\n".join(f"    {line}" for line in body) + "\n"
 
     def block(self, depth: int, loop: bool, least: int = 1) -> list[str]:
         lines: list[str] = []
@@ -170,7 +171,7 @@ class Writer:
         )
 
     def _jump(self, depth: int, loop: bool) -> list[str]:
-        return [f"if {self.condition()}:", "    " + self.choose(["break", "break", "continue", "return t, i, j, k"])]
+        return [f"if {self.condition()}:", "    " + self.choose(["break", "break", "continue", f"return {self.result}"])]
 
     def _if(self, depth: int, loop: bool) -> list[str]:
         lines = [f"if {self.condition()}:", *self.block(depth - 1, loop)]

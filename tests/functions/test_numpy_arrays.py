@@ -1,0 +1,194 @@
+"""Making, shaping, joining, sorting and multiplying arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from astfront.diagnostics import CompileError
+from astfront.program import lower
+from tests.functions.numpy_cases import same
+
+X = np.arange(24, dtype="f").reshape(2, 3, 4)
+Y = np.array([[3, 1, 2, 0], [1, 5, 7, 2], [0, 9, 4, 4]], "f")
+Z = np.array([5.0, 1.0, np.nan, -2.0, 1.0, np.inf, 0.0, -np.inf, -0.0], "f")
+
+
+def made(x, a):
+    n, k = int(a[0]), float(a[1])
+    return (
+        np.zeros(3), np.ones((2, 3), "f"), np.full((2, 2), 7), np.full(3, x[0, 0], "f"), np.empty(2).shape,
+        np.zeros_like(x), np.ones_like(x, dtype="i"), np.full_like(x, k), np.arange(4), np.eye(3, dtype="f"),
+        np.array([1, 2]), np.array([x[0, 0], x[1, 1]]), np.array([x[0], x[1] * 2]), np.array([1.5, x[0, 0]]),
+        np.array([n, 2 * n]), np.array([k, 1]), np.array(n), np.asarray(x), np.asarray(x, "d"), np.array(x, "i"),
+        np.float32(n), np.int32(k), np.float32(x), np.asarray([k, n], "f"), np.linspace(0, 1, 5),
+        np.array([[n, 1], [2, k]], np.float32), np.tril(x), np.triu(x, 1), np.identity(2), np.tri(3),
+        x.astype("i"), x.astype(np.float64), x.astype(bool), x.astype("f").dtype, x.astype(np.float16), x.copy(),
+        np.copy(x[0]), np.meshgrid(x[0], np.arange(2)), np.meshgrid(x[0], x[1], indexing="ij"), np.diag(x[0]),
+        np.diag(x[0, :2], -1), np.diag(x, 1), np.trace(x), np.ascontiguousarray(x.T), np.array([True, x[0, 0] > 2]),
+        np.zeros(x.shape), np.bool_(x[0, 0]), np.array(x, ndmin=3), np.arange(0, 1, 0.25), x.dtype.type(3) * x,
+    )  # fmt: skip
+
+
+def test_creation():
+    same(made, (Y, np.array([3, 2.7])), (Y, np.array([-2, 0.5])))
+
+
+def staged_sizes(x, a):
+    n, m = int(a[0]), int(a[1])
+    return (
+        np.zeros(n), np.ones((n, 3), "f"), np.zeros((n, 2, m), "i"), np.full((2, m), n), np.arange(n),
+        np.arange(1, n), np.arange(n, -1, -2), np.arange(m, n, 3, dtype="f"), np.eye(n), np.zeros_like(x),
+        np.full(x.shape, 2.5, "f"), np.tri(n, m), np.triu(x), np.arange(len(x)) * 2, np.ones(x.shape[1:]),
+        np.broadcast_to(x[0], (n, x.shape[1])), np.repeat(x, n, 0), np.tile(x, (n, 2)), np.diag(x[:, 0]),
+        np.full((n, 1), x[0, 0]), np.zeros((n, m), "?"),
+    )  # fmt: skip
+
+
+def test_creation_with_staged_sizes():
+    calls = ((Y, np.array([3, 2])), (Y[:1], np.array([0, 4])), (Y[:2], np.array([5, 1])))
+    same(staged_sizes, *calls, specs=[(None, None), None])
+    same(lambda x, a: np.zeros(int(a[0])), (Y, np.array([-1])))
+
+
+def shaped(x):
+    y = x[0]
+    return (
+        x.reshape(6, 4), x.reshape(-1), x.reshape((2, -1)), np.reshape(x, (4, -1, 2)), x.ravel(), x.flatten(),
+        x.transpose(), x.T, x.transpose(0, 2, 1), np.transpose(x, (2, 0, 1)), x.transpose((-1, 0, 1)),
+        x.swapaxes(0, 2), np.swapaxes(x, 1, -1), np.moveaxis(x, 0, -1), np.rollaxis(x, 2), np.expand_dims(x, 1),
+        np.expand_dims(x, (0, -1)), np.squeeze(x[:1]), x[:1].squeeze(0), x[:, :1].squeeze(axis=(1,)),
+        np.broadcast_to(y, (2, 3, 4)), np.flip(x, 1), np.flip(x), np.roll(x, 1, 0), np.roll(x, -2), np.roll(y, (1, 2), (0, 1)),
+        np.repeat(x, 2), np.repeat(x, 2, 1), np.repeat(y, [1, 0, 2], 0), x.repeat(3, axis=-1), np.tile(y, 2),
+        np.tile(y, (2, 1, 1)), np.pad(y, 1, "constant"), np.pad(y, ((1, 0), (2, 1)), constant_values=5), np.pad(y, 1, "edge"),
+        np.pad(y, ((0, 0), (2, 2)), "reflect"), np.atleast_2d(y[0]), np.atleast_1d(y[0, 0]), x.reshape(2, 3, 2, 2).sum((1, 2)),
+        np.fliplr(y), np.flipud(y), y.item(3), y[0].tolist(), y[:2, :2].tolist(), y[0, 0].item(), np.size(x), np.shape(x), np.ndim(x),
+        np.diagonal(x, 0, 1, 2), np.broadcast_arrays(y, y[0])[1], np.pad(y.astype("l"), 1), np.pad(y > 3, 1),
+    )  # fmt: skip
+
+
+def test_shaping():
+    same(shaped, (X,))
+
+
+def staged_shapes(x, a):
+    n = int(a[0])
+    return (
+        x.reshape(-1), x.reshape(x.shape[0], 2, 2), x.reshape(-1, 2), x.ravel(), x.T, x[:, None], np.expand_dims(x, 0),
+        np.repeat(x, 2, 0), np.tile(x, (1, 2)), np.pad(x, ((1, 1), (0, 2))), np.flip(x, 0), np.roll(x, 1, 0), np.roll(x, n, 1),
+        x.reshape(2, -1, x.shape[0]), x.transpose(1, 0).reshape(4 * x.shape[0]), np.roll(x, n), np.broadcast_to(x, (2, *x.shape)),
+    )  # fmt: skip
+
+
+def test_shaping_of_staged_sizes():
+    same(staged_shapes, (Y, np.array([2])), (Y[:1], np.array([-1])), specs=[(None, 4), None])
+    same(lambda x: x.reshape(2, 4), (Y[:2],), (Y,), specs=[(None, 4)])
+    same(lambda x, a: x.reshape(int(a[0]), 4), (Y, np.array([3])), (Y, np.array([2])))
+    same(lambda x: x.reshape(-1, 3), (Y,), (Y[:1],), specs=[(None, 4)])
+
+
+def joined(x, y):
+    return (
+        np.concatenate([x, y]), np.concatenate((x, y), axis=1), np.concatenate([x, y], None), np.stack([x, y]),
+        np.stack((x, y), axis=-1), np.vstack([x, y]), np.hstack([x, y]), np.dstack([x, y]), np.vstack([x[0], y[0]]),
+        np.hstack([x[0], y[0]]), np.column_stack([x[0], y[1]]), np.append(x, y), np.append(x, y, 0), np.split(x, 2, 1),
+        np.split(x, [1, 3], axis=1), np.array_split(x, 3, 1), np.hsplit(x, 2), np.concatenate([x[0], [1, 2]]), np.vsplit(x, 3),
+        np.concatenate([x, y.astype("i")]), np.stack([x[0, 0], y[0, 0]]), np.concatenate([r for r in x]),
+    )  # fmt: skip
+
+
+def test_joining():
+    same(joined, (Y, Y + 10))
+
+    def some(x, y):
+        return (
+            np.concatenate([x, y]), np.stack([x, x + 1]), np.vstack([x, y]), np.split(x, 2, 1), np.hstack([x, x]),
+            np.concatenate([x, x * 2], 1), np.split(x, [1])[1], np.append(x, y),
+        )  # fmt: skip
+
+    same(some, (Y, Y[:1]), (Y[:1], Y[:2]), specs=[(None, 4), (None, 4)])
+    same(lambda x, y: np.concatenate([x, y], 1), (Y, Y), (Y, Y[:1]), specs=[(None, 4), (None, 4)])
+    same(lambda x: np.split(x, 2), (Y[:2],), (Y,), specs=[(None, 4)])
+    with pytest.raises(ValueError, match="must match exactly"):
+        lower(lambda x, y: np.concatenate([x, y], 1), (Y, Y[:1]), {})
+    with pytest.raises(ValueError, match="same shape"):
+        lower(lambda x, y: np.stack([x, y]), (Y, Y[:1]), {})
+
+
+def test_lists_that_grow():
+    def grow(x):
+        rows, numbers, pairs = [], [], []
+        for i in range(len(x)):
+            rows.append(x[i] * 2)
+            numbers.append(x[i, 0])
+            pairs.append(x[i : i + 1])
+        a, b = np.stack(rows), np.array(numbers)
+        return (
+            a, b, np.array(rows), np.concatenate(rows), np.vstack(rows), np.hstack(rows), np.stack(rows, 1),
+            np.concatenate(pairs, 0), np.concatenate(pairs, axis=1), np.vstack(pairs), np.dstack(rows), sum(a.shape),
+        )  # fmt: skip
+
+    same(grow, (Y,), (Y[:1],), (Y[:2],), specs=[(None, 4)])
+
+
+def sorted_(x, z):
+    s = x.copy()
+    s.sort(0)
+    f = x.copy()
+    f.fill(3)
+    return (
+        np.sort(x), np.sort(x, 0), np.argsort(x, axis=0, kind="stable"), x.argsort(kind="stable"), np.sort(z),
+        z.argsort(kind="stable"), np.sort(x, None), s, f, np.argwhere(x > 2), np.nonzero(x > 2), (x[0] > 1).nonzero()[0],
+        np.flatnonzero(x), np.where(x > 2), np.where(x[0])[0], np.take(x, [0, 2], 1), np.take(x, 5), x.take([[1], [0]], axis=0),
+        np.take(x, [7, -1], 1, mode="clip"), np.take(x, [7, -1], 1, mode="wrap"), np.searchsorted(np.sort(x[0]), x[1]),
+        np.searchsorted(np.array([1.0, 2, 5]), x, side="right"), np.take_along_axis(x, np.argsort(x, 1, kind="stable"), 1),
+        np.argsort(-x[0], kind="stable")[:2], np.sort(x.astype("i") % 3), np.sort(x > 2), np.argsort(x.astype("e"), kind="stable"),
+        np.sort(x.astype("d"))[:, ::-1], np.sort(x.astype(np.uint8)),
+    )  # fmt: skip
+
+
+def test_sorting():
+    same(sorted_, (Y, Z))
+
+
+def products(x, y):
+    v, w = x[0, 0], y[0, :, 0]
+    return (
+        x @ y, np.matmul(x[0], y[1]), x[0].dot(y[0]), np.dot(x[0], y[0]), x[0] @ w, v @ y[0], v @ w, np.dot(v, w), np.dot(x, y[0]),
+        x @ y[0], np.dot(v, 2), np.dot(x, y), np.inner(x[0], x[1]), np.outer(v, w), np.tensordot(x, y, ([2], [1])),
+        np.tensordot(x, y, axes=((0, 2), (0, 1))), np.tensordot(x[0], y[0], 1), np.einsum("ij,jk->ik", x[0], y[0]),
+        np.einsum("bij,bjk->bik", x, y), np.einsum("ij->ji", x[0]), np.einsum("ij,ij->i", x[0], x[1]), np.einsum("ij->", x[0]),
+        np.einsum("i,j", v, w), np.einsum("bij,bkj->bik", x, x), np.linalg.norm(v), np.linalg.norm(x, axis=1), np.linalg.norm(x[0], 1, 0),
+        np.linalg.norm(x[0], np.inf, axis=1, keepdims=True), np.vdot(v, w), x[0][None] @ y, x[:, None] @ y[0],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_products(dtype):
+    x = X.astype(dtype)
+    same(products, (x, x.transpose(0, 2, 1).copy() - 3), rtol=1e-4)
+
+
+def test_other_products():
+    e, b = X.astype("e") / 8, X[0] > 3
+    same(lambda e, b: (e[0] @ e[1].T, b @ b.T, e @ e.transpose(0, 2, 1), e[0].dot(e[0, 0])), (e, b), rtol=5e-3)
+    same(lambda x, y: (x @ y, x.dot(y), y.T @ x.T, x[0] @ y), (Y, Y.T.copy()), (Y[:1], Y[:2].T.copy()), specs=[(None, 4), (4, None)])
+    same(lambda x, y: x @ y, (Y, Y.T.copy()), (Y, Y.copy()), specs=[(None, None), (None, None)])
+    with pytest.raises(ValueError, match="mismatch"):
+        lower(lambda x: x @ x, (Y,), {})
+    same(lambda x: (x[:, :0] @ x[:0], x[:0] @ x.T), (Y,))
+
+
+def test_refusals():
+    for f, code in (
+        (lambda x: np.unique(x), "AF0301"),
+        (lambda x: np.allclose(x, x), "AF0301"),
+        (lambda x: np.einsum("...i->...", x), "AF0306"),
+        (lambda x: x.view("i"), "AF0306"),
+        (lambda x: np.pad(x, 1, "mean"), "AF0306"),
+        (lambda x: np.add.reduce(x, where=x > 1), "AF0302"),
+        (lambda x: np.linalg.svd(x), "AF0301"),
+        (lambda x: np.zeros(3, complex) + x[0, :3], "AF0307"),
+    ):
+        with pytest.raises(CompileError, match=code):
+            lower(f, (Y,), {})
