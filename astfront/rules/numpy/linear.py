@@ -45,23 +45,28 @@ def matrix_product(cx: Any, a: Tensor, b: Tensor) -> Tensor:
             Static(np.zeros), [cx.tuple([cx.dim_of(a, 0), cx.dim_of(b, 1)]), Static(dtype)], {}
         )
         return zeros  # type: ignore[no-any-return]
-    if dtype == BOOL:
-        wide = matrix_product(cx, convert(cx, a, "int32"), convert(cx, b, "int32"))
-        return convert(cx, wide, BOOL)
-    if dtype == np.float16:
-        wide = matrix_product(cx, convert(cx, a, FLOAT32), convert(cx, b, FLOAT32))
+    inner = _inner(dtype)
+    if inner != dtype:
+        wide = matrix_product(cx, convert(cx, a, inner), convert(cx, b, inner))
         return convert(cx, wide, dtype)
-    if dtype.kind != "f":
-        return cx.b.call("nn.matmul", a, b, out_dtype=dtype.name)  # type: ignore[no-any-return]
     turned = cx.b.call("transpose", b, axes=(1, 0))
-    return cx.b.call("nn.dense", a, turned)  # type: ignore[no-any-return]
+    return cx.b.call("nn.dense", a, turned, out_dtype=dtype.name)  # type: ignore[no-any-return]
+
+
+def _inner(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """What products are computed in: TVM's are wrong for bools, and narrow ints aren't taken."""
+    if dtype == np.float16:
+        return FLOAT32
+    if dtype == BOOL or dtype.itemsize < 4:
+        return np.dtype("int32")
+    return dtype
 
 
 def _batch_product(cx: Any, a: Tensor, b: Tensor) -> Tensor:
     """Of two stacks of matrices of the same length."""
     dtype = a.dtype
-    if dtype == BOOL or dtype == np.float16 or dtype.itemsize == 1:
-        inner = FLOAT32 if dtype == np.float16 else np.dtype("int32")
+    inner = _inner(dtype)
+    if inner != dtype:
         wide = _batch_product(cx, convert(cx, a, inner), convert(cx, b, inner))
         return convert(cx, wide, dtype)
     return cx.b.call(  # type: ignore[no-any-return]
@@ -129,9 +134,9 @@ def _matmul(cx: Any, a: Tensor, b: Tensor) -> Tensor:
 @numpy_rule(np.dot, np.ndarray.dot)
 def dot(cx: Any, a: Value, b: Value, out: Value = NONE) -> Value:
     x, y = as_array(cx, a), as_array(cx, b)
-    if x.ndim == 0 or y.ndim == 0:
-        return cx.call(Static(np.multiply), [x, y, out], {})  # type: ignore[no-any-return]
     x, y = _common(cx, x, y)
+    if x.ndim == 0 or y.ndim == 0:
+        return store_out(cx, out, as_result(e.multiply(cx, x, y)))
     if x.ndim <= 2 and y.ndim <= 2:
         along = cx.dim_of(x, x.ndim - 1), cx.dim_of(y, 0)
         _require_inner(cx, *along, "dot")

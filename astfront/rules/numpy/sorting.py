@@ -205,8 +205,8 @@ def diag(cx: Any, v: Value, k: Value = Static(0)) -> Value:
     size = cx.binary_op(operator.add, cx.dim_of(x, 0), Static(abs(offset)))
     here = cx.as_tensor(cx.call(Static(np.eye), [size], {"k": k, "dtype": Static(bool)}))
     if offset:
-        x = cx.b.call("nn.pad", x, pad_width=((max(offset, 0), max(-offset, 0)),))
-    column = cx.b.call("expand_dims", x, axis=0 if offset > 0 else 1)
+        x = cx.b.call("nn.pad", x, pad_width=((0, abs(offset)),))
+    column = cx.b.call("expand_dims", x, axis=0 if offset < 0 else 1)
     return cx.b.call("where", here, column, full(0, x.dtype))  # type: ignore[no-any-return]
 
 
