@@ -22,6 +22,7 @@ from passes.relay import dataflow, nested_branches
 #: TVM warns on stderr through this logger about schedules that nobody tuned.
 logging.getLogger("autotvm").setLevel(logging.ERROR)
 logging.getLogger("te_compiler").setLevel(logging.ERROR)
+logging.getLogger("strategy").setLevel(logging.ERROR)
 
 _ALIGNMENT = 64  # bytes; what from_dlpack wants of memory that it shares
 

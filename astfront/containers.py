@@ -35,6 +35,10 @@ from astfront.values import (
 )
 
 
+#: A list that grew to this length is taken apart where its items are changed one by one.
+FEW_ITEMS = 64
+
+
 class Containers(Machine):
     @staticmethod
     def is_tuple(v: Value) -> bool:
@@ -54,6 +58,15 @@ class Containers(Machine):
             return
         for item in self.items_of(more):
             self.append(target, item)
+
+    def as_items(self, v: List) -> list[Value] | None:
+        """The items of a list, one by one, where their number is known and not large."""
+        content = self.heap[v.cell]
+        if isinstance(content, GrownList):
+            length = content.length
+            if not isinstance(length, Static) or length.obj > FEW_ITEMS:
+                return None
+        return self.items_of(v)
 
     def append(self, target: Value, item: Value) -> None:
         """``list.append``; a list that grew in a kept loop gets one more row in each buffer."""

@@ -266,11 +266,9 @@ class Interpreter(
 
     def exec_Assert(self, node: gast.Assert) -> None:
         value = self.condition(node.test)
-        truth = value if isinstance(value, Scalar | Poison) else self.static(value)
-        if truth is not True:
+        if isinstance(value, Scalar) or (isinstance(value, Static) and not value.obj):
             message = (self.static(self.visit(node.msg)),) if node.msg is not None else ()
-            ok = truth if isinstance(truth, Scalar) else Static(truth)
-            self.check(ok, AssertionError(*message))
+            self.check(value, AssertionError(*message))
 
     def exec_Raise(self, node: gast.Raise) -> None:
         if node.exc is None:

@@ -147,7 +147,12 @@ class Loops(Machine):
                 return FALSE
             if isinstance(flag, Static):
                 return header()
-            return self.lazy(True, self.unary(gast.Not(), flag), header)
+            going_on = self.unary(gast.Not(), flag)
+            if counter is None:
+                return self.lazy(True, going_on, header)
+            more = header()
+            is_last = isinstance(more, Static) and not more.obj
+            return more if is_last else self.lazy(True, going_on, lambda: more)
 
         start = self.heap.snapshot()
         if self.run_now(test, body):

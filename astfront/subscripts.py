@@ -223,10 +223,9 @@ class Subscripts(Machine):
             )
 
     def _set_list_item(self, container: List, index: Value, value: Value) -> None:
-        content = self.heap[container.cell]
-        if not isinstance(content, Items):
+        items = self.as_items(container)
+        if items is None:
             self.fail("AF0208", "an item of a list that grew in a loop is assigned")
-        items = list(content.items)
         if isinstance(index, Scalar):
             self._set_staged_item(container, items, index, value)
             return

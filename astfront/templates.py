@@ -94,7 +94,7 @@ class Collector:
                 inner.value(template.element, item)
                 collected.append(inner.tensors)
             for column, leaf in zip(zip(*collected), template.buffers):
-                expanded = [b.call("expand_dims", x, axis=0) for x in column]
+                expanded = [_as_row(b, x) for x in column]
                 one = expanded[0] if len(expanded) == 1 else b.call("concatenate", expanded, axis=0)
                 self._leaf(leaf, one)  # type: ignore[arg-type]
         self._leaf(INT_LEAF, Static(len(items)))
@@ -201,6 +201,13 @@ class _Rows:
             length = b.call("reshape", self.length, newshape=(1,))  # type: ignore[arg-type]
         shape = b.call("concatenate", [length, b.constant(np.array(sizes, "int64"))], axis=0)
         return b.call("full", one, shape if sizes else length, dtype=leaf.dtype.name)  # type: ignore
+
+
+def _as_row(b: Builder, x: Tensor) -> Tensor:
+    """``x`` with a first axis of one; of a constant, a constant: TVM fails on what it leaves of it."""
+    if x.const is not None:
+        return b.constant(x.const[np.newaxis])
+    return b.call("expand_dims", x, axis=0)  # type: ignore[no-any-return]
 
 
 def stand_in(b: Builder, leaf: Leaf) -> Tensor:

@@ -456,10 +456,10 @@ def object_setattr(cx: Any, owner: Value, name: StaticArg[str], value: Value) ->
 
 
 def items_or_fail(cx: Any, x: List, what: str) -> list[Value]:
-    content = cx.heap[x.cell]
-    if not isinstance(content, Items):
+    items = cx.as_items(x)
+    if items is None:
         cx.fail("AF0208", f"`{what}` on a list that grew in a kept loop isn't supported")
-    return list(content.items)
+    return items  # type: ignore[no-any-return]
 
 
 @rule(list.append, splits=False)

@@ -171,8 +171,17 @@ def test_products(dtype):
 
 def test_other_products():
     e, b = X.astype("e") / 8, X[0] > 3
-    same(lambda e, b: (e[0] @ e[1].T, b @ b.T, e @ e.transpose(0, 2, 1), e[0].dot(e[0, 0])), (e, b), rtol=5e-3)
-    same(lambda x, y: (x @ y, x.dot(y), y.T @ x.T, x[0] @ y), (Y, Y.T.copy()), (Y[:1], Y[:2].T.copy()), specs=[(None, 4), (4, None)])
+    same(
+        lambda e, b: (e[0] @ e[1].T, b @ b.T, e @ e.transpose(0, 2, 1), e[0].dot(e[0, 0])),
+        (e, b),
+        rtol=5e-3,
+    )
+    same(
+        lambda x, y: (x @ y, x.dot(y), y.T @ x.T, x[0] @ y),
+        (Y, Y.T.copy()),
+        (Y[:1], Y[:2].T.copy()),
+        specs=[(None, 4), (4, None)],
+    )
     same(lambda x, y: x @ y, (Y, Y.T.copy()), (Y, Y.copy()), specs=[(None, None), (None, None)])
     with pytest.raises(ValueError, match="mismatch"):
         lower(lambda x: x @ x, (Y,), {})

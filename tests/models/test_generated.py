@@ -34,7 +34,7 @@ SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 TOLERATED = {"AF0203", "AF0204", "AF0205", "AF0206", "AF0207", "AF0208", "AF0210", "AF0503", "AF0504"}  # fmt: skip
-HEADER = '''import chainer
+HEADER = """import chainer
 import chainer.functions as F
 
 
@@ -60,7 +60,7 @@ class Model(chainer.Chain):
         t, u = x, x * 0.5
         xs, ns = [], [1]
         g = None
-'''
+"""
 
 
 class Writer:
@@ -120,7 +120,17 @@ class Writer:
 
     def statement(self, depth: int, loop: bool) -> list[str]:
         self.size += 1
-        kinds = ["tensor", "tensor", "integer", "integer", "list", "list", "state", "swap", "option"]
+        kinds = [
+            "tensor",
+            "tensor",
+            "integer",
+            "integer",
+            "list",
+            "list",
+            "state",
+            "swap",
+            "option",
+        ]
         if loop:
             kinds += ["jump", "jump"]
         if depth:
@@ -143,7 +153,7 @@ class Writer:
                 [f"xs.append({y})"],
                 [f"ns.append({self.integer()})"],
                 ["if xs:", f"    {y} = xs[-1] + F.sum(F.stack(xs), axis=0) * 0.1"],
-                [f"for v in xs:", f"    {y} = {y} * 0.5 + v"],
+                ["for v in xs:", f"    {y} = {y} * 0.5 + v"],
                 ["for a, v in enumerate(ns):", "    k += a * v", "k %= 9"],
                 ["xs = [v * 0.5 for v in xs]"],
                 ["ns = [a + 1 for a in ns if a != j]", "ns.append(i)"],
@@ -167,11 +177,19 @@ class Writer:
 
     def _option(self, depth: int, loop: bool) -> list[str]:
         return self.choose(
-            [["g = t"], ["g = None"], ["g = u if g is None else g + u"], ["if g is not None:", "    t = t + g"]]
+            [
+                ["g = t"],
+                ["g = None"],
+                ["g = u if g is None else g + u"],
+                ["if g is not None:", "    t = t + g"],
+            ]
         )
 
     def _jump(self, depth: int, loop: bool) -> list[str]:
-        return [f"if {self.condition()}:", "    " + self.choose(["break", "break", "continue", f"return {self.result}"])]
+        return [
+            f"if {self.condition()}:",
+            "    " + self.choose(["break", "break", "continue", f"return {self.result}"]),
+        ]
 
     def _if(self, depth: int, loop: bool) -> list[str]:
         lines = [f"if {self.condition()}:", *self.block(depth - 1, loop)]
@@ -184,14 +202,19 @@ class Writer:
         return lines
 
     def _else(self, lines: list[str], depth: int, loop: bool) -> list[str]:
-        return [*lines, "else:", *self.block(0, loop)] if self.choose([False] * 3 + [True]) else lines
+        return (
+            [*lines, "else:", *self.block(0, loop)] if self.choose([False] * 3 + [True]) else lines
+        )
 
     def _for(self, depth: int, loop: bool) -> list[str]:
         name = f"a{next(self.numbers)}"
         over, use = self.choose(
             [
                 (f"{name} in range(int(n) % 5)", f"k += {name}"),
-                (f"{name} in range({self.choose(['m', '3', 'i % 4', 'len(xs)', 'x.shape[0]'])})", f"i += {name}"),
+                (
+                    f"{name} in range({self.choose(['m', '3', 'i % 4', 'len(xs)', 'x.shape[0]'])})",
+                    f"i += {name}",
+                ),
                 (f"{name} in range({self.choose('ijk')} % 6, -1, -2)", f"t = t + {name}"),
                 (f"{name} in x", f"t = t + {name} * 0.1"),
                 (f"{name}, {name}r in enumerate(u)", f"t = t * 0.5 + {name}r * {name}"),
@@ -241,7 +264,9 @@ def run(text: str, folder: Path, number: int, m: int) -> bool:
     random = np.random.RandomState(number)
     try:
         for n, scale in ((2, 1.0), (0, -0.7), (5, 0.3), (3, 2.0)):
-            x = chainer.Variable(random.uniform(-1, 1, (2, 3)).astype("float32") * scale + scale / 2)
+            x = chainer.Variable(
+                random.uniform(-1, 1, (2, 3)).astype("float32") * scale + scale / 2
+            )
             args = x, np.int64(n), m
             with chainer.no_backprop_mode(), np.errstate(all="ignore"):
                 before = copy.deepcopy(reference)
@@ -251,7 +276,7 @@ def run(text: str, folder: Path, number: int, m: int) -> bool:
                 except astfront.CompileError as e:
                     codes = {d.code for d in e.diagnostics}
                     assert codes, "an error without diagnostics"
-                    assert codes <= TOLERATED, str(e)
+                    assert codes <= TOLERATED, str(e)  # noqa: PT017
                     return False
             if isinstance(expected, Exception):
                 assert type(got) is type(expected), f"{got!r} instead of {expected!r}"
@@ -304,4 +329,6 @@ def test_generated_models(part: int, tmp_path: Path) -> None:
             raise
 
     check()
-    assert sum(compiled) * 3 > len(compiled) * 2, f"{compiled.count(False)} of {len(compiled)} refused"
+    assert sum(compiled) * 3 > len(compiled) * 2, (
+        f"{compiled.count(False)} of {len(compiled)} refused"
+    )

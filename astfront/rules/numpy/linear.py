@@ -40,7 +40,7 @@ def _common(cx: Any, a: Value, b: Value) -> tuple[Tensor, Tensor]:
 def matrix_product(cx: Any, a: Tensor, b: Tensor) -> Tensor:
     """Of two matrices of one dtype; the inner sizes are known to be equal."""
     dtype = a.dtype
-    if a.shape[1] == 0 or b.shape[0] == 0:
+    if 0 in (*a.shape, *b.shape):
         zeros = cx.call(
             Static(np.zeros), [cx.tuple([cx.dim_of(a, 0), cx.dim_of(b, 1)]), Static(dtype)], {}
         )
@@ -49,6 +49,11 @@ def matrix_product(cx: Any, a: Tensor, b: Tensor) -> Tensor:
     if inner != dtype:
         wide = matrix_product(cx, convert(cx, a, inner), convert(cx, b, inner))
         return convert(cx, wide, dtype)
+    k = a.shape[1] if b.shape[0] is None else b.shape[0]
+    a, b = cx.b.refine(a, (a.shape[0], k)), cx.b.refine(b, (k, b.shape[1]))
+    if None in b.shape:
+        # TVM's dense wants the sizes of the second matrix.
+        return cx.b.call("nn.matmul", a, b, out_dtype=dtype.name)  # type: ignore[no-any-return]
     turned = cx.b.call("transpose", b, axes=(1, 0))
     return cx.b.call("nn.dense", a, turned, out_dtype=dtype.name)  # type: ignore[no-any-return]
 
