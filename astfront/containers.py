@@ -34,7 +34,6 @@ from astfront.values import (
     describe,
 )
 
-
 #: A list that grew to this length is taken apart where its items are changed one by one.
 FEW_ITEMS = 64
 

@@ -19,14 +19,14 @@ ends a function is none of these: nothing comes after it.
 >>> show(run(mod))
 def @main(%a: bool, %b: bool, %x: Tensor[(3), float32]) -> Tensor[(3), float32] {
   let %y: Tensor[(3), float32] = if (%a) {
-    %0 = fn () -> Tensor[(3), float32] {
+    let %inner: fn () -> Tensor[(3), float32] = fn () -> Tensor[(3), float32] {
       if (%b) {
         negative(%x)
       } else {
         %x
       }
     };
-    let %z: Tensor[(3), float32] = %0();
+    let %z: Tensor[(3), float32] = %inner();
     exp(%z)
   } else {
     %x
@@ -80,7 +80,11 @@ class _Wrap(relay.ExprMutator):  # type: ignore[misc]
         bound = []
         expr: Any = let
         while isinstance(expr, relay.Let):
-            bound.append((expr.var, self._visit(expr.value, False, self.in_arm)))
+            value = self._visit(expr.value, False, self.in_arm)
+            while isinstance(value, relay.Let):
+                bound.append((value.var, value.value))
+                value = value.body
+            bound.append((expr.var, value))
             expr = expr.body
         result = self.visit(expr)
         for var, value in reversed(bound):
@@ -97,7 +101,10 @@ class _Wrap(relay.ExprMutator):  # type: ignore[misc]
         made = relay.If(condition, *arms, span=branch.span)
         if not wrap:
             return made
-        return relay.Call(relay.Function([], made, branch.checked_type), [])
+        # With a name: TVM misplaces constants that a function without one shares with what's around.
+        name = relay.Var("inner")
+        function = relay.Function([], made, branch.checked_type)
+        return relay.Let(name, function, relay.Call(name, []))
 
     def visit_call(self, call: relay.Call) -> relay.Call:
         op = self._visit(call.op, False, self.in_arm)
