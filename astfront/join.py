@@ -265,8 +265,10 @@ class Join:
                 return a
             kinds = {type(a.obj), type(b.obj)}
             if kinds <= {bool, int, float}:
-                kind = float if float in kinds else int if int in kinds else bool
-                return Leaf((), SCALAR_DTYPES[kind], scalar=kind, name=place or "n")
+                if len(kinds) == 1 or isinstance(forced, Leaf):
+                    kind = float if float in kinds else int if int in kinds else bool
+                    return Leaf((), SCALAR_DTYPES[kind], scalar=kind, name=place or "n")
+                self._require_one_kind(a, b)
             return Option(BOOL_LEAF, b, a)  # type: ignore[arg-type]
         if isinstance(a, Static) and _is_number(a) and _is_number(b):
             return self._number(a, b, place)
@@ -305,8 +307,9 @@ class Join:
         if (sa is None) != (sb is None):
             raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
         if sa is not None and sb is not None:
-            number = sa if sa is sb else float if float in (sa, sb) else int
-            return Leaf((), SCALAR_DTYPES[number], scalar=number, name=place or "n")
+            if sa is not sb:
+                raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
+            return Leaf((), SCALAR_DTYPES[sa], scalar=sa, name=place or "n")
         x, y = leaf_type(a), leaf_type(b)
         if x.dtype != y.dtype:
             raise JoinError(f"dtype {x.dtype.name} on one way and {y.dtype.name} on the other")
@@ -330,9 +333,15 @@ class Join:
         other = scalar_type(staged)
         if other is None:
             raise JoinError(f"{describe(static)} on one way and {describe(staged)} on the other")
-        kind = type(static.obj)
-        joined = other if kind is other else float if float in (kind, other) else int
-        return Leaf((), SCALAR_DTYPES[joined], scalar=joined, name=place or "n")
+        if type(static.obj) is other:
+            return Leaf((), SCALAR_DTYPES[other], scalar=other, name=place or "n")
+        self._require_one_kind(static, staged)
+        return Option(BOOL_LEAF, self.value(staged, staged, place, whole=True), static)  # type: ignore[arg-type]
+
+    def _require_one_kind(self, a: Value, b: Value) -> None:
+        """An int and a float stay what they are; a loop had better be compiled another way."""
+        if self.strict.kinds:
+            raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
 
     def _option(self, a: Value, b: Value, place: str) -> Value:
         option = a if isinstance(a, Option) else b

@@ -17,6 +17,7 @@ import numpy as np
 from astfront.attributes import variable_class
 from astfront.environment import same
 from astfront.join import Join
+from astfront.operators import DUNDER
 from astfront.rules.registry import StaticArg, pure, rule
 from astfront.templates import Collector, leaves_of
 from astfront.values import (
@@ -437,6 +438,19 @@ def setattr_(cx: Any, x: Value, name: StaticArg[str], value: Value) -> Value:
 @rule(functools.partial)
 def partial_(cx: Any, f: Value, *args: Value, **kwargs: Value) -> Value:
     return Partial(f, args, kwargs)
+
+
+def _operator(f: Any) -> None:
+    """A rule for a function of the module ``operator``."""
+
+    def apply(cx: Any, a: Value, b: Value) -> Value:
+        return cx.binary_op(f, a, b)
+
+    rule(f)(apply)
+
+
+for _function in DUNDER:
+    _operator(_function)
 
 
 @rule(object.__init__, object.__new__)

@@ -99,6 +99,8 @@ def checked(cx: Any, index: Value, size: Value, axis: int) -> Value:
         if not -length <= at < length:
             cx.raise_python(error)
         return Static(at % length)
+    if cx.is_index(index, size):
+        return index
     if at is not None:
         cx.check(cx.compare(gast.Lt(), Static(at if at >= 0 else -at - 1), size), error)
         return index if at >= 0 else cx.binary_op(operator.add, size, index)  # type: ignore[no-any-return]

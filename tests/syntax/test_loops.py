@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import astfront
-from tests.syntax.compare import N, agrees, array, full, variable
+from tests.syntax.compare import N, agrees, array, full, refuses, variable
 
 X = variable(2, 3)
 KINDS = pytest.mark.parametrize("kind", [int, N], ids=["static", "staged"])
@@ -286,8 +286,8 @@ def test_types_that_change_after_the_first_turn(kind):
     def f(x, n):
         h = None
         total = 0
-        prev = 0
-        k = 0
+        prev = 0.0
+        k = 0.0
         for i in range(int(n)):
             h = x if h is None else h + x
             total = total + h
@@ -299,19 +299,20 @@ def test_types_that_change_after_the_first_turn(kind):
 
 @KINDS
 def test_zero_turns_of_a_loop_that_changes_types(kind):
-    def f(x, n):
+    def number(x, n):
         total = 0
         for i in range(int(n)):
             total = total + x
-        return F.sum(x) + total if int(n) == 0 else total
+        return total
 
-    def g(x, n):
+    def none(x, n):
         h = None
         for i in range(int(n)):
             h = x if h is None else h + x
         return h
 
-    agrees(g, *((X, kind(k)) for k in (0, 1, 2)))
+    for f in (number, none):
+        agrees(f, *((X, kind(k)) for k in (0, 1, 2)))
 
 
 @KINDS
@@ -434,11 +435,7 @@ def test_a_list_that_changes_while_it_is_walked_over():
                 xs.append(v + 1)
         return xs
 
-    agrees(g, (1,))
-
-
-def _shape(text):
-    return re.sub(r"\b\d+(?=i64)", "N", text)
+    refuses("AF0503", g, 1)
 
 
 def test_the_program_does_not_grow_with_the_turns():
@@ -464,7 +461,7 @@ def test_the_program_does_not_grow_with_the_turns():
         differing = [(a, b) for a, b in zip(few.splitlines(), many.splitlines()) if a != b]
         assert len(few.splitlines()) == len(many.splitlines())
         for a, b in differing:
-            assert re.sub(r"\b(10|1000)\b", "N", a) == re.sub(r"\b(10|1000)\b", "N", b)
+            assert re.sub("1000|10", "N", a) == re.sub("1000|10", "N", b)
         agrees(function, (X, 1000))
 
 

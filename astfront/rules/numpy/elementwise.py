@@ -157,28 +157,35 @@ def _integer_division(cx: Any, a: Tensor, b: Tensor) -> Tensor:
     call = cx.b.call
     if _harmless(b):
         return call("floor_divide", a, b)  # type: ignore[no-any-return]
-    zero, one = like(b, 0), like(b, 1)
-    by_zero = call("equal", b, zero)
-    if b.dtype.kind == "u":
-        found = call("floor_divide", a, call("where", by_zero, one, b))
-    else:
-        by_minus_one = call("equal", b, like(b, -1))
-        special = call("logical_or", by_zero, by_minus_one)
-        found = call("floor_divide", a, call("where", special, one, b))
-        found = call("where", by_minus_one, negative(cx, a), found)
-    return call("where", by_zero, zero, found)  # type: ignore[no-any-return]
+    found = call("floor_divide", a, _harmless_divisor(cx, b))
+    if b.dtype.kind != "u":
+        found = call("where", call("equal", b, like(b, -1)), negative(cx, a), found)
+    return call("where", call("equal", b, like(b, 0)), like(b, 0), found)  # type: ignore[no-any-return]
 
 
 def _integer_remainder(cx: Any, name: str, a: Tensor, b: Tensor) -> Tensor:
     call = cx.b.call
     if _harmless(b):
         return call(name, a, b)  # type: ignore[no-any-return]
-    zero, one = like(b, 0), like(b, 1)
-    special = call("equal", b, zero)
+    found = call(name, a, _harmless_divisor(cx, b))
+    return call("where", _is_special(cx, b), like(b, 0), found)  # type: ignore[no-any-return]
+
+
+def _is_special(cx: Any, b: Tensor) -> Tensor:
+    special: Tensor = cx.b.call("equal", b, like(b, 0))
     if b.dtype.kind != "u":
-        special = call("logical_or", special, call("equal", b, like(b, -1)))
-    found = call(name, a, call("where", special, one, b))
-    return call("where", special, zero, found)  # type: ignore[no-any-return]
+        special = cx.b.call("logical_or", special, cx.b.call("equal", b, like(b, -1)))
+    return special
+
+
+def _harmless_divisor(cx: Any, b: Tensor) -> Tensor:
+    """``b`` with 1 in the place of 0 and −1.
+
+    A result of its own: in one kernel with the choice that follows, TVM would see that the 1 is
+    never used, put ``b`` in its place, and divide by it all the same.
+    """
+    safe = cx.b.call("where", _is_special(cx, b), like(b, 1), b)
+    return cx.b.call("annotation.stop_fusion", safe)  # type: ignore[no-any-return]
 
 
 # --- powers ------------------------------------------------------------------------------------
