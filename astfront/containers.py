@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import gast
 
 from astfront.bounds import Bounds
-from astfront.join import Join, JoinError
 from astfront.machine import Machine
-from astfront.templates import Collector, element_at
 from astfront.values import (
-    TRUE,
     Content,
     Dict,
     Entries,
@@ -26,7 +22,6 @@ from astfront.values import (
     Option,
     Range,
     Scalar,
-    Shape,
     Static,
     Tensor,
     Tuple,
@@ -77,69 +72,6 @@ class Containers(Machine):
             return
         if isinstance(content, GrownList):
             self.heap[target.cell] = self.concatenated(content, Items((item,)))
-
-    def concatenated(self, first: Content, second: Content) -> GrownList:
-        """The rows of one list after those of another, at least one of them grown."""
-        join = Join(self.heap)
-        try:
-            template = join._grown(first, second, None)
-        except JoinError as e:
-            self.fail(
-                "AF0504",
-                "the items of a list that grows differ: "
-                + e.message.removeprefix("elements of a list that grows differ: "),
-            )
-        parts = []
-        for content in (first, second):
-            collector = Collector(self.b, self.heap)
-            collector.widen = False
-            collector.content(template, content, -1)
-            parts.append(collector.tensors)
-        *rows, _ = zip(*parts)
-        buffers = tuple(
-            self._joined_rows(first, pair, leaf.shape) for pair, leaf in zip(rows, template.buffers)
-        )
-        grown, other = self._length_of(first), self._length_of(second)
-        total = self.binary_op(operator.add, grown, other)
-        if isinstance(total, Static):
-            buffers = tuple(self.b.refine(x, (total.obj, *x.shape[1:])) for x in buffers)
-        added = None
-        if isinstance(other, Static):
-            before = first.added if isinstance(first, GrownList) else None
-            base, count = before or (grown, 0)
-            added = (base, count + other.obj)
-        return GrownList(template.element, buffers, total, added)
-
-    @staticmethod
-    def _length_of(content: Content) -> Value:
-        if isinstance(content, GrownList):
-            return content.length
-        return Static(len(content.items)) if isinstance(content, Items) else Static(0)
-
-    def _joined_rows(self, first: Content, pair: Sequence[Tensor], shape: Shape) -> Tensor:
-        def rows() -> Tensor:
-            return self.b.refine(self.b.call("concatenate", list(pair), axis=0), shape)
-
-        if None not in shape[1:] or not isinstance(first, GrownList):
-            return rows()
-        # An empty buffer whose rows' sizes aren't known has the wrong ones: it's left out.
-        empty = [self.compare(gast.Eq(), self.b.dim(x, 0), Static(0)) for x in pair]
-        equal: Value = TRUE
-        for axis in range(1, len(shape)):
-            sizes = [self.dim_of(x, axis) for x in pair]
-            equal = self.both(equal, self.compare(gast.Eq(), *sizes))
-        error = RuntimeError("a list that grows in a compiled loop gets items of different sizes")
-
-        def checked() -> Value:
-            return self.stage_if(equal, rows, lambda: self.raise_python(error))
-
-        def one(x: Tensor) -> Callable[[], Value]:
-            return lambda: self.b.widen(x, shape)
-
-        joined = self.stage_if(
-            empty[0], one(pair[1]), lambda: self.stage_if(empty[1], one(pair[0]), checked)
-        )
-        return joined  # type: ignore[return-value]
 
     def entries_of(self, v: Value) -> dict[Any, Value]:
         if isinstance(v, Dict):
@@ -244,7 +176,7 @@ class Containers(Machine):
             self.require_same_length(content, v)
             now = self.heap[v.cell]
             if isinstance(now, GrownList):
-                return element_at(now.element, [self.row(buffer, i) for buffer in now.buffers])
+                return self.grown_element(now, i)
             # What a staged index needs is computed once, before the loop, where that's possible.
             return self.select(self.items_of(v), i, scope if now is content else None)
 

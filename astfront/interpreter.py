@@ -31,6 +31,7 @@ from astfront.diagnostics import CompileError, Diagnostic, InternalError, error,
 from astfront.environment import Heap
 from astfront.frames import Frame
 from astfront.function_nodes import FunctionNodes
+from astfront.grown import GrownLists
 from astfront.lifting import MISSING, TRUSTED_PACKAGES, Lifter, Location, is_static
 from astfront.loops import Loops, Refused
 from astfront.numbers import Numbers
@@ -78,6 +79,7 @@ class Interpreter(
     Numbers,
     KnownBounds,
     Containers,
+    GrownLists,
     Subscripts,
     Attributes,
     Calls,

@@ -23,8 +23,10 @@ from astfront.templates import (
     INT_LEAF,
     Collector,
     Leaf,
+    buffer_leaves,
     content_leaves,
     fill_content,
+    is_ragged,
     leaf_type,
     leaves_of,
     same_template,
@@ -97,7 +99,7 @@ class Join:
         self._a: State = {}
         self._b: State = {}
         self._pre: State = {}
-        self._adopts = self._rows = False
+        self._adopts = False
 
     @classmethod
     def of(
@@ -211,8 +213,7 @@ class Join:
         if not elements:
             return GrownList(UNBOUND, (), INT_LEAF)  # type: ignore[arg-type]
         element = elements[0]
-        outer = self._adopts, self._rows
-        self._adopts, self._rows = False, True
+        outer, self._adopts = self._adopts, False
         try:
             for other in elements[1:]:
                 element = self.value(element, other, "element", whole=True)
@@ -220,15 +221,8 @@ class Join:
         except JoinError as e:
             raise JoinError(f"elements of a list that grows differ: {e.message}") from e
         finally:
-            self._adopts, self._rows = outer
-        for content in (a, b):
-            several = isinstance(content, Items) and len(content.items) > 1
-            if several and any(None in leaf.shape for leaf in leaves_of(element)):
-                raise JoinError("the sizes of elements of a list that grows aren't known")
-        buffers = tuple(
-            Leaf((None, *leaf.shape), leaf.dtype, "array", name="rows")
-            for leaf in leaves_of(element)
-        )
+            self._adopts = outer
+        buffers = tuple(x for leaf in leaves_of(element) for x in buffer_leaves(leaf))
         return GrownList(element, buffers, INT_LEAF)  # type: ignore[arg-type]
 
     def value(
@@ -320,8 +314,6 @@ class Join:
             shape = tuple(p if p == q else None for p, q in zip(shape, forced.shape))
         storage = x.storage if x.storage == y.storage else UNKNOWN_STORAGE
         kind = x.kind if x.kind == y.kind else "either"
-        if self._rows and any(None not in (p, q) and p != q for p, q in zip(x.shape, y.shape)):
-            raise JoinError(f"shape {x.shape} and shape {y.shape}")
         if self.strict.shapes and any(p is not None and p != q for p, q in zip(x.shape, y.shape)):
             raise JoinError(f"shape {x.shape} on one way and {y.shape} on the other")
         if kind == "either" and (self.strict.kinds or "generic" in (x.kind, y.kind)):
@@ -497,7 +489,12 @@ def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:
 
     def visit(t: Value) -> Any:
         if isinstance(t, Leaf):
-            return replace(t, shape=next(it).shape[1:])
+            first = next(it)
+            if is_ragged(t):
+                next(it)
+            if t.kind == "either":
+                next(it)
+            return t if is_ragged(t) else replace(t, shape=first.shape[1:])
         if isinstance(t, Tuple):
             return Tuple(tuple(visit(x) for x in t.items), t.cls)
         if isinstance(t, Option):

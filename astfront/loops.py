@@ -370,13 +370,8 @@ class Loops(Machine):
                 before = Static(len(start.items))
             base, count = leave.added or (None, 0)  # type: ignore[union-attr]
             if isinstance(before, Static) and base is entry.length:  # type: ignore[union-attr]
-                length = before.obj + turns * count
-                buffers = [
-                    self.b.refine(x, (length, *x.shape[1:]))
-                    for x in grown.buffers  # type: ignore[union-attr]
-                ]
-                known = {"buffers": tuple(buffers), "length": Static(length), "added": None}
-                self.heap[cell] = replace(grown, **known)  # type: ignore[type-var, arg-type]
+                counted = self.of_length(grown, before.obj + turns * count)  # type: ignore[arg-type]
+                self.heap[cell] = replace(counted, added=None)
 
     def _settle(
         self,

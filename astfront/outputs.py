@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from astfront.diagnostics import error
 from astfront.environment import UNKNOWN_STORAGE, same
+from astfront.grown import leaf_buffers
 from astfront.lifting import Location
 from astfront.templates import Leaf
 from astfront.values import (
@@ -110,21 +112,28 @@ class ListOut(Template):
 
 @dataclass(frozen=True)
 class GrownOut(Template):
-    """A list that grew in the program: one element a row of the buffers."""
+    """A list that grew in the program: for each leaf of its elements, the buffers with the rows."""
 
     cell: int
     element: Template
-    buffers: tuple[int, ...]
+    buffers: tuple[tuple[int, ...], ...]
     length: int
 
     def build(self, run: Outcome) -> Any:
         if self.cell not in run.made:
-            rows = [run.arrays[b] for b in self.buffers]
+            leaves = [[run.arrays[i] for i in group] for group in self.buffers]
             run.made[self.cell] = [
-                self.element.build(Outcome([r[i, ...] for r in rows]))
+                self.element.build(Outcome([_row(i, *buffers) for buffers in leaves]))
                 for i in range(int(run.arrays[self.length]))
             ]
         return run.made[self.cell]
+
+
+def _row(i: int, rows: np.ndarray, extents: np.ndarray | None = None) -> np.ndarray:
+    if extents is None:
+        return rows[i, ...]  # type: ignore[no-any-return]
+    start, *sizes = extents[i]
+    return rows[start : start + math.prod(sizes)].reshape(sizes)
 
 
 @dataclass(frozen=True)
@@ -288,7 +297,7 @@ class Results:
             return ListOut(cell, tuple(map(self.template, content.items)))
         if not content.buffers and content.element is UNBOUND:
             return ListOut(cell, ())
-        buffers = tuple(self.add(b) for b in content.buffers)
+        buffers = tuple(tuple(map(self.add, found)) for _, found in leaf_buffers(content))
         counter = iter(range(len(buffers)))
         element = _element_template(content.element, counter)
         length = self.add(self.cx.as_scalar(content.length, int))

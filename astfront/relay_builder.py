@@ -46,8 +46,14 @@ def _pad(data: Any, value: Any = None, *, pad_value: Any = 0, **attrs: Any) -> A
     return relay.nn.pad(data, pad_value=pad_value if value is None else value, **attrs)
 
 
-#: Operators whose Python function has tensors after attributes.
-_REORDERED = {
+def _reshape(data: Any, newshape: Any, allowzero: bool = False) -> Any:
+    """In a computed shape a 0 is a size, not Relay's "as it is"."""
+    return relay.reshape(data, newshape, allowzero or isinstance(newshape, relay.Expr))
+
+
+#: Operators called in another way than their Python function.
+_ADAPTED = {
+    "reshape": _reshape,
     "gather": lambda data, indices, axis: relay.gather(data, axis, indices),
     "nn.pad": _pad,
 }
@@ -305,8 +311,8 @@ def _dyn_strided_slice(x: Any, begin: Any, end: Any, strides: Any) -> Any:
 def _relay_function(op: str) -> Any:
     if op == "dyn.strided_slice":
         return _dyn_strided_slice
-    if op in _REORDERED:
-        return _REORDERED[op]
+    if op in _ADAPTED:
+        return _ADAPTED[op]
     found: Any = relay
     for part in op.split("."):
         found = getattr(found, part)

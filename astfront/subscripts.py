@@ -14,7 +14,6 @@ from astfront.builder import Scope
 from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.machine import Machine
 from astfront.rules.registry import RULES
-from astfront.templates import element_at
 from astfront.values import (
     FALSE,
     POISON,
@@ -27,10 +26,8 @@ from astfront.values import (
     Poison,
     Range,
     Scalar,
-    Slice,
     Static,
     Tensor,
-    Unbound,
     Value,
     describe,
 )
@@ -118,33 +115,6 @@ class Subscripts(Machine):
         if isinstance(b, Static):
             return a if b.obj else FALSE
         return Scalar(self.b.call("logical_and", a, b).expr, bool)  # type: ignore[arg-type]
-
-    def grown_item(self, container: List, index: Value) -> Value:
-        content = self.heap[container.cell]
-        if not isinstance(content, GrownList):
-            self.fail("AF0208", "a list is wanted here")
-        if isinstance(index, Slice) or (isinstance(index, Static) and isinstance(index.obj, slice)):
-            return self.grown_slice(content, index)
-        i = self.checked_index(index, content.length, "list")
-        if isinstance(content.element, Unbound):
-            self.raise_python(IndexError("list index out of range"))
-        rows = [self.row(buffer, i) for buffer in content.buffers]
-        return element_at(content.element, rows)
-
-    def row(self, buffer: Tensor, index: Value) -> Tensor:
-        """``buffer[index]`` for an index that is in range."""
-        i = self.as_scalar(index, int)
-        return self.b.call("take", buffer, i, axis=0, mode="clip")
-
-    def grown_slice(self, content: GrownList, index: Value) -> Value:
-        buffers = []
-        for buffer in content.buffers:
-            part = self.call(Static(np.ndarray.__getitem__), [buffer, index], {})
-            buffers.append(part)
-        if not buffers:
-            return self.heap.new_list()
-        length = self.dim_of(buffers[0], 0)
-        return List(self.heap.new(GrownList(content.element, tuple(buffers), length)))
 
     def select(self, items: Sequence[Value], index: Value, scope: Scope | None = None) -> Value:
         """``items[index]`` for a staged index that is in range.

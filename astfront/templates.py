@@ -54,6 +54,57 @@ BOOL_LEAF = Leaf((), np.dtype("bool"), scalar=bool, name="present")
 INT_LEAF = Leaf((), np.dtype("int64"), scalar=int, name="length")
 
 
+# --- how the elements of a list that grew are kept -------------------------------------------------
+#
+# Where an element's sizes are known, its rows are stacked. Where they aren't, they may differ from row
+# to row: then all elements stand one after another in a vector, and a second buffer has for each row
+# its *extent*, where it starts there and its sizes.
+
+
+def is_ragged(leaf: Leaf) -> bool:
+    """Whether the rows of this leaf may differ in size."""
+    return None in leaf.shape
+
+
+def buffer_leaves(leaf: Leaf) -> tuple[Leaf, ...]:
+    """The types of the buffers that keep the rows of a leaf."""
+    if not is_ragged(leaf):
+        return (Leaf((None, *leaf.shape), leaf.dtype, name="rows"),)
+    extents = Leaf((None, 1 + len(leaf.shape)), np.dtype("int64"), name="extents")
+    return Leaf((None,), leaf.dtype, name="rows"), extents
+
+
+def rows_of(b: Builder, leaf: Leaf, column: Sequence[Tensor]) -> list[Tensor]:
+    """The buffers that hold these elements, of which there's one at least."""
+    if not is_ragged(leaf):
+        return [_concatenated(b, [_as_row(b, x) for x in column])]
+    data, extents = [], []
+    start: Tensor = b.constant(np.array([0], "int64"))
+    for x in column:
+        flat = b.call("reshape", x, newshape=(-1,))
+        data.append(flat)
+        sizes = b.call("shape_of", x, dtype="int64")
+        if x.is_static_shape:
+            sizes = b.constant(np.array(x.shape, "int64"))
+        extents.append(_as_row(b, b.call("concatenate", [start, sizes], axis=0)))
+        if len(data) < len(column):
+            start = b.call("add", start, b.call("shape_of", flat, dtype="int64"))
+    return [_concatenated(b, data), _concatenated(b, extents)]
+
+
+def even_extents(b: Builder, count: Tensor, sizes: Tensor) -> Tensor:
+    """The extents of ``count`` elements of one size, one after another."""
+    rows = b.call("concatenate", [count, b.constant(np.array([1], "int64"))], axis=0)
+    ones = b.call("full", b.constant(np.array(1, "int64")), rows, dtype="int64")
+    before = b.call("subtract", b.call("cumsum", ones, axis=0, dtype="int64"), ones)
+    starts = b.call("multiply", before, b.call("prod", sizes, axis=0))
+    return b.call("concatenate", [starts, b.call("multiply", ones, sizes)], axis=1)  # type: ignore[no-any-return]
+
+
+def _concatenated(b: Builder, parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else b.call("concatenate", parts, axis=0)  # type: ignore[no-any-return]
+
+
 class Collector:
     """Walks a template beside actual values and makes a tensor for each leaf."""
 
@@ -93,10 +144,9 @@ class Collector:
                 inner = Collector(b, self.heap)
                 inner.value(template.element, item)
                 collected.append(inner.tensors)
-            for column, leaf in zip(zip(*collected), template.buffers):
-                expanded = [_as_row(b, x) for x in column]
-                one = expanded[0] if len(expanded) == 1 else b.call("concatenate", expanded, axis=0)
-                self._leaf(leaf, one)  # type: ignore[arg-type]
+            for column, leaf in zip(zip(*collected), leaves_of(template.element)):
+                for buffer, made in zip(buffer_leaves(leaf), rows_of(b, leaf, column)):
+                    self._leaf(buffer, made)
         self._leaf(INT_LEAF, Static(len(items)))
 
     def _empty_rows(self, template: GrownList) -> None:
@@ -174,33 +224,59 @@ class _Rows:
                 self.collect(template.value, UNBOUND if absent else actual)
 
     def _leaf(self, template: Leaf, actual: Value) -> None:
-        rows = next(self.leaves)
         if isinstance(actual, Leaf):
-            found = next(self.buffers)
-            if found.dtype != rows.dtype:
-                found = self.collector.builder.call("cast", found, dtype=rows.dtype.name)
-            self.collector._leaf(rows, found)
+            self._take_over(template, actual)
         else:
-            value = actual.obj if isinstance(actual, Static) else 0
-            self.collector._leaf(rows, self._repeated(value, template))
+            self._repeat(actual.obj if isinstance(actual, Static) else 0, template)
         if template.kind == "either":
             if isinstance(actual, Leaf) and actual.kind == "either":
-                self.collector._leaf(next(self.leaves), next(self.buffers))
+                self._take_over(BOOL_LEAF, BOOL_LEAF)
             else:
                 is_variable = isinstance(actual, Leaf) and actual.kind == "variable"
-                self.collector._leaf(next(self.leaves), self._repeated(is_variable, BOOL_LEAF))
+                self._repeat(is_variable, BOOL_LEAF)
 
-    def _repeated(self, value: Any, leaf: Leaf) -> Tensor:
+    def _take_over(self, template: Leaf, actual: Leaf) -> None:
+        b = self.collector.builder
+        data = next(self.buffers)
+        if data.dtype != template.dtype:
+            data = b.call("cast", data, dtype=template.dtype.name)
+        buffers = [data]
+        if is_ragged(actual):
+            buffers.append(next(self.buffers))
+        elif is_ragged(template):
+            buffers = [b.call("reshape", data, newshape=(-1,)), self._even_extents(actual.shape)]
+        self._add(buffers)
+
+    def _add(self, buffers: Sequence[Tensor]) -> None:
+        for buffer in buffers:
+            self.collector._leaf(next(self.leaves), buffer)
+
+    def _repeat(self, value: Any, leaf: Leaf) -> None:
         """As many rows as the list has, each of them full of ``value``."""
         b = self.collector.builder
+        if is_ragged(leaf):
+            sizes = tuple(0 if d is None else d for d in leaf.shape)
+            self._add([b.constant(np.zeros(0, leaf.dtype)), self._even_extents(sizes)])
+            return
         one = b.constant(np.array(value, leaf.dtype))
-        sizes = [0 if d is None else d for d in leaf.shape]
+        shape = self._vector(*leaf.shape)
+        self._add([b.call("full", one, shape, dtype=leaf.dtype.name)])
+
+    def _vector(self, *sizes: Any) -> Tensor:
+        """The number of rows and these sizes."""
+        b = self.collector.builder
         if isinstance(self.length, Static):
             length = b.constant(np.array([self.length.obj], "int64"))
         else:
             length = b.call("reshape", self.length, newshape=(1,))  # type: ignore[arg-type]
-        shape = b.call("concatenate", [length, b.constant(np.array(sizes, "int64"))], axis=0)
-        return b.call("full", one, shape if sizes else length, dtype=leaf.dtype.name)  # type: ignore
+        if not sizes:
+            return length
+        rest = b.constant(np.array(sizes, "int64"))
+        return b.call("concatenate", [length, rest], axis=0)  # type: ignore[no-any-return]
+
+    def _even_extents(self, sizes: Shape) -> Tensor:
+        b = self.collector.builder
+        return even_extents(b, self._vector(), b.constant(np.array(sizes, "int64")))
 
 
 def _as_row(b: Builder, x: Tensor) -> Tensor:

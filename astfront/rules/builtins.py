@@ -166,10 +166,7 @@ def copy_list(cx: Any, iterable: Value) -> Value:
         kind = "generic" if iterable.ndim == 1 and iterable.kind == "array" else iterable.kind
         first = cx.tensor_row(iterable, Static(0))
         element: Any = Join(cx.heap).value(first, first, whole=True)
-        content = GrownList(
-            replace(element, kind=kind), (iterable.as_kind("array"),), iterator.length
-        )
-        return List(cx.heap.new(content))
+        return List(cx.heap.new(cx.rows_as_list(iterable, replace(element, kind=kind))))
     raise cx.error("AF0205", f"a list of {describe(iterable)} whose length isn't known while compiling",
             help="write a loop that appends to a list")  # fmt: skip
 
@@ -515,7 +512,7 @@ def pop_grown(cx: Any, self: List, content: GrownList, index: int) -> Value:
         cx.fail("AF0208", "only the first or last item of a list that grew can be popped")
     item = cx.grown_item(self, Static(index))
     part = slice(None, -1) if index == -1 else slice(1, None)
-    cx.heap[self.cell] = cx.heap[cx.grown_slice(content, Static(part)).cell]
+    cx.heap[self.cell] = cx.grown_slice(content, Static(part))
     return item
 
 
@@ -523,8 +520,7 @@ def pop_grown(cx: Any, self: List, content: GrownList, index: int) -> Value:
 def reverse(cx: Any, self: List) -> Value:
     content = cx.heap[self.cell]
     if isinstance(content, GrownList):
-        turned = tuple(cx.b.call("reverse", b, axis=0) for b in content.buffers)
-        cx.heap[self.cell] = replace(content, buffers=turned)
+        cx.heap[self.cell] = cx.reversed_list(content)
     else:
         cx.heap[self.cell] = Items(tuple(reversed(content.items)))
     return NONE

@@ -1,9 +1,12 @@
 """Lists that grow in kept loops: appended to, stacked, indexed, walked over, returned."""
 
 import chainer.functions as F
+import numpy as np
 import pytest
+from chainer.utils.type_check import InvalidType
 
 import astfront
+from tests.support import check, check_staged, run
 from tests.syntax.compare import N, agrees, array, full, refuses, variable
 
 X = variable(2, 3)
@@ -220,11 +223,22 @@ def test_unpacking_a_list_that_grew():
     agrees(f, (X, N(2)))
 
 
-def test_different_items_are_refused_or_unrolled():
+def test_items_that_become_larger():
     def f(x, n):
         ys = []
         for i in range(int(n)):
             x = F.concat([x, x], axis=0)
+            ys.append(x)
+        return ys
+
+    agrees(f, (X, 0), (X, 1), (X, 3), (X, N(0)), (X, N(1)), (X, N(3)))
+
+
+def test_different_items_are_refused_or_unrolled():
+    def f(x, n):
+        ys = []
+        for i in range(int(n)):
+            x = F.expand_dims(x, 0)
             ys.append(x)
         return ys
 
@@ -233,3 +247,65 @@ def test_different_items_are_refused_or_unrolled():
 
 
 _ = full
+
+
+# --- items of differing sizes --------------------------------------------------------------------
+
+
+ROWS = np.arange(12, dtype=np.float32).reshape(6, 2)
+
+
+def test_items_of_differing_sizes():
+    def f(x, n):
+        parts = [x[:2]]
+        for i in range(int(n)):
+            parts.append(x[i : i + 2 + i % 2] * i)
+        total = 0
+        for part in parts:
+            total = total + part.sum()
+        back = parts[::-1]
+        joined = np.concatenate(parts), F.concat(back, axis=0), F.vstack(parts)
+        return joined, total, back, parts[1:], len(parts), parts.pop(), parts
+
+    for n in (0, 1, 3):
+        check(f, (ROWS, np.int64(n)))
+    check_staged(f, (ROWS, np.int64(2)), {0: (None, 2)})
+
+
+def test_items_of_differing_sizes_along_another_axis():
+    def f(x, n):
+        pairs = []
+        for i in range(int(n)):
+            pairs.append((x[:, i:2], i))
+        parts = [p for p, _ in pairs]
+        return F.concat(parts, axis=1), [i for _, i in pairs], pairs
+
+    for n in (1, 3):
+        check(f, (ROWS, np.int64(n)))
+
+
+def test_items_of_sizes_known_at_run_time():
+    def f(x):
+        hs = []
+        for t in range(x.shape[0]):
+            hs.append(F.tanh(x[t]))
+        rows = list(x)
+        rows.append(x[0, :1])
+        rows.reverse()
+        return F.stack(hs), F.stack(hs, axis=1), F.concat(hs, axis=1), F.hstack(hs), rows
+
+    x = np.random.default_rng(0).normal(size=(3, 4, 5)).astype("f")
+    check_staged(f, (x,), {0: (None, None, 5)})
+    check_staged(f, (x[:1],), {0: (None, None, None)})
+
+
+def test_uneven_items_do_not_stack():
+    def f(x, n):
+        parts = []
+        for i in range(int(n)):
+            parts.append(x[i:])
+        return F.stack(parts)
+
+    check(f, (ROWS, np.int64(1)))
+    with pytest.raises(InvalidType):
+        run(f, ROWS, np.int64(2))

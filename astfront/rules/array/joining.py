@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import chainer.functions as F
-import gast
 import numpy as np
 from chainer.functions.array import concat, dstack, hstack, stack, vstack
 from chainer.utils.type_check import InvalidType
@@ -15,7 +14,7 @@ from astfront.rules.array.shape import transpose_to
 from astfront.rules.registry import StaticArg, node_rule, rule
 from astfront.rules.sizes import guarded, same_dim, with_dims
 from astfront.templates import Leaf
-from astfront.values import GrownList, List, Static, Tensor, Value, describe
+from astfront.values import UNBOUND, GrownList, List, Static, Tensor, Value, describe
 
 
 def concatenate(cx: Any, xs: Sequence[Tensor], axis: int) -> Tensor:
@@ -103,19 +102,26 @@ def at_least(cx: Any, x: Tensor, ndim: int) -> Tensor:
 # such a list holds is already the stack of its elements.
 
 
-def _grown(cx: Any, xs: Value) -> Tensor | None:
-    """The stack along axis 0 of a list that grew in a loop; None for anything else."""
+def _grown(cx: Any, xs: Value) -> tuple[GrownList, Leaf] | None:
+    """A list of arrays that grew in a loop, and what its items are; None for anything else."""
     content = cx.heap[xs.cell] if isinstance(xs, List) else None
     if not isinstance(content, GrownList):
         return None
-    error = InvalidType("in_types.size > 0", "0 <= 0")
-    if not content.buffers and not isinstance(content.element, Leaf):
-        cx.raise_python(error)
-    if len(content.buffers) != 1 or content.element.scalar is not None:  # type: ignore[attr-defined]
-        cx.fail("AF0207", f"a list of {describe(content.element)} is joined: arrays are wanted")
-    filled = cx.compare(gast.Gt(), content.length, Static(0))
-    rows = content.buffers[0]
-    return guarded(cx, [filled], error, lambda: rows)
+    leaf: Any = content.element
+    if leaf is UNBOUND:
+        cx.raise_python(EMPTY)
+    if not isinstance(leaf, Leaf) or leaf.scalar is not None:
+        cx.fail("AF0207", f"a list of {describe(leaf)} is joined: arrays are wanted")
+    return content, leaf
+
+
+EMPTY = InvalidType("in_types.size > 0", "0 <= 0")
+UNEVEN = InvalidType("in_types[0].shape == in_types[1].shape", "the shapes of the items differ")
+
+
+def _rows(cx: Any, content: GrownList) -> Tensor:
+    rows: Tensor = cx.uniform_rows(content, EMPTY, UNEVEN)
+    return rows
 
 
 def _checked_axis(cx: Any, axis: int, ndim: int) -> int:
@@ -126,9 +132,10 @@ def _checked_axis(cx: Any, axis: int, ndim: int) -> int:
 
 @rule(F.stack)
 def stack_rule(cx: Any, xs: Value, axis: StaticArg[int] = 0) -> Value:
-    rows = _grown(cx, xs)
-    if rows is None:
+    found = _grown(cx, xs)
+    if found is None:
         return cx.call_python(F.stack, [xs, Static(axis)], {})  # type: ignore[no-any-return]
+    rows = _rows(cx, found[0])
     axis = _checked_axis(cx, axis, rows.ndim)
     rest = list(range(1, rows.ndim))
     return transpose_to(cx, rows, [*rest[:axis], 0, *rest[axis:]])
@@ -136,10 +143,51 @@ def stack_rule(cx: Any, xs: Value, axis: StaticArg[int] = 0) -> Value:
 
 @rule(F.concat)
 def concat_rule(cx: Any, xs: Value, axis: StaticArg[int] = 1) -> Value:
-    rows = _grown(cx, xs)
-    if rows is None:
+    found = _grown(cx, xs)
+    if found is None:
         return cx.call_python(F.concat, [xs, Static(axis)], {})  # type: ignore[no-any-return]
-    return _merged(cx, rows, _checked_axis(cx, axis, rows.ndim - 1))
+    content, leaf = found
+    return concat_grown(cx, content, _checked_axis(cx, axis, len(leaf.shape)), EMPTY, UNEVEN)
+
+
+def concat_grown(
+    cx: Any, content: GrownList, axis: int, empty: BaseException, uneven: BaseException
+) -> Tensor:
+    """The items of a list of arrays, one after another along an axis that each of them has."""
+    leaf: Any = content.element
+
+    def whole() -> Tensor:
+        return _merged(cx, cx.stack_of(content), axis)
+
+    if leaf.shape[axis] is not None:
+        return _merged(cx, cx.uniform_rows(content, empty, uneven), axis)
+    others = [a for a in range(len(leaf.shape)) if a != axis]
+
+    def merged() -> Tensor:
+        if axis == 0:
+            return cx.strung(content)  # type: ignore[no-any-return]
+        return cx.stage_if(  # type: ignore[no-any-return]
+            cx.same_sizes(content), whole, lambda: _one_by_one(cx, content, axis)
+        )
+
+    def checked() -> Tensor:
+        return guarded(cx, [cx.same_sizes(content, others)], uneven, merged)
+
+    return guarded(cx, [cx.is_filled(content)], empty, checked)
+
+
+def _one_by_one(cx: Any, content: GrownList, axis: int) -> Tensor:
+    made: Tensor = cx.call(
+        Static(_concat_one_by_one), [List(cx.heap.new(content)), Static(axis)], {}
+    )
+    return made
+
+
+def _concat_one_by_one(xs: Any, axis: int) -> Any:
+    joined = xs[0]
+    for i in range(1, len(xs)):
+        joined = F.concat((joined, xs[i]), axis)
+    return joined
 
 
 def _merged(cx: Any, rows: Tensor, axis: int) -> Tensor:
@@ -153,19 +201,22 @@ def _merged(cx: Any, rows: Tensor, axis: int) -> Tensor:
 
 @rule(F.vstack)
 def vstack_rule(cx: Any, xs: Value) -> Value:
-    rows = _grown(cx, xs)
-    if rows is None:
+    found = _grown(cx, xs)
+    if found is None:
         return cx.call_python(F.vstack, [xs], {})  # type: ignore[no-any-return]
-    if rows.ndim == 1:
-        return cx.call_op("expand_dims", rows, axis=1)  # type: ignore[no-any-return]
-    return rows if rows.ndim == 2 else _merged(cx, rows, 0)
+    content, leaf = found
+    if len(leaf.shape) > 1:
+        return concat_grown(cx, content, 0, EMPTY, UNEVEN)
+    rows = _rows(cx, content)
+    return cx.call_op("expand_dims", rows, axis=1) if rows.ndim == 1 else rows  # type: ignore[no-any-return]
 
 
 @rule(F.hstack)
 def hstack_rule(cx: Any, xs: Value) -> Value:
-    rows = _grown(cx, xs)
-    if rows is None:
+    found = _grown(cx, xs)
+    if found is None:
         return cx.call_python(F.hstack, [xs], {})  # type: ignore[no-any-return]
-    if rows.ndim == 1:
-        return rows
-    return _merged(cx, rows, 0 if rows.ndim == 2 else 1)
+    content, leaf = found
+    if not leaf.shape:
+        return _rows(cx, content)
+    return concat_grown(cx, content, 0 if len(leaf.shape) == 1 else 1, EMPTY, UNEVEN)

@@ -10,6 +10,7 @@ import numpy as np
 
 from astfront.rules.numpy.support import (
     INT64,
+    UNEVEN,
     as_array,
     as_result,
     broadcast_to,
@@ -17,7 +18,7 @@ from astfront.rules.numpy.support import (
     constant,
     convert,
     dtype_of,
-    grown,
+    grown_list,
     known_sizes,
     numpy_rule,
     operand,
@@ -30,7 +31,7 @@ from astfront.rules.numpy.support import (
 from astfront.rules.numpy.support import (
     full as full_scalar,
 )
-from astfront.values import NONE, List, Scalar, Static, Tensor, Tuple, Value, describe
+from astfront.values import NONE, GrownList, List, Scalar, Static, Tensor, Tuple, Value, describe
 
 FLOAT = Static(np.float64)
 
@@ -271,10 +272,20 @@ def asarray(cx: Any, a: Value, dtype: Value = NONE, order: Value = NONE) -> Tens
     return convert(cx, made, wanted).as_kind("array") if wanted != made.dtype else made
 
 
+def _array_of_grown(cx: Any, content: GrownList) -> Tensor:
+    leaf: Any = content.element
+    if not leaf.shape and leaf.dtype == np.float64:
+        return cx.stack_of(content)  # type: ignore[no-any-return]
+    # Of an empty list numpy makes float64 and one dimension.
+    empty = ValueError("an array of an empty list that grew in a compiled loop isn't supported")
+    rows: Tensor = cx.uniform_rows(content, empty, UNEVEN)
+    return rows
+
+
 def _made_of(cx: Any, v: Value) -> Tensor:
-    rows = grown(cx, v)
-    if rows is not None:
-        return rows
+    content = grown_list(cx, v)
+    if content is not None:
+        return _array_of_grown(cx, content)
     known, obj = cx.try_static(v)
     if known and not isinstance(v, Tensor):
         array = np.asarray(obj)

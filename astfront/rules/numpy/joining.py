@@ -8,19 +8,23 @@ from typing import Any
 
 import numpy as np
 
+from astfront.rules.array.joining import concat_grown
 from astfront.rules.numpy.creation import joint_shape, require_same_sizes, stack_tensors
 from astfront.rules.numpy.shaping import reshaped, transposed
 from astfront.rules.numpy.support import (
+    NO_ARRAYS,
+    UNEVEN,
     as_array,
     axis_of,
     convert,
     grown,
+    grown_list,
     numpy_rule,
     require_equal,
     sizes_of,
     store_out,
 )
-from astfront.values import NONE, Static, Tensor, Value
+from astfront.values import NONE, GrownList, Static, Tensor, Value
 
 
 def _items(cx: Any, arrays: Value) -> list[Tensor]:
@@ -64,6 +68,14 @@ def _fresh(x: Tensor) -> Tensor:
     return Tensor(x.expr, x.shape, x.dtype, "array", x.const)
 
 
+def _chained(cx: Any, content: GrownList, axis: int) -> Tensor:
+    """``np.concatenate`` of a list that grew."""
+    shape = content.element.shape  # type: ignore[attr-defined]
+    if not shape:
+        cx.raise_python(ValueError("zero-dimensional arrays cannot be concatenated"))
+    return concat_grown(cx, content, axis_of(cx, axis, len(shape)), NO_ARRAYS, UNEVEN)
+
+
 def _merged_rows(cx: Any, rows: Tensor, axis: int) -> Tensor:
     """``np.concatenate`` of the rows of one tensor along an axis of theirs."""
     if rows.ndim < 2:
@@ -83,9 +95,9 @@ def concatenate(
 ) -> Tensor:
     given = cx.static(axis, "`axis`")
     wanted = cx.static(dtype, "`dtype`")
-    rows = grown(cx, arrays)
-    if rows is not None:
-        made = _merged_rows(cx, rows, 0 if given is None else given)
+    content = grown_list(cx, arrays)
+    if content is not None:
+        made = _chained(cx, content, 0 if given is None else given)
         made = made if given is not None else reshaped(cx, made, [Static(-1)])
     else:
         items = _items(cx, arrays)
@@ -116,12 +128,16 @@ def _by_rank(at_least: Any, axis: Callable[[int], int]) -> Callable[..., Tensor]
     """vstack, hstack and dstack: each array made wide enough, then concatenated."""
 
     def apply(cx: Any, tup: Value) -> Tensor:
-        rows = grown(cx, tup)
-        if rows is None:
+        content = grown_list(cx, tup)
+        if content is None:
             items = [cx.as_tensor(cx.call(Static(at_least), [x], {})) for x in _items(cx, tup)]
             return _fresh(joined(cx, items, axis(items[0].ndim)))
+        ndim = len(content.element.shape)  # type: ignore[attr-defined]
+        wide = at_least(np.empty((2,) * ndim)).shape
+        if len(wide) == ndim:
+            return _fresh(_chained(cx, content, axis(ndim)))
+        rows: Tensor = cx.uniform_rows(content, NO_ARRAYS, UNEVEN)
         sizes = iter(sizes_of(cx, rows)[1:])
-        wide = at_least(np.empty((2,) * (rows.ndim - 1))).shape
         parts: list[Value] = [Static(1) if d == 1 else next(sizes) for d in wide]
         rows = reshaped(cx, rows, [cx.dim_of(rows, 0), *parts])
         return _fresh(_merged_rows(cx, rows, axis(rows.ndim - 1)))

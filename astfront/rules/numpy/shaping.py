@@ -59,7 +59,7 @@ def reshaped(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
     if shape.count(None) == 1 and 0 not in shape:
         new = tuple(-1 if d is None else d for d in shape)
         return x.viewed_as(_like(x, cx.b.call("reshape", x, newshape=new)))
-    made = cx.b.refine(cx.b.call("reshape", x, size_vector(cx, sizes), allowzero=True), shape)
+    made = cx.b.refine(cx.b.call("reshape", x, size_vector(cx, sizes)), shape)
     return x.viewed_as(_like(x, made))
 
 

@@ -10,8 +10,10 @@ import gast
 import numpy as np
 
 from astfront.rules.registry import Rule, make_rule, rule
+from astfront.templates import Leaf
 from astfront.values import (
     NONE,
+    UNBOUND,
     Dim,
     GrownList,
     List,
@@ -388,16 +390,31 @@ def require_equal(cx: Any, a: Value, b: Value, message: str) -> None:
     cx.check(cx.compare(gast.Eq(), a, b), ValueError(message))
 
 
-def grown(cx: Any, v: Value) -> Tensor | None:
-    """The elements of a list that grew in a kept loop, stacked; ``None`` for any other value."""
-    if not isinstance(v, List):
-        return None
-    content = cx.heap[v.cell]
+def grown_list(cx: Any, v: Value) -> GrownList | None:
+    """A list of arrays that grew in a kept loop; ``None`` for any other value."""
+    content = cx.heap[v.cell] if isinstance(v, List) else None
     if not isinstance(content, GrownList):
         return None
-    if len(content.buffers) != 1 or isinstance(content.element, Tuple):
+    if content.element is UNBOUND:
+        cx.raise_python(NO_ARRAYS)
+    if not isinstance(content.element, Leaf) or content.element.kind not in ("array", "generic"):
         cx.fail("AF0208", "the items of a list that grew in a kept loop aren't arrays")
-    return content.buffers[0].as_kind("array")
+    return content
+
+
+NO_ARRAYS = ValueError("need at least one array to concatenate")
+UNEVEN = ValueError(
+    "all input array dimensions except for the concatenation axis must match exactly"
+)
+
+
+def grown(cx: Any, v: Value) -> Tensor | None:
+    """The elements of a list that grew in a kept loop, stacked; ``None`` for any other value."""
+    content = grown_list(cx, v)
+    if content is None:
+        return None
+    rows: Tensor = cx.uniform_rows(content, NO_ARRAYS, UNEVEN)
+    return rows
 
 
 def broadcast_to(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:

@@ -1,0 +1,245 @@
+"""Lists that grew in a kept loop: their items, slices, and what is appended to them.
+
+The elements are kept in buffers, leaf by leaf (``templates.buffer_leaves``): stacked, or where their
+sizes may differ, one after another in a vector, with an extent (start, sizes) for each.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import gast
+import numpy as np
+
+from astfront.join import Join, JoinError
+from astfront.machine import Machine
+from astfront.templates import (
+    Collector,
+    Leaf,
+    element_at,
+    even_extents,
+    is_ragged,
+    leaves_of,
+)
+from astfront.values import (
+    Content,
+    GrownList,
+    Items,
+    List,
+    Scalar,
+    Slice,
+    Static,
+    Tensor,
+    Unbound,
+    Value,
+)
+
+
+def leaf_buffers(content: GrownList) -> Iterator[tuple[Leaf, list[Tensor]]]:
+    """Each leaf of the elements with its buffers: the rows, or the data and the extents."""
+    buffers = iter(content.buffers)
+    for leaf in leaves_of(content.element):
+        yield leaf, [next(buffers) for _ in range(1 + is_ragged(leaf))]
+
+
+class GrownLists(Machine):
+    def concatenated(self, first: Content, second: Content) -> GrownList:
+        """The items of one list after those of another, at least one of them grown."""
+        join = Join(self.heap)
+        try:
+            template = join._grown(first, second, None)
+        except JoinError as e:
+            self.fail(
+                "AF0504",
+                "the items of a list that grows differ: "
+                + e.message.removeprefix("elements of a list that grows differ: "),
+            )
+        sides = []
+        for content in (first, second):
+            collector = Collector(self.b, self.heap)
+            collector.widen = False
+            collector.content(template, content, -1)
+            sides.append(replace(template, buffers=tuple(collector.tensors[:-1])))
+        buffers = []
+        for (leaf, before), (_, after) in zip(*map(leaf_buffers, sides)):
+            if is_ragged(leaf):
+                shift = np.array([1] + [0] * len(leaf.shape), "int64")
+                start = self.b.call("multiply", self._size(before[0]), self.b.constant(shift))
+                after = [after[0], self.b.call("add", after[1], start)]
+            for pair in zip(before, after):
+                buffers.append(self.b.call("concatenate", list(pair), axis=0))
+        grown, other = self._length_of(first), self._length_of(second)
+        total = self.binary_op(operator.add, grown, other)
+        added = None
+        if isinstance(other, Static):
+            known = first.added if isinstance(first, GrownList) else None
+            base, count = known or (grown, 0)
+            added = (base, count + other.obj)
+        made = GrownList(template.element, tuple(buffers), total, added)
+        return self.of_length(made, total.obj) if isinstance(total, Static) else made
+
+    @staticmethod
+    def _length_of(content: Content) -> Value:
+        if isinstance(content, GrownList):
+            return content.length
+        return Static(len(content.items)) if isinstance(content, Items) else Static(0)
+
+    def _size(self, data: Tensor) -> Tensor:
+        return self.b.call("shape_of", data, dtype="int64")  # type: ignore[no-any-return]
+
+    def of_length(self, content: GrownList, length: int) -> GrownList:
+        """A list that is known to have so many items."""
+        buffers: list[Tensor] = []
+        for _, (*data, rows) in leaf_buffers(content):
+            buffers += [*data, self.b.refine(rows, (length, *rows.shape[1:]))]
+        return replace(content, buffers=tuple(buffers), length=Static(length))
+
+    def row(self, buffer: Tensor, index: Value) -> Tensor:
+        """``buffer[index]`` for an index that is in range."""
+        i = self.as_scalar(index, int)
+        return self.b.call("take", buffer, i, axis=0, mode="clip")  # type: ignore[no-any-return]
+
+    def grown_element(self, content: GrownList, index: Value) -> Value:
+        """An item, by an index that is in range."""
+        rows = []
+        for leaf, buffers in leaf_buffers(content):
+            row = self.row(buffers[-1], index)
+            rows.append(self._piece(buffers[0], row, leaf) if is_ragged(leaf) else row)
+        return element_at(content.element, rows)
+
+    def _piece(self, data: Tensor, extent: Tensor, leaf: Leaf) -> Tensor:
+        """The element that an extent describes."""
+        start, sizes = self.b.call("split", extent, indices_or_sections=[1], axis=0)
+        end = self.b.call("add", start, self.b.call("prod", sizes, axis=0, keepdims=True))
+        one = self.b.constant(np.array([1], "int64"))
+        flat = self.b.call("dyn.strided_slice", data, start, end, one)
+        if len(leaf.shape) == 1:
+            return flat  # type: ignore[no-any-return]
+        return self.b.refine(self.b.call("reshape", flat, sizes), leaf.shape)
+
+    def grown_item(self, container: List, index: Value) -> Value:
+        content = self.heap[container.cell]
+        if not isinstance(content, GrownList):
+            self.fail("AF0208", "a list is wanted here")
+        if isinstance(index, Slice) or (isinstance(index, Static) and isinstance(index.obj, slice)):
+            return List(self.heap.new(self.grown_slice(content, index)))
+        i = self.checked_index(index, content.length, "list")
+        if isinstance(content.element, Unbound):
+            self.raise_python(IndexError("list index out of range"))
+        return self.grown_element(content, i)
+
+    def grown_slice(self, content: GrownList, index: Value) -> Content:
+        if isinstance(content.element, Unbound):
+            return Items()
+        buffers: list[Tensor] = []
+        for leaf, (*data, rows) in leaf_buffers(content):
+            part = self.call(Static(np.ndarray.__getitem__), [rows, index], {})
+            buffers += self._compact(data[0], part) if is_ragged(leaf) else [part]
+        length = self.dim_of(buffers[-1], 0)
+        return GrownList(content.element, tuple(buffers), length)
+
+    def reversed_list(self, content: GrownList) -> GrownList:
+        buffers: list[Tensor] = []
+        for leaf, (*data, rows) in leaf_buffers(content):
+            turned = self.b.call("reverse", rows, axis=0)
+            buffers += self._compact(data[0], turned) if is_ragged(leaf) else [turned]
+        return replace(content, buffers=tuple(buffers))
+
+    def _compact(self, data: Tensor, extents: Tensor) -> list[Tensor]:
+        """The pieces that these extents describe, one after another, and their new extents."""
+        call, constant = self.b.call, self.b.constant
+        old, sizes = call("split", extents, indices_or_sections=[1], axis=1)
+        counts = call("prod", sizes, axis=1, keepdims=True)
+        ends = call("cumsum", counts, axis=0, dtype="int64")
+        starts = call("subtract", ends, counts)
+        total = call("sum", counts, axis=0, keepdims=True)
+        ones = call(
+            "full",
+            constant(np.array(1, "int64")),
+            call("reshape", total, newshape=(1,)),
+            dtype="int64",
+        )
+        places = call("subtract", call("cumsum", ones, axis=0, dtype="int64"), ones)
+        # The row of each place: the number of rows that end at or before it.
+        over = call("less_equal", ends, call("expand_dims", places, axis=0))
+        row = call("sum", call("cast", over, dtype="int64"), axis=0)
+        shift = call("squeeze", call("subtract", old, starts), axis=[1])
+        source = call("add", places, call("take", shift, row, axis=0, mode="clip"))
+        moved = call("take", data, source, axis=0, mode="clip")
+        return [moved, call("concatenate", [starts, sizes], axis=1)]
+
+    def rows_as_list(self, x: Tensor, element: Leaf) -> GrownList:
+        """``list(x)`` of an array."""
+        rows, length = x.as_kind("array"), self.dim_of(x, 0)
+        if not is_ragged(element):
+            return GrownList(element, (rows,), length)
+        count, sizes = self.b.call(
+            "split", self.b.call("shape_of", x, dtype="int64"), indices_or_sections=[1], axis=0
+        )
+        data = self.b.call("reshape", rows, newshape=(-1,))
+        return GrownList(element, (data, even_extents(self.b, count, sizes)), length)
+
+    def same_sizes(self, content: GrownList, axes: Sequence[int] | None = None) -> Value:
+        """Whether all items of a list of arrays, which isn't empty, agree in (these of) their sizes."""
+        leaf, buffers = next(leaf_buffers(content))
+        unknown = [a for a, d in enumerate(leaf.shape) if d is None and (axes is None or a in axes)]
+        if not unknown:
+            return Static(True)
+        sizes = self.b.call(
+            "take", buffers[1], self.b.constant(np.array(unknown, "int64") + 1), axis=1, mode="clip"
+        )
+        first = self.b.call(
+            "take", sizes, self.b.constant(np.array([0], "int64")), axis=0, mode="clip"
+        )
+        equal = self.b.call("all", self.b.call("equal", sizes, first), axis=None)
+        return Scalar(equal.expr, bool)
+
+    def stack_of(self, content: GrownList) -> Tensor:
+        """The items of a list of arrays of one size, stacked along a new first axis."""
+        leaf, buffers = next(leaf_buffers(content))
+        if not is_ragged(leaf):
+            return buffers[0].as_kind("array")
+        data, extents = buffers
+        first = self.row(extents, Static(0))
+        _, sizes = self.b.call("split", first, indices_or_sections=[1], axis=0)
+        rows = self.b.call("shape_of", extents, dtype="int64")
+        count, _ = self.b.call("split", rows, indices_or_sections=[1], axis=0)
+        shape = self.b.call("concatenate", [count, sizes], axis=0)
+        return self.b.refine(self.b.call("reshape", data, shape), (extents.shape[0], *leaf.shape))
+
+    def strung(self, content: GrownList) -> Tensor:
+        """The items of a list of arrays that differ in their first axis only, one after another."""
+        leaf, (data, extents) = next(leaf_buffers(content))
+        if len(leaf.shape) == 1:
+            return data.as_kind("array")
+        _, counts, _ = self.b.call("split", extents, indices_or_sections=[1, 2], axis=1)
+        total = self.b.call("reshape", self.b.call("sum", counts, axis=0), newshape=(1,))
+        _, rest = self.b.call(
+            "split", self.row(extents, Static(0)), indices_or_sections=[2], axis=0
+        )
+        shape = self.b.call("concatenate", [total, rest], axis=0)
+        return self.b.refine(self.b.call("reshape", data, shape), leaf.shape)
+
+    def is_filled(self, content: GrownList) -> Value:
+        return self.compare(gast.Gt(), content.length, Static(0))
+
+    def uniform_rows(self, content: GrownList, empty: BaseException, uneven: BaseException) -> Any:
+        """As :meth:`stack_of`, with these exceptions where there is no item, or their sizes differ."""
+        filled = self.is_filled(content)
+
+        def rows() -> Value:
+            same = self.same_sizes(content)
+            if isinstance(same, Static):
+                return self.stack_of(content)
+            return self.stage_if(  # type: ignore[no-any-return]
+                same, lambda: self.stack_of(content), lambda: self.raise_python(uneven)
+            )
+
+        if isinstance(filled, Static):
+            return rows() if filled.obj else self.raise_python(empty)
+        if not self.checks:
+            return self.stack_of(content)
+        return self.stage_if(filled, rows, lambda: self.raise_python(empty))
