@@ -10,13 +10,16 @@ from typing import Any, NoReturn
 import gast
 
 from astfront.builder import Scope
+from astfront.effects import Noted
 from astfront.environment import State, same
 from astfront.join import Join, JoinError
 from astfront.machine import Machine
+from astfront.source import Span
 from astfront.values import (
     NONE,
     POISON,
     UNBOUND,
+    Deferred,
     Names,
     Object,
     Option,
@@ -41,6 +44,15 @@ class Arm:
 
 class Diverged(Exception):
     """This way of a staged branch ends in an exception; the error cell holds which."""
+
+
+class PythonError(Exception):
+    """The program raises a Python exception here, whatever the staged values are."""
+
+    def __init__(self, exception: BaseException | Deferred, span: Span | None) -> None:
+        super().__init__(str(exception))
+        self.exception = exception
+        self.span = span
 
 
 class Branches(Machine):
@@ -74,9 +86,16 @@ class Branches(Machine):
         chosen = self.b.call("where", ok, fine, failed)  # type: ignore[arg-type]
         self.heap.bind(self.error_cell, "code", Scalar(chosen.expr, int))
 
-    def diverge(self, exception: BaseException) -> NoReturn:
+    def diverge(self, exception: BaseException | Deferred, span: Span | None = None) -> NoReturn:
         """Raise ``exception`` on this staged way, and end the way."""
-        self.exceptions.append((exception, self.span()))
+        noted: BaseException | Noted
+        if isinstance(exception, Deferred):
+            noted = Noted(exception.function)  # type: ignore[arg-type]
+        else:
+            noted = exception
+        self.exceptions.append((noted, span or self.span()))
+        if isinstance(exception, Deferred):
+            self.note_exception(len(self.exceptions), exception)
         before = self.heap.lookup(self.error_cell, "code")
         code: Value = Static(len(self.exceptions))
         if isinstance(before, Scalar):
@@ -192,17 +211,16 @@ class Branches(Machine):
         """
         dead, alive = (then, orelse) if then.diverged else (orelse, then)
         self.heap.restore({**pre, **alive.state})
-        codes = self.error_cell
-        alive_error, dead_error = alive.state[codes], dead.state[codes]
-        state = {**alive.state, codes: pre.get(codes, self.heap.base[codes])}
+        before, alive_notes, dead_notes = map(self._notes, (pre, alive.state, dead.state))
+        state = {**alive.state, **before}
         join = Join.export(self.heap, pre, state, live)
-        error = Join.of(self.heap, {codes: pre[codes]}, {codes: dead_error}, {codes: alive_error})
+        error = Join.of(self.heap, before, dead_notes, alive_notes, branches=True)
         with self.in_scope(alive.scope):
             xs = join.collect(self.b, state, "a")
-            xs += error.collect(self.b, {codes: alive_error}, "b")
+            xs += error.collect(self.b, alive_notes, "b")
         with self.in_scope(dead.scope):
             ys = join.stand_ins(self.b)
-            ys += error.collect(self.b, {codes: dead_error}, "a")
+            ys += error.collect(self.b, dead_notes, "a")
         arms = ((then.scope, ys), (orelse.scope, xs))
         if alive is then:
             arms = ((then.scope, xs), (orelse.scope, ys))
@@ -212,13 +230,14 @@ class Branches(Machine):
         error.instantiate(out[count:])
         return self._take(result)
 
+    def _notes(self, state: State) -> State:
+        """What a way noted: the exception that it raised, what it did before that."""
+        return {c: state.get(c, self.heap.base[c]) for c in self.noting_cells()}
+
     def _both_diverge(
         self, condition: Value, pre: State, then: Arm, orelse: Arm, result: int
     ) -> Value:
-        arms = [
-            Arm(arm.scope, {**pre, self.error_cell: arm.state[self.error_cell]}, False)
-            for arm in (then, orelse)
-        ]
+        arms = [Arm(arm.scope, {**pre, **self._notes(arm.state)}, False) for arm in (then, orelse)]
         self._join_arms(condition, pre, arms[0], arms[1], result)
         raise Diverged()
 
@@ -258,7 +277,8 @@ class Branches(Machine):
         pre = self.heap.snapshot()
         arm = self._arm(rest, result)
         value = self.heap.lookup(result, _RESULT)
-        unchanged = all(self.heap.cells.get(c) is v for c, v in pre.items() if c != result)
+        before = {**self.heap.base, **pre}
+        unchanged = all(self.heap.cells.get(c) is v for c, v in before.items() if c != result)
         is_bool = isinstance(first, Scalar) and first.type is bool and not arm.diverged
         if is_bool and unchanged and _is_bool(value) and self.b.is_cheap(arm.scope):
             self.b.scope.bindings.extend(arm.scope.bindings)

@@ -24,6 +24,7 @@ from astfront.values import (
     NONE,
     POISON,
     BoundMethod,
+    Deferred,
     Function,
     Names,
     Object,
@@ -155,6 +156,9 @@ class Calls(Machine):
             known, values = self.try_all(args, kwargs)
             if known:
                 return self.run_python(f, *values[0], **values[1])
+            unbound = rule_for(getattr(type(f.__self__), f.__name__, None))
+            if unbound is not None:
+                return self.apply_rule(unbound, [Static(f.__self__), *args], kwargs, f)
         self.unsupported(f)
 
     def try_all(
@@ -194,7 +198,7 @@ class Calls(Machine):
                 f"{module}.{name} gives something else at each call",
                 help="compute it outside and pass it as an argument",
             )
-        if f in (print, open, input):
+        if f in (open, input):
             self.fail("AF0305", f"{name}() does input or output", help="do it outside the model")
         is_foreign = isinstance(f, np.ufunc) and getattr(np, name, None) is not f
         what = f"the ufunc `{name}`" if is_foreign else f"{module}.{name}"
@@ -208,9 +212,12 @@ class Calls(Machine):
         """An instance of a class, made by the program."""
         if issubclass(cls, BaseException):
             known, values = self.try_all(args, kwargs)
-            if not known:
-                values = ([describe(a) for a in args], {})
-            return self.run_python(cls, *values[0], **values[1])
+            if known:
+                return self.run_python(cls, *values[0], **values[1])
+            python_made = isinstance(cls.__init__, types.FunctionType)
+            if kwargs or python_made or isinstance(cls.__new__, types.FunctionType):
+                self.fail("AF0305", f"a {cls.__name__} is made with staged arguments")
+            return Deferred(cls, tuple(map(self.as_it_is, args)))
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):
             bound = inspect.signature(cls).bind(*args, **kwargs)
             bound.apply_defaults()

@@ -19,6 +19,7 @@ from astfront.values import (
     POISON,
     TRUE,
     BoundMethod,
+    Deferred,
     Dict,
     Function,
     Iterator,
@@ -116,6 +117,9 @@ class Comparisons(Machine):
                     return self.call(self.get_attribute(owner, name), [other], {})
             if f in (operator.eq, operator.ne):
                 return Static(same(a, b) == (f is operator.eq))
+        for v in (a, b):
+            if isinstance(v, Deferred):
+                self.static(v, "what is compared")
         equality = f in (operator.eq, operator.ne)
         sequences = all(self.is_tuple(v) or isinstance(v, List) for v in (a, b))
         if equality and sequences and self.is_tuple(a) == self.is_tuple(b):

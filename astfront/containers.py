@@ -12,6 +12,7 @@ from astfront.bounds import Bounds
 from astfront.machine import Machine
 from astfront.values import (
     Content,
+    Deferred,
     Dict,
     Entries,
     GrownList,
@@ -103,6 +104,8 @@ class Containers(Machine):
                 return self.split(v, self.length)
             case Object(cls=cls) if hasattr(cls, "__len__"):
                 return self.call(self.get_attribute(v, "__len__"), [], {})
+            case Deferred():
+                self.static(v)
         self.raise_python(TypeError(f"{describe(v)} has no len()"))
 
     def dim_of(self, x: Tensor, axis: int) -> Value:

@@ -18,6 +18,7 @@ from astfront.values import (
     Attributes,
     BoundMethod,
     Content,
+    Deferred,
     Dict,
     Entries,
     Function,
@@ -177,6 +178,9 @@ def walk(value: Value) -> Iterator[Value]:
         case Tuple(items=items):
             for item in items:
                 yield from walk(item)
+        case Deferred(args=args):
+            for item in args:
+                yield from walk(item)
         case Option(value=inner, absent=absent):
             yield from walk(inner)
             yield from walk(absent)
@@ -213,6 +217,9 @@ def same(a: Value, b: Value) -> bool:
         case (Tuple(items=x), Tuple(items=y)):
             same_class = a.cls is b.cls  # type: ignore[attr-defined]
             return same_class and len(x) == len(y) and all(map(same, x, y))
+        case (Deferred(args=x), Deferred(args=y)):
+            same_function = a.function == b.function  # type: ignore[attr-defined]
+            return same_function and len(x) == len(y) and all(map(same, x, y))
         case (BoundMethod(), BoundMethod()):
             return same(a.self, b.self) and same(a.function, b.function)  # type: ignore[attr-defined]
         case (Function(), Function()):

@@ -22,12 +22,13 @@ import numpy as np
 from astfront import hints
 from astfront.attributes import Attributes
 from astfront.bounds import KnownBounds
-from astfront.branches import Branches, Diverged
+from astfront.branches import Branches, Diverged, PythonError
 from astfront.builder import Builder, OperatorError
 from astfront.calls import Calls
 from astfront.comparisons import Comparisons
 from astfront.containers import Containers
 from astfront.diagnostics import CompileError, Diagnostic, InternalError, error, internal_error
+from astfront.effects import Effects, Noted, Site, is_exception
 from astfront.environment import Heap
 from astfront.frames import Frame
 from astfront.function_nodes import FunctionNodes
@@ -45,13 +46,13 @@ from astfront.values import (
     POISON,
     TRUE,
     UNBOUND,
+    Deferred,
     Dict,
     Function,
     List,
     Names,
     Option,
     Poison,
-    Scalar,
     Set,
     Slice,
     Static,
@@ -62,15 +63,6 @@ from astfront.values import (
     describe,
 )
 from passes.syntax import comprehension, liveness, names
-
-
-class PythonError(Exception):
-    """The program raises a Python exception here, whatever the staged values are."""
-
-    def __init__(self, exception: BaseException, span: Span | None) -> None:
-        super().__init__(str(exception))
-        self.exception = exception
-        self.span = span
 
 
 class Interpreter(
@@ -86,6 +78,7 @@ class Interpreter(
     FunctionNodes,
     Branches,
     Loops,
+    Effects,
 ):
     """Compiles one call of one function; ``program.py`` is what uses it.
 
@@ -102,8 +95,9 @@ class Interpreter(
         self.refused: list[Diagnostic] = []
         """All refusals, those of discarded attempts too."""
         self.report = Report()
-        self.reported: list[tuple[Value, Value] | None] = []
-        """Values given to ``chainer.report``; ``None`` where it's under a staged condition."""
+        self.sites: list[Site] = []
+        self.loop_sites: dict[Any, int] = {}
+        self.order = self.loop_order = self.loop_depth = 0
         self.instances = self.heap.instances
         self.originals: dict[tuple[int, Any], Value] = {}
         """What attributes of real objects were when they were first read."""
@@ -111,7 +105,8 @@ class Interpreter(
         self.argument_storages: set[int] = set()
         self.heap.place = self.span
         self.error_cell = self.heap.new_external(Names({"code": Static(0)}))
-        self.exceptions: list[tuple[BaseException, Span | None]] = []
+        self.clock_cell = self.heap.new_external(Names({"now": Static(0)}))
+        self.exceptions: list[tuple[BaseException | Noted, Span | None]] = []
         """What the program may raise at run time; the error cell holds 1 + an index of this."""
         self.checks = checks
         self.minima: dict[Any, int] = {}
@@ -162,7 +157,7 @@ class Interpreter(
         """Something that was refused, and reported, is used: there's nothing new to say."""
         raise CompileError(self.refused[-1:])
 
-    def raise_python(self, exception: BaseException) -> NoReturn:
+    def raise_python(self, exception: BaseException | Deferred) -> NoReturn:
         """The program raises ``exception`` here, as Python would."""
         if self.diagnostics:
             # It may only follow from what was refused before.
@@ -268,14 +263,27 @@ class Interpreter(
 
     def exec_Assert(self, node: gast.Assert) -> None:
         value = self.condition(node.test)
-        if isinstance(value, Scalar) or (isinstance(value, Static) and not value.obj):
-            message = (self.static(self.visit(node.msg)),) if node.msg is not None else ()
+        if isinstance(value, Poison) or (isinstance(value, Static) and value.obj):
+            return
+        if node.msg is None or isinstance(node.msg, gast.Constant):
+            message = () if node.msg is None else (node.msg.value,)
             self.check(value, AssertionError(*message))
+        elif isinstance(value, Static) or self.checks:
+            self.stage_if(value, lambda: None, lambda: self._failed_assertion(node.msg))
+
+    def _failed_assertion(self, message: gast.expr) -> NoReturn:
+        self.raise_value(self.construct(AssertionError, [self.visit(message)], {}))
 
     def exec_Raise(self, node: gast.Raise) -> None:
         if node.exc is None:
             self.fail("AF0108", "a bare `raise` isn't supported")
-        value = self.visit(node.exc)
+        self.raise_value(self.visit(node.exc))
+
+    def raise_value(self, value: Value) -> NoReturn:
+        if isinstance(value, Poison):
+            self.poisoned()
+        if isinstance(value, Deferred) and is_exception(value):
+            self.raise_python(value)
         exception = value.obj if isinstance(value, Static) else None
         if isinstance(exception, type) and issubclass(exception, BaseException):
             exception = exception()
@@ -512,15 +520,16 @@ class Interpreter(
         return self.call_expression(node)
 
     def visit_JoinedStr(self, node: gast.JoinedStr) -> Value:
-        return Static("".join(str(self.static(self.visit(v))) for v in node.values))
+        parts = [self.visit(v) for v in node.values]
+        return self.text(_joined, *parts)
 
     def visit_FormattedValue(self, node: gast.FormattedValue) -> Value:
-        value = self.static(self.visit(node.value))
+        value = self.visit(node.value)
         if node.conversion >= 0:
             conversions: dict[str, Any] = {"s": str, "r": repr, "a": ascii}
-            value = conversions[chr(node.conversion)](value)
-        spec = self.static(self.visit(node.format_spec)) if node.format_spec is not None else ""
-        return Static(format(value, spec))
+            value = self.text(conversions[chr(node.conversion)], value)
+        spec = Static("") if node.format_spec is None else self.visit(node.format_spec)
+        return self.text(format, value, spec)
 
     def _comprehension(self, node: Any) -> Value:
         function = comprehension.expand(node, f"<{type(node).__name__.lower()}>")
@@ -607,6 +616,10 @@ class Interpreter(
             return True, self.static(value)
         except CompileError:
             return False, None
+
+
+def _joined(*parts: str) -> str:
+    return "".join(parts)
 
 
 __all__ = ["UNBOUND", "Interpreter", "PythonError"]

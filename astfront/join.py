@@ -40,6 +40,7 @@ from astfront.values import (
     Attributes,
     BoundMethod,
     Content,
+    Deferred,
     Dict,
     Entries,
     Function,
@@ -277,6 +278,12 @@ class Join:
                 for i, (x, y, f) in enumerate(zip(a.items, b.items, olds))
             ]
             return Tuple(tuple(items), a.cls)
+        if isinstance(a, Deferred) and isinstance(b, Deferred):
+            if a.function != b.function or len(a.args) != len(b.args):
+                raise JoinError(f"{describe(a)} on one way and another on the other")
+            pairs = zip(a.args, b.args)
+            args = [self.value(x, y, place, whole=whole) for x, y in pairs]
+            return Deferred(a.function, tuple(args))
         if isinstance(a, List | Dict | Object) and type(a) is type(b):
             return self._reference(a, b, whole)
         if isinstance(a, Function | BoundMethod) and same(a, b):
@@ -477,6 +484,8 @@ def _exported(value: Value) -> Value:
         return Leaf((), value.dtype, scalar=value.type, name="n")
     if isinstance(value, Tuple):
         return replace(value, items=tuple(map(_exported, value.items)))
+    if isinstance(value, Deferred):
+        return replace(value, args=tuple(map(_exported, value.args)))
     if isinstance(value, Option):
         present: Any = _exported(value.present)
         return replace(value, present=present, value=_exported(value.value))
@@ -497,6 +506,8 @@ def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:
             return t if is_ragged(t) else replace(t, shape=first.shape[1:])
         if isinstance(t, Tuple):
             return Tuple(tuple(visit(x) for x in t.items), t.cls)
+        if isinstance(t, Deferred):
+            return replace(t, args=tuple(visit(x) for x in t.args))
         if isinstance(t, Option):
             return replace(t, present=visit(t.present), value=visit(t.value))
         return t

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import gast
 import numpy as np
 
-from astfront.branches import Diverged
+from astfront.branches import Diverged, PythonError
 from astfront.builder import Scope
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.environment import State, same
@@ -223,7 +223,7 @@ class Loops(Machine):
                     turns += 1
                     if turns > RUN_LIMIT:
                         break
-            except Diverged:
+            except (Diverged, PythonError):
                 outer.bindings.extend(scope.bindings)
                 raise
             except CompileError as e:
@@ -312,11 +312,15 @@ class Loops(Machine):
     ) -> None:
         """A loop in the program: its carried values are found by running the body until they agree."""
         runs = self._surely_runs(test)
+        if not self.loop_depth:
+            self.loop_order = self.next_order()
         self.staged_depth += 1
+        self.loop_depth += 1
         try:
             loop = self._settle(test, body, live, counter, strict)
         finally:
             self.staged_depth -= 1
+            self.loop_depth -= 1
         with self.in_scope(loop.turn):
             following = loop.joined.collect(self.b, loop.leave, "b")
         initial = loop.template.collect(self.b, loop.start, "a")

@@ -13,6 +13,9 @@ from astfront.report import Report
 from astfront.source import Span
 from astfront.values import Value
 
+if TYPE_CHECKING:
+    from astfront.effects import Noted, Site
+
 
 class Machine:
     """The state of one compilation; the parts are mixed together in ``interpreter.Interpreter``."""
@@ -33,11 +36,19 @@ class Machine:
     link_paths: dict[int, str]
     argument_storages: set[int]
     error_cell: int
-    exceptions: list[tuple[BaseException, Span | None]]
+    exceptions: list[tuple[BaseException | Noted, Span | None]]
     """What the program may raise at run time; the error cell holds 1 + an index of this."""
     checks: bool
     minima: dict[Any, int]
     """Lower bounds that hold where the interpreter is: see ``bounds.py``."""
+    sites: list[Site]
+    """Where effects are noted, in the order in which they were come to: see ``effects.py``."""
+    loop_sites: dict[Any, int]
+    clock_cell: int
+    order: int
+    loop_order: int
+    loop_depth: int
+    """How many kept loops enclose what is being compiled."""
     staged_depth: int
     """How many staged branches and loops enclose what is being compiled."""
     attempts: int

@@ -12,6 +12,7 @@ import gast
 import numpy as np
 
 from astfront.diagnostics import CompileError
+from astfront.effects import is_text
 from astfront.machine import Machine
 from astfront.numbers import NUMBERS
 from astfront.values import (
@@ -89,6 +90,8 @@ class Operators(Machine):
             return self.either_operator(f, a, b)
         if any(t.kind == "variable" for t in tensors):
             return self.variable_operator(f, a, b)
+        if isinstance(a, Static) and isinstance(a.obj, str) and f is operator.mod:
+            return self.text(f, a, b)
         if tensors:
             self.require_operand(f, a, b)
             ufunc = next(u for g, _, u in BINARY.values() if g is f)
@@ -263,7 +266,9 @@ class Operators(Machine):
                     items = self.items_of(seq) * self.static(times, "the number of repetitions")
                     return self.heap.new_list(items) if isinstance(seq, List) else self.tuple(items)
         if f is operator.mod and isinstance(a, Static) and isinstance(a.obj, str):
-            return self.run_python(f, a.obj, self.static(b, "what is formatted"))
+            return self.text(f, a, b)
+        if f is operator.add and is_text(a) and is_text(b):
+            return self.text(f, a, b)
         if isinstance(a, Static | Dict | Tuple | List) and isinstance(b, Static | Tuple | List):
             self.raise_python(
                 TypeError(f"unsupported operand type(s): {describe(a)} and {describe(b)}")

@@ -18,6 +18,7 @@ from astfront.templates import Leaf
 from astfront.values import (
     UNBOUND,
     Argument,
+    Deferred,
     Dict,
     Entries,
     Items,
@@ -169,6 +170,17 @@ class ObjectOut(Template):
 
 
 @dataclass(frozen=True)
+class CallOut(Template):
+    """What a Python function makes of other results."""
+
+    function: Callable[..., Any]
+    args: tuple[Template, ...]
+
+    def build(self, run: Outcome) -> Any:
+        return self.function(*(a.build(run) for a in self.args))
+
+
+@dataclass(frozen=True)
 class OptionOut(Template):
     present: int
     value: Template
@@ -254,6 +266,8 @@ class Results:
                 return NumberOut(self.add(value), value.type)
             case Tuple(items=items):
                 return TupleOut(tuple(map(self.template, items)), value.cls)
+            case Deferred(function=function, args=args):
+                return CallOut(function, tuple(map(self.template, args)))
             case List(cell=cell) | Dict(cell=cell):
                 if cell in self.cx.lifter.containers:
                     return LocationOut(self.cx.lifter.containers[cell])
@@ -314,6 +328,8 @@ def _element_template(value: Value, counter: Any) -> Template:
             return ArrayOut(next(counter), kind)
         case Tuple(items=items, cls=cls):
             return TupleOut(tuple(_element_template(i, counter) for i in items), cls)
+        case Deferred(function=function, args=args):
+            return CallOut(function, tuple(_element_template(a, counter) for a in args))
         case Option(present=_, value=inner, absent=absent):
             flag = next(counter)
             return OptionOut(flag, _element_template(inner, counter), Known(absent.obj))  # type: ignore

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import threading
@@ -14,17 +15,31 @@ import numpy as np
 
 import astfront.rules  # noqa: F401  (registers the rules)
 import passes.relay
-from astfront.branches import Diverged
+from astfront.branches import Diverged, PythonError
 from astfront.diagnostics import CompileError, error, internal_error
+from astfront.effects import Call, Noted, Site, arguments_of, in_order, perform
 from astfront.environment import same, same_static
-from astfront.interpreter import Interpreter, PythonError
+from astfront.interpreter import Interpreter
 from astfront.lifting import Condition, Guard, Input, Location, is_static
-from astfront.outputs import DictOut, Known, Outcome, Results, Template
+from astfront.outputs import DictOut, Known, OptionOut, Outcome, Results, Template
 from astfront.relay_builder import RelayBuilder
 from astfront.report import Report
 from astfront.signature import ArgumentLifter, Leaf, argument_names
 from astfront.source import Span, get_source, span_of
-from astfront.values import NONE, UNBOUND, Attributes, Content, Items, Static, Tensor, Value
+from astfront.values import (
+    NONE,
+    UNBOUND,
+    Attributes,
+    Content,
+    Deferred,
+    GrownList,
+    Items,
+    List,
+    Option,
+    Static,
+    Tensor,
+    Value,
+)
 
 
 @dataclass(frozen=True)
@@ -66,11 +81,13 @@ class Program:
     guards: list[Condition]
     result: Template
     writes: list[Write]
-    exceptions: list[tuple[BaseException, Span | None]]
+    exceptions: list[tuple[BaseException | Noted, Span | None]]
     error_index: int | None
     report: Report
     outputs: int
-    reported: list[tuple[Template, Template] | None]
+    effects: list[tuple[Site, Template]]
+    error_code: int = 0
+    """Of the exception that every call raises."""
 
     def as_text(self) -> str:
         return passes.relay.text(self.mod)
@@ -88,28 +105,23 @@ class Program:
         self, arrays: Sequence[np.ndarray], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         """The Python result of a run; raises what the program raised, and writes what it changed."""
+        outcome = Outcome(arrays, args, kwargs)
+        calls: list[Call] = []
+        if self.effects:
+            calls = in_order((site, template.build(outcome)) for site, template in self.effects)
+            perform(calls)
+        code = self.error_code
         if self.error_index is not None:
             code = int(arrays[self.error_index])
-            if code:
-                raise_at(*self.exceptions[code - 1])
-        outcome = Outcome(arrays, args, kwargs)
+        if code:
+            exception, span = self.exceptions[code - 1]
+            if isinstance(exception, Noted):
+                exception = exception.cls(*arguments_of(code, calls))
+            raise_at(exception, span)
         result = self.result.build(outcome)
-        if self.reported and chainer.reporter._get_reporters():
-            self._report(outcome)
         for change in [write.prepare(outcome) for write in self.writes]:
             change()
         return result
-
-    def _report(self, outcome: Outcome) -> None:
-        for entry in self.reported:
-            if entry is None:
-                raise error(
-                    "AF0305",
-                    "chainer.report under a condition or in a loop that depends on data",
-                    help="call `chainer.report` once, after it; or without a Reporter in force",
-                )
-            values, observer = entry
-            chainer.report(values.build(outcome), observer.build(outcome))
 
 
 def _refill(container: Any, value: Any) -> None:
@@ -212,13 +224,22 @@ def _lower(
             result = cx.call(target, positional, named)
         except Diverged:
             result = NONE  # The program raises on every way; the error cell holds what.
+        except PythonError as e:
+            code = cx.heap.lookup(cx.error_cell, "code")
+            noted = cx.sites or isinstance(e.exception, Deferred) or not isinstance(code, Static)
+            if cx.diagnostics or not noted:
+                raise
+            with contextlib.suppress(Diverged):  # What was noted before it happens before it.
+                cx.diverge(e.exception, e.span)
+            result = NONE
         if cx.diagnostics:
             raise CompileError(cx.diagnostics)
         return _finish(cx, builder, lifter, result)
     except PythonError as e:
         if cx.diagnostics:
             raise CompileError(cx.diagnostics) from e
-        raise_at(e.exception, e.span)
+        if not isinstance(e.exception, Deferred):
+            raise_at(e.exception, e.span)
         raise
     except CompileError as e:
         for diagnostic in e.diagnostics:
@@ -253,14 +274,15 @@ def _finish(
     results = Results(cx, lifter.paths)
     template = results.template(result)
     writes = list(_writes(cx, results))
-    reported = [r and (results.template(r[0]), results.template(r[1])) for r in cx.reported]
+    effects = list(_effects(cx, results))
     _refuse_changed_arguments(cx, lifter)
     code = cx.heap.lookup(cx.error_cell, "code")
     error_index = None
     if not isinstance(code, Static):
         error_index = results.add(code)  # type: ignore[arg-type]
-    elif code.obj:
-        raise_at(*cx.exceptions[code.obj - 1])
+    elif code.obj and not effects:
+        exception, span = cx.exceptions[code.obj - 1]
+        raise_at(exception, span)  # type: ignore[arg-type]
     mod, parameters = builder.finish(results.tensors)
     used = set(parameters)
     return Program(
@@ -276,8 +298,24 @@ def _finish(
         error_index=error_index,
         report=cx.report,
         outputs=len(results.tensors),
-        reported=reported,
+        effects=effects,
+        error_code=code.obj if isinstance(code, Static) else 0,
     )
+
+
+def _effects(cx: Interpreter, results: Results) -> Iterator[tuple[Site, Template]]:
+    for site in cx.sites:
+        if site.in_loop:
+            content: Any = cx.heap[site.cell]
+            if getattr(content, "items", None) or isinstance(content, GrownList):
+                yield site, results.contents(List(site.cell))
+            continue
+        entry = cx.heap.lookup(site.cell, "entry")
+        if isinstance(entry, Option):
+            present = results.add(entry.present)
+            yield site, OptionOut(present, results.template(entry.value), Known(None))
+        elif entry is not UNBOUND:
+            yield site, results.template(entry)
 
 
 def _shape_guards(cx: Interpreter, used: set[str]) -> Iterator[Condition]:

@@ -17,6 +17,7 @@ from astfront.rules.registry import RULES
 from astfront.values import (
     FALSE,
     POISON,
+    Deferred,
     Dict,
     GrownList,
     Items,
@@ -59,6 +60,8 @@ class Subscripts(Machine):
             return self.grown_item(container, index)
         if self.is_tuple(container) or isinstance(container, List | Range) or _is_range(container):
             return self._sequence_item(container, index)
+        if isinstance(container, Deferred):
+            self.static(container)
         self.raise_python(TypeError(f"{describe(container)} isn't subscriptable"))
 
     def _sequence_item(self, container: Value, index: Value) -> Value:

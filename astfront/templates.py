@@ -14,6 +14,7 @@ from astfront.values import (
     UNBOUND,
     Attributes,
     Content,
+    Deferred,
     Entries,
     GrownList,
     Items,
@@ -157,6 +158,10 @@ class Collector:
     def value(self, template: Value, actual: Value) -> None:
         if isinstance(template, Leaf):
             self._leaf(template, actual)
+        elif isinstance(template, Deferred):
+            args = actual.args if isinstance(actual, Deferred) else (UNBOUND,) * len(template.args)
+            for t, v in zip(template.args, args):
+                self.value(t, v)
         elif isinstance(template, Tuple):
             items = actual.items if isinstance(actual, Tuple) else (UNBOUND,) * len(template.items)
             for t, v in zip(template.items, items):
@@ -210,6 +215,10 @@ class _Rows:
     def collect(self, template: Value, actual: Value) -> None:
         if isinstance(template, Leaf):
             self._leaf(template, actual)
+        elif isinstance(template, Deferred):
+            args = actual.args if isinstance(actual, Deferred) else (UNBOUND,) * len(template.args)
+            for t, v in zip(template.args, args):
+                self.collect(t, v)
         elif isinstance(template, Tuple):
             items = actual.items if isinstance(actual, Tuple) else (UNBOUND,) * len(template.items)
             for t, v in zip(template.items, items):
@@ -305,6 +314,8 @@ def fill(template: Value, tensors: Iterator[Tensor]) -> Value:
         )
     if isinstance(template, Tuple):
         return Tuple(tuple(fill(t, tensors) for t in template.items), template.cls)
+    if isinstance(template, Deferred):
+        return replace(template, args=tuple(fill(t, tensors) for t in template.args))
     if isinstance(template, Option):
         present: Any = fill(template.present, tensors)
         return replace(template, present=present, value=fill(template.value, tensors))
@@ -329,6 +340,9 @@ def leaves_of(template: Value) -> Iterator[Leaf]:
             yield BOOL_LEAF
     elif isinstance(template, Tuple):
         for item in template.items:
+            yield from leaves_of(item)
+    elif isinstance(template, Deferred):
+        for item in template.args:
             yield from leaves_of(item)
     elif isinstance(template, Option):
         yield from leaves_of(template.present)
@@ -371,6 +385,9 @@ def same_template(a: Any, b: Any) -> bool:
         )
     if isinstance(a, Tuple):
         return len(a.items) == len(b.items) and all(map(same_template, a.items, b.items))
+    if isinstance(a, Deferred):
+        same_function = a.function == b.function and len(a.args) == len(b.args)
+        return same_function and all(map(same_template, a.args, b.args))
     if isinstance(a, Option):
         return same_template(a.value, b.value) and same(a.absent, b.absent)
     return same(a, b)

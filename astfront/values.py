@@ -218,6 +218,18 @@ class Partial(Value):
 
 
 @dataclass(frozen=True, eq=False)
+class Deferred(Value):
+    """``function(*args)``, called when the program has run: text with staged numbers in it.
+
+    Nothing in the program depends on it: it's printed, raised or handed back. ``function`` is one
+    object for all that's made in one way, so that two of them can be joined.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Value, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Super(Value):
     """``super()`` in a method of ``cls``, bound to ``self``."""
 
@@ -354,6 +366,9 @@ def describe(value: Value) -> str:
             return "a function"
         case Range():
             return "a staged range"
+        case Deferred(function=function):
+            made = function if isinstance(function, type) else str
+            return f"a {made.__name__} with staged parts"
         case Iterator(name=name):
             return f"a {name}"
         case Option(absent=absent):

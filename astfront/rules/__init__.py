@@ -11,6 +11,7 @@ from astfront.rules import (  # noqa: F401
     math,
     noise,
     normalization,
+    output,
     pooling,
     rnn,
 )

@@ -26,6 +26,7 @@ from astfront.values import (
     TRUE,
     UNBOUND,
     BoundMethod,
+    Deferred,
     Dict,
     Function,
     GrownList,
@@ -46,9 +47,7 @@ from astfront.values import (
     describe,
 )
 
-_PURE = (
-    "ascii bin bytes callable chr complex divmod format frozenset hash hex oct ord pow repr round"
-)
+_PURE = "ascii bin bytes callable chr complex divmod frozenset hash hex oct ord pow round"
 pure(*(getattr(builtins, n) for n in _PURE.split()))
 
 
@@ -229,7 +228,17 @@ def bool_(cx: Any, x: Value = FALSE) -> Value:
 
 @rule(str)
 def str_(cx: Any, x: Value = Static("")) -> Value:
-    return cx.run_python(str, cx.static(x, "what is turned into a string"))
+    return cx.text(str, x)
+
+
+@rule(repr)
+def repr_(cx: Any, x: Value) -> Value:
+    return cx.text(repr, x)
+
+
+@rule(format)
+def format_value(cx: Any, x: Value, spec: Value = Static("")) -> Value:
+    return cx.text(format, x, spec)
 
 
 @rule(abs)
@@ -377,6 +386,8 @@ def class_of(cx: Any, x: Value) -> type:
             return type(class_of)
         case Partial():
             return functools.partial
+        case Deferred(function=function):
+            return function if isinstance(function, type) else str
     raise cx.error("AF0207", f"the type of {describe(x)} isn't known while compiling")
 
 
@@ -634,15 +645,18 @@ for _name in sorted(n for n in dir(set) if not n.startswith("_")):
 
 
 @rule(str.format)
-def format_(
-    cx: Any, self: StaticArg[str], *args: StaticArg[Any], **kwargs: StaticArg[Any]
-) -> Value:
-    return cx.run_python(self.format, *args, **kwargs)
+def format_(cx: Any, self: Value, *args: Value, **kwargs: Value) -> Value:
+    return cx.text(_format, self, Static(tuple(kwargs)), *args, *kwargs.values())
+
+
+def _format(text: str, names: tuple[str, ...], *values: Any) -> str:
+    count = len(values) - len(names)
+    return text.format(*values[:count], **dict(zip(names, values[count:])))
 
 
 @rule(str.join)
-def join(cx: Any, self: StaticArg[str], items: StaticArg[Any]) -> Value:
-    return cx.run_python(self.join, items)
+def join(cx: Any, self: Value, items: Value) -> Value:
+    return cx.text(str.join, self, cx.tuple(cx.items_of(items)))
 
 
 __all__ = ["Collector", "class_of", "copy_list", "leaves_of"]

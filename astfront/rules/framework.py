@@ -101,7 +101,7 @@ def warn(
     category: StaticArg[Any] = UserWarning,
     stacklevel: Value = NONE,
 ) -> Value:
-    warnings.warn(message, category, stacklevel=2)
+    cx.effect(warnings.warn, Static(message), Static(category))
     return NONE
 
 
@@ -218,11 +218,8 @@ def is_debug(cx: Any) -> Value:
 
 @rule(chainer.report)
 def report(cx: Any, values: Value, observer: Value = NONE) -> Value:
-    """Reported after the program has run, where a reporter is in force then."""
-    if cx.staged_depth:
-        cx.reported.append(None)
-    else:
-        cx.reported.append((cx.heap.new_dict(cx.entries_of(values)), observer))
+    """Reported when the program has run, where a reporter is in force then."""
+    cx.effect(chainer.report, values, observer)
     return NONE
 
 
