@@ -207,7 +207,7 @@ class Loops(Machine):
         """Run the loop as Python does, as long as nothing staged is computed in it."""
         turns = 0
         mark = self.report.mark()
-        faults = len(self.diagnostics)
+        faults, reported = len(self.diagnostics), len(self.reported)
         outer = self.b.scope
         with self.b.new_scope() as scope:
             try:
@@ -229,7 +229,7 @@ class Loops(Machine):
             except CompileError as e:
                 if e.diagnostics[0].code == "AF9001":
                     raise
-        del self.diagnostics[faults:]
+        del self.diagnostics[faults:], self.reported[reported:]
         self.report.rewind(mark)
         return False
 
@@ -238,7 +238,8 @@ class Loops(Machine):
         outer, self.diagnostics = self.diagnostics, []
         self.attempts += 1
         depth, exceptions = self.staged_depth, len(self.exceptions)
-        bindings = len(self.b.scope.bindings)
+        bindings, reported = len(self.b.scope.bindings), len(self.reported)
+        undo = functools.partial(self._undo, depth, exceptions, bindings, reported)
         try:
             build()
             if self.diagnostics:
@@ -246,18 +247,18 @@ class Loops(Machine):
         except CompileError as e:
             if not e.diagnostics or e.diagnostics[0].code == "AF9001":
                 raise
-            self._undo(depth, exceptions, bindings)
+            undo()
             raise Refused([*self.diagnostics, *e.diagnostics]) from e
         except Refused:
-            self._undo(depth, exceptions, bindings)
+            undo()
             raise
         finally:
             self.diagnostics = outer
             self.attempts -= 1
 
-    def _undo(self, depth: int, exceptions: int, bindings: int) -> None:
+    def _undo(self, depth: int, exceptions: int, bindings: int, reported: int) -> None:
         self.staged_depth = depth
-        del self.exceptions[exceptions:]
+        del self.exceptions[exceptions:], self.reported[reported:]
         del self.b.scope.bindings[bindings:]
         self.b.scope.stacks.clear()
 

@@ -508,3 +508,36 @@ def test_reports() -> None:
         assert sorted(seen) == ["main/loss", "main/n"]
         assert_same(seen["main/loss"].array, got.array)
     assert compiled.cache_info().misses == 1
+
+
+def test_reports_of_a_loop() -> None:
+    """Those of attempts that were given up aren't made."""
+
+    class Reports(chainer.Chain):
+        def __init__(self):
+            super().__init__()
+            self.links = [L.Linear(3, 3), L.Linear(3, 3)]
+            self.n = 2
+
+        def forward(self, x):
+            for link in self.links:
+                x = link(x)
+                chainer.report({"sum": F.sum(x)}, self)
+            for _ in range(self.n):
+                x = x * 2
+                chainer.report({"twice": F.sum(x)}, self)
+            return x
+
+    model = Reports()
+    compiled = astfront.compile(model)
+    assert_same(compiled(X), model(X))
+    reporter = chainer.Reporter()
+    reporter.add_observer("main", model)
+    model.n = 1
+    seen: dict[str, Any] = {}
+    with reporter.scope(seen):
+        got = compiled(X)
+    assert_same(seen["main/twice"].array, F.sum(got).array)
+    model.n = 2
+    with reporter.scope(seen), pytest.raises(CompileError, match="AF0305"):
+        compiled(X)
