@@ -1,7 +1,8 @@
 """Shape functions of operators that Relay left without one, so that their inputs may be staged in size.
 
-Importing this module registers them, and mends two: ``where`` beside a scalar made an axis of size 0
-one of size 1, and ``bitwise_not`` had that of an operator with two operands.
+Importing this module registers them, and mends three: ``where`` beside a scalar made an axis of size 0
+one of size 1, ``bitwise_not`` had that of an operator with two operands, and ``broadcast_to`` was said to
+look at data, which TVM refuses of an operator that's fused behind another.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ from typing import Any
 
 from tvm import relay, topi
 from tvm.relay.op import _reduce
-from tvm.relay.op._tensor import _broadcast_shape_func, elemwise_shape_func
+from tvm.relay.op._tensor import (
+    _broadcast_shape_func,
+    elemwise_shape_func,
+    full_shape_func,
+)
 from tvm.relay.op.op import register_shape_func
 from tvm.runtime import convert
 
@@ -59,6 +64,7 @@ def _register() -> None:
         if relay.op.get(name).get_attr("FShapeFunc") is None:
             register_shape_func(name, False, _reduce.reduce_shape_func)
     register_shape_func("bitwise_not", False, elemwise_shape_func, level=_LEVEL)
+    register_shape_func("broadcast_to", False, full_shape_func, level=_LEVEL)
     register_shape_func("where", False, _where_shape_func, level=_LEVEL)
 
 
