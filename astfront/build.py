@@ -101,7 +101,10 @@ def build(
     bound = to_params(params or {})
     # EliminateCommonSubexpr shares an operator between a loop's body and the code around it, and
     # ToANormalForm then binds it where only one of them sees it ("contains free variables").
-    disabled = ["EliminateCommonSubexpr"]
+    #
+    # SimplifyExpr infers all types anew for each of its patterns: half the time of compiling a large
+    # model, for what the program hardly has (identities, reshapes of reshapes).
+    disabled = ["EliminateCommonSubexpr", "SimplifyExpr", "SimplifyExprPostAlterOp"]
     with tvm.transform.PassContext(opt_level=opt_level, disabled_pass=disabled):
         executable = relay.vm.compile(
             prepare_module(mod), target=complete_target(target), params=bound

@@ -1,8 +1,8 @@
 """Shape functions of operators that Relay left without one, so that their inputs may be staged in size.
 
 Importing this module registers them, and mends three: ``where`` beside a scalar made an axis of size 0
-one of size 1, ``bitwise_not`` had that of an operator with two operands, and ``broadcast_to`` was said to
-look at data, which TVM refuses of an operator that's fused behind another.
+one of size 1, ``bitwise_not`` had that of an operator with two operands, and ``broadcast_to`` was said
+to look at data, which TVM refuses of an operator that's fused behind another.
 """
 
 from __future__ import annotations

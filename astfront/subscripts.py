@@ -91,6 +91,8 @@ class Subscripts(Machine):
             if not -length.obj <= known < length.obj:
                 self.raise_python(IndexError(f"{what} index out of range"))
             return Static(known % length.obj)
+        if isinstance(index, Poison):
+            self.poisoned()
         if not self.is_number(index):
             self.fail("AF0208", f"{describe(index)} as an index isn't supported")
         if self.is_index(index, length):

@@ -41,7 +41,14 @@ def linear_function(cx: Any, node: Any, x: Tensor, w: Tensor, b: Tensor | None =
             y = _zeros(cx, (x.shape[0], w.shape[0]), x.dtype)  # nn.dense has no code for nothing
         else:
             a, c = _operands(cx, x, w)
-            y = cx.cast(cx.call_op("nn.dense", a, c), x.dtype)
+            depth = c.shape[1] if a.shape[1] is None else a.shape[1]
+            a, c = cx.b.refine(a, (a.shape[0], depth)), cx.b.refine(c, (c.shape[0], depth))
+            if None in c.shape:
+                # TVM packs a dense's second operand, for which it has to know its sizes.
+                y = cx.call_op("nn.matmul", a, cx.call_op("transpose", c, axes=(1, 0)))
+            else:
+                y = cx.call_op("nn.dense", a, c)
+            y = cx.cast(y, x.dtype)
         return y if b is None else _add_bias(cx, y, b, axis=1)
 
     return guarded(cx, fits, InvalidType("x.shape[1] == W.shape[1]", "they differ"), compute)

@@ -208,6 +208,37 @@ def test_products_of_staged_sizes():
     )
 
 
+def sums_over_staged_sizes(a, b, c, d):
+    return (
+        F.matmul(a, b), F.matmul(c, d), F.matmul(d, c, True, True), F.matmul(c[0], d[0]),
+        F.linear(a, b.T), np.matmul(c.array, d.array), np.dot(a.array, b.array),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("left", "right"), [((3, None), (None, 5)), ((None, 4), (None, None))])
+def test_sums_over_staged_sizes(left, right):
+    """The size that's summed over is known of one operand, of the other, or of neither."""
+    check_staged(
+        sums_over_staged_sizes,
+        [V(rows(3, 4)), V(rows(4, 5)), V(rows(2, 3, 4)), V(rows(2, 4, 5))],
+        specs=[
+            (left, "float32"),
+            (right, "float32"),
+            ((2, *left), "float32"),
+            ((None, *right), "float32"),
+        ],
+    )
+
+
+def broadcast_behind_others(x, d):
+    """Fused with what comes before and after, in a list that grows."""
+    return F.stack([F.broadcast_to((d - k)[:, None], x.shape) for k in range(3)])
+
+
+def test_broadcasts_in_loops():
+    check(broadcast_behind_others, [V(rows(2, 3)), V(rows(2))])
+
+
 def test_sizes_that_differ_at_run_time():
     specs = [((None, 4), "float32"), ((None, 4), "float32")]
     with pytest.raises(chainer.utils.type_check.InvalidType):

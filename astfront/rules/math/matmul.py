@@ -73,7 +73,15 @@ def _of_matrices(cx: Any, a: Tensor, b: Tensor, transa: bool, transb: bool) -> T
         if lead:
             size = None if None in (*lead, rows) else int(np.prod((*lead, rows)))  # type: ignore[arg-type]
             left = reshape(cx, left, (size, a.shape[-1]))
-        made: Tensor = cx.call_op("nn.dense", left, b if transb else _swapped(cx, b))
+        left, right = _of_one_depth(cx, left, b if transb else _swapped(cx, b))
+        if None in right.shape:
+            # TVM packs the right operand of a dense, for which it has to know its sizes.
+            left, right = (_with_ndim(cx, x, 3) for x in (left, right))
+            made: Tensor = cx.call_op(
+                "squeeze", cx.call_op("nn.batch_matmul", left, right), axis=[0]
+            )
+        else:
+            made = cx.call_op("nn.dense", left, right)
         return reshape(cx, made, shape) if lead else made
     return _batched(cx, a, b, transa, transb)
 
@@ -96,8 +104,16 @@ def _batched(cx: Any, a: Tensor, b: Tensor, transa: bool, transb: bool) -> Tenso
         return _zeros(cx, shape, a)
     if ndim > 3:
         left, right = (_flattened(cx, x, lead) for x in (left, right))
+    left, right = _of_one_depth(cx, left, right)
     made: Tensor = cx.call_op("nn.batch_matmul", left, right, transpose_a=False, transpose_b=True)
     return made if ndim == 3 else reshape(cx, made, shape)
+
+
+def _of_one_depth(cx: Any, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """The size that is summed over, known of both where it's known of one: TVM asks for that."""
+    depth = left.shape[-1] if right.shape[-1] is None else right.shape[-1]
+    left, right = (cx.b.refine(x, (*x.shape[:-1], depth)) for x in (left, right))
+    return left, right
 
 
 def _flattened(cx: Any, x: Tensor, lead: Sequence[int | None]) -> Tensor:

@@ -74,6 +74,8 @@ def _batch_product(cx: Any, a: Tensor, b: Tensor) -> Tensor:
     if inner != dtype:
         wide = _batch_product(cx, convert(cx, a, inner), convert(cx, b, inner))
         return convert(cx, wide, dtype)
+    k = a.shape[2] if b.shape[1] is None else b.shape[1]
+    a, b = cx.b.refine(a, (*a.shape[:2], k)), cx.b.refine(b, (b.shape[0], k, b.shape[2]))
     return cx.b.call(  # type: ignore[no-any-return]
         "nn.batch_matmul", a, b, out_dtype=dtype.name, transpose_a=False, transpose_b=False
     )
