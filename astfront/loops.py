@@ -207,7 +207,7 @@ class Loops(Machine):
         """Run the loop as Python does, as long as nothing staged is computed in it."""
         turns = 0
         mark = self.report.mark()
-        faults, reported = len(self.diagnostics), len(self.reported)
+        faults = len(self.diagnostics)
         outer = self.b.scope
         with self.b.new_scope() as scope:
             try:
@@ -229,7 +229,7 @@ class Loops(Machine):
             except CompileError as e:
                 if e.diagnostics[0].code == "AF9001":
                     raise
-        del self.diagnostics[faults:], self.reported[reported:]
+        del self.diagnostics[faults:]
         self.report.rewind(mark)
         return False
 
@@ -238,8 +238,7 @@ class Loops(Machine):
         outer, self.diagnostics = self.diagnostics, []
         self.attempts += 1
         depth, exceptions = self.staged_depth, len(self.exceptions)
-        bindings, reported = len(self.b.scope.bindings), len(self.reported)
-        undo = functools.partial(self._undo, depth, exceptions, bindings, reported)
+        bindings = len(self.b.scope.bindings)
         try:
             build()
             if self.diagnostics:
@@ -247,18 +246,18 @@ class Loops(Machine):
         except CompileError as e:
             if not e.diagnostics or e.diagnostics[0].code == "AF9001":
                 raise
-            undo()
+            self._undo(depth, exceptions, bindings)
             raise Refused([*self.diagnostics, *e.diagnostics]) from e
         except Refused:
-            undo()
+            self._undo(depth, exceptions, bindings)
             raise
         finally:
             self.diagnostics = outer
             self.attempts -= 1
 
-    def _undo(self, depth: int, exceptions: int, bindings: int, reported: int) -> None:
+    def _undo(self, depth: int, exceptions: int, bindings: int) -> None:
         self.staged_depth = depth
-        del self.exceptions[exceptions:], self.reported[reported:]
+        del self.exceptions[exceptions:]
         del self.b.scope.bindings[bindings:]
         self.b.scope.stacks.clear()
 
