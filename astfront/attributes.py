@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import types
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import chainer
 import numpy as np
+from chainer.utils import cache
 
 from astfront.lifting import MISSING, Location
 from astfront.machine import Machine
@@ -46,6 +50,11 @@ _BACKPROP = frozenset(
      "unchain", "unchain_backward", "cleargrad", "zerograd", "addgrad", "set_creator",
      "set_creator_node", "retain_data"]
 )  # fmt: skip
+
+#: Descriptors that put what their function gives into the object's own attribute of that name.
+_CACHING = {functools.cached_property}
+with suppress(ImportError):
+    _CACHING.add(importlib.import_module("cached_property").cached_property)
 
 #: Chainer's own __setattr__ overrides only keep book of parameters and children.
 _PLAIN_SETATTR = ("object", "Link", "Chain", "ChainList", "Sequential", "DeviceResident")
@@ -271,6 +280,10 @@ class Attributes(Machine):
             if special is not None:
                 return special
             return self.call(Static(on_class.fget), [owner], {})
+        if isinstance(on_class, cache.cached_property) and owner.instance is None:
+            return self.cached_for_backprop(owner, on_class, name)
+        if _own(on_class, "__get__") and _own(on_class, "__set__"):
+            return self.bind_class_attribute(owner, cls, on_class, name)
         written = self.heap.lookup(owner.cell, name)
         content = self.heap[owner.cell]
         if isinstance(content, Content) and name in content.items:
@@ -315,6 +328,14 @@ class Attributes(Machine):
         if isinstance(raw, types.MethodDescriptorType | types.WrapperDescriptorType):
             return BoundMethod(owner, Static(raw))
         instance = owner.instance if isinstance(owner, Object) else None
+        if isinstance(owner, Object) and type(raw) in _CACHING:
+            value = self.call(Static(raw.func), [owner], {})
+            self.heap.bind(owner.cell, name, value)
+            return value
+        getter = _own(raw, "__get__")
+        if isinstance(owner, Object) and getter and not isinstance(raw, cache.cached_property):
+            descriptor = self.lifter.lift(raw, Location(cls, "class", name), name)
+            return self.call(Static(getter), [descriptor, owner, Static(cls)], {})
         if hasattr(type(raw), "__get__") and not isinstance(raw, types.BuiltinFunctionType):
             if instance is not None:
                 return self.lifter.lift(
@@ -322,6 +343,21 @@ class Attributes(Machine):
                 )
             self.fail("AF0202", f"`{name}` is a descriptor of its class, which isn't supported")
         return self.class_attribute(cls, name)
+
+    def cached_for_backprop(self, owner: Object, raw: Any, name: str) -> Value:
+        """Chainer's ``cached_property``: what it is with and without backprop, in a dict."""
+        config = self.heap.new_object(type(chainer.config), chainer.config)
+        key = self.static(self.get_attribute(config, "enable_backprop"), "enable_backprop")
+        if isinstance(self.heap.lookup(owner.cell, name), Unbound):
+            self.heap.bind(owner.cell, name, self.heap.new_dict({}))
+        made = self.heap.lookup(owner.cell, name)
+        if not isinstance(made, Dict):
+            self.fail(
+                "AF0203", f"the attribute `{name}` of {describe(owner)} may be undefined here"
+            )
+        if key not in self.entries_of(made):
+            self.set_item(made, Static(key), self.call(Static(raw.func), [owner], {}))
+        return self.get_item(made, Static(key))
 
     def original_attribute(self, cell: int, name: Any) -> Value:
         """What a real object's own attribute was before the program ran; UNBOUND if it has none."""
@@ -397,6 +433,11 @@ class Attributes(Machine):
                 self.raise_python(AttributeError(f"can't set attribute '{name}'"))
             self.call(Static(on_class.fset), [owner, value], {})
             return
+        own_setter = _own(on_class, "__set__")
+        if own_setter:
+            descriptor = self.lifter.lift(on_class, Location(cls, "class", name), name)
+            self.call(Static(own_setter), [descriptor, owner, value], {})
+            return
         setter = cls.__setattr__
         defined_in = getattr(setter, "__qualname__", "").split(".")[0]
         if defined_in not in _PLAIN_SETATTR and not isinstance(
@@ -430,6 +471,12 @@ class _Box:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+
+def _own(descriptor: Any, name: str) -> types.FunctionType | None:
+    """The method of a descriptor that's written in Python."""
+    found = getattr(type(descriptor), name, None)
+    return found if isinstance(found, types.FunctionType) else None
 
 
 def _dict_of(instance: Any) -> dict[str, Any]:

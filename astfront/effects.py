@@ -32,6 +32,7 @@ from astfront.values import (
     Names,
     Object,
     Option,
+    Poison,
     Range,
     Scalar,
     Set,
@@ -221,6 +222,8 @@ class Effects(Machine):
                 return value
             case BoundMethod(function=Static(obj=function)):
                 return Static(function)
+            case Poison():
+                self.poisoned()
         self.fail(
             "AF0305",
             f"{describe(value)} is printed, logged or raised",

@@ -138,6 +138,11 @@ class GrownLists(Machine):
         for leaf, (*data, rows) in leaf_buffers(content):
             part = self.call(Static(np.ndarray.__getitem__), [rows, index], {})
             buffers += self._compact(data[0], part) if is_ragged(leaf) else [part]
+        if not buffers:
+            # All items are the same known value: what counts is how many there are.
+            places = self.call(Static(np.zeros), [self.tuple([content.length])], {})
+            part = self.call(Static(np.ndarray.__getitem__), [places, index], {})
+            return GrownList(content.element, (), self.dim_of(part, 0))
         length = self.dim_of(buffers[-1], 0)
         return GrownList(content.element, tuple(buffers), length)
 

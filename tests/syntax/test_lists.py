@@ -309,3 +309,18 @@ def test_uneven_items_do_not_stack():
     check(f, (ROWS, np.int64(1)))
     with pytest.raises(InvalidType):
         run(f, ROWS, np.int64(2))
+
+
+def lists_of_one_number(x):
+    """Lists whose items are all one known number; their lengths are staged."""
+    every = [3 for _ in x]
+    some = [3 for row in x if row[0] > 0]
+    sizes = len(some), len(some[:-1]), len(some[::-1]), len(some[5:])
+    return np.cumsum(every[:-1]), sizes, every[:2], [n + 1 for n in some[:-1]]
+
+
+def test_lists_of_one_number():
+    rows = np.array([[1, 2], [-1, 0], [3, 1]], "f")
+    check(lists_of_one_number, (rows,), (rows[1:2],))
+    check_staged(lists_of_one_number, (rows,), {0: (None, 2)})
+    check_staged(lists_of_one_number, (-abs(rows),), {0: (None, 2)})

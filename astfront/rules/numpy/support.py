@@ -13,6 +13,7 @@ from astfront.rules.registry import Rule, make_rule, rule
 from astfront.templates import Leaf
 from astfront.values import (
     NONE,
+    SCALAR_DTYPES,
     UNBOUND,
     Dim,
     GrownList,
@@ -397,9 +398,20 @@ def grown_list(cx: Any, v: Value) -> GrownList | None:
         return None
     if content.element is UNBOUND:
         cx.raise_python(NO_ARRAYS)
+    if isinstance(content.element, Static) and type(content.element.obj) in SCALAR_DTYPES:
+        content = _with_rows(cx, content)
     if not isinstance(content.element, Leaf) or content.element.kind not in ("array", "generic"):
         cx.fail("AF0208", "the items of a list that grew in a kept loop aren't arrays")
     return content
+
+
+def _with_rows(cx: Any, content: GrownList) -> GrownList:
+    """A list that holds one known number, over and over, with that number in rows."""
+    number = content.element.obj  # type: ignore[attr-defined]
+    dtype = SCALAR_DTYPES[type(number)]
+    size = cx.tuple([content.length])
+    rows = cx.call(Static(np.full), [size, content.element, Static(dtype)], {})
+    return GrownList(Leaf((), dtype, scalar=type(number)), (rows,), content.length)
 
 
 NO_ARRAYS = ValueError("need at least one array to concatenate")
