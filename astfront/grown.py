@@ -45,9 +45,25 @@ def leaf_buffers(content: GrownList) -> Iterator[tuple[Leaf, list[Tensor]]]:
         yield leaf, [next(buffers) for _ in range(1 + is_ragged(leaf))]
 
 
+def _alike(*contents: Content) -> bool:
+    """Whether all items of some lists are arrays of one type."""
+    items: list[Value] = []
+    for content in contents:
+        items += content.items if isinstance(content, Items) else [content.element]  # type: ignore[union-attr]
+    tensors = [x for x in items if isinstance(x, Tensor)]
+    return len(tensors) == len(items) and len({(x.shape, x.dtype, x.kind) for x in tensors}) <= 1
+
+
 class GrownLists(Machine):
-    def concatenated(self, first: Content, second: Content) -> GrownList:
-        """The items of one list after those of another, at least one of them grown."""
+    def concatenated(self, first: Content, second: Content) -> GrownList | Items:
+        """The items of one list after those of another, at least one of them grown.
+
+        Lists of known lengths whose items differ in type become a list of single items.
+        """
+        if not _alike(first, second):
+            apart = [self.as_items(List(self.heap.new(content))) for content in (first, second)]
+            if None not in apart:
+                return Items(tuple(item for items in apart for item in items or ()))
         join = Join(self.heap)
         try:
             template = join._grown(first, second, None)

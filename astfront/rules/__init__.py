@@ -14,5 +14,6 @@ from astfront.rules import (  # noqa: F401
     output,
     pooling,
     rnn,
+    roi,
 )
 from astfront.rules.numpy import rules as numpy_rules  # noqa: F401

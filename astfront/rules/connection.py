@@ -187,11 +187,7 @@ def _conv(
     if ndim > 3:
         raise cx.error("AF0306", f"a convolution over {ndim} dimensions isn't supported")
     if ndim == 3 and not x.is_static_shape:
-        raise cx.error(
-            "AF0306",
-            "a 3-d convolution of an array whose sizes aren't all known while compiling",
-            help="compile it for arrays of one size",
-        )
+        return _conv_3d_staged(cx, x, w, stride, begin, end, dilate, groups)
     if not x.is_static_shape:
         return _conv_staged(cx, x, w, stride, begin, end, dilate, groups)
     return cx.call_op(  # type: ignore[no-any-return]
@@ -218,6 +214,31 @@ def _conv_staged(
         y = cx.call_op("nn.conv2d", rows, kernel, **attrs, **layout)
         return cx.call_op("transpose", y, axes=(0, 3, 1, 2))  # type: ignore[no-any-return]
     return cx.call_op("nn.conv2d", x, w, **attrs)  # type: ignore[no-any-return]
+
+
+def _conv_3d_staged(
+    cx: Any, x: Tensor, w: Tensor, stride: Ints, begin: Ints, end: Ints, dilate: Ints, groups: int
+) -> Tensor:
+    """TVM has none: as a convolution of planes, each with those behind it as further channels."""
+    depth, channels, size = x.shape[2], x.shape[1], w.shape[2]
+    if depth is None:
+        raise cx.error(
+            "AF0306",
+            "a 3-d convolution of an array whose sizes aren't all known while compiling",
+            help="fix all sizes but the batch size",
+        )
+    count = (depth + begin[0] + end[0] - (size - 1) * dilate[0] - 1) // stride[0] + 1  # type: ignore[operator]
+    padded = _pad_spatial(cx, x, (begin[0], 0, 0), (end[0], 0, 0))
+    index = np.arange(count)[:, None] * stride[0] + np.arange(size)[None, :] * dilate[0]  # type: ignore[arg-type]
+    planes = cx.call_op("take", padded, constant(cx, index, "int64"), axis=2, mode="clip")
+    planes = cx.call_op("transpose", planes, axes=(0, 2, 1, 3, 4, 5))
+    batch, rest = cx.dim_of(x, 0), [cx.dim_of(x, 3), cx.dim_of(x, 4)]
+    folded = [Static(-1), Static(channels * size), *rest]  # type: ignore[operator]
+    planes = reshape_to(cx, planes, folded)
+    kernel = cx.call_op("reshape", w, newshape=(w.shape[0], -1, *w.shape[3:]))
+    y = _conv(cx, planes, kernel, stride[1:], begin[1:], end[1:], dilate[1:], groups)
+    shape = [batch, Static(count), *(cx.dim_of(y, axis) for axis in (1, 2, 3))]
+    return cx.call_op("transpose", reshape_to(cx, y, shape), axes=(0, 2, 1, 3, 4))  # type: ignore[no-any-return]
 
 
 def _conv_by_groups(

@@ -9,6 +9,8 @@ import chainer
 import numpy as np
 from chainer import backend, function_node, variable
 from chainer.backends import cuda, intel64
+from chainer.links.normalization import batch_normalization as normalization
+from chainer.links.rnn import lstm
 
 from astfront.diagnostics import CompileError
 from astfront.lifting import Location
@@ -32,7 +34,12 @@ def apply(cx: Any, self: Value, inputs: Value) -> Value:
     return cx.apply_node(self, cx.items_of(inputs))
 
 
-@rule(function_node.FunctionNode.retain_inputs, function_node.FunctionNode.retain_outputs)
+@rule(
+    function_node.FunctionNode.retain_inputs,
+    function_node.FunctionNode.retain_outputs,
+    chainer.Function.retain_inputs,
+    chainer.Function.retain_outputs,
+)
 def retain(cx: Any, self: Value, indexes: Value) -> Value:
     """What backprop wants to keep is of no use to a compiled program."""
     return NONE
@@ -132,6 +139,26 @@ def initialize(cx: Any, self: Value, shape: StaticArg[Any]) -> Value:
     ]  # fmt: skip
     cx.lifter.forget(parameter, location)
     return NONE
+
+
+@rule(lstm.LSTMBase._initialize_params)
+def initialize_lstm(cx: Any, self: Object) -> Value:
+    """Random numbers, written into the parameters: as they are initialised, for good."""
+    if self.instance is None:
+        cx.fail("AF0305", "an LSTM is made in the compiled code, with random parameters")
+    return cx.run_python(self.instance._initialize_params)  # type: ignore[no-any-return]
+
+
+@rule(normalization.BatchNormalization._init_array)
+def initial_statistics(
+    cx: Any,
+    self: Object,
+    initializer: StaticArg[Any],
+    default_value: StaticArg[Any],
+    size: StaticArg[Any],
+) -> Value:
+    """The running statistics of a link whose size its first input tells."""
+    return cx.run_python(self.instance._init_array, initializer, default_value, size)  # type: ignore[no-any-return]
 
 
 # --- links -----------------------------------------------------------------------------------

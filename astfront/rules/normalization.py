@@ -6,9 +6,11 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import chainer
 import numpy as np
 from chainer.functions.normalization import (
     batch_normalization,
+    batch_renormalization,
     group_normalization,
     local_response_normalization,
 )
@@ -86,16 +88,22 @@ def batch_normalization_node(cx: Any, node: Any, x: Tensor, gamma: Tensor, beta:
     var = cx.call_op("variance", wide, axis=axes)
     shifted = cx.call_op("add", var, constant(cx, float(node.eps), dtype))
     inv_std = cx.call_op("divide", constant(cx, 1, dtype), cx.call_op("sqrt", shifted))
-    _update_running(cx, node, x, gamma, mean, var)
+    _update_running(cx, node, x, gamma, mean, var, ("running_mean", "running_var"))
     return _normalized(
         cx, x, mean, inv_std, cx.cast(gamma, dtype), cx.cast(beta, dtype), key
     )  # fmt: skip
 
 
 def _update_running(
-    cx: Any, node: Any, x: Tensor, gamma: Tensor, mean: Tensor, var: Tensor
+    cx: Any,
+    node: Any,
+    x: Tensor,
+    gamma: Tensor,
+    mean: Tensor,
+    var: Tensor,
+    names: tuple[str, str],
 ) -> None:
-    running_mean, running_var = node.value("running_mean"), node.value("running_var")
+    running_mean, running_var = (node.value(name) for name in names)
     if not isinstance(running_mean, Tensor) or not isinstance(running_var, Tensor):
         return
     decay = node.value("decay")
@@ -105,8 +113,8 @@ def _update_running(
     adjust = _adjustment(cx, m)
     scaled = cx.binary_op(operator.mul, rest, adjust)
     for name, old, new, factor in (
-        ("running_mean", running_mean, mean, rest),
-        ("running_var", running_var, var, scaled),
+        (names[0], running_mean, mean, rest),
+        (names[1], running_var, var, scaled),
     ):
         kept = cx.call_op("multiply", old, cx.cast(cx.as_tensor(decay), old.dtype))
         change = cx.call_op("multiply", new, cx.cast(cx.as_tensor(factor), new.dtype))
@@ -148,6 +156,39 @@ def _change_in_place(cx: Any, old: Tensor, new: Tensor) -> None:
             help="keep them in attributes of the link, or use L.BatchNormalization; "
             "for inference, compile under `chainer.using_config('train', False)`",
         )
+
+
+@node_rule(batch_renormalization.BatchRenormalizationFunction)
+def batch_renormalization_node(
+    cx: Any, node: Any, x: Tensor, gamma: Tensor, beta: Tensor
+) -> Tensor:
+    """A rule because the source changes the running statistics in place."""
+    config = cx.heap.new_object(type(chainer.config), chainer.config)
+    if not cx.static(cx.get_attribute(config, "train")):
+        cx.raise_python(AssertionError())
+    key = (1,) if gamma.ndim == 1 else tuple(range(1, gamma.ndim + 1))
+    dtype = gamma.dtype
+    axes = [a for a in range(x.ndim) if a not in key]
+    x = guarded(cx, _fits(cx, x, gamma, key), _DIFFER, lambda: x)
+    wide = cx.cast(x, dtype)
+    mean = cx.call_op("mean", wide, axis=axes)
+    var = cx.call_op("variance", wide, axis=axes)
+    eps = constant(cx, float(node.eps), dtype)
+    std = cx.call_op("sqrt", cx.call_op("add", var, eps))
+    old_mean, old_var = (cx.cast(node.value(n), dtype) for n in ("_running_mean", "_running_var"))
+    old_std = cx.call_op("sqrt", cx.call_op("add", old_var, eps))
+    rmax, dmax = float(node.rmax), float(node.dmax)
+    r = cx.call_op("clip", cx.call_op("divide", std, old_std), a_min=1 / rmax, a_max=rmax)
+    shift = cx.call_op("divide", cx.call_op("subtract", mean, old_mean), old_std)
+    d = cx.call_op("clip", shift, a_min=-dmax, a_max=dmax)
+    m, s, g, b, r, d = (_spread(cx, v, x.ndim, key) for v in (mean, std, gamma, beta, r, d))
+    y = cx.call_op("divide", cx.call_op("subtract", wide, m), s)
+    y = cx.call_op("add", cx.call_op("multiply", y, r), d)
+    y = cx.call_op("add", cx.call_op("multiply", g, y), b)
+    if node.update_statistics:
+        names = ("_running_mean", "_running_var")
+        _update_running(cx, node, x, gamma, mean, var, names)
+    return cx.cast(y, x.dtype)  # type: ignore[no-any-return]
 
 
 @node_rule(group_normalization.GroupNormalization)

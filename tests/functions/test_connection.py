@@ -214,3 +214,16 @@ def test_sizes_that_do_not_fit():
         run(wrong_linear, f(2, 3), f(4, 5))
     with pytest.raises(chainer.utils.type_check.InvalidType):
         run_staged(wrong_linear, (f(2, 3), f(4, 5)), {0: (None, None)})
+
+
+def solid(x, w, v, b):
+    return (
+        F.convolution_nd(x, w, b, stride=(2, 1, 1), pad=1, cover_all=True),
+        F.convolution_nd(x, v, pad=(1, 0, 2), dilate=(2, 1, 1), groups=2),
+        F.deconvolution_nd(x, F.swapaxes(w, 0, 1), stride=2),
+    )
+
+
+def test_staged_batch_of_three_dimensions():
+    args = (f(2, 4, 6, 5, 4), f(4, 4, 3, 2, 2), f(6, 2, 3, 2, 2), f(4))
+    staged(solid, args, {0: (None, 4, 6, 5, 4)})

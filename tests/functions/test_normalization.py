@@ -142,3 +142,18 @@ def test_other_normalizations():
     check(others, args)
     check_staged(others, args, {0: (None, 4, None, None)})
     check(others, [a.astype("f8") for a in args])
+
+
+def renormalized(x, g, b, m, v):
+    return (
+        F.batch_renormalization(x, g, b, 1.5, 0.5, running_mean=m, running_var=v),
+        F.fixed_batch_renormalization(x, g, b, m, v),
+    )
+
+
+def test_batch_renormalization():
+    args = (f(5, 4, 3, 3), f(4), f(4, seed=1), f(4, seed=2), np.abs(f(4)) + 0.5)
+    with chainer.using_config("train", True):
+        check(renormalized, args)
+    with chainer.using_config("train", False), pytest.raises(AssertionError):
+        run(renormalized, *args)

@@ -179,6 +179,69 @@ def test_classifier():
     same_as_chainer(model, f(5, 4), np.array([0, 2, 1, 1, 0], "i"))
 
 
+def renormalization():
+    return L.BatchRenormalization(4, rmax=1.2, dmax=0.3, decay=0.8)
+
+
+def of_axes():
+    return L.BatchNormalization(axis=(0, 2, 3))  # its size is that of the first input
+
+
+@pytest.mark.parametrize("make", [renormalization, of_axes])
+def test_running_statistics(make):
+    """Three calls in training mode: the later ones see what the earlier ones left."""
+    expected, got = make(), make()
+    with chainer.using_config("train", True), chainer.no_backprop_mode():
+        for seed in range(3):
+            x = f(2, 4, 3, 3, seed=seed)
+            assert_same(run(got, x), expected(x))
+            assert_same(got.avg_mean, expected.avg_mean)
+            assert_same(got.avg_var, expected.avg_var)
+
+
+def test_lazy_lstm():
+    expected = L.LSTM(None, 4, lateral_init=chainer.initializers.Normal(1))
+    got = copy.deepcopy(expected)
+    with chainer.no_backprop_mode():
+        for seed in range(2):
+            x = f(2, 3, seed=seed)
+            np.random.seed(0)
+            y = run(got, x)
+            np.random.seed(0)
+            assert_same(y, expected(x))
+
+
+@pytest.mark.parametrize(
+    ("make", "states"), [(L.NStepLSTM, 2), (L.NStepBiLSTM, 2), (L.NStepBiGRU, 1)]
+)
+def test_n_step(make, states):
+    """Sequences of differing lengths, in an order that isn't theirs; with a state and without."""
+    link = make(2, 3, 4, 0.5)
+    xs = [f(n, 3, seed=n) for n in (2, 4, 1)]
+    given = [f(2 * link.direction, 3, 4, seed=i) for i in range(states)]
+    same_as_chainer(link, *[None] * states, xs)
+    same_as_chainer(link, *given, [chainer.Variable(x) for x in xs])
+
+
+class Trees(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.nary = L.NaryTreeLSTM(3, 4, 3)
+            self.child_sum = L.ChildSumTreeLSTM(3, 4)
+
+    def forward(self, c, h, x):
+        return (
+            self.nary(c, c, c, h, h, h, x),
+            self.nary(c, None, c, h, None, h, None),
+            self.child_sum(c, None, h, None, x),
+        )
+
+
+def test_tree_lstms():
+    same_as_chainer(Trees(), f(2, 4), f(2, 4, seed=1), f(2, 3))
+
+
 @pytest.mark.parametrize(
     ("make", "convolutions"), [(L.VGG16Layers, 13), (L.ResNet50Layers, 53), (L.GoogLeNet, 57)]
 )
