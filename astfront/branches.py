@@ -68,6 +68,7 @@ class Branches(Machine):
             if not ok.obj:
                 self.raise_python(exception)
             return
+        self.require_uncaught(exception)
         if not self.checks:
             return
         code = len(self.exceptions) + 1
@@ -88,6 +89,7 @@ class Branches(Machine):
 
     def diverge(self, exception: BaseException | Deferred, span: Span | None = None) -> NoReturn:
         """Raise ``exception`` on this staged way, and end the way."""
+        self.require_uncaught(exception)
         noted: BaseException | Noted
         if isinstance(exception, Deferred):
             noted = Noted(exception.function)  # type: ignore[arg-type]
@@ -376,28 +378,6 @@ class Branches(Machine):
                     self.heap.bind(owner.cell, place.attr, known)
 
         return narrow
-
-    # --- with --------------------------------------------------------------------------------
-
-    def with_items(self, items: Sequence[Any], body: Sequence[gast.stmt]) -> None:
-        if not items:
-            self.exec_block(body)
-            return
-        manager = self.visit(items[0].context_expr)
-        if isinstance(manager, Poison):
-            self.with_items(items[1:], body)
-            return
-        if not isinstance(manager, Object):
-            self.fail(
-                "AF0301",
-                "this context manager isn't supported",
-                help="chainer.using_config and classes with __enter__ and __exit__ are",
-            )
-        entered = self.call(self.get_attribute(manager, "__enter__"), [], {})
-        if items[0].optional_vars is not None:
-            self.assign(items[0].optional_vars, entered)
-        self.with_items(items[1:], body)
-        self.call(self.get_attribute(manager, "__exit__"), [NONE, NONE, NONE], {})
 
 
 def _is_bool(v: Value) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import random
@@ -40,6 +41,8 @@ from astfront.values import (
 
 #: Calls of one function inside each other, before it counts as endless recursion (AF0304).
 RECURSION_LIMIT = 100
+
+_CONTEXT_MANAGER = contextlib.contextmanager(lambda: iter(())).__code__
 
 IMMUTABLE = (str, bytes, int, float, complex, tuple, frozenset, range, type(None), np.dtype, type)
 
@@ -146,6 +149,9 @@ class Calls(Machine):
             return self.call(Static(f.func), [*bound, *args], {**keywords, **kwargs})
         if isinstance(f, type):
             return self.construct(f, args, kwargs)
+        if getattr(f, "__code__", None) is _CONTEXT_MANAGER:
+            # The generator function's own value: a closure's variable.
+            return self.call(Static(closure_of(f)["func"].cell_contents), args, kwargs)
         if isinstance(f, types.FunctionType) and not is_numpy(f):
             return self.call_python(f, args, kwargs)
         if not callable(f):
@@ -400,6 +406,8 @@ class Calls(Machine):
         if self.frames and not frame.is_library:
             where = span_of(prepared.node, frame.filename).location(column=False)
             self.report.add(self.span(), "inlined", f"{frame.name} ({where})")
+        if prepared.is_generator:
+            return self.make_generator(frame)
         self.frames.append(frame)
         span = self.b.span
         try:

@@ -22,6 +22,7 @@ from astfront.values import (
     Deferred,
     Dict,
     Function,
+    Generator,
     Iterator,
     List,
     Object,
@@ -111,10 +112,17 @@ class Comparisons(Machine):
         if isinstance(a, Object) or isinstance(b, Object):
             names = COMPARE_DUNDER[f]
             for owner, other, name in ((a, b, names[0]), (b, a, names[1])):
-                if isinstance(owner, Object) and getattr(owner.cls, name) is not getattr(
-                    object, name
-                ):
-                    return self.call(self.get_attribute(owner, name), [other], {})
+                if not isinstance(owner, Object):
+                    continue
+                overloads = getattr(owner.cls, name) is not getattr(object, name)
+                equality: Any = owner.cls.__eq__
+                opposite = name == "__ne__" and equality is not object.__eq__
+                if not overloads and not opposite:
+                    continue
+                method = name if overloads else "__eq__"
+                result = self.call(self.get_attribute(owner, method), [other], {})
+                if not (isinstance(result, Static) and result.obj is NotImplemented):
+                    return result if overloads else self.unary(gast.Not(), result)
             if f in (operator.eq, operator.ne):
                 return Static(same(a, b) == (f is operator.eq))
         for v in (a, b):
@@ -206,7 +214,9 @@ class Comparisons(Machine):
                 return self._tensor_truth(v)
             case Tuple(items=items):
                 return bool(items)
-            case List() | Dict() | Range() | Iterator():
+            case Iterator():
+                return True
+            case List() | Dict() | Range():
                 return self.truth(self.length(v))
             case Option():
                 whole = self.split(v, lambda x: self.truth_value(x))
@@ -216,7 +226,7 @@ class Comparisons(Machine):
                     if hasattr(cls, name):
                         return self.truth(self.call(self.get_attribute(v, name), [], {}))
                 return True
-            case Function() | BoundMethod() | Partial():
+            case Function() | BoundMethod() | Partial() | Generator():
                 return True
         self.fail("AF0207", f"the truth of {describe(v)} isn't defined here")
 

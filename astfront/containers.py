@@ -9,12 +9,14 @@ from typing import Any
 import gast
 
 from astfront.bounds import Bounds
+from astfront.iterators import ITEMS_LIMIT
 from astfront.machine import Machine
 from astfront.values import (
     Content,
     Deferred,
     Dict,
     Entries,
+    Generator,
     GrownList,
     Items,
     Iterator,
@@ -40,6 +42,8 @@ class Containers(Machine):
         return isinstance(v, Tuple) or (isinstance(v, Static) and isinstance(v.obj, tuple))
 
     def extend_list(self, target: List, more: Value) -> None:
+        if isinstance(more, Generator):
+            more = self.listed(more)
         content = self.heap[target.cell]
         other = self.heap[more.cell] if isinstance(more, List) else None
         if isinstance(content, Items) and not isinstance(other, GrownList):
@@ -127,7 +131,10 @@ class Containers(Machine):
                 return [Static(k) for k in self.entries_of(v)]
             case List(cell=cell) if isinstance(self.heap[cell], Items):
                 return list(self.heap[cell].items)  # type: ignore[union-attr, arg-type]
+            case Generator():
+                return self.items_of(self.listed(v), expected)
         iterator = self.iterator_of(v)
+        self.exhausted(v)
         length = iterator.length
         if not isinstance(length, Static) and expected is not None:
             self.check(
@@ -136,13 +143,19 @@ class Containers(Machine):
             )
             length = Static(expected)
         count = self.static(length, "the number of items")
+        if count > ITEMS_LIMIT:
+            self.fail("AF0503", f"all items of {describe(v)} are taken, which are {count}")
         return [iterator.item(Static(i)) for i in range(count)]
 
     def iterator_of(self, v: Value) -> Iterator:
         """How to walk over ``v`` by position."""
         match v:
             case Iterator():
-                return v
+                return self.taken(v)
+            case Generator():
+                with self.pure_generator(v):
+                    made = self.listed(v)
+                return self._list_iterator(made)
             case Range(start=start, stop=stop, step=step):
                 return self._range_iterator(start, stop, step)
             case Static(obj=obj) if isinstance(obj, range):
@@ -165,7 +178,7 @@ class Containers(Machine):
                 return Iterator(Static(len(items)), lambda i: self.select(items, i, scope), "list")
             case Object(cls=cls):
                 if hasattr(cls, "__iter__"):
-                    return self.iterator_of(self.call(self.get_attribute(v, "__iter__"), [], {}))
+                    return self.iterator_of(self.iter_of(v))
                 if hasattr(cls, "__getitem__") and hasattr(cls, "__len__"):
                     return Iterator(self.length(v), lambda i: self.get_item(v, i), cls.__name__)
         self.fail("AF0503", f"a loop over {describe(v)} isn't supported")

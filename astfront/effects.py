@@ -121,6 +121,8 @@ class Noted:
 class Effects(Machine):
     def effect(self, function: Callable[..., Any], *args: Value) -> None:
         """``function(*args)`` is called where the program gets here, when it has run."""
+        if self.effects_refused:
+            self.fail("AF0106", "printing or logging after an exception that depends on data")
         code = self.heap.lookup(self.error_cell, "code")
         call = Deferred(Later(function), tuple(map(self.as_it_is, args)))
         if not self.loop_depth:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,9 +31,22 @@ class Prepared:
         inner = gast.walk(self.node)
         return any(isinstance(n, _FUNCTIONS) and n is not self.node for n in inner)
 
+    @functools.cached_property
+    def is_generator(self) -> bool:
+        return isinstance(self.node, gast.FunctionDef) and _yields(self.node.body)
+
     @property
     def body(self) -> list[gast.stmt]:
         return self.node.body if isinstance(self.node, gast.FunctionDef) else []
+
+
+def _yields(nodes: Iterable[gast.AST]) -> bool:
+    for node in nodes:
+        if isinstance(node, gast.Yield | gast.YieldFrom):
+            return True
+        if not isinstance(node, _FUNCTIONS) and _yields(gast.iter_child_nodes(node)):
+            return True
+    return False
 
 
 _prepared: dict[int, tuple[Any, Prepared]] = {}
@@ -82,6 +95,8 @@ class Frame:
     nonlocals: set[str] = field(default_factory=set)
     call_span: Span | None = None
     node: gast.AST | None = None
+    on_yield: Callable[[Any], None] | None = None
+    """Of a generator: what is done with the values that it yields."""
 
     def span(self) -> Span | None:
         return span_of(self.node, self.filename) if self.node is not None else None
@@ -89,7 +104,12 @@ class Frame:
     @property
     def is_library(self) -> bool:
         """Whether the code is Chainer's or numpy's own and not the user's."""
-        return str(self.globals.get("__name__", "")).split(".")[0] in ("chainer", "numpy", "six")
+        return str(self.globals.get("__name__", "")).split(".")[0] in (
+            "chainer",
+            "numpy",
+            "six",
+            "astfront",
+        )
 
 
 def closure_of(function: Callable[..., Any]) -> dict[str, Any]:

@@ -30,9 +30,12 @@ from astfront.containers import Containers
 from astfront.diagnostics import CompileError, Diagnostic, InternalError, error, internal_error
 from astfront.effects import Effects, Noted, Site, is_exception
 from astfront.environment import Heap
+from astfront.exceptions import Exceptions, Handler
 from astfront.frames import Frame
 from astfront.function_nodes import FunctionNodes
+from astfront.generators import Generators
 from astfront.grown import GrownLists
+from astfront.iterators import Iterators
 from astfront.lifting import MISSING, TRUSTED_PACKAGES, Lifter, Location, is_static
 from astfront.loops import Loops, Refused
 from astfront.numbers import Numbers
@@ -79,6 +82,9 @@ class Interpreter(
     Branches,
     Loops,
     Effects,
+    Exceptions,
+    Generators,
+    Iterators,
 ):
     """Compiles one call of one function; ``program.py`` is what uses it.
 
@@ -109,6 +115,9 @@ class Interpreter(
         self.exceptions: list[tuple[BaseException | Noted, Span | None]] = []
         """What the program may raise at run time; the error cell holds 1 + an index of this."""
         self.checks = checks
+        self.handlers: list[Handler] = []
+        self.handled: list[PythonError] = []
+        self.effects_refused = False
         self.minima: dict[Any, int] = {}
         """Lower bounds that hold where the interpreter is: see ``bounds.py``."""
         self.staged_depth = 0
@@ -162,7 +171,7 @@ class Interpreter(
         if self.diagnostics:
             # It may only follow from what was refused before.
             self.poisoned()
-        if self.staged_depth:
+        if self.staged_depth and not self.is_caught_here(exception):
             self.diverge(exception)
         raise PythonError(exception, self.span())
 
@@ -276,7 +285,7 @@ class Interpreter(
 
     def exec_Raise(self, node: gast.Raise) -> None:
         if node.exc is None:
-            self.fail("AF0108", "a bare `raise` isn't supported")
+            self.raise_again()
         self.raise_value(self.visit(node.exc))
 
     def raise_value(self, value: Value) -> NoReturn:
@@ -295,7 +304,17 @@ class Interpreter(
         pass
 
     def exec_Nonlocal(self, node: gast.Nonlocal) -> None:
-        """Only in what a comprehension with a ``:=`` becomes: its names are those around it."""
+        """The names are those of a function around it, and of one that's compiled."""
+        for name in node.names:
+            frame = self.frame.parent
+            while frame is not None and name not in frame.prepared.locals:
+                frame = frame.parent
+            if frame is None:
+                self.fail(
+                    "AF0105",
+                    f"assigning to `{name}` of a function around the model is not supported",
+                    help="return the value, or keep it in an attribute of the model",
+                )
         self.frame.nonlocals.update(node.names)
 
     def exec_Import(self, node: gast.Import) -> None:
@@ -320,6 +339,9 @@ class Interpreter(
 
     def exec_With(self, node: gast.With) -> None:
         self.with_items(node.items, node.body)
+
+    def exec_Try(self, node: gast.Try) -> None:
+        self.try_statement(node)
 
     def exec_If(self, node: gast.If) -> None:
         self.if_statement(node)
@@ -368,8 +390,11 @@ class Interpreter(
 
     def bind_name(self, name: str, value: Value) -> None:
         frame = self.frame
-        while name in frame.nonlocals and frame.parent is not None:
-            frame = frame.parent
+        if name in frame.nonlocals:
+            while frame.parent is not None and (
+                name in frame.nonlocals or name not in frame.prepared.locals
+            ):
+                frame = frame.parent
         self.heap.bind(frame.cell, name, value)
 
     def load_name(self, name: str) -> Value:
@@ -545,6 +570,12 @@ class Interpreter(
 
     visit_DictComp = _comprehension
     visit_GeneratorExp = _comprehension
+
+    def visit_Yield(self, node: gast.Yield) -> Value:
+        return self.yield_value(NONE if node.value is None else self.visit(node.value))
+
+    def visit_YieldFrom(self, node: gast.YieldFrom) -> Value:
+        return self.yield_from(self.visit(node.value))
 
     # --- functions ---------------------------------------------------------------------------
 

@@ -38,7 +38,16 @@ from astfront.values import (
 Access = Literal["attribute", "item", "class", "call", "argument"]
 
 #: Packages whose functions, classes and module-level names don't change under a program.
-TRUSTED_PACKAGES = ("chainer", "numpy", "six", "builtins", "math", "operator", "functools")
+TRUSTED_PACKAGES = (
+    "chainer",
+    "numpy",
+    "six",
+    "builtins",
+    "math",
+    "operator",
+    "functools",
+    "astfront",
+)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from astfront.branches import Diverged, PythonError
 from astfront.builder import Scope
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.environment import State, same
+from astfront.generators import Abandoned
 from astfront.join import Join, JoinError, Strict
 from astfront.machine import Machine
 from astfront.values import (
@@ -22,10 +23,12 @@ from astfront.values import (
     POISON,
     UNBOUND,
     Attributes,
+    Generator,
     GrownList,
     Items,
     List,
     Names,
+    Object,
     Option,
     Poison,
     Scalar,
@@ -43,6 +46,8 @@ UNROLL_LIMIT = 4096
 
 #: Refusals of a kept loop after which unrolling may succeed: something in it has to be static.
 UNROLLABLE = {
+    "AF0101",
+    "AF0106",
     "AF0203",
     "AF0204",
     "AF0205",
@@ -93,6 +98,11 @@ class Loops(Machine):
             return
         if isinstance(iterable, Option):
             self.fail("AF0503", "a loop over something that may be None")
+        if isinstance(iterable, Object) and hasattr(iterable.cls, "__iter__"):
+            iterable = self.iter_of(iterable)
+        if isinstance(iterable, Generator):
+            self.for_each(node, iterable, _break_flag(node.body), _without_break(node.body))
+            return
         iterator = self.iterator_of(iterable)
         lists = [(v, self.heap[v.cell]) for v in iterator.sources if isinstance(v, List)]
         counter = self.heap.new(Names({"i": Static(0), "iterator": iterator}))
@@ -112,6 +122,8 @@ class Loops(Machine):
 
         count = iterator.length.obj if isinstance(iterator.length, Static) else None
         self.loop(node, header, body, count, counter)
+        if _break_flag(node.body) is None:
+            self.exhausted(iterable)
         self.heap[counter] = Names()
 
     def _poisoned_body(self, node: gast.For) -> None:
@@ -223,7 +235,7 @@ class Loops(Machine):
                     turns += 1
                     if turns > RUN_LIMIT:
                         break
-            except (Diverged, PythonError):
+            except (Diverged, PythonError, Abandoned):
                 outer.bindings.extend(scope.bindings)
                 raise
             except CompileError as e:

@@ -11,10 +11,12 @@ from astfront.frames import Frame
 from astfront.lifting import Lifter
 from astfront.report import Report
 from astfront.source import Span
-from astfront.values import Value
+from astfront.values import Deferred, Value
 
 if TYPE_CHECKING:
+    from astfront.branches import PythonError
     from astfront.effects import Noted, Site
+    from astfront.exceptions import Handler
 
 
 class Machine:
@@ -51,6 +53,11 @@ class Machine:
     """How many kept loops enclose what is being compiled."""
     staged_depth: int
     """How many staged branches and loops enclose what is being compiled."""
+    handlers: list[Handler]
+    """What catches exceptions around the place being compiled, innermost last."""
+    handled: list[PythonError]
+    """The exceptions whose handlers are being compiled."""
+    effects_refused: bool
     attempts: int
     """How many attempts at keeping a loop are under way (their faults aren't final)."""
 
@@ -65,7 +72,7 @@ class Machine:
 
         def fail(self, code: str, message: str, **details: Any) -> NoReturn: ...
 
-        def raise_python(self, exception: BaseException) -> NoReturn: ...
+        def raise_python(self, exception: BaseException | Deferred) -> NoReturn: ...
 
         def poisoned(self) -> NoReturn: ...
 

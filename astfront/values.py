@@ -238,6 +238,17 @@ class Super(Value):
 
 
 @dataclass(frozen=True, eq=False)
+class Generator(Value):
+    """A generator: ``run`` gives its values to a function. Its cell says whether it has run."""
+
+    run: Callable[[Callable[[Value], None]], None]
+    cell: int
+    cells: frozenset[int] = frozenset()
+    """Of its own names."""
+    name: str = "generator"
+
+
+@dataclass(frozen=True, eq=False)
 class Iterator(Value):
     """Something to loop over by position: ``enumerate``, ``zip``, ``reversed``, items of a dict …
 
@@ -249,6 +260,8 @@ class Iterator(Value):
     name: str = "iterator"
     sources: tuple[Value, ...] = ()
     """The lists and arrays walked over."""
+    cell: int | None = None
+    """Where the next index is, of what Python calls an iterator: it's walked over only once."""
 
 
 class Unbound(Value):
@@ -371,6 +384,8 @@ def describe(value: Value) -> str:
             return f"a {made.__name__} with staged parts"
         case Iterator(name=name):
             return f"a {name}"
+        case Generator():
+            return "a generator"
         case Option(absent=absent):
             return "None or a value" if absent is NONE else "a value that may be undefined"
         case _:

@@ -6,6 +6,7 @@ import builtins
 import collections
 import functools
 import operator
+import types
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from astfront.attributes import variable_class
 from astfront.environment import same
 from astfront.join import Join
 from astfront.operators import DUNDER
+from astfront.rules import folds
 from astfront.rules.registry import StaticArg, pure, rule
 from astfront.templates import Collector, leaves_of
 from astfront.values import (
@@ -29,10 +31,12 @@ from astfront.values import (
     Deferred,
     Dict,
     Function,
+    Generator,
     GrownList,
     Items,
     Iterator,
     List,
+    Names,
     Object,
     Option,
     Partial,
@@ -76,12 +80,21 @@ def range_(cx: Any, first: Value, second: Value | None = None, step: Value = Sta
 
 @rule(enumerate)
 def enumerate_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
+    if isinstance(iterable, Generator):
+        counter = cx.heap.new(Names({"i": start}))
+
+        def numbered(value: Value) -> Value:
+            i = cx.heap.lookup(counter, "i")
+            cx.heap.bind(counter, "i", cx.binary_op(operator.add, i, Static(1)))
+            return cx.tuple([i, value])
+
+        return cx.mapped(iterable, numbered, counter)
     inner = cx.iterator_of(iterable)
 
     def item(i: Value) -> Value:
         return cx.tuple([cx.binary_op(operator.add, start, i), inner.item(i)])
 
-    return Iterator(inner.length, item, "enumerate", inner.sources)
+    return cx.once(Iterator(inner.length, item, "enumerate", inner.sources))
 
 
 @rule(zip)
@@ -91,7 +104,8 @@ def zip_(cx: Any, *iterables: Value) -> Value:
         return Static(())
     length = functools.reduce(lambda a, b: minimum(cx, a, b), (x.length for x in inner))
     sources = tuple(s for x in inner for s in x.sources)
-    return Iterator(length, lambda i: cx.tuple([x.item(i) for x in inner]), "zip", sources)
+    pairs = Iterator(length, lambda i: cx.tuple([x.item(i) for x in inner]), "zip", sources)
+    return cx.once(pairs)
 
 
 def minimum(cx: Any, a: Value, b: Value) -> Value:
@@ -109,15 +123,18 @@ def reversed_(cx: Any, sequence: Value) -> Value:
         last = cx.binary_op(operator.sub, inner.length, Static(1))
         return inner.item(cx.binary_op(operator.sub, last, i))
 
-    return Iterator(inner.length, item, "reversed", inner.sources)
+    return cx.once(Iterator(inner.length, item, "reversed", inner.sources))
 
 
 @rule(map)
 def map_(cx: Any, f: Value, *iterables: Value) -> Value:
+    if len(iterables) == 1 and isinstance(iterables[0], Generator):
+        return cx.mapped(iterables[0], lambda value: cx.call(f, [value], {}))
     inner = [cx.iterator_of(x) for x in iterables]
     length = functools.reduce(lambda a, b: minimum(cx, a, b), (x.length for x in inner))
     sources = tuple(s for x in inner for s in x.sources)
-    return Iterator(length, lambda i: cx.call(f, [x.item(i) for x in inner], {}), "map", sources)
+    made = Iterator(length, lambda i: cx.call(f, [x.item(i) for x in inner], {}), "map", sources)
+    return cx.once(made)
 
 
 @rule(functools.reduce)
@@ -140,12 +157,35 @@ def filter_(cx: Any, f: Value, iterable: Value) -> Value:
             cx.fail("AF0503", "filter by a staged condition", help="write a loop that appends")
         if truth:
             kept.append(item)
-    return cx.heap.new_list(kept)
+    return cx.once(cx.iterator_of(cx.heap.new_list(kept)))
 
 
 @rule(iter)
 def iter_(cx: Any, x: Value) -> Value:
-    return cx.iterator_of(x)
+    if isinstance(x, Object) and hasattr(x.cls, "__iter__"):
+        x = cx.iter_of(x)
+    if isinstance(x, Generator) or (isinstance(x, Iterator) and x.cell is not None):
+        return x
+    return cx.once(cx.iterator_of(x))
+
+
+@rule(next)
+def next_(cx: Any, x: Value, default: Value | None = None) -> Value:
+    if isinstance(x, Iterator):
+        return cx.next_item(x, default)
+    if isinstance(x, Object) and hasattr(x.cls, "__next__"):
+        method = cx.get_attribute(x, "__next__")
+        if default is None:
+            return cx.call(method, [], {})
+        stepped = cx.attempt(lambda: cx.call(method, [], {}), StopIteration)
+        return default if stepped is None else stepped
+    if not isinstance(x, Generator):
+        cx.raise_python(TypeError(f"'{class_of(cx, x).__name__}' object is not an iterator"))
+    found = cx.next_of(x)
+    if found is None and default is None:
+        cx.raise_python(StopIteration())
+    result: Any = default if found is None else found
+    return result
 
 
 @rule(list)
@@ -154,11 +194,15 @@ def list_(cx: Any, iterable: Value = Static(())) -> Value:
 
 
 def copy_list(cx: Any, iterable: Value) -> Value:
+    if isinstance(iterable, Generator):
+        return cx.listed(iterable)
     if isinstance(iterable, List):
         return List(cx.heap.new(cx.heap[iterable.cell]))
     iterator = None
     if isinstance(iterable, Tensor | Range | Iterator):
         iterator = cx.iterator_of(iterable)
+        cx.exhausted(iterable)
+        iterable = iterator if isinstance(iterable, Iterator) else iterable
     if iterator is None or isinstance(iterator.length, Static):
         return cx.heap.new_list(cx.items_of(iterable))
     if isinstance(iterable, Tensor) and iterable.ndim:
@@ -255,21 +299,44 @@ def abs_(cx: Any, x: Value) -> Value:
     return cx.call(cx.get_attribute(x, "__abs__"), [], {})
 
 
-def _extreme(cx: Any, name: str, args: Sequence[Value], key: Value | None) -> Value:
-    items = cx.items_of(args[0]) if len(args) == 1 else list(args)
+def _extreme(
+    cx: Any, name: str, args: Sequence[Value], key: Value | None, default: Value | None
+) -> Value:
+    items = list(args)
+    if len(args) == 1:
+        iterable, found = known_items(cx, args[0])
+        if found is None:
+            if key is not None or default is not None:
+                cx.fail("AF0205", f"{name}() of a number of items known at run time only, with key")
+            fold = folds.smallest if name == "min" else folds.largest
+            if not isinstance(iterable, List | Tensor):
+                iterable = copy_list(cx, iterable)
+            return cx.call(Static(fold), [iterable], {})
+        items = found
+    if not items and default is not None:
+        return default
     if not items:
         cx.raise_python(ValueError(f"{name}() arg is an empty sequence"))
     if key is not None or not all(cx.is_number(i) for i in items):
         known = [cx.try_static(i) for i in items]
         if all(k for k, _ in known) and key is None:
             return cx.run_python(getattr(builtins, name), [obj for _, obj in known])
-    if key is not None:
+    if key is not None and not (isinstance(key, Static) and key.obj is None):
         keys = [cx.call(key, [i], {}) for i in items]
-        if all(isinstance(k, Static) for k in keys):
-            best = getattr(builtins, name)(range(len(items)), key=lambda n: keys[n].obj)
-            return items[best]
-        cx.fail("AF0205", f"{name}() by a staged key")
-    best = items[0]
+        known = [cx.try_static(k) for k in keys]
+        if all(k for k, _ in known):
+            chosen: Any = cx.run_python(
+                getattr(builtins, name), range(len(items)), key=lambda n: known[n][1]
+            )
+            return items[chosen.obj]  # type: ignore[no-any-return]
+        pair: Any = Tuple((items[0], keys[0]))
+        for item, k in zip(items[1:], keys[1:]):
+            op = gast.Lt() if name == "min" else gast.Gt()
+            better = cx.truth_value(cx.compare(op, k, pair.items[1]))
+            new = Tuple((item, k))
+            pair = cx.stage_if(better, lambda new=new: new, lambda old=pair: old)
+        return pair.items[0]  # type: ignore[no-any-return]
+    best: Any = items[0]
     for item in items[1:]:
         op = gast.Lt() if name == "min" else gast.Gt()
         if (
@@ -277,7 +344,7 @@ def _extreme(cx: Any, name: str, args: Sequence[Value], key: Value | None) -> Va
             and cx.is_number(item)
             and not (isinstance(best, Static) and isinstance(item, Static))
         ):
-            kinds = {v.type if isinstance(v, Scalar) else type(v.obj) for v in (best, item)}
+            kinds = {_number_type(v) for v in (best, item)}
             if len(kinds) > 1:
                 cx.fail("AF0207", f"{name}() of an int and a float, one of them staged")
             (kind,) = kinds
@@ -291,24 +358,40 @@ def _extreme(cx: Any, name: str, args: Sequence[Value], key: Value | None) -> Va
     return best
 
 
+def _number_type(v: Any) -> type:
+    return v.type if isinstance(v, Scalar) else type(v.obj)
+
+
 @rule(min)
-def min_(cx: Any, *args: Value, key: Value | None = None) -> Value:
-    return _extreme(cx, "min", args, key)
+def min_(cx: Any, *args: Value, key: Value | None = None, default: Value | None = None) -> Value:
+    return _extreme(cx, "min", args, key, default)
 
 
 @rule(max)
-def max_(cx: Any, *args: Value, key: Value | None = None) -> Value:
-    return _extreme(cx, "max", args, key)
+def max_(cx: Any, *args: Value, key: Value | None = None, default: Value | None = None) -> Value:
+    return _extreme(cx, "max", args, key, default)
+
+
+def known_items(cx: Any, iterable: Value) -> tuple[Value, list[Value] | None]:
+    """What is walked over, and its items where their number is known while compiling."""
+    if isinstance(iterable, Generator):
+        iterable = cx.listed(iterable)
+    if isinstance(iterable, Static | Tuple | Dict):
+        return iterable, cx.items_of(iterable)
+    iterator = cx.iterator_of(iterable)
+    cx.exhausted(iterable)
+    if not isinstance(iterator.length, Static):
+        return iterator if isinstance(iterable, Iterator) else iterable, None
+    return iterable, [iterator.item(Static(i)) for i in range(iterator.length.obj)]
 
 
 @rule(sum)
 def sum_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
-    iterator = cx.iterator_of(iterable)
-    if not isinstance(iterator.length, Static):
-        cx.fail("AF0205", "sum() over something whose length isn't known while compiling",
-                help="write a loop that adds, or F.sum of a stacked tensor")  # fmt: skip
+    iterable, items = known_items(cx, iterable)
+    if items is None:
+        return cx.call(Static(folds.total), [iterable, start], {})
     total = start
-    for item in cx.items_of(iterable):
+    for item in items:
         total = cx.binary_op(operator.add, total, item)
     return total
 
@@ -316,7 +399,10 @@ def sum_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
 @rule(all)
 def all_(cx: Any, iterable: Value) -> Value:
     result: Value = TRUE
-    for item in cx.items_of(iterable):
+    iterable, items = known_items(cx, iterable)
+    if items is None:
+        return cx.call(Static(folds.every), [iterable], {})
+    for item in items:
         result = cx.truth_value(cx.lazy(True, result, lambda item=item: cx.truth_value(item)))
     return result
 
@@ -324,7 +410,10 @@ def all_(cx: Any, iterable: Value) -> Value:
 @rule(any)
 def any_(cx: Any, iterable: Value) -> Value:
     result: Value = FALSE
-    for item in cx.items_of(iterable):
+    iterable, items = known_items(cx, iterable)
+    if items is None:
+        return cx.call(Static(folds.some), [iterable], {})
+    for item in items:
         result = cx.truth_value(cx.lazy(False, result, lambda item=item: cx.truth_value(item)))
     return result
 
@@ -386,6 +475,8 @@ def class_of(cx: Any, x: Value) -> type:
             return type(class_of)
         case Partial():
             return functools.partial
+        case Generator():
+            return types.GeneratorType
         case Deferred(function=function):
             return function if isinstance(function, type) else str
     raise cx.error("AF0207", f"the type of {describe(x)} isn't known while compiling")
@@ -411,7 +502,9 @@ def callable_(cx: Any, x: Value) -> Value:
 @rule(hasattr)
 def hasattr_(cx: Any, x: Value, name: StaticArg[str]) -> Value:
     if isinstance(x, Object):
-        found = cx.find_attribute(x, name)
+        found = cx.attempt(lambda: cx.find_attribute(x, name), AttributeError)
+        if found is None:
+            return FALSE
         if isinstance(found, Option) and found.absent is UNBOUND:
             return found.present
         return Static(found is not UNBOUND)
@@ -481,7 +574,7 @@ def items_or_fail(cx: Any, x: List, what: str) -> list[Value]:
     items = cx.as_items(x)
     if items is None:
         cx.fail("AF0208", f"`{what}` on a list that grew in a kept loop isn't supported")
-    return items  # type: ignore[no-any-return]
+    return items
 
 
 @rule(list.append, splits=False)

@@ -79,6 +79,8 @@ def _block(stmts: list[gast.stmt], names: FreshNames) -> list[gast.stmt]:
             stmt.body = _block(stmt.body, names)
         if isinstance(stmt, gast.If):
             stmt.orelse = _block(stmt.orelse, names)
+        if isinstance(stmt, gast.Try):
+            tree.map_parts(stmt, lambda part: _block(part, names))
         out.append(stmt)
     return out
 
@@ -146,6 +148,8 @@ class _Jumps:
         """A statement with a jump in it, and everything after it."""
         if self.shared and _flagged_break(stmt) is not None:
             return self._unless([str(self.break_flag)], rest, tail, stmt)
+        if isinstance(stmt, gast.Try):
+            return self._try(stmt, rest, tail)
         flags: list[str] = []
         orelse = stmt.orelse if isinstance(stmt, gast.If) else []
         body_falls = tree.falls(stmt.body)
@@ -167,6 +171,18 @@ class _Jumps:
             stmt.orelse = self.block(orelse, inside)
         if continues and self.continues is not None:
             flags.append(self.continue_flag)
+        return [stmt, *self._unless(flags, rest, tail, stmt)]
+
+    def _try(self, stmt: gast.Try, rest: list[gast.stmt], tail: bool) -> list[gast.stmt]:
+        jumps_in_body = tree.has(stmt.body, gast.Break, gast.Continue, into_loops=False)
+        breaks = tree.has([stmt], gast.Break, into_loops=False)
+        continues = tree.has([stmt], gast.Continue, into_loops=False)
+        tree.map_parts(stmt, lambda part: self.block(part, tail=False))
+        flags = [str(self.break_flag)] if breaks else []
+        flags += [self.continue_flag] if continues else []
+        if jumps_in_body and stmt.orelse:
+            for flag in reversed(flags):
+                stmt.orelse = [tree.unless(flag, stmt.orelse, stmt)]
         return [stmt, *self._unless(flags, rest, tail, stmt)]
 
     def _unless(
@@ -197,6 +213,9 @@ def _flags(stmts: list[gast.stmt]) -> Iterator[str | None]:
             yield from _flags(stmt.body)
             if isinstance(stmt, gast.If):
                 yield from _flags(stmt.orelse)
+        elif isinstance(stmt, gast.Try):
+            for part in tree.parts(stmt):
+                yield from _flags(part)
 
 
 def _set_by(stmt: gast.stmt | None) -> str | None:

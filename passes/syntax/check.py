@@ -9,19 +9,17 @@ It reads the source as the user wrote it, before any other pass: generated names
 >>> import gast
 >>> tree = gast.parse('''
 ... def f(xs):
-...     for x in xs:
-...         yield x
+...     class Empty:
+...         pass
 ...     try:
-...         return len(xs)
-...     except TypeError:
 ...         global count
-...         count = 1
+...     finally:
+...         return len(xs)
 ... ''')
 >>> for problem in run(tree.body[0]):
 ...     print(problem.code, problem.node.lineno, problem.message)
-AF0101 4 `yield`: generator functions are not supported
-AF0106 5 `try` is not supported
-AF0105 8 assigning to the global name `count` is not supported
+AF0103 3 the class `Empty` is defined inside a function
+AF0106 8 `return` in a `finally` is not supported
 """
 
 from __future__ import annotations
@@ -50,13 +48,14 @@ SUPPORTED: frozenset[type] = frozenset(
         # Statements
         *(gast.FunctionDef, gast.Return, gast.Delete, gast.Assign, gast.AugAssign, gast.AnnAssign),
         *(gast.For, gast.While, gast.If, gast.With, gast.Raise, gast.Assert, gast.Import),
-        *(gast.ImportFrom, gast.Global, gast.Expr, gast.Pass, gast.Break, gast.Continue),
+        *(gast.ImportFrom, gast.Global, gast.Nonlocal, gast.Expr, gast.Pass, gast.Break),
+        *(gast.Continue, gast.Try),
         # Expressions
         *(gast.BoolOp, gast.NamedExpr, gast.BinOp, gast.UnaryOp, gast.Lambda, gast.IfExp),
         *(gast.Dict, gast.Set, gast.ListComp, gast.SetComp, gast.DictComp, gast.GeneratorExp),
         *(gast.Compare, gast.Call, gast.FormattedValue, gast.JoinedStr, gast.Constant),
         *(gast.Attribute, gast.Subscript, gast.Starred, gast.Name, gast.List, gast.Tuple),
-        gast.Slice,
+        *(gast.Slice, gast.Yield, gast.YieldFrom),
         # Parts of them
         *(gast.arguments, gast.keyword, gast.alias, gast.withitem, gast.comprehension),
         *(gast.Load, gast.Store, gast.Del, gast.Param),
@@ -75,13 +74,11 @@ _HELP_ASYNC = (
 _HELP_CLASS = "define the class at module level and use it here"
 _HELP_MATCH = "write it as an `if` / `elif` / `else` chain"
 _HELP_GLOBAL = "return the value, or keep it in an attribute of the model (`self.{0} = …`)"
-_HELP_NONLOCAL = (
-    "return the value and assign it where `{0}` belongs, or keep it in an attribute of the model"
-)
 _HELP_TRY = (
     "test for the condition with an `if` beforehand, "
     "or handle the exception in the code that calls the model"
 )
+_HELP_FINALLY = "write it after the `try` statement"
 _HELP_IMPORT = "import the names that are used, at module level: `from {0} import name`"
 _HELP_DELETE = "give each target its own `del`: a name, `x[i]` or `x.attribute`"
 _HELP_NAME = f"choose a name that doesn't start with `{GENERATED}`"
@@ -102,14 +99,17 @@ def run(fn: gast.FunctionDef | gast.Lambda) -> list[Problem]:
 class _Check:
     def __init__(self) -> None:
         self._reserved: set[str] = set()
+        self._defaults = 0
 
     def function(self, fn: gast.AST, outermost: bool) -> Iterator[Problem]:
         """A `def`, an `async def` or a `lambda`: a scope of its own."""
         if isinstance(fn, gast.AsyncFunctionDef):
             yield Problem("AF0102", "`async def` is not supported", fn, _HELP_ASYNC)
         if not outermost:
+            self._defaults += 1
             for child in tree.evaluated_by_def(fn):
                 yield from self.node(child, fn)
+            self._defaults -= 1
         for name in tree.parameters(fn.args):
             yield from self._name(name, fn)
         if isinstance(fn, gast.Lambda):
@@ -143,7 +143,7 @@ class _Check:
         else:
             children = list(gast.iter_child_nodes(node))
         for child in children:
-            yield from self.node(child, fn)
+            yield from self.node(child, node if isinstance(node, gast.Lambda) else fn)
 
     def _name(self, name: str, node: gast.AST) -> Iterator[Problem]:
         if is_generated(name) and name not in self._reserved:
@@ -153,8 +153,10 @@ class _Check:
 
     def _problem(self, node: gast.AST, fn: gast.AST) -> Problem | None:
         if isinstance(node, (gast.Yield, gast.YieldFrom)):
+            if isinstance(fn, gast.FunctionDef) and not self._defaults:
+                return None
             what = "yield" if isinstance(node, gast.Yield) else "yield from"
-            message = f"`{what}`: generator functions are not supported"
+            message = f"`{what}` is not supported here"
             return Problem("AF0101", message, node, _HELP_GENERATOR)
         if isinstance(node, (gast.AsyncFor, gast.AsyncWith, gast.Await)):
             keywords = {gast.AsyncFor: "async for", gast.AsyncWith: "async with"}
@@ -174,11 +176,12 @@ class _Check:
                 message = f"assigning to the global name {_quoted(written)} is not supported"
                 return Problem("AF0105", message, node, _HELP_GLOBAL.format(written[0]))
             return None
-        if isinstance(node, gast.Nonlocal):
-            message = f"`nonlocal` is not supported: {_quoted(node.names)}"
-            return Problem("AF0105", message, node, _HELP_NONLOCAL.format(node.names[0]))
-        if isinstance(node, (gast.Try, gast.TryStar)):
-            return Problem("AF0106", "`try` is not supported", node, _HELP_TRY)
+        if isinstance(node, gast.TryStar):
+            return Problem("AF0106", "`except*` is not supported", node, _HELP_TRY)
+        if isinstance(node, gast.Try) and (jumps := list(_leaving(node.finalbody))):
+            what = type(jumps[0]).__name__.lower()
+            message = f"`{what}` in a `finally` is not supported"
+            return Problem("AF0106", message, jumps[0], _HELP_FINALLY)
         if isinstance(node, gast.ImportFrom) and node.names[0].name == "*":
             module = "." * (node.level or 0) + (node.module or "")
             message = f"`from {module} import *` is not supported"
@@ -197,6 +200,21 @@ class _Check:
 
 # Reported as a function, or with the statement that they are part of.
 _REPORTED_ELSEWHERE = (gast.AsyncFunctionDef, gast.ExceptHandler, gast.match_case)
+
+
+def _leaving(stmts: list[gast.stmt], in_loop: bool = False) -> Iterator[gast.stmt]:
+    """The jumps out of these statements."""
+    for stmt in stmts:
+        jumps = (gast.Return,) if in_loop else (gast.Return, gast.Break, gast.Continue)
+        if isinstance(stmt, jumps):
+            yield stmt
+        loops = isinstance(stmt, (gast.For, gast.While))
+        for name in ("body", "orelse", "finalbody"):
+            if not isinstance(stmt, (gast.FunctionDef, gast.ClassDef)):
+                inner = getattr(stmt, name, None) or []
+                yield from _leaving(inner, in_loop or (loops and name == "body"))
+        for handler in getattr(stmt, "handlers", None) or []:
+            yield from _leaving(handler.body, in_loop)
 
 
 def _quoted(names: list[str]) -> str:

@@ -7,7 +7,7 @@ Python's scoping: the first iterable is evaluated outside and passed in; the loo
 local to the function. A `:=` in a comprehension binds a name of the function around it, hence the
 `nonlocal`.
 
-A generator expression becomes a list: all of it is evaluated at once.
+A generator expression becomes a generator function.
 
 >>> import gast
 >>> comp = gast.parse("{k: v + 1 for k, vs in table if k for v in vs}").body[0].value
@@ -48,6 +48,9 @@ def expand(
         store = gast.Assign(targets=[target], value=comp.value, type_comment=None)
         body = [tree.assign(key, comp.key, comp.key), tree.at(store, comp)]
         empty = gast.Dict(keys=[], values=[])
+    elif isinstance(comp, gast.GeneratorExp):
+        body = [tree.at(gast.Expr(value=gast.Yield(value=comp.elt)), comp.elt)]
+        empty = tree.constant(None)
     else:
         is_set = isinstance(comp, gast.SetComp)
         method = gast.Attribute(

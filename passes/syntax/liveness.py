@@ -125,13 +125,15 @@ class _Flow:
 
     def __init__(self, out: dict[int, Names]) -> None:
         self._out = out
+        self._at_raise = NONE
+        """What is live wherever an exception may be raised: in the body of a `try`."""
 
     def block(
         self, stmts: Iterable[gast.stmt], live: Names, at_break: Names, at_continue: Names
     ) -> Names:
         """What is live before the statements, where `live` is live after them."""
         for stmt in reversed(list(stmts)):
-            live = self._statement(stmt, live, at_break, at_continue)
+            live = self._statement(stmt, live, at_break, at_continue) | self._at_raise
         return live
 
     def _statement(
@@ -143,8 +145,10 @@ class _Flow:
             return at_continue
         if isinstance(stmt, (gast.Return, gast.Raise)):
             return _children(stmt, NONE)
-        if isinstance(stmt, (gast.If, gast.For, gast.While, gast.With)):
-            self._out[id(stmt)] = live
+        if isinstance(stmt, (gast.If, gast.For, gast.While, gast.With, gast.Try)):
+            self._out[id(stmt)] = live | self._at_raise
+        if isinstance(stmt, gast.Try):
+            return self._try(stmt, live, at_break, at_continue)
         if isinstance(stmt, gast.If):
             body = self.block(stmt.body, live, at_break, at_continue)
             orelse = self.block(stmt.orelse, live, at_break, at_continue)
@@ -159,6 +163,21 @@ class _Flow:
         if isinstance(stmt, (gast.For, gast.While)):
             return self._loop(stmt, live, at_break, at_continue)
         return _simple(stmt, live)
+
+    def _try(self, stmt: gast.Try, live: Names, at_break: Names, at_continue: Names) -> Names:
+        final = self.block(stmt.finalbody, live, at_break, at_continue)
+        outer, caught = self._at_raise, final
+        self._at_raise = outer | final
+        for handler in stmt.handlers:
+            inside = self.block(handler.body, final, at_break, at_continue)
+            if handler.name is not None:
+                inside = inside - {handler.name.id}
+            caught |= inside if handler.type is None else _expression(handler.type, inside)
+        orelse = self.block(stmt.orelse, final, at_break, at_continue)
+        self._at_raise = outer | caught
+        body = self.block(stmt.body, orelse, at_break, at_continue)
+        self._at_raise = outer
+        return body | caught
 
     def _loop(
         self, loop: gast.For | gast.While, live: Names, at_break: Names, at_continue: Names

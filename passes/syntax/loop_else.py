@@ -63,6 +63,8 @@ def _block(stmts: list[gast.stmt], flag: str | None, names: FreshNames) -> list[
                 stmt.body = _block(stmt.body, flag, names)
             if isinstance(stmt, gast.If):
                 stmt.orelse = _block(stmt.orelse, flag, names)
+            if isinstance(stmt, gast.Try):
+                tree.map_parts(stmt, lambda part: _block(part, flag, names))
             out.append(stmt)
     return out
 

@@ -152,6 +152,8 @@ class _Returns:
                 return [stmt]
             context_inside = _Context(tail=False, loop=False, flag=True, where=stmt)
             stmt.body = self.block(stmt.body, context_inside)
+        elif isinstance(stmt, gast.Try):
+            self._try(stmt, _Context(tail=False, loop=False, flag=True, where=stmt))
         else:
             goes_on = tree.falls([stmt])
             guarded = goes_on and (bool(rest) or context.tail)
@@ -159,7 +161,8 @@ class _Returns:
             if not guarded:
                 return [stmt]
         context = _Context(context.tail, False, context.flag, stmt)
-        return [stmt, tree.unless(self.flag, self.block(rest, context), stmt)]
+        following = self.block(rest, context)
+        return [stmt, tree.unless(self.flag, following, stmt)] if following else [stmt]
 
     def _compound_in_loop(self, stmt: gast.stmt, context: _Context) -> list[gast.stmt]:
         """A statement with a `return` in it, in a loop: a `break` skips the rest of the body."""
@@ -169,12 +172,22 @@ class _Returns:
             if isinstance(stmt, gast.If):
                 stmt.orelse = self.block(stmt.orelse, context)
             return [stmt]
+        if isinstance(stmt, gast.Try):
+            self._try(stmt, context)
+            return [stmt]
         goes_on = tree.falls([stmt])
         self._loop_body(stmt, goes_on or context.flag)
         leave: gast.stmt = tree.at(gast.Break(), stmt)
         if goes_on:
             leave = tree.if_flag(self.flag, [leave], stmt)
         return [stmt, leave]
+
+    def _try(self, stmt: gast.Try, context: _Context) -> None:
+        """The `else` of a `try` whose body returned isn't run."""
+        returns = tree.has(stmt.body, gast.Return, into_loops=True)
+        tree.map_parts(stmt, lambda part: self.block(part, context))
+        if returns and stmt.orelse and not context.loop:
+            stmt.orelse = [tree.unless(self.flag, stmt.orelse, stmt)]
 
     def _loop_body(self, loop: gast.stmt, flag: bool) -> None:
         if loop.orelse:

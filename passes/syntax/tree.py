@@ -1,13 +1,13 @@
 """What the syntax passes share: copying trees, building small statements, following control flow.
 
 The passes know the statements of the supported subset only. Where another compound statement turns
-up (`try`, `match`, a class …), `check` wasn't run, and going on could leave a jump in it unseen:
+up (`match`, a class …), `check` wasn't run, and going on could leave a jump in it unseen:
 that is a `ValueError`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import gast
@@ -22,7 +22,6 @@ _UNSUPPORTED = (
     gast.AsyncWith,
     gast.ClassDef,
     gast.Match,
-    gast.Try,
     gast.TryStar,
 )
 
@@ -121,11 +120,29 @@ def own(stmts: Iterable[gast.stmt], *, into_loops: bool) -> Iterator[gast.stmt]:
             yield from own(stmt.orelse, into_loops=into_loops)
         elif isinstance(stmt, gast.With):
             yield from own(stmt.body, into_loops=into_loops)
+        elif isinstance(stmt, gast.Try):
+            for part in parts(stmt):
+                yield from own(part, into_loops=into_loops)
 
 
 def has(stmts: Iterable[gast.stmt], *kinds: type, into_loops: bool) -> bool:
     """Whether `own(stmts)` has a statement of one of these kinds."""
     return any(isinstance(stmt, kinds) for stmt in own(stmts, into_loops=into_loops))
+
+
+def parts(stmt: gast.Try) -> list[list[gast.stmt]]:
+    """The blocks of a `try` statement."""
+    handlers = [handler.body for handler in stmt.handlers]
+    return [stmt.body, *handlers, stmt.orelse, stmt.finalbody]
+
+
+def map_parts(stmt: gast.Try, change: Callable[[list[gast.stmt]], list[gast.stmt]]) -> None:
+    """Replace the blocks of a `try` statement."""
+    stmt.body = change(stmt.body) or [at(gast.Pass(), stmt)]
+    for handler in stmt.handlers:
+        handler.body = change(handler.body) or [at(gast.Pass(), handler)]
+    stmt.orelse = change(stmt.orelse)
+    stmt.finalbody = change(stmt.finalbody)
 
 
 def nested_functions(fn: gast.FunctionDef) -> list[gast.FunctionDef]:
@@ -173,6 +190,8 @@ def without_dead_code(stmts: list[gast.stmt]) -> list[gast.stmt]:
             stmt.body = without_dead_code(stmt.body)
         if isinstance(stmt, (gast.If, gast.For, gast.While)):
             stmt.orelse = without_dead_code(stmt.orelse)
+        if isinstance(stmt, gast.Try):
+            map_parts(stmt, without_dead_code)
         if not falls([stmt]):
             break
     return kept
@@ -191,14 +210,22 @@ def _outcome(stmt: gast.stmt) -> frozenset[str]:
         return outcomes(stmt.body) | outcomes(stmt.orelse)
     if isinstance(stmt, gast.With):
         return outcomes(stmt.body)
+    if isinstance(stmt, gast.Try):
+        ways = set(outcomes(stmt.body))
+        if FALL in ways:
+            ways = (ways - {FALL}) | outcomes(stmt.orelse)
+        for handler in stmt.handlers:
+            ways |= outcomes(handler.body)
+        last = outcomes(stmt.finalbody)
+        return frozenset(ways) if FALL in last else last
     if isinstance(stmt, (gast.For, gast.While)):
         inner = outcomes(stmt.body)
-        ways = set(inner & {RETURN, RAISE})
+        found = set(inner & {RETURN, RAISE})
         if BREAK in inner:
-            ways.add(FALL)
+            found.add(FALL)
         if isinstance(stmt, gast.For) or not always_true(stmt.test):
-            ways |= outcomes(stmt.orelse)
-        return frozenset(ways)
+            found |= outcomes(stmt.orelse)
+        return frozenset(found)
     return frozenset({FALL})
 
 

@@ -444,13 +444,3 @@ def test_config_is_read_at_each_call():
     with chainer.using_config("train", False):
         np.testing.assert_array_equal(compiled(X).array, X.array)
     np.testing.assert_array_equal(compiled(X).array, 2 * X.array)
-
-
-def test_try_is_refused():
-    def f(x):
-        try:
-            return x
-        except ValueError:
-            return -x
-
-    refuses("AF0106", f, X)

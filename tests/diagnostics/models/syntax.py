@@ -5,9 +5,17 @@ import chainer.functions as F
 count = 0
 
 
-def af0101_generator(x):
-    for row in x:
-        yield row * 2
+def af0101_generator(x, n):
+    def rows():
+        for row in x:
+            yield row * 2
+
+    total = 0
+    for i, row in enumerate(rows()):
+        if i == n:
+            break
+        total = total + row
+    return total
 
 
 async def af0102_coroutine(x):
@@ -35,11 +43,18 @@ def af0105_global(x):
     return x * count
 
 
-def af0106_try(x):
+def af0106_try(x, n):
     try:
-        return F.relu(x)
+        return x[n]
+    except IndexError:
+        return x[0]
+
+
+def af0106_finally(x):
+    try:
+        x = F.relu(x)
     finally:
-        print("done")
+        return x
 
 
 def af0108_reserved_name(x):
@@ -56,12 +71,15 @@ def af0106_several(xs):
     for x in xs:
         try:
             x = x * 2
-        except ValueError:
-            pass
+        finally:
+            break
     global count
     count = 1
 
     def inner(y):
-        yield y
+        class C:
+            pass
+
+        return y
 
     return inner(xs)

@@ -1,0 +1,211 @@
+"""Generator functions and expressions, ``nonlocal``, and builtins over what they give."""
+
+from __future__ import annotations
+
+import chainer
+import chainer.links as L
+import numpy as np
+import pytest
+
+import astfront
+from tests.syntax.test_exceptions import agrees
+
+X = np.array([[0.5, -1.0, 2.0], [1.5, -0.5, 0.25]], "f")
+
+
+def chunks(xs, n):
+    for i in range(0, len(xs), n):
+        yield xs[i : i + n]
+
+
+def leaves(tree):
+    if isinstance(tree, tuple):
+        for child in tree:
+            yield from leaves(child)
+    else:
+        yield tree
+
+
+def fibonacci():
+    a, b = 0, 1
+    while True:
+        yield a
+        a, b = b, a + b
+
+
+class Layers(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.a = L.Linear(3, 3)
+            self.b = L.Linear(3, 3)
+        self.count = 0
+
+    def states(self, x):
+        for layer in self.children():
+            x = layer(x)
+            self.count += 1
+            yield x
+
+    def __iter__(self):
+        yield self.a
+        yield self.b
+
+    def forward(self, x, tree):
+        found = [sum(c) for c in chunks([1, 2, 3, 4, 5], 2)]
+        total = sum(leaves(tree))
+        for v in fibonacci():
+            if v > 10:
+                break
+            total += v
+        hs = list(self.states(x))
+        for i, h in enumerate(self.states(x)):
+            if i == 1:
+                found.append(h)
+        a, b = self
+        pairs = list(zip(chunks("abcd", 2), range(5)))
+        first = next(v for v in leaves(tree) if v > 1)
+        once = (v * 2 for v in leaves(tree))
+        sums = sum(once), sum(once)
+        return found, total, hs, b(a(x)), pairs, first, sums, next(fibonacci()), self.count
+
+
+def test_known_while_compiling():
+    np.random.seed(0)
+    agrees(Layers(), (X, (1, (2, 3), ((4,), 5))), (-X, (1, 2)))
+
+
+def test_in_kept_loops():
+    def positive(x):
+        for v in x:
+            if v > 0:
+                yield v
+            elif v < -3:
+                yield -v
+
+    def steps(n):
+        i = 0
+        while i < n:
+            yield i
+            i += 1
+
+    def f(x):
+        total = 0.0
+        for v in positive(x):
+            total = total * 2 + float(v)
+        n = int((x > 0).sum())
+        count = 0
+        for i in steps(n):
+            for j in steps(i):
+                count += i * j
+        listed = [v * 2 for v in positive(x)]
+        numbered = 0.0
+        for i, v in enumerate(positive(x)):
+            numbered += i * float(v)
+        return total, count, len(listed), numbered, sum(float(v) for v in positive(x))
+
+    agrees(f, (X[0],), (-X[1],), (X[0] * 10,), (X[0] * 0,))
+
+
+def test_iterators_are_walked_over_once():
+    class Countdown:
+        def __init__(self, n):
+            self.n = n
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            if self.n == 0:
+                raise StopIteration
+            self.n -= 1
+            return self.n
+
+    def f(x):
+        z = zip([1, 2, 3], x)
+        first, again = [p * q for p, q in z], list(z)
+        it = iter([1, 2, 3, 4])
+        a, b = next(it), next(it)
+        rest, none = list(it), next(it, None)
+        for i, row in zip(range(9), x):
+            a = a + i
+        kept = filter(lambda i: i % 2, range(6))
+        total = sum(kept), sum(kept)
+        down = Countdown(3)
+        counted = [n for n in down], [n for n in down], next(down, "end")
+        return first, again, a, b, rest, none, total, counted, bool(map(len, []))
+
+    agrees(f, (X,))
+
+    def twice(x):
+        it = iter([1, 2, 3, 4])
+        return [a * b for a, b in zip(it, it)]
+
+    with pytest.raises(astfront.CompileError, match="AF0503"):
+        astfront.compile(twice)(X)
+
+
+def test_folds():
+    def f(x):
+        picked = [float(v) for v in x if v > -10]
+        n = len(picked)
+        return sum(picked), any(v > 1 for v in picked), all(v > -1 for v in picked), n, max(picked)
+
+    def g(x):
+        pairs = [(float(v), i) for i, v in enumerate(x)]
+        best = max(pairs, key=lambda p: -p[0])
+        return best, min(range(3), key=lambda i: x[i]), max([], default=4), min(x[0], x[1])
+
+    agrees(f, (X[0],), (-X[1],), (X[0] * 100,), (X[0] * 0 - 20,))
+    agrees(g, (X[0],), (-X[1],))
+
+
+def test_nonlocal():
+    def f(x):
+        n, best, log = 0, None, []
+
+        def outer():
+            k = 0
+
+            def inner(v):
+                nonlocal n, k, best
+                n += 1
+                k += 2
+                if best is None or v > best:
+                    best = v
+                    log.append(1)
+                return k
+
+            return inner
+
+        g, h = outer(), outer()
+        ks = [g(x[0, 0]), g(x[0, 1]), h(x[1, 1])]
+        for row in x:
+            g(row[2])
+        return n, ks, len(log), best
+
+    agrees(f, (X,), (-X,))
+
+
+def test_nonlocal_of_a_function_around_the_model():
+    n = 0
+
+    def f(x):
+        nonlocal n
+        n += 1
+        return x * n
+
+    with pytest.raises(astfront.CompileError, match="AF0105"):
+        astfront.compile(f)(X)
+    assert n == 0
+
+
+def test_what_ends_early_depending_on_data():
+    def f(x):
+        for v in fibonacci():
+            if v > x[0]:
+                break
+        return v
+
+    with pytest.raises(astfront.CompileError, match="AF0101"):
+        astfront.compile(f)(X[0])
