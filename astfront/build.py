@@ -17,6 +17,7 @@ os.environ.setdefault("TOPHUB_LOCATION", "NONE")  # no tuned schedules are fetch
 import tvm
 from tvm import relay
 
+import astfront.relay_dense  # noqa: F401  (registers its kernels)
 from passes.relay import dataflow, nested_branches
 
 #: TVM warns on stderr through this logger about schedules that nobody tuned.

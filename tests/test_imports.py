@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TVM_MODULES = {
-    "relay_builder.py", "relay_kernels.py", "relay_shape_functions.py", "build.py",
+    "relay_builder.py", "relay_dense.py", "relay_kernels.py", "relay_shape_functions.py", "build.py",
 }  # fmt: skip
 
 
