@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import importlib
 import types
@@ -56,6 +57,19 @@ _CACHING = {functools.cached_property}
 with suppress(ImportError):
     _CACHING.add(importlib.import_module("cached_property").cached_property)
 
+
+def replace_fields(self: Any, **changes: Any) -> Any:
+    """``_replace`` of a named tuple."""
+    return self._replace(**changes)
+
+
+def fields_as_dict(self: Any) -> Any:
+    """``_asdict`` of a named tuple."""
+    return self._asdict()
+
+
+_OF_NAMED_TUPLES = {"_replace": replace_fields, "_asdict": fields_as_dict}
+
 #: Chainer's own __setattr__ overrides only keep book of parameters and children.
 _PLAIN_SETATTR = ("object", "Link", "Chain", "ChainList", "Sequential", "DeviceResident")
 
@@ -78,13 +92,21 @@ class Attributes(Machine):
             case Tuple(cls=cls):
                 if name in getattr(cls, "_fields", ()):
                     return owner.items[cls._fields.index(name)]  # type: ignore[attr-defined]
+                if cls is not tuple and name in _OF_NAMED_TUPLES:
+                    return BoundMethod(owner, Static(_OF_NAMED_TUPLES[name]))
+                if cls is not tuple and name == "_fields":
+                    return Static(getattr(cls, name))
                 return self.builtin_method(owner, cls, name)
-            case List():
-                return self.builtin_method(owner, list, name)
+            case List(cls=cls):
+                if name == "maxlen" and cls is collections.deque:
+                    return Static(owner.longest)
+                return self.builtin_method(owner, cls, name)
             case Set():
                 return self.builtin_method(owner, set, name)
-            case Dict():
-                return self.builtin_method(owner, dict, name)
+            case Dict(cls=cls):
+                if name == "default_factory" and cls is collections.defaultdict:
+                    return owner.factory or NONE
+                return self.builtin_method(owner, cls, name)
             case Slice():
                 return {"start": owner.start, "stop": owner.stop, "step": owner.step}[name]
             case Function():

@@ -31,6 +31,7 @@ from astfront.values import (
     Poison,
     Range,
     Scalar,
+    Set,
     Static,
     Tensor,
     Tuple,
@@ -136,9 +137,24 @@ class Comparisons(Machine):
             for x, y in zip(xs, ys):
                 equal = self.lazy(True, equal, lambda x=x, y=y: self.equal_items(x, y))
             return equal if f is operator.eq else self.unary(gast.Not(), equal)
+        if sequences and self.is_tuple(a) == self.is_tuple(b) and not equality:
+            return self._in_order(f, self.items_of(a), self.items_of(b))
+        if isinstance(a, Set) or isinstance(b, Set):
+            return self.run_python(f, self.static(a), self.static(b))
         if equality and type(a) is not type(b):
             return Static(f is operator.ne)
         return self.run_python(f, self.static(a), self.static(b))
+
+    def _in_order(self, f: Callable[..., Any], xs: Sequence[Value], ys: Sequence[Value]) -> Value:
+        """Sequences are ordered as their first items that differ are."""
+        if not xs or not ys:
+            return Static(f(len(xs), len(ys)))
+        op = next(kind for kind, (function, _, _) in COMPARE.items() if function is f)()
+        return self.stage_if(
+            self.equal_items(xs[0], ys[0]),
+            lambda: self._in_order(f, xs[1:], ys[1:]),
+            lambda: self.compare(op, xs[0], ys[0]),
+        )
 
     def identical(self, a: Value, b: Value) -> Value:
         for x, y in ((a, b), (b, a)):
@@ -174,6 +190,10 @@ class Comparisons(Machine):
     def contains(self, item: Value, container: Value) -> Value:
         if isinstance(item, Static) and isinstance(container, Static):
             return self.run_python(operator.contains, container.obj, item.obj)
+        if isinstance(container, Dict) and isinstance(item, Scalar | Tensor):
+            # Keys that are equal have one hash, whatever their types.
+            keys = [k for k in self.entries_of(container) if isinstance(k, (*NUMBERS, np.generic))]
+            container = self.tuple([Static(k) for k in keys])
         if isinstance(container, Dict):
             return Static(self.static(item, "a dict's key") in self.entries_of(container))
         if isinstance(container, Object):

@@ -9,6 +9,7 @@ from typing import Any
 import gast
 
 from astfront.bounds import Bounds
+from astfront.diagnostics import CompileError
 from astfront.iterators import ITEMS_LIMIT
 from astfront.machine import Machine
 from astfront.values import (
@@ -52,8 +53,14 @@ class Containers(Machine):
         if isinstance(content, Items) and not content.items and other is not None:
             self.heap[target.cell] = other
             return
-        if isinstance(other, GrownList):
-            self.heap[target.cell] = self.concatenated(content, other)
+        if isinstance(other, GrownList) and isinstance(more, List):
+            try:
+                self.heap[target.cell] = self.concatenated(content, other)
+            except CompileError:
+                items = self.as_items(more)
+                if items is None or not isinstance(content, Items):
+                    raise
+                self.heap[target.cell] = Items((*content.items, *items))
             return
         for item in self.items_of(more):
             self.append(target, item)

@@ -8,6 +8,7 @@ calls (``calls.py``), branches and loops (``branches.py``, ``loops.py``).
 from __future__ import annotations
 
 import builtins
+import collections
 import importlib
 import types
 from collections import Counter
@@ -621,12 +622,16 @@ class Interpreter(
             case Tuple(items=items):
                 parts = [self.static(i, what) for i in items]
                 return value.cls(*parts) if value.cls is not tuple else tuple(parts)
-            case List():
-                return [self.static(i, what) for i in self.items_of(value)]
+            case List(cls=cls):
+                found = [self.static(i, what) for i in self.items_of(value)]
+                return found if cls is list else cls(found, value.longest)
             case Set():
                 return set(self.entries_of(value))
-            case Dict():
-                return {k: self.static(v, what) for k, v in self.entries_of(value).items()}
+            case Dict(cls=cls):
+                entries = {k: self.static(v, what) for k, v in self.entries_of(value).items()}
+                return (
+                    collections.OrderedDict(entries) if cls is collections.OrderedDict else entries
+                )
             case Slice(start=start, stop=stop, step=step):
                 return slice(*(self.static(p, what) for p in (start, stop, step)))
             case _ if hasattr(value, "instance") and value.instance is not None:

@@ -8,6 +8,7 @@ still fits.
 
 from __future__ import annotations
 
+import collections
 import functools
 import types
 from collections.abc import Callable
@@ -47,6 +48,8 @@ TRUSTED_PACKAGES = (
     "operator",
     "functools",
     "astfront",
+    "itertools",
+    "collections",
 )
 
 
@@ -279,7 +282,7 @@ class Lifter:
             if all(isinstance(i, Static) for i in items):
                 return Static(obj)
             return Tuple(tuple(items), type(obj))
-        if type(obj) in (list, dict, set):
+        if type(obj) in CONTAINERS:
             return self._container(obj, location, name)
         if type(obj) in SCALAR_DTYPES and location.identity in self.volatile:
             return self._number(obj, location, name)
@@ -329,16 +332,23 @@ class Lifter:
             return known
         self._keep.append(obj)
         kind = type(obj)
-        keys = () if kind is list else tuple(obj)
+        is_list = kind in (list, collections.deque)
+        keys = () if is_list else tuple(obj)
         self.guards.append(Structure(location, kind, len(obj), keys))
-        empty: Items | Entries = Items() if kind is list else Entries()
+        empty: Items | Entries = Items() if is_list else Entries()
         cell = self.heap.new_external(empty)
-        references: dict[type, type[List | Dict]] = {list: List, dict: Dict, set: Set}
-        made = references[kind](cell)
+        made: List | Dict
+        if is_list:
+            made = List(cell, kind, getattr(obj, "maxlen", None))
+        elif kind is set:
+            made = Set(cell)
+        else:
+            factory = getattr(obj, "default_factory", None)
+            made = Dict(cell, kind, None if factory is None else Static(factory))
         self._cells[id(obj)] = made
         self.containers[cell] = location
         content: Items | Entries
-        if isinstance(obj, list):
+        if is_list:
             items = [self.lift(x, location.item(i), f"{name}_{i}") for i, x in enumerate(obj)]
             content = Items(tuple(items))
         elif isinstance(obj, dict):
@@ -349,6 +359,17 @@ class Lifter:
             content = Entries({item: Static(True) for item in obj})
         self.heap.base[cell] = self.heap.cells[cell] = content
         return made
+
+
+#: Classes whose instances are containers of the program, and not objects with attributes.
+CONTAINERS = (
+    list,
+    dict,
+    set,
+    collections.deque,
+    collections.OrderedDict,
+    collections.defaultdict,
+)
 
 
 #: The dtypes that arrays of a program can have.

@@ -25,6 +25,7 @@ from astfront.values import (
     Option,
     Poison,
     Scalar,
+    Set,
     Static,
     Tensor,
     Tuple,
@@ -64,6 +65,8 @@ DUNDER = {
     operator.rshift: "rshift",
 }
 
+
+_SET_OPERATORS = {operator.and_, operator.or_, operator.sub, operator.xor}
 
 #: Operators by which a Variable and an array of one float dtype are computed alike.
 _SAME_FOR_BOTH = {operator.add, operator.sub, operator.mul, operator.truediv}
@@ -177,6 +180,10 @@ class Operators(Machine):
             repeated = self.binary_op(f, old, value)
             self.heap[old.cell] = self.heap[repeated.cell]  # type: ignore[attr-defined]
             return old
+        if isinstance(old, Set) and isinstance(value, Set) and f in _SET_OPERATORS:
+            result: Any = self.run_python(f, self.static(old), self.static(value))
+            self.heap[old.cell] = self.heap[result.cell]
+            return old
         if isinstance(old, Object) and hasattr(old.cls, f"__i{DUNDER[f]}__"):
             return self.call(self.get_attribute(old, f"__i{DUNDER[f]}__"), [value], {})
         if isinstance(old, Static) and isinstance(value, Static):
@@ -260,6 +267,8 @@ class Operators(Machine):
                 new = List(self.heap.new(self.heap[a.cell]))
                 self.extend_list(new, b)
                 return new
+        if isinstance(a, Set) and isinstance(b, Set) and f in _SET_OPERATORS:
+            return self.run_python(f, self.static(a), self.static(b))
         if f is operator.mul:
             for seq, times in ((a, b), (b, a)):
                 if isinstance(seq, Tuple | List) and self.is_number(times):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from astfront.grown import leaf_buffers
 from astfront.lifting import Location
 from astfront.templates import Leaf
 from astfront.values import (
+    NONE,
     UNBOUND,
     Argument,
     Deferred,
@@ -102,10 +105,11 @@ class TupleOut(Template):
 class ListOut(Template):
     cell: int
     items: tuple[Template, ...]
+    make: Callable[[], Any] = list
 
     def build(self, run: Outcome) -> Any:
         if self.cell not in run.made:
-            result: list[Any] = []
+            result: Any = self.make()
             run.made[self.cell] = result
             result.extend(i.build(run) for i in self.items)
         return run.made[self.cell]
@@ -142,13 +146,14 @@ class DictOut(Template):
     cell: int
     items: tuple[tuple[Any, Template], ...]
     is_set: bool = False
+    make: Callable[[], Any] = dict
 
     def build(self, run: Outcome) -> Any:
         if self.cell not in run.made:
             if self.is_set:
                 run.made[self.cell] = {k for k, _ in self.items}
             else:
-                result: dict[Any, Any] = {}
+                result: Any = self.make()
                 run.made[self.cell] = result
                 result.update((k, v.build(run)) for k, v in self.items)
         return run.made[self.cell]
@@ -300,17 +305,26 @@ class Results:
         items = self.cx.heap[cell].items.items()
         return ObjectOut(cell, cls, tuple((k, self.template(v)) for k, v in items))
 
+    def _maker(self, value: List | Dict) -> Callable[[], Any]:
+        """What makes an empty container of the value's class."""
+        if isinstance(value, List) and value.cls is collections.deque:
+            return functools.partial(collections.deque, maxlen=value.longest)
+        if isinstance(value, Dict) and value.cls is collections.defaultdict:
+            factory = self.cx.static(value.factory or NONE, "the default of a defaultdict")
+            return functools.partial(collections.defaultdict, factory)
+        return value.cls
+
     def contents(self, value: List | Dict) -> Template:
         """A list, dict or set with what it holds at the end of the call."""
         cell = value.cell
         content = self.cx.heap[cell]
         if isinstance(content, Entries):
             items = tuple((k, self.template(v)) for k, v in content.items.items())
-            return DictOut(cell, items, type(value) is Set)
+            return DictOut(cell, items, type(value) is Set, self._maker(value))
         if isinstance(content, Items):
-            return ListOut(cell, tuple(map(self.template, content.items)))
+            return ListOut(cell, tuple(map(self.template, content.items)), self._maker(value))
         if not content.buffers and content.element is UNBOUND:
-            return ListOut(cell, ())
+            return ListOut(cell, (), self._maker(value))
         buffers = tuple(tuple(map(self.add, found)) for _, found in leaf_buffers(content))
         counter = iter(range(len(buffers)))
         element = _element_template(content.element, counter)

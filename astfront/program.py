@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import sys
@@ -127,6 +128,9 @@ class Program:
 def _refill(container: Any, value: Any) -> None:
     if isinstance(container, list):
         container[:] = value
+    elif isinstance(container, collections.deque):
+        container.clear()
+        container.extend(value)
     else:
         container.clear()
         container.update(value)

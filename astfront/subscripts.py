@@ -51,6 +51,10 @@ class Subscripts(Machine):
         if isinstance(container, Dict):
             key = self.static(index, "a dict's key")
             entries = self.entries_of(container)
+            if key not in entries and not _is_none(container.factory):
+                made = self.call(container.factory, [], {})  # type: ignore[arg-type]
+                self.heap.bind(container.cell, key, made)
+                return made
             if key not in entries:
                 self.raise_python(KeyError(key))
             return entries[key]
@@ -267,3 +271,7 @@ class Subscripts(Machine):
 
 def _is_range(v: Value) -> bool:
     return isinstance(v, Static) and isinstance(v.obj, range)
+
+
+def _is_none(value: Value | None) -> bool:
+    return value is None or (isinstance(value, Static) and value.obj is None)

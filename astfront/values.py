@@ -160,16 +160,26 @@ class Range(Value):
 
 @dataclass(frozen=True)
 class List(Value):
-    """A reference to a list's cell, whose content is :class:`Items` or :class:`GrownList`."""
+    """A reference to a list's cell, whose content is :class:`Items` or :class:`GrownList`.
+
+    A deque is one too; ``longest`` is its ``maxlen``.
+    """
 
     cell: int
+    cls: type = field(default=list, compare=False)
+    longest: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
 class Dict(Value):
-    """A reference to a dict's cell, whose content is :class:`Entries`."""
+    """A reference to a dict's cell, whose content is :class:`Entries`.
+
+    ``cls`` tells an OrderedDict or defaultdict; ``factory`` is the latter's.
+    """
 
     cell: int
+    cls: type = field(default=dict, compare=False)
+    factory: Value | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -367,12 +377,12 @@ def describe(value: Value) -> str:
             return f"a staged {kind.__name__}"
         case Tuple(items=items):
             return f"a tuple of {len(items)}"
-        case List():
-            return "a list"
+        case List(cls=cls):
+            return f"a {cls.__name__}"
         case Set():
             return "a set"
-        case Dict():
-            return "a dict"
+        case Dict(cls=cls):
+            return f"a {cls.__name__}"
         case Object(cls=cls):
             return f"a {cls.__name__}"
         case Function() | BoundMethod() | Partial():

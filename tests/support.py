@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import copy
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -44,7 +45,7 @@ def assert_same(got: Any, expected: Any, rtol: float = 1e-4, atol: float = 1e-5)
         assert got.dtype == expected.dtype, f"{got.dtype} instead of {expected.dtype}"
         assert got.shape == expected.shape, f"{got.shape} instead of {expected.shape}"
         np.testing.assert_allclose(got, expected, rtol=rtol, atol=atol)
-    elif isinstance(expected, tuple | list):
+    elif isinstance(expected, tuple | list | collections.deque):
         assert len(got) == len(expected)
         for a, b in zip(got, expected):
             assert_same(a, b, rtol, atol)

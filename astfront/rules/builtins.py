@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import collections
 import functools
 import operator
 import types
@@ -51,7 +50,7 @@ from astfront.values import (
     describe,
 )
 
-_PURE = "ascii bin bytes callable chr complex divmod frozenset hash hex oct ord pow round"
+_PURE = "ascii bin bytes callable chr complex frozenset hash hex oct ord pow"
 pure(*(getattr(builtins, n) for n in _PURE.split()))
 
 
@@ -229,7 +228,7 @@ def frozenset_(cx: Any, iterable: Value = Static(())) -> Value:
     return Static(frozenset(cx.static(set_(cx, iterable))))
 
 
-@rule(dict, collections.OrderedDict)
+@rule(dict)
 def dict_(cx: Any, *args: Value, **kwargs: Value) -> Value:
     items: dict[Any, Value] = {}
     for arg in args:
@@ -283,6 +282,29 @@ def repr_(cx: Any, x: Value) -> Value:
 @rule(format)
 def format_value(cx: Any, x: Value, spec: Value = Static("")) -> Value:
     return cx.text(format, x, spec)
+
+
+@rule(round)
+def round_(cx: Any, x: Value, ndigits: Value = NONE) -> Value:
+    if isinstance(x, Object):
+        return cx.call(cx.get_attribute(x, "__round__"), [ndigits], {})
+    if isinstance(x, Tensor) and x.kind == "generic" and x.const is None and x.dtype.kind == "f":
+        cx.fail("AF0207", "round() of a numpy scalar", help="write `round(float(x))`")
+    if isinstance(x, Static) and isinstance(ndigits, Static):
+        return cx.run_python(round, x.obj, ndigits.obj)
+    digits = isinstance(ndigits, Static) and ndigits.obj is None
+    if not isinstance(x, Scalar) or not digits:
+        cx.fail("AF0207", f"round() of {describe(x)} to a number of digits isn't supported")
+    number: Any = x
+    if number.type is not float:
+        return cx.as_scalar(x, int)
+    nearest = cx.call(Static(np.rint), [Tensor(number.expr, (), number.dtype)], {})
+    return cx.as_scalar(Scalar(nearest.expr, float), int)
+
+
+@rule(divmod)
+def divmod_(cx: Any, a: Value, b: Value) -> Value:
+    return cx.tuple([cx.binary_op(operator.floordiv, a, b), cx.binary_op(operator.mod, a, b)])
 
 
 @rule(abs)
@@ -422,9 +444,42 @@ def any_(cx: Any, iterable: Value) -> Value:
 def sorted_(cx: Any, iterable: Value, key: Value | None = None, reverse: Value = FALSE) -> Value:
     items = cx.items_of(iterable)
     keys = items if key is None else [cx.call(key, [i], {}) for i in items]
-    known = [cx.static(k, "what is sorted by") for k in keys]
-    order = sorted(range(len(items)), key=lambda n: known[n], reverse=cx.static(reverse))
+    if not all(cx.try_static(k)[0] for k in keys) and all(map(cx.is_number, keys)):
+        return sorted_by_numbers(cx, items, keys, cx.static(reverse))
+    known = [cx.try_static(k) for k in keys]
+    if all(k for k, _ in known):
+        turned = cx.static(reverse)
+        found: Any = cx.run_python(
+            sorted, range(len(items)), key=lambda n: known[n][1], reverse=turned
+        )
+        return cx.heap.new_list([items[n] for n in cx.static(found)])
+
+    def before(i: int, j: int) -> int:
+        """What Python asks for when it sorts is only ever whether one is less than another."""
+        for sign, a, b in ((-1, i, j), (1, j, i)):
+            less = cx.truth(cx.compare(gast.Lt(), keys[a], keys[b]))
+            if isinstance(less, Scalar):
+                cx.fail("AF0205", "sorted() by what is known at run time only, and not by numbers")
+            if less:
+                return sign
+        return 0
+
+    order = sorted(range(len(items)), key=functools.cmp_to_key(before), reverse=cx.static(reverse))
     return cx.heap.new_list([items[n] for n in order])
+
+
+def sorted_by_numbers(cx: Any, items: list[Value], keys: list[Value], reverse: bool) -> Value:
+    """Python's order is stable, in reverse too."""
+    kinds = {_number_type(k) for k in keys}
+    kind = float if float in kinds else int
+    numbers = [Tensor(cx.as_scalar(k, kind).expr, (), np.dtype(kind)) for k in keys]
+    stacked = cx.call(Static(np.stack), [cx.heap.new_list(numbers)], {})
+    if reverse:
+        stacked = cx.call(Static(np.negative), [stacked], {})
+    order = cx.call(Static(np.argsort), [stacked], {"kind": Static("stable")})
+    scope = cx.b.scope
+    places = [cx.tensor_to_scalar(cx.tensor_row(order, Static(i))) for i in range(len(items))]
+    return cx.heap.new_list([cx.select(items, place, scope) for place in places])
 
 
 @rule(slice)
@@ -461,12 +516,10 @@ def class_of(cx: Any, x: Value) -> type:
             return kind
         case Tuple(cls=cls) | Object(cls=cls):
             return cls
-        case List():
-            return list
         case Set():
             return set
-        case Dict():
-            return dict
+        case List(cls=cls) | Dict(cls=cls):
+            return cls
         case Slice():
             return slice
         case Range():

@@ -1,0 +1,241 @@
+"""The containers of ``collections``: deques are lists, the dicts are dicts, with their own methods."""
+
+from __future__ import annotations
+
+import collections
+import operator
+from dataclasses import replace
+from typing import Any
+
+import gast
+
+from astfront.attributes import fields_as_dict, replace_fields
+from astfront.environment import same
+from astfront.rules.builtins import append, clear, copy_list, dict_, index, pop, reverse
+from astfront.rules.registry import StaticArg, rule
+from astfront.values import (
+    NONE,
+    TRUE,
+    Dict,
+    Entries,
+    GrownList,
+    Items,
+    List,
+    Static,
+    Tuple,
+    Value,
+)
+
+# --- deque -----------------------------------------------------------------------------------
+
+
+@rule(collections.deque)
+def deque(cx: Any, iterable: Value = Static(()), maxlen: StaticArg[int | None] = None) -> Value:
+    items: Any = copy_list(cx, iterable)
+    return shortened(cx, replace(items, cls=collections.deque, longest=maxlen))
+
+
+def shortened(cx: Any, queue: List, at_end: bool = False) -> List:
+    """A deque gives up items at its other end where it would get longer than it may."""
+    if queue.longest is None:
+        return queue
+    content = cx.heap[queue.cell]
+    items = cx.as_items(queue)
+    if items is not None:
+        start = max(len(items) - queue.longest, 0)
+        kept = items[: queue.longest] if at_end else items[start:]
+        if len(kept) < len(items):
+            cx.heap[queue.cell] = Items(tuple(kept))
+    elif at_end or not queue.longest:
+        cx.fail("AF0208", "appendleft to a deque with maxlen that grew in a kept loop")
+    else:
+        part = cx.grown_slice(content, Static(slice(-queue.longest, None)))
+        cx.heap[queue.cell] = part if isinstance(part, Items | GrownList) else cx.heap[part.cell]
+    return queue
+
+
+@rule(collections.deque.append, splits=False)
+def deque_append(cx: Any, self: List, item: Value) -> Value:
+    append(cx, self, item)
+    shortened(cx, self)
+    return NONE
+
+
+@rule(collections.deque.extend)
+def deque_extend(cx: Any, self: List, items: Value) -> Value:
+    cx.extend_list(self, items)
+    shortened(cx, self)
+    return NONE
+
+
+@rule(collections.deque.appendleft, splits=False)
+def appendleft(cx: Any, self: List, item: Value) -> Value:
+    _put_first(cx, self, [item])
+    return NONE
+
+
+@rule(collections.deque.extendleft)
+def extendleft(cx: Any, self: List, items: Value) -> Value:
+    _put_first(cx, self, cx.items_of(items)[::-1])
+    return NONE
+
+
+def _put_first(cx: Any, queue: List, items: list[Value]) -> None:
+    new = cx.heap.new_list(items)
+    cx.extend_list(new, List(queue.cell))
+    cx.heap[queue.cell] = cx.heap[new.cell]
+    shortened(cx, queue, at_end=True)
+
+
+@rule(collections.deque.pop)
+def deque_pop(cx: Any, self: List) -> Value:
+    _require_some(cx, self)
+    return pop(cx, self, -1)
+
+
+@rule(collections.deque.popleft)
+def popleft(cx: Any, self: List) -> Value:
+    _require_some(cx, self)
+    return pop(cx, self, 0)
+
+
+def _require_some(cx: Any, queue: List) -> None:
+    some = cx.compare(gast.Gt(), cx.length(queue), Static(0))
+    cx.check(some, IndexError("pop from an empty deque"))
+
+
+@rule(collections.deque.rotate)
+def rotate(cx: Any, self: List, n: StaticArg[int] = 1) -> Value:
+    items = cx.as_items(self)
+    if items is None:
+        cx.fail("AF0208", "`rotate` on a deque that grew in a kept loop isn't supported")
+    turned: collections.deque[Value] = collections.deque(items)
+    turned.rotate(n)
+    cx.heap[self.cell] = Items(tuple(turned))
+    return NONE
+
+
+@rule(collections.deque.copy)
+def deque_copy(cx: Any, self: List) -> Value:
+    items: Any = copy_list(cx, self)
+    return replace(items, cls=self.cls, longest=self.longest)
+
+
+rule(collections.deque.clear)(clear)
+rule(collections.deque.reverse)(reverse)
+rule(collections.deque.index)(index)
+
+
+# --- named tuples ------------------------------------------------------------------------------
+
+
+@rule(replace_fields)
+def replaced(cx: Any, self: Tuple, **changes: Value) -> Value:
+    fields: Any = self.cls
+    unknown = [name for name in changes if name not in fields._fields]
+    if unknown:
+        cx.raise_python(ValueError(f"Got unexpected field names: {unknown!r}"))
+    items = [changes.get(name, item) for name, item in zip(fields._fields, self.items)]
+    return Tuple(tuple(items), self.cls)
+
+
+@rule(fields_as_dict)
+def as_dict(cx: Any, self: Tuple) -> Value:
+    fields: Any = self.cls
+    return cx.heap.new_dict(dict(zip(fields._fields, self.items)))  # type: ignore[no-any-return]
+
+
+# --- lists -----------------------------------------------------------------------------------
+
+
+@rule(list.count, tuple.count, collections.deque.count)
+def count(cx: Any, self: Value, item: Value) -> Value:
+    total: Value = Static(0)
+    for other in cx.items_of(self):
+        equal = cx.equal_items(item, other)
+        if isinstance(equal, Static):
+            more: Value = Static(int(bool(equal.obj)))
+        else:
+            more = cx.as_scalar(equal, int)
+        total = cx.binary_op(operator.add, total, more)
+    return total
+
+
+@rule(list.remove, collections.deque.remove)
+def remove(cx: Any, self: List, item: Value) -> Value:
+    items = cx.as_items(self)
+    if items is None:
+        cx.fail("AF0208", "`remove` on a list that grew in a kept loop isn't supported")
+    for i, other in enumerate(items):
+        equal = TRUE if same(item, other) else cx.equal_items(item, other)
+        if not isinstance(equal, Static):
+            cx.fail("AF0205", "remove() of a staged value")
+        if equal.obj:
+            cx.heap[self.cell] = Items((*items[:i], *items[i + 1 :]))
+            return NONE
+    return cx.raise_python(ValueError("list.remove(x): x not in list"))  # type: ignore
+
+
+# --- dicts -----------------------------------------------------------------------------------
+
+
+@rule(collections.OrderedDict)
+def ordered_dict(cx: Any, *args: Value, **kwargs: Value) -> Value:
+    return replace(dict_(cx, *args, **kwargs), cls=collections.OrderedDict)
+
+
+@rule(collections.defaultdict)
+def defaultdict(cx: Any, factory: Value = NONE, *args: Value, **kwargs: Value) -> Value:
+    made = dict_(cx, *args, **kwargs)
+    return replace(made, cls=collections.defaultdict, factory=factory)
+
+
+@rule(collections.OrderedDict.move_to_end)
+def move_to_end(cx: Any, self: Dict, key: StaticArg[Any], last: StaticArg[bool] = True) -> Value:
+    entries = dict(cx.entries_of(self))
+    if key not in entries:
+        cx.raise_python(KeyError(key))
+    value = entries.pop(key)
+    cx.heap[self.cell] = Entries({**entries, key: value} if last else {key: value, **entries})
+    return NONE
+
+
+@rule(dict.popitem)
+def popitem(cx: Any, self: Dict) -> Value:
+    return _popitem(cx, self, True)
+
+
+@rule(collections.OrderedDict.popitem)
+def ordered_popitem(cx: Any, self: Dict, last: StaticArg[bool] = True) -> Value:
+    return _popitem(cx, self, last)
+
+
+def _popitem(cx: Any, self: Dict, last: bool) -> Value:
+    entries = cx.entries_of(self)
+    if not entries:
+        cx.raise_python(KeyError("popitem(): dictionary is empty"))
+    key = list(entries)[-1 if last else 0]
+    value = entries[key]
+    cx.heap.unbind(self.cell, key)
+    return cx.tuple([Static(key), value])  # type: ignore[no-any-return]
+
+
+@rule(dict.fromkeys)
+def fromkeys(cx: Any, keys: Value, value: Value = NONE) -> Value:
+    return cx.heap.new_dict(  # type: ignore[no-any-return]
+        {cx.static(k, "a dict's key"): value for k in cx.items_of(keys)}
+    )
+
+
+def _inherit(cls: type, base: type, names: str) -> None:
+    """Methods of a class that are those of its base, though Python writes them anew."""
+    from astfront.rules.registry import RULES
+
+    for name in names.split():
+        method, original = getattr(cls, name), getattr(base, name)
+        if method is not original and method not in RULES and original in RULES:
+            RULES[method] = RULES[original]
+
+
+_inherit(collections.OrderedDict, dict, "keys values items update pop setdefault clear copy get")
+_inherit(collections.defaultdict, dict, "copy")

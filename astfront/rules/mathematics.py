@@ -1,0 +1,104 @@
+"""The module ``math`` on staged numbers: as numpy computes it, with Python's exceptions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import gast
+import numpy as np
+
+from astfront.rules.registry import rule
+from astfront.values import Scalar, Static, Tensor, Value, describe
+
+_LARGEST_EXPONENT = 709.782712893384
+
+_DOMAIN = ValueError("math domain error")
+_RANGE = OverflowError("math range error")
+
+#: Function → (numpy's, the comparison that its argument must pass, what is raised otherwise).
+_FUNCTIONS: dict[Callable[..., float], tuple[Any, Any]] = {
+    math.sqrt: (np.sqrt, (gast.Lt, 0.0, _DOMAIN)),
+    math.exp: (np.exp, (gast.Gt, _LARGEST_EXPONENT, _RANGE)),
+    math.log: (np.log, (gast.LtE, 0.0, _DOMAIN)),
+    math.log2: (np.log2, (gast.LtE, 0.0, _DOMAIN)),
+    math.log10: (np.log10, (gast.LtE, 0.0, _DOMAIN)),
+    math.log1p: (np.log1p, (gast.LtE, -1.0, _DOMAIN)),
+    math.sin: (np.sin, None),
+    math.cos: (np.cos, None),
+    math.tan: (np.tan, None),
+    math.tanh: (np.tanh, None),
+    math.atan: (np.arctan, None),
+    math.fabs: (np.absolute, None),
+}
+
+
+def number(cx: Any, x: Value) -> Any:
+    """A number as a float, known or staged."""
+    if isinstance(x, Tensor):
+        x = cx.tensor_to_scalar(x)
+    if isinstance(x, Static):
+        return cx.run_python(float, x.obj)
+    if not isinstance(x, Scalar):
+        cx.fail("AF0207", f"a function of `math` of {describe(x)}")
+    return cx.as_scalar(x, float)
+
+
+def _on_numbers(function: Callable[..., float], ufunc: Any, limit: Any) -> None:
+    def apply(cx: Any, x: Value, *more: Value) -> Value:
+        known, values = cx.try_all([x, *more], {})
+        if known:
+            return cx.run_python(function, *values[0])  # type: ignore[no-any-return]
+        if more:
+            cx.fail("AF0302", f"math.{function.__name__} with {1 + len(more)} arguments")
+        value = number(cx, x)
+        if limit is not None:
+            comparison, bound, exception = limit
+            bad = cx.compare(comparison(), value, Static(bound))
+            cx.check(cx.unary(gast.Not(), bad), exception)
+        made = cx.call(Static(ufunc), [Tensor(value.expr, (), value.dtype)], {})
+        return Scalar(made.expr, float)
+
+    apply.__name__ = function.__name__
+    rule(function)(apply)
+
+
+for _function, (_ufunc, _limit) in _FUNCTIONS.items():
+    _on_numbers(_function, _ufunc, _limit)
+
+
+def _rounded(function: Callable[..., int], ufunc: Any) -> None:
+    def apply(cx: Any, x: Value) -> Value:
+        known, obj = cx.try_static(x)
+        if known:
+            return cx.run_python(function, obj)  # type: ignore[no-any-return]
+        value = number(cx, x)
+        made = cx.call(Static(ufunc), [Tensor(value.expr, (), value.dtype)], {})
+        return cx.as_scalar(Scalar(made.expr, float), int)  # type: ignore[no-any-return]
+
+    apply.__name__ = function.__name__
+    rule(function)(apply)
+
+
+_rounded(math.floor, np.floor)
+_rounded(math.ceil, np.ceil)
+_rounded(math.trunc, np.trunc)
+
+
+def _asked(function: Callable[..., bool], ufunc: Any) -> None:
+    def apply(cx: Any, x: Value) -> Value:
+        known, obj = cx.try_static(x)
+        if known:
+            return cx.run_python(function, obj)  # type: ignore[no-any-return]
+        value = number(cx, x)
+        made = cx.call(Static(ufunc), [Tensor(value.expr, (), value.dtype)], {})
+        return Scalar(made.expr, bool)
+
+    apply.__name__ = function.__name__
+    rule(function)(apply)
+
+
+_asked(math.isnan, np.isnan)
+_asked(math.isinf, np.isinf)
+_asked(math.isfinite, np.isfinite)

@@ -1,0 +1,167 @@
+"""The parts of Python's library that models use: collections, itertools, math, sorting, and links' walks."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import math
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+import pytest
+
+import astfront
+from tests.syntax.test_exceptions import agrees
+
+X = np.array([[0.5, -1.0, 2.0], [1.5, -0.5, 0.25]], "f")
+Point = collections.namedtuple("Point", ["h", "c"])
+
+
+def test_collections():
+    def f(x):
+        groups = collections.defaultdict(list)
+        for i in range(4):
+            groups[i % 2].append(x * i)
+        counts = collections.defaultdict(int)
+        for letter in "hello":
+            counts[letter] += 1
+        ordered = collections.OrderedDict([("b", x), ("a", x * 2)])
+        ordered.move_to_end("b")
+        ordered["c"] = 1
+        last = ordered.popitem()
+        queue = collections.deque([x], maxlen=3)
+        queue.append(x * 2)
+        queue.extend([x * 3, x * 4])
+        first = queue.popleft()
+        queue.appendleft(x + 9)
+        queue.rotate(1)
+        p = Point(x, x * 2)
+        q = p._replace(h=p.c)
+        plain = {"k": 1, "l": x}
+        items = [1, 1, 2, None]
+        items.remove(1)
+        s = {1, 2}
+        s |= {4}
+        t = s & {2, 4}
+        equal = frozenset(t) == {2, 4}, s - t, len(queue), queue.maxlen
+        listed = list(ordered), dict(counts), items, items.count(1), plain.popitem()[0]
+        fields = p._fields, list(q._asdict()), q.h
+        return groups, ordered, last, first, queue, fields, listed, equal
+
+    agrees(f, (X,), (-X,))
+
+
+def test_a_queue_in_kept_loops():
+    def f(x):
+        queue = collections.deque()
+        for row in x:
+            if row.sum() > 0:
+                queue.append(row)
+        total = 0.0
+        while queue:
+            total = total * 2 + float(queue.popleft().sum())
+        recent = collections.deque(maxlen=2)
+        for v in x[0]:
+            recent.append(float(v))
+        return total, len(recent), list(recent)
+
+    agrees(f, (X,), (-X,), (X * 0,))
+
+    def empty(x):
+        queue = collections.deque([x])
+        queue.pop()
+        return queue.popleft()
+
+    agrees(empty, (X,))
+
+
+class Model(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.a = L.Linear(3, 3)
+            self.b = chainer.Sequential(L.Linear(3, 3), F.relu)
+        self.table = collections.OrderedDict([("first", self.a), ("second", self.b)])
+        self.recent = collections.deque([], maxlen=2)
+        self.counts = collections.defaultdict(int)
+        self.plain = {}
+
+    def forward(self, x):
+        for layer in self.table.values():
+            x = layer(x)
+        size = sum(p.size for p in self.params())
+        decay = sum(F.sum(p**2) for p in self.params() if p.ndim > 1)
+        for name, p in sorted(self.namedparams()):
+            if name.endswith("b"):
+                decay = decay + F.sum(p)
+        for link in self.links():
+            if isinstance(link, L.Linear):
+                decay = decay + F.sum(link.W)
+        self.recent.append(size)
+        self.counts["calls"] += 1
+        try:
+            extra = self.plain["extra"]
+        except KeyError:
+            extra = self.plain["extra"] = 1.5
+        x = x * extra
+        names = [name for name, _ in self.namedlinks(skipself=True)]
+        return x * decay, size, names, self.count_params(), list(self.recent), dict(self.counts)
+
+
+def test_in_a_link():
+    np.random.seed(0)
+    agrees(Model(), (X,), (-X,), (X,), (X,))
+
+
+def test_itertools():
+    def f(x):
+        hs = [x * i for i in range(4)]
+        r = [a * b for a, b in itertools.product([1, 2], [3, 4])]
+        r += [h.sum() for h in itertools.chain(hs[:1], [x])]
+        r += [b * a for a, b in itertools.zip_longest([1, 2, 3], [x[0, 0]], fillvalue=0)]
+        r += [h[0, 0] * i for i, h in zip(itertools.count(), hs)]
+        r += [h[0, 1] for h in itertools.islice(hs, 1, 3)]
+        r += list(itertools.accumulate([1, 2, 3]))
+        r += [a + b for a, b in itertools.combinations(range(3), 2)]
+        r += list(itertools.permutations([1, 2]))
+        r += list(itertools.chain.from_iterable([[1], [2, 3]]))
+        r += list(itertools.repeat(5, 2))
+        r += [(k, len(list(g))) for k, g in itertools.groupby([1, 1, 2])]
+        r += [a * b for a, b in itertools.starmap(lambda p, q: (p[0, 0], q), [(x, 1), (x, 2)])]
+        r += list(itertools.takewhile(lambda v: v < 3, [1, 2, 5, 1]))
+        r += [c for c, _ in zip(itertools.cycle("ab"), range(5))]
+        total = 0.0
+        for i in itertools.count():
+            if i * i > x[0, 2]:
+                break
+            total += i
+        return r, total, next(itertools.count(7))
+
+    agrees(f, (X,), (-X * 10,), (X * 10,))
+
+    def endless(x):
+        return list(itertools.count())
+
+    with pytest.raises(astfront.CompileError, match="AF0503"):
+        astfront.compile(endless)(X)
+
+
+def test_sorted_and_numbers():
+    def f(x):
+        v = [float(t) for t in x[0]]
+        down = sorted(range(3), key=lambda i: v[i], reverse=True)
+        rows = sorted([x[0], x[1]], key=lambda r: -float(r[2]))
+        pairs = max(zip(v, range(3))), min((2, x), (1, -x))
+        s, n = v[0], int(x[1, 0] * 10)
+        whole = round(s * 5), round(n), divmod(n, 7), divmod(-n, 7), math.floor(s), math.ceil(s)
+        real = math.sqrt(abs(s)), math.exp(s), math.log(abs(s)), math.isnan(s)
+        return sorted(v), down, rows, pairs, whole, real, n in {15, 3}, n in {15: 1}, n in (1, 15)
+
+    agrees(f, (X,), (-X,))
+
+    def root(x):
+        return math.sqrt(x[0]) + math.log(x[1])
+
+    agrees(root, (X[1] + 1,), (X[0],), (X[1],))
