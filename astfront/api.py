@@ -292,7 +292,7 @@ class Frozen:
 def freeze(program: Program) -> dict[str, Frozen]:
     """Make a program's parameters, and the persistent arrays of its links, read-only."""
     frozen = {}
-    written = {write.location.identity for write in program.writes}
+    written = {write.location.identity for write in program.writes if write.location is not None}
     for source in program.inputs:
         owner, name = source.location.container, source.location.key
         if not isinstance(owner, chainer.Link) or source.location.identity in written:

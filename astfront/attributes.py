@@ -145,7 +145,9 @@ class Attributes(Machine):
         except AttributeError as e:
             self.raise_python(e)
         if isinstance(obj, types.FunctionType) and name in vars(obj):
-            return self.lifter.lift(found, Location(obj, "attribute", name), name)
+            return self.heap.current(
+                self.lifter.lift(found, Location(obj, "attribute", name), name)
+            )
         return self.constant_value(found)
 
     def class_attribute(self, cls: type, name: str) -> Value:
@@ -165,7 +167,7 @@ class Attributes(Machine):
             self.raise_python(e)
         if self.is_trusted({"__name__": cls.__module__}):
             return self.constant_value(found)
-        return self.lifter.lift(found, Location(cls, "attribute", name), name)
+        return self.heap.current(self.lifter.lift(found, Location(cls, "attribute", name), name))
 
     def module_attribute(self, module: types.ModuleType, name: str) -> Value:
         try:
@@ -174,7 +176,7 @@ class Attributes(Machine):
             self.raise_python(e)
         if self.is_trusted(vars(module)) and not isinstance(found, np.ndarray | list | dict):
             return self.constant_value(found)
-        return self.lifter.lift(found, Location(module, "attribute", name), name)
+        return self.heap.current(self.lifter.lift(found, Location(module, "attribute", name), name))
 
     def uninitialised_attribute(self, parameter: chainer.Variable, name: str) -> Value:
         """An attribute of a Parameter that has no array yet."""
@@ -197,7 +199,10 @@ class Attributes(Machine):
 
     def parameter_value(self, parameter: chainer.Variable) -> Value:
         """A Parameter, lifted by itself; it's found again where it was found before."""
-        return self.lifter.lift(parameter, Location(_Box(parameter), "attribute", "value"), "param")
+        found = self.lifter.lift(
+            parameter, Location(_Box(parameter), "attribute", "value"), "param"
+        )
+        return self.heap.current(found)
 
     # --- tensors -----------------------------------------------------------------------------
 
@@ -318,7 +323,7 @@ class Attributes(Machine):
             return written
         original = self.original_attribute(owner.cell, name)
         if not isinstance(original, Unbound):
-            return original
+            return self.heap.current(original)
         if on_class is not MISSING:
             return self.bind_class_attribute(owner, cls, on_class, name)
         if isinstance(owner.instance, type(chainer.config)):

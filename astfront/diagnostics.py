@@ -66,7 +66,6 @@ CODES: dict[str, str] = {
     "AF0403": "uninitialised parameter",
     "AF0405": "unsupported return value",
     # AF05xx: control flow
-    "AF0501": "loop that can be neither kept nor unrolled",
     "AF0502": "loop unrolled too many times",
     "AF0503": "iteration over something unsupported",
     "AF0504": "loop over a list whose elements differ",

@@ -56,6 +56,10 @@ class Heap:
         self.changed_at: dict[int, Any] = {}
         """Where cells that are watched were changed first."""
         self.watched: set[int] = set()
+        self.copied: set[int] = set()
+        """Storages of arrays of which some place holds what they were, not what they'll become."""
+        self.array_cells: dict[int, int] = {}
+        """The cells of the contents of arrays from outside, by their storages."""
         self._next = 0
         self._instances: dict[int, Object] = {}
         self.instances: dict[int, Any] = {}
@@ -75,6 +79,23 @@ class Heap:
         cell = self.new(content)
         self.base[cell] = content
         return cell
+
+    def new_array(self, array: Tensor) -> int:
+        """A cell for the contents of an array (or a Variable's) that the program didn't make."""
+        cell = self.new_external(Names({"array": array.as_kind("array")}))
+        self.array_cells[array.storage] = cell
+        return cell
+
+    def current(self, value: Value, state: State | None = None) -> Value:
+        """An array from outside as it is by now: the program may have changed it."""
+        if isinstance(value, Tensor) and value.storage in self.array_cells:
+            cells = self.cells if state is None else state
+            cell = self.array_cells[value.storage]
+            now: Any = cells.get(cell, self.base[cell])  # It may be read for the first time here.
+            array = now.items["array"]
+            if not same_array(array, value):
+                return replace(array, kind=value.kind)
+        return value
 
     def new_list(self, items: tuple[Value, ...] | list[Value] = ()) -> List:
         return List(self.new(Items(tuple(items))))
@@ -146,7 +167,7 @@ class Heap:
             for content in self.cells.values()
             for value in values_of(content)
             for inner in walk(value)
-            if isinstance(inner, Tensor) and inner.storage == storage
+            if isinstance(inner, Tensor) and inner.storage == storage and inner.kind != "generic"
         )
 
     def references(self, cell: int) -> int:
@@ -158,6 +179,14 @@ class Heap:
             for inner in walk(value)
             if isinstance(inner, List | Dict | Object) and inner.cell == cell
         )
+
+
+def storages_of(values: Iterable[Value]) -> Iterator[int]:
+    """The storages of the arrays that a program could change in place, once for each place."""
+    for value in values:
+        for inner in walk(value):
+            if isinstance(inner, Tensor) and inner.kind != "generic":
+                yield inner.storage
 
 
 def values_of(content: Content) -> Iterator[Value]:
@@ -233,6 +262,11 @@ def same(a: Value, b: Value) -> bool:
             if hasattr(a, "expr"):
                 return a.expr is b.expr  # type: ignore[attr-defined]
             return a == b
+
+
+def same_array(a: Tensor, b: Tensor) -> bool:
+    """Whether two values are known to be one array, or Variables of one array."""
+    return same(a.as_kind("array"), b.as_kind("array"))
 
 
 def same_static(x: Any, y: Any) -> bool:

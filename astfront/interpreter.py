@@ -109,7 +109,6 @@ class Interpreter(
         self.originals: dict[tuple[int, Any], Value] = {}
         """What attributes of real objects were when they were first read."""
         self.link_paths: dict[int, str] = {}
-        self.argument_storages: set[int] = set()
         self.heap.place = self.span
         self.error_cell = self.heap.new_external(Names({"code": Static(0)}))
         self.clock_cell = self.heap.new_external(Names({"now": Static(0)}))
@@ -249,7 +248,8 @@ class Interpreter(
         else:
             container, index = self.visit(target.value), self.visit(target.slice)
             old = self.get_item(container, index)
-            new = self.augmented(node.op, old, self.visit(node.value))
+            part = isinstance(container, Tensor)
+            new = self.augmented(node.op, old, self.visit(node.value), part)
             self.set_item(container, index, new)
 
     def exec_Delete(self, node: gast.Delete) -> None:
@@ -426,14 +426,16 @@ class Interpreter(
         if name in frame.closure:
             location = Location(frame.closure[name], "attribute", "cell_contents", name)
             try:
-                return self.lifter.lift(location.read(), location, name)
+                found = location.read()
+                return self.heap.current(self.lifter.lift(found, location, name))
             except ValueError:
                 self.raise_python(NameError(f"free variable '{name}' referenced before assignment"))
         if name in frame.globals:
             found = frame.globals[name]
             if self.is_trusted(frame.globals) and not isinstance(found, np.ndarray | list | dict):
                 return self.constant_value(found)
-            return self.lifter.lift(found, Location(frame.globals, "item", name), name)
+            value = self.lifter.lift(found, Location(frame.globals, "item", name), name)
+            return self.heap.current(value)
         if hasattr(builtins, name):
             if not self.is_trusted(frame.globals):
                 self.lifter.guard(Location(frame.globals, "item", name), MISSING)

@@ -17,7 +17,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from astfront.builder import Builder
-from astfront.environment import UNKNOWN_STORAGE, Heap, State, same, walk
+from astfront.environment import (
+    UNKNOWN_STORAGE,
+    Heap,
+    State,
+    same,
+    walk,
+)
+from astfront.sharing import Sharing, same_storages
 from astfront.templates import (
     BOOL_LEAF,
     INT_LEAF,
@@ -86,7 +93,7 @@ class Strict:
     """Sizes that are known and differ."""
 
 
-class Join:
+class Join(Sharing):
     """The template of a join; make it with :meth:`of`."""
 
     def __init__(self, heap: Heap) -> None:
@@ -95,6 +102,8 @@ class Join:
         self.strict = Strict()
         self.made: dict[int, tuple[int, int]] = {}
         """Cells that this join made, and the two cells that each stands for."""
+        self.aliases: dict[tuple[int, Any], tuple[int, Any]] = {}
+        """Places that hold, on both ways, the array that another place holds."""
         self._pairs: dict[tuple[int, int], int] = {}
         self._force: Join | None = None
         self._a: State = {}
@@ -133,6 +142,8 @@ class Join:
             if x is not y or forced is not None:
                 join.cells[cell] = join._content(x, y, forced, functools.partial(live, cell), cell)
         join._require_no_aliases(live)
+        join.settle_storages()
+        join.aliases = join.find_aliases()
         return join
 
     @classmethod
@@ -189,8 +200,8 @@ class Join:
                 raise JoinError("a dict gets other keys on one way than on the other")
             joined: dict[Any, Value] = {}
             for key in keys:
-                x = a.items.get(key) or self.heap.original(cell, key)
-                y = b.items.get(key) or self.heap.original(cell, key)  # type: ignore[union-attr]
+                x = a.items.get(key) or self._original(cell, key, self._a)
+                y = b.items.get(key) or self._original(cell, key, self._b)  # type: ignore[union-attr]
                 f = old.get(key)
                 if f is UNBOUND or (not live(key) and not same(x, y)):
                     joined[key] = UNBOUND
@@ -435,16 +446,17 @@ class Join:
 
     def equals(self, other: Join) -> bool:
         """Whether two templates have the same places and types."""
-        return list(self.cells) == list(other.cells) and all(
-            same_template(x, y) for x, y in zip(self.cells.values(), other.cells.values())
-        )
+        if list(self.cells) != list(other.cells) or self.aliases != other.aliases:
+            return False
+        pairs = list(zip(self.cells.values(), other.cells.values()))
+        return all(same_template(x, y) and same_storages(x, y) for x, y in pairs)
 
     # --- step 2: the tensors of one way ------------------------------------------------------
 
     def collect(self, builder: Builder, state: State, side: Literal["a", "b"]) -> list[Tensor]:
         """The tensors for the leaves, as they are in ``state``; conversions go to the scope."""
         collector = Collector(builder, self.heap)
-        state = {**self.heap.base, **state}
+        collector.state = state = {**self.heap.base, **state}
         for cell, content in self.cells.items():
             source = self.made[cell][side == "b"] if cell in self.made else cell
             if source in state:
@@ -467,6 +479,10 @@ class Join:
         it = iter(tensors)
         for cell, content in self.cells.items():
             self.heap[cell] = fill_content(content, it)
+        for (cell, key), (first_cell, first_key) in self.aliases.items():
+            first: Any = self.heap.lookup(first_cell, first_key)
+            other: Any = self.heap.lookup(cell, key)
+            self.heap.bind(cell, key, replace(other, expr=first.expr))
 
 
 def _named(content: Content) -> Iterator[tuple[Any, Value]]:

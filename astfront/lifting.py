@@ -19,7 +19,8 @@ import chainer
 import numpy as np
 
 from astfront.builder import Builder
-from astfront.environment import Heap, same_static
+from astfront.diagnostics import error
+from astfront.environment import Heap, same_static, values_of
 from astfront.source import Span
 from astfront.values import (
     SCALAR_DTYPES,
@@ -244,6 +245,8 @@ class Lifter:
     """Where the real lists, dicts and sets are, by their cells."""
     places: dict[int, Location] = field(default_factory=dict)
     """Where arrays and Variables are, by their ids."""
+    arrays: dict[int, tuple[Location, str]] = field(default_factory=dict)
+    """Where they are and what they are, by the cells of their contents."""
     _cells: dict[int, List | Dict] = field(default_factory=dict)
     _tensors: dict[int, Tensor] = field(default_factory=dict)
     _guarded: set[Any] = field(default_factory=set)
@@ -313,6 +316,7 @@ class Lifter:
                 made.expr, array.shape, array.dtype, kind, origin=obj, storage=made.storage
             )
             self.places[id(obj)] = location
+            self.arrays[self.heap.new_array(self._tensors[id(obj)])] = location, kind
         elif self.places[id(obj)].identity != location.identity:
             self.guards.append(Same(location, self.places[id(obj)]))
         return self._tensors[id(obj)]
@@ -357,6 +361,14 @@ class Lifter:
             )
         else:
             content = Entries({item: Static(True) for item in obj})
+        for value in values_of(content):
+            if self.heap.current(value) is not value:
+                raise error(
+                    "AF0209",
+                    f"an array is changed in place before the list or dict at {location} is read",
+                    self.span(),
+                    help="read it before",
+                )
         self.heap.base[cell] = self.heap.cells[cell] = content
         return made
 

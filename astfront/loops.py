@@ -54,6 +54,7 @@ UNROLLABLE = {
     "AF0206",
     "AF0207",
     "AF0208",
+    "AF0209",
     "AF0306",
     "AF0504",
     "AF0601",
@@ -86,6 +87,10 @@ class Refused(Exception):
     """An attempt at keeping a loop failed."""
 
     diagnostics: list[Diagnostic]
+
+
+class ConditionChanges(Refused):
+    """The condition of a loop changes something: it has to be part of a turn."""
 
 
 class Loops(Machine):
@@ -193,7 +198,7 @@ class Loops(Machine):
                 codes = {d.code for d in e.diagnostics}
                 if codes & PEELABLE and not peel:
                     peel = True
-                elif "AF0501" in codes and not rotate:
+                elif isinstance(e, ConditionChanges) and not rotate:
                     rotate = True
                 else:
                     break
@@ -251,6 +256,7 @@ class Loops(Machine):
         self.attempts += 1
         depth, exceptions = self.staged_depth, len(self.exceptions)
         bindings = len(self.b.scope.bindings)
+        copied = set(self.heap.copied)
         try:
             build()
             if self.diagnostics:
@@ -259,9 +265,11 @@ class Loops(Machine):
             if not e.diagnostics or e.diagnostics[0].code == "AF9001":
                 raise
             self._undo(depth, exceptions, bindings)
+            self.heap.copied = copied
             raise Refused([*self.diagnostics, *e.diagnostics]) from e
         except Refused:
             self._undo(depth, exceptions, bindings)
+            self.heap.copied = copied
             raise
         finally:
             self.diagnostics = outer
@@ -423,7 +431,7 @@ class Loops(Machine):
                     more = self._unless_failed(more)
             after_test = self.heap.snapshot()
             if any(after_test[c] is not v for c, v in entry.items()):
-                self.fail("AF0501", "the condition of a loop changes something")
+                raise ConditionChanges([])
             with self.b.new_scope() as turn:
                 try:
                     body()

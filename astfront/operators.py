@@ -13,6 +13,7 @@ import numpy as np
 
 from astfront.diagnostics import CompileError
 from astfront.effects import is_text
+from astfront.environment import UNKNOWN_STORAGE
 from astfront.machine import Machine
 from astfront.numbers import NUMBERS
 from astfront.values import (
@@ -170,8 +171,11 @@ class Operators(Machine):
             TypeError(f"unsupported operand type(s) for {name}: {describe(a)} and {describe(b)}")
         )
 
-    def augmented(self, op: gast.AST, old: Value, value: Value) -> Value:
-        """``old op= value``: in place where Python does it in place."""
+    def augmented(self, op: gast.AST, old: Value, value: Value, part: bool = False) -> Value:
+        """``old op= value``: in place where Python does it in place.
+
+        With ``part``, ``old`` is a part of an array that the result is assigned to.
+        """
         f, inplace, _ = BINARY[type(op)]
         if isinstance(old, List) and f is operator.add:
             self.extend_list(old, value)
@@ -189,14 +193,14 @@ class Operators(Machine):
         if isinstance(old, Static) and isinstance(value, Static):
             return self.run_python(inplace, old.obj, value.obj)
         if isinstance(old, Tensor) and old.kind in ("array", "either"):
-            return self.in_place(f, old, value)
+            return self.in_place(f, old, value, part)
         return self.binary_op(f, old, value)
 
-    def in_place(self, f: Callable[..., Any], old: Tensor, value: Value) -> Value:
+    def in_place(self, f: Callable[..., Any], old: Tensor, value: Value, part: bool) -> Value:
         """ndarray's ``+=`` changes the array itself, under all of its names."""
-        self.require_own(old)
         new: Any = self.binary_op(f, old, value)
-        if isinstance(new, Tensor) and new.kind == "array":
+        if isinstance(new, Tensor) and new.kind in ("array", "generic"):
+            new = new.as_kind("array")
             if new.dtype != old.dtype:
                 if not np.can_cast(new.dtype, old.dtype, "same_kind"):
                     self.raise_python(
@@ -212,19 +216,12 @@ class Operators(Machine):
                 self.raise_python(
                     ValueError(f"non-broadcastable output operand with shape {old.shape}")
                 )
+            if part:
+                return new
             new = replace(new, storage=old.storage)
-            if self.heap.holders(old.storage):
+            if old.storage == UNKNOWN_STORAGE or self.heap.holders(old.storage):
                 self.replace_array(old, new)
         return new
-
-    def require_own(self, array: Tensor) -> None:
-        """AF0209 where an array that is about to be changed isn't the program's own."""
-        if array.origin is not None or array.storage in self.argument_storages:
-            self.fail(
-                "AF0209",
-                "an array that came from outside (an argument, an attribute) is changed in place",
-                help="work on a copy: `x = x.copy()`, or write `x = x + y`",
-            )
 
     def unary(self, op: gast.AST, a: Value) -> Value:
         if isinstance(a, Poison):

@@ -13,7 +13,7 @@ import chainer
 import numpy as np
 
 from astfront.diagnostics import error
-from astfront.environment import UNKNOWN_STORAGE, same
+from astfront.environment import UNKNOWN_STORAGE, same, same_array
 from astfront.grown import leaf_buffers
 from astfront.lifting import Location
 from astfront.templates import Leaf
@@ -238,6 +238,9 @@ class Results:
     arguments: Mapping[int, tuple[Any, ...]]
     """Where in the arguments the lists and dicts of these cells are."""
     tensors: list[Tensor] = field(default_factory=list)
+    changed: dict[int, tuple[Tensor, str, Template]] = field(default_factory=dict)
+    """Arrays from outside that are changed in place, by their storages: the contents at the end,
+    what they are, and the objects themselves."""
     _open: set[int] = field(default_factory=set)
 
     def add(self, tensor: Tensor | Scalar) -> int:
@@ -263,6 +266,11 @@ class Results:
                 "array",
             ):
                 return LocationOut(self.cx.lifter.places[id(origin)])
+            case Tensor(storage=storage) if storage in self.changed:
+                now, kind, itself = self.changed[storage]
+                if kind == value.kind and same_array(now, value):
+                    return itself
+                return ArrayOut(self.add(value), value.kind)
             case Tensor(kind="either"):
                 return ArrayOut(self.add(value), "either", self.add(value.is_variable))  # type: ignore
             case Tensor():

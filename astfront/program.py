@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
-import functools
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,9 +15,9 @@ import numpy as np
 import astfront.rules  # noqa: F401  (registers the rules)
 import passes.relay
 from astfront.branches import Diverged, PythonError
-from astfront.diagnostics import CompileError, error, internal_error
+from astfront.diagnostics import CompileError, internal_error
 from astfront.effects import Call, Noted, Site, arguments_of, in_order, perform
-from astfront.environment import same, same_static
+from astfront.environment import same_static
 from astfront.interpreter import Interpreter
 from astfront.lifting import Condition, Guard, Input, Location, is_static
 from astfront.outputs import DictOut, Known, OptionOut, Outcome, Results, Template
@@ -27,43 +25,8 @@ from astfront.relay_builder import RelayBuilder
 from astfront.report import Report
 from astfront.signature import ArgumentLifter, Leaf, argument_names
 from astfront.source import Span, get_source, span_of
-from astfront.values import (
-    NONE,
-    UNBOUND,
-    Attributes,
-    Content,
-    Deferred,
-    GrownList,
-    Items,
-    List,
-    Option,
-    Static,
-    Tensor,
-    Value,
-)
-
-
-@dataclass(frozen=True)
-class Write:
-    """A change that a call makes to a Python object: an attribute, or the contents of a container."""
-
-    location: Location
-    template: Template
-    contents: bool = False
-    """Whether the list, dict or set that's there gets other contents."""
-
-    def __str__(self) -> str:
-        return f"the contents of {self.location}" if self.contents else str(self.location)
-
-    def prepare(self, outcome: Outcome) -> Callable[[], None]:
-        """What is to be done, once all that the call gives has been read."""
-        value = self.template.build(outcome)
-        if self.contents:
-            return functools.partial(_refill, self.location.read(), value)
-        owner, name = self.location.container, self.location.key
-        if value is UNBOUND:
-            return lambda: vars(owner).pop(name, None)
-        return functools.partial(setattr, owner, name, value)
+from astfront.values import NONE, UNBOUND, Deferred, GrownList, List, Option, Static, Tensor, Value
+from astfront.writes import Write, changed_arrays, require_apart, writes_of
 
 
 @dataclass
@@ -82,6 +45,8 @@ class Program:
     guards: list[Condition]
     result: Template
     writes: list[Write]
+    containers: list[Location]
+    """Where the lists, dicts and sets are that the program found on objects."""
     exceptions: list[tuple[BaseException | Noted, Span | None]]
     error_index: int | None
     report: Report
@@ -107,6 +72,8 @@ class Program:
     ) -> Any:
         """The Python result of a run; raises what the program raised, and writes what it changed."""
         outcome = Outcome(arrays, args, kwargs)
+        if self.writes:
+            require_apart(self, outcome)
         calls: list[Call] = []
         if self.effects:
             calls = in_order((site, template.build(outcome)) for site, template in self.effects)
@@ -123,17 +90,6 @@ class Program:
         for change in [write.prepare(outcome) for write in self.writes]:
             change()
         return result
-
-
-def _refill(container: Any, value: Any) -> None:
-    if isinstance(container, list):
-        container[:] = value
-    elif isinstance(container, collections.deque):
-        container.clear()
-        container.extend(value)
-    else:
-        container.clear()
-        container.update(value)
 
 
 def raise_at(exception: BaseException, span: Span | None) -> None:
@@ -191,8 +147,10 @@ def _counters(program: Program) -> Iterator[Any]:
     """Where numbers are that the call both reads and changes."""
     read = {g.location.identity: g.expected for g in program.guards if isinstance(g, Guard)}
     for write in program.writes:
+        if write.location is None:
+            continue
         places = [(write.location, write.template)]
-        if write.contents:
+        if write.kind == "contents":
             items = getattr(write.template, "items", ())
             pairs = items if isinstance(write.template, DictOut) else enumerate(items)
             places = [(write.location.item(key), template) for key, template in pairs]
@@ -276,10 +234,10 @@ def _finish(
     cx: Interpreter, builder: RelayBuilder, lifter: ArgumentLifter, result: Value
 ) -> Program:
     results = Results(cx, lifter.paths)
+    results.changed = dict(changed_arrays(cx, lifter))
     template = results.template(result)
-    writes = list(_writes(cx, results))
+    writes = list(writes_of(cx, lifter, results))
     effects = list(_effects(cx, results))
-    _refuse_changed_arguments(cx, lifter)
     code = cx.heap.lookup(cx.error_cell, "code")
     error_index = None
     if not isinstance(code, Static):
@@ -298,6 +256,7 @@ def _finish(
         guards=[*cx.lifter.conditions(), *_shape_guards(cx, used)],
         result=template,
         writes=writes,
+        containers=list(cx.lifter.containers.values()),
         exceptions=cx.exceptions,
         error_index=error_index,
         report=cx.report,
@@ -335,49 +294,6 @@ class _Fits(Condition):
 
     def _holds(self) -> bool:
         return self.entry.fetch() is not None
-
-
-def _writes(cx: Interpreter, results: Results) -> Iterator[Write]:
-    """What the program changed on real Python objects."""
-    for cell, content in cx.heap.cells.items():
-        if cell in cx.instances and isinstance(content, Attributes):
-            for name, value in content.items.items():
-                instance = cx.instances[cell]
-                before = cx.originals.get((cell, name))
-                if before is not None and same(before, value):
-                    continue
-                if isinstance(instance, type(chainer.config)):
-                    if value is UNBOUND:
-                        continue
-                    raise error(
-                        "AF0209",
-                        f"chainer.config.{name} is changed for good",
-                        cx.heap.changed_at.get(cell),
-                        help=f"write `with chainer.using_config('{name}', …):`",
-                    )
-                made = Known(UNBOUND) if value is UNBOUND else results.template(value)
-                yield Write(Location(instance, "attribute", name), made)
-        elif cell in cx.lifter.containers and content is not cx.heap.base.get(cell):
-            made = results.contents(cx.lifter.reference(cell))
-            yield Write(cx.lifter.containers[cell], made, contents=True)
-
-
-def _refuse_changed_arguments(cx: Interpreter, lifter: ArgumentLifter) -> None:
-    for cell, before in lifter.cells.items():
-        if _unchanged(before, cx.heap[cell]):
-            continue
-        raise error(
-            "AF0209",
-            "a list or dict that is an argument is changed",
-            cx.heap.changed_at.get(cell),
-            help="work on a copy: `xs = list(xs)`",
-        )
-
-
-def _unchanged(before: Content, after: Content) -> bool:
-    if isinstance(before, Items) and isinstance(after, Items):
-        return len(before.items) == len(after.items) and all(map(same, before.items, after.items))
-    return after is before
 
 
 def _with_deep_stack(work: Callable[[], Program]) -> Program:

@@ -155,6 +155,9 @@ class ArgumentLifter:
         """Cells of argument lists and dicts, with the contents that they came with."""
         self.paths: dict[int, tuple[Any, ...]] = {}
         """Where in the arguments they are."""
+        self.references: dict[int, Any] = {}
+        self.arrays: dict[int, tuple[tuple[Any, ...], str]] = {}
+        """Where arrays and Variables are in the arguments, by the cells of their contents."""
         self._seen: dict[int, Value] = {}
 
     def lift(self, x: Any, name: str, path: tuple[Any, ...]) -> Value:
@@ -206,6 +209,7 @@ class ArgumentLifter:
         self.cells[made.cell] = self.cx.heap[made.cell]
         self.cx.heap.watch(made.cell)
         self.paths[made.cell] = path
+        self.references[made.cell] = made
         return made  # type: ignore[no-any-return]
 
     def _tensor(
@@ -223,7 +227,8 @@ class ArgumentLifter:
         tensor = Tensor(
             made.expr, spec.shape, spec.dtype, kind, origin=origin, storage=made.storage
         )
-        self.cx.argument_storages.add(tensor.storage)
+        if kind != "generic":
+            self.arrays[self.cx.heap.new_array(tensor)] = path, kind
         if not isinstance(x, TensorSpec | np.generic):
             self._seen[id(x)] = tensor
         return tensor

@@ -11,17 +11,20 @@ import gast
 import numpy as np
 
 from astfront.builder import Scope
-from astfront.environment import UNKNOWN_STORAGE, same
+from astfront.environment import UNKNOWN_STORAGE, same, same_array, storages_of
 from astfront.machine import Machine
 from astfront.rules.registry import RULES
 from astfront.values import (
     FALSE,
     POISON,
+    Attributes,
     Deferred,
     Dict,
+    Entries,
     GrownList,
     Items,
     List,
+    Names,
     Object,
     Option,
     Poison,
@@ -29,6 +32,7 @@ from astfront.values import (
     Scalar,
     Static,
     Tensor,
+    Tuple,
     Value,
     describe,
 )
@@ -172,7 +176,9 @@ class Subscripts(Machine):
                 help="index with an int that is known while compiling",
             )
         stacked = self.stacked(tensors, scope)
-        return replace(self.row(stacked, index), kind=tensors[0].kind)
+        self.heap.copied.update(storages_of(tensors))
+        row = self.row(stacked, index)
+        return replace(row, kind=tensors[0].kind, storage=UNKNOWN_STORAGE)
 
     def stacked(self, tensors: Sequence[Tensor], scope: Scope) -> Tensor:
         """Several tensors as one, made once in ``scope``."""
@@ -246,25 +252,46 @@ class Subscripts(Machine):
         rule = RULES.get(np.ndarray.__setitem__)
         if rule is None or array.kind != "array":
             self.fail("AF0209", f"an item of {describe(array)} is assigned")
-        if array.origin is not None or array.storage in self.argument_storages:
-            self.require_own(array)
         self.replace_array(array, rule.function(self, array, index, value))
 
     def replace_array(self, old: Tensor, new: Tensor) -> None:
         """Every place that holds ``old`` holds ``new``; AF0209 where a view of it lives, too."""
-        new = replace(new, storage=old.storage, kind="array")
+        new = replace(new, storage=old.storage, kind="array", origin=None)
         places = 0
-        for cell, content in list(self.heap.cells.items()):
-            items = getattr(content, "items", None)
-            pairs = items.items() if isinstance(items, dict) else ()
-            for key, held in list(pairs):
-                if held is old or (isinstance(held, Tensor) and same(held, old)):
-                    self.heap.bind(cell, key, new)
+
+        def put(held: Value) -> Value:
+            nonlocal places
+            if isinstance(held, Tensor) and held.kind != "generic":
+                if held is old or (held.storage == old.storage and same_array(held, old)):
                     places += 1
-        if old.storage == UNKNOWN_STORAGE or places != self.heap.holders(old.storage):
+                    return replace(new, kind=held.kind, is_variable=held.is_variable)
+            elif isinstance(held, Tuple):
+                items = tuple(map(put, held.items))
+                if any(x is not y for x, y in zip(items, held.items)):
+                    return replace(held, items=items)
+            return held
+
+        for cell, content in list(self.heap.cells.items()):
+            if isinstance(content, Items):
+                values = tuple(map(put, content.items))
+                if any(x is not y for x, y in zip(values, content.items)):
+                    self.heap[cell] = Items(values)
+            elif isinstance(content, Entries | Attributes | Names):
+                for key, held in list(content.items.items()):
+                    value = put(held)
+                    if value is not held:
+                        self.heap.bind(cell, key, value)
+        if old.storage == UNKNOWN_STORAGE or old.storage in self.heap.copied:
             self.fail(
                 "AF0209",
-                "an array is changed in place while a view of it, or a list, holds it, too",
+                "an array is changed in place that something else may hold, too: it went into a list "
+                "that grows, or which array it is depends on a condition or an index",
+                help="make a new one, `x = x + y`, or take a copy before: `x = x.copy()`",
+            )
+        if places != self.heap.holders(old.storage):
+            self.fail(
+                "AF0209",
+                "an array is changed in place while a view of it is in use",
                 help="take a copy of the part that is kept: `x[i].copy()`",
             )
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from astfront.builder import Builder
-from astfront.environment import UNKNOWN_STORAGE, Heap, same
+from astfront.environment import UNKNOWN_STORAGE, Heap, State, same, storages_of
 from astfront.values import (
     UNBOUND,
     Attributes,
@@ -113,6 +113,8 @@ class Collector:
         self.builder = builder
         self.heap = heap
         self.widen = True
+        self.state: State | None = None
+        """Where what isn't in a content is found; by default the heap as it is."""
         self.tensors: list[Tensor] = []
 
     def content(self, template: Content, actual: Content, cell: int) -> None:
@@ -124,7 +126,10 @@ class Collector:
             self._grown(template, actual)
         elif isinstance(template, Entries | Attributes | Names):
             for key, t in template.items.items():
-                self.value(t, actual.items.get(key) or self.heap.original(cell, key))  # type: ignore
+                found = actual.items.get(key)  # type: ignore[union-attr]
+                if found is None:
+                    found = self.heap.current(self.heap.original(cell, key), self.state)
+                self.value(t, found)
 
     def _grown(self, template: GrownList, actual: Content | None) -> None:
         b = self.builder
@@ -141,6 +146,7 @@ class Collector:
             self._empty_rows(template)
         else:
             collected = []
+            self.heap.copied.update(storages_of(items))
             for item in items:
                 inner = Collector(b, self.heap)
                 inner.value(template.element, item)

@@ -31,6 +31,11 @@ Expr: TypeAlias = Any
 _storage_ids = itertools.count()
 
 
+def new_storage() -> int:
+    """The token of memory that nothing else has."""
+    return next(_storage_ids)
+
+
 class Value:
     """Base of all abstract values."""
 
@@ -68,7 +73,7 @@ class Tensor(Value):
     kind: TensorKind = "array"
     const: np.ndarray[Any, Any] | None = None
     origin: Any = None
-    storage: int = field(default_factory=lambda: next(_storage_ids))
+    storage: int = field(default_factory=new_storage)
     is_variable: Scalar | None = None
 
     @property

@@ -141,11 +141,7 @@ def test_codes_are_well_formed() -> None:
     assert len(set(CODES.values())) == len(CODES)
 
 
-#: A sign between parts of the compiler, which another way of keeping the loop follows.
-NEVER_SHOWN = {"AF0501"}
-
-
-@pytest.mark.parametrize("code", [code for code in CODES if code not in NEVER_SHOWN])
+@pytest.mark.parametrize("code", CODES)
 def test_every_code_has_a_golden_file(code: str, pytestconfig: pytest.Config) -> None:
     if pytestconfig.getoption("--update-golden"):
         pytest.skip("they are being written")

@@ -187,13 +187,6 @@ def test_refused_assignments():
     with pytest.raises(CompileError, match="AF0208"):
         lower(several, (X, I), {})
 
-    def argument(x):
-        x[0] = 1
-        return x
-
-    with pytest.raises(CompileError, match="AF0209"):
-        lower(argument, (X,), {})
-
     def a_view(x):
         y = x + 1
         z = y[0]

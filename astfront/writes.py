@@ -1,0 +1,163 @@
+"""What a compiled call changes on Python objects: attributes, containers, the contents of arrays."""
+
+from __future__ import annotations
+
+import collections
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import chainer
+import numpy as np
+
+from astfront.diagnostics import error
+from astfront.environment import same
+from astfront.lifting import Location
+from astfront.outputs import ArgumentOut, ArrayOut, Known, LocationOut, Outcome, Results, Template
+from astfront.signature import ArgumentLifter, flatten
+from astfront.values import UNBOUND, Attributes, Content, Items, Names, Tensor
+
+
+@dataclass(frozen=True)
+class Write:
+    """A change that a call makes: it sets an attribute (or deletes it), fills the list, dict or set
+    that ``target`` is with other contents, or the array that it is (or that a Variable has)."""
+
+    target: LocationOut | ArgumentOut
+    template: Template
+    kind: Literal["attribute", "contents", "array"] = "attribute"
+
+    @property
+    def location(self) -> Location | None:
+        return self.target.location if isinstance(self.target, LocationOut) else None
+
+    def __str__(self) -> str:
+        place = self.target
+        where = str(place.location) if isinstance(place, LocationOut) else f"argument {place.path}"
+        return where if self.kind == "attribute" else f"the contents of {where}"
+
+    def prepare(self, outcome: Outcome) -> Callable[[], None]:
+        """What is to be done, once all that the call gives has been read."""
+        value = self.template.build(outcome)
+        if self.kind == "array":
+            return functools.partial(np.copyto, _array(self.target.build(outcome)), value)
+        if self.kind == "contents":
+            return functools.partial(_refill, self.target.build(outcome), value)
+        location: Any = self.location
+        owner, name = location.container, location.key
+        if value is UNBOUND:
+            return lambda: vars(owner).pop(name, None)
+        return functools.partial(setattr, owner, name, value)
+
+
+def _array(x: Any) -> np.ndarray:
+    return x.array if isinstance(x, chainer.Variable) else x  # type: ignore[no-any-return]
+
+
+def _refill(container: Any, value: Any) -> None:
+    if isinstance(container, list):
+        container[:] = value
+    elif isinstance(container, collections.deque):
+        container.clear()
+        container.extend(value)
+    else:
+        container.clear()
+        container.update(value)
+
+
+def writes_of(cx: Any, lifter: ArgumentLifter, results: Results) -> Iterator[Write]:
+    """What the program changed on real Python objects."""
+    for cell, content in cx.heap.cells.items():
+        if cell in cx.instances and isinstance(content, Attributes):
+            yield from _attribute_writes(cx, cell, content, results)
+        elif cell in cx.lifter.containers and content is not cx.heap.base.get(cell):
+            made = results.contents(cx.lifter.reference(cell))
+            yield Write(LocationOut(cx.lifter.containers[cell]), made, "contents")
+    for cell, before in lifter.cells.items():
+        if not _unchanged(before, cx.heap[cell]):
+            made = results.contents(lifter.references[cell])
+            yield Write(ArgumentOut(lifter.paths[cell]), made, "contents")
+    for now, _, target in results.changed.values():
+        out = ArrayOut(results.add(now), "array")
+        yield Write(target, out, "array")  # type: ignore[arg-type]
+
+
+def _attribute_writes(cx: Any, cell: int, content: Attributes, results: Results) -> Iterator[Write]:
+    instance = cx.instances[cell]
+    for name, value in content.items.items():
+        before = cx.originals.get((cell, name))
+        if before is not None and same(before, value):
+            continue
+        if isinstance(instance, type(chainer.config)):
+            if value is UNBOUND:
+                continue
+            raise error(
+                "AF0209",
+                f"chainer.config.{name} is changed for good",
+                cx.heap.changed_at.get(cell),
+                help=f"write `with chainer.using_config('{name}', …):`",
+            )
+        made = Known(UNBOUND) if value is UNBOUND else results.template(value)
+        yield Write(LocationOut(Location(instance, "attribute", name)), made)
+
+
+def changed_arrays(
+    cx: Any, lifter: ArgumentLifter
+) -> Iterator[tuple[int, tuple[Tensor, str, Template]]]:
+    """The arrays from outside whose contents the program changes."""
+    targets: dict[int, tuple[Template, str]] = {
+        cell: (LocationOut(place), kind) for cell, (place, kind) in cx.lifter.arrays.items()
+    }
+    targets |= {cell: (ArgumentOut(path), kind) for cell, (path, kind) in lifter.arrays.items()}
+    for cell, (target, kind) in targets.items():
+        before, now = (_contents(state[cell]) for state in (cx.heap.base, cx.heap.cells))
+        if not same(before, now):
+            yield before.storage, (now, kind, target)
+
+
+def _contents(content: Content) -> Tensor:
+    if not isinstance(content, Names):
+        raise TypeError(f"no array: {content!r}")
+    return content.items["array"]  # type: ignore[return-value]
+
+
+def _unchanged(before: Content, after: Content) -> bool:
+    if isinstance(before, Items) and isinstance(after, Items):
+        return len(before.items) == len(after.items) and all(map(same, before.items, after.items))
+    return after is before
+
+
+def require_apart(program: Any, outcome: Outcome) -> None:
+    """AF0209 where what is changed in place is, or shares memory with, something else that's read.
+
+    A program takes its inputs for separate ones.
+    """
+    changed = [w.target for w in program.writes if w.kind == "array"]
+    refilled = [w.target for w in program.writes if w.kind == "contents"]
+    if changed:
+        _, leaves = flatten(outcome.args, dict(outcome.kwargs))
+        found = [_array(x) for x in leaves if isinstance(x, np.ndarray | chainer.Variable)]
+        fetched = [entry.fetch() for entry in program.inputs if entry.number is None]
+        arrays = [*found, *(x for x in fetched if x is not None)]
+        for target in changed:
+            array = _array(target.build(outcome))
+            if any(x is not array and np.may_share_memory(x, array) for x in arrays):
+                raise _shared("an array that is changed in place shares memory with another one")
+    if refilled:
+        passed = set(_containers([*outcome.args, *outcome.kwargs.values()]))
+        both = passed & {id(place.read()) for place in program.containers}
+        if any(id(target.build(outcome)) in both for target in refilled):
+            raise _shared("a list or dict that is changed is an argument and in an attribute")
+
+
+def _containers(values: Iterable[Any]) -> Iterator[int]:
+    for value in values:
+        if isinstance(value, list | dict | set | collections.deque):
+            yield id(value)
+        if isinstance(value, list | tuple | dict):
+            yield from _containers(value.values() if isinstance(value, dict) else value)
+
+
+def _shared(message: str) -> Exception:
+    return error("AF0209", message, help="pass a copy of one of the two")

@@ -1,0 +1,206 @@
+"""Arrays, lists and dicts from outside that are changed in place: the caller sees it, as in Python."""
+
+import copy
+
+import chainer
+import chainer.functions as F
+import numpy as np
+import pytest
+
+import astfront
+from tests.support import assert_same
+
+X = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+def agrees(f, *calls):
+    """The result, and what the arguments have become, are as in Python; a second call, too."""
+    compiled = astfront.compile(f)
+    for call in calls:
+        ours, theirs = copy.deepcopy(call), copy.deepcopy(call)
+        for _ in range(2):
+            assert_same(compiled(*ours), f(*theirs))
+            assert_same(ours, theirs)
+    return compiled
+
+
+def test_array_argument():
+    def f(x, n):
+        y = x
+        y += 3
+        for i in range(int(n)):
+            x[i] *= 2
+            x[0, i] = i
+        if x.sum() > 40:
+            x -= 1
+        swapped = x[0, 0]
+        x[0, 0] = x[1, 1]
+        x[1, 1] = swapped
+        x = x + 1
+        x[0] = 0  # the program's own by now
+        return y, x, y is x
+
+    agrees(f, (X, np.int64(0)), (X, np.int64(1)), (X, np.int64(2)), (X, 2), (-X, 2))
+
+
+def test_array_of_no_dimensions():
+    def f(x, n):
+        y = x
+        y += 3
+        if n > 0:
+            y *= 2
+        return x, y
+
+    agrees(f, (np.array(42), 0), (np.array(1.5), 1), (np.array(2), np.array(1)))
+
+
+def test_the_argument_itself_comes_back():
+    def f(x, other):
+        x[:, 1] = other
+        return x
+
+    x = X.copy()
+    assert astfront.compile(f)(x, np.float32(7)) is x
+    np.testing.assert_array_equal(x[:, 1], 7)
+
+
+def test_arrays_in_containers_and_variables():
+    def f(xs, v, d):
+        for x in xs:
+            x += 1
+        v.array[0] = xs[0][1]
+        d["a"] *= 2
+        return F.sum(v), xs[1]
+
+    v = chainer.Variable(X.copy())
+    agrees(f, ([X + 1, X[0] + 2], v, {"a": X[0]}))
+
+
+def test_list_and_dict_arguments():
+    def f(xs, more, d):
+        ys = xs
+        ys += more
+        ys[0] = ys[0] + 1
+        d["n"] = len(xs)
+        d["last"] = d.pop("first") + 1
+        d["first"] = d["last"]
+        more.append(xs[-1])
+        return xs, d
+
+    agrees(f, ([1], [2, 3], {"first": 0}), ([X], [X + 1], {"first": X[0]}))
+
+
+def test_lists_changed_on_one_way():
+    def f(x, xs, stack):
+        if x.sum() > 0:
+            xs[0] = xs[0] * 2
+        for i in range(len(stack)):
+            stack[i] += x
+        return stack.pop()
+
+    agrees(f, (X, [X + 2], [X, X + 1]), (-X, [X + 2], [X + 3, X + 1]))
+
+
+class Memory(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        self.buffer = np.zeros((3, 2), np.float32)
+        self.alias = self.buffer
+        self.rows = [np.zeros(2, np.float32)]
+        with self.init_scope():
+            self.w = chainer.Parameter(np.ones(2, np.float32))
+        self.at = 0
+
+    def forward(self, x):
+        self.buffer[self.at % 3] = x
+        self.at += 1
+        self.rows[0] += x
+        if x.sum() > 2:
+            self.alias *= 0.5
+        self.w.array[...] = self.w.array * 0.9 + 0.1 * x
+        return F.matmul(self.buffer, self.w), self.rows[0]
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_attributes(freeze):
+    ours, theirs = Memory(), Memory()
+    compiled = astfront.compile(ours, freeze=freeze)
+    buffer = ours.buffer
+    for i in range(5):
+        x = np.full(2, i, np.float32)
+        assert_same(compiled(x), theirs(x))
+        assert ours.buffer is buffer
+        assert_same(
+            (ours.buffer, ours.rows, ours.w.array), (theirs.buffer, theirs.rows, theirs.w.array)
+        )
+    assert compiled.cache_info().currsize <= 2
+
+
+def test_shared_memory_is_refused():
+    def f(x, y):
+        x += 1
+        return y * 2
+
+    compiled = astfront.compile(f)
+    x = X.copy()
+    compiled(x, X)
+    with pytest.raises(astfront.CompileError, match="AF0209"):
+        compiled(x, x[:])
+    x.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        compiled(x, X)
+
+
+def test_views_are_refused():
+    def f(x):
+        row = x[0]
+        x += 1
+        return row
+
+    with pytest.raises(astfront.CompileError, match="AF0209"):
+        astfront.compile(f)(X.copy())
+
+
+def refused(f, *args):
+    with pytest.raises(astfront.CompileError, match="AF0209"):
+        astfront.compile(f)(*args)
+
+
+def test_what_would_follow_is_refused():
+    def chosen(a, b, c):
+        x = a if c.sum() > 0 else b
+        a += 1
+        return x
+
+    refused(chosen, X.copy(), X.copy(), X)
+
+    def collected(x, n):
+        xs = []
+        for _ in range(int(n)):
+            x += 1
+            xs.append(x)
+        return xs
+
+    refused(collected, X.copy(), np.int64(3))
+
+    def picked(xs, i):
+        x = xs[int(i)]
+        xs[0] += 1
+        return x
+
+    refused(picked, [X.copy(), X + 1], np.int64(1))
+
+
+def test_arrays_of_its_own_after_a_join():
+    def f(x, n):
+        total = np.zeros((2, 3), np.float32)
+        for i in range(int(n)):
+            total = total + x * i
+        total += 1
+        total[0] = 5
+        if x.sum() > 0:
+            total = total * 2
+        total /= 4
+        return total
+
+    agrees(f, (X, np.int64(0)), (X, np.int64(3)), (-X, np.int64(2)))
