@@ -238,7 +238,7 @@ class Calls(Machine):
         python_made = (
             isinstance(cls.__init__, types.FunctionType) or cls.__init__ is object.__init__
         )
-        plain_new = cls.__new__ is object.__new__ or isinstance(cls.__new__, types.FunctionType)
+        plain_new = cls.__new__ is object.__new__
         if not python_made or not plain_new:
             self.unsupported(cls)
         made = self.heap.new_object(cls)

@@ -133,7 +133,7 @@ class Loops(Machine):
 
     def _poisoned_body(self, node: gast.For) -> None:
         self.assign(node.target, POISON)
-        self.exec_block(node.body)
+        self.exec_block(_without_break(node.body))
 
     def while_statement(self, node: gast.While) -> None:
         def body() -> None:
@@ -198,6 +198,8 @@ class Loops(Machine):
                 codes = {d.code for d in e.diagnostics}
                 if codes & PEELABLE and not peel:
                     peel = True
+                    self.heap.restore(start)
+                    few = few or (count is None and self._ends_soon(test, body))
                 elif isinstance(e, ConditionChanges) and not rotate:
                     rotate = True
                 else:
@@ -367,6 +369,31 @@ class Loops(Machine):
             return False
         finally:
             del self.diagnostics[faults:], self.exceptions[exceptions:]
+            self.heap.restore(start)
+
+    def _ends_soon(self, test: Callable[[], Value], body: Callable[[], None]) -> bool:
+        """Whether a loop whose turns weren't counted turns out to have few: they're tried."""
+        start, faults, exceptions = (
+            self.heap.snapshot(),
+            len(self.diagnostics),
+            len(self.exceptions),
+        )
+        mark = self.report.mark()
+        try:
+            with self.b.new_scope():
+                for _ in range(FEW_TURNS):
+                    more = test()
+                    if not isinstance(more, Static) or len(self.diagnostics) > faults:
+                        return False
+                    if not more.obj:
+                        return True
+                    body()
+            return False
+        except (CompileError, Diverged):
+            return False
+        finally:
+            del self.diagnostics[faults:], self.exceptions[exceptions:]
+            self.report.rewind(mark)
             self.heap.restore(start)
 
     def _bind_for_certain(self, loop: Settled) -> None:

@@ -307,6 +307,6 @@ def report(cx: Any, values: Value, observer: Value = NONE) -> Value:
     return NONE
 
 
-pure(chainer.get_dtype, chainer.get_array_types, chainer.get_cpu_array_types)
+pure(np.finfo, np.iinfo, chainer.get_dtype, chainer.get_array_types, chainer.get_cpu_array_types)
 
 __all__ = ["CompileError", "List", "Tuple"]

@@ -223,3 +223,26 @@ def test_views_of_constants():
 
     with pytest.raises(CompileError, match="AF0209"):
         lower(a_view, (X,), {})
+
+
+def test_parts_changed_in_place():
+    def use(x, y):
+        boxes = x[0].copy()
+        boxes[:, :2] += y[:, :2] * boxes[:, 2:]
+        boxes[:, 2:] *= np.exp(y[:, 2:])
+        boxes[1] -= boxes[0]
+        boxes[0, 1] /= 3
+        whole = np.ones((4, 4), int)
+        whole[1:] *= 3
+        whole[2] -= np.arange(4)
+        return boxes, whole, np.finfo(boxes.dtype).eps
+
+    same(use, (np.random.RandomState(0).randn(1, 4, 4).astype("f"), np.eye(4, dtype="f")))
+
+    def not_ints(x):
+        y = np.ones((2, 3), int)
+        y[0] += x[0, 0, :3]
+        return y
+
+    with pytest.raises(TypeError, match="Cannot cast"):
+        lower(not_ints, (X,), {})

@@ -384,6 +384,17 @@ def test_sizes_that_grow():
     agrees(f, (X, N(0)), (X, N(1)), (X, N(4)), (X, 0), (X, 3))
 
 
+def test_sizes_that_change_in_few_turns():
+    def f(x):
+        found = [x]
+        while len(found) < 3:
+            found.append(F.max_pooling_2d(found[-1], 1, stride=2, cover_all=False))
+        sizes = [h.shape[2:] for h in found]
+        return found, sum(32 << i for i, (height, width) in enumerate(sizes))
+
+    agrees(f, (variable(1, 2, 9, 5),))
+
+
 def test_the_condition_changes_things():
     class Counter:
         def __init__(self, n):
