@@ -18,6 +18,7 @@ import tvm
 from tvm import relay
 
 import astfront.relay_dense  # noqa: F401  (registers its kernels)
+from astfront.diagnostics import CompileError, error
 from passes.relay import dataflow, nested_branches
 
 #: TVM warns on stderr through this logger about schedules that nobody tuned.
@@ -77,7 +78,10 @@ class Executable:
 
     def run(self, arrays: Sequence[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
         """Run ``main`` on arrays in the order of its parameters; the results as numpy arrays."""
-        result = self._vm().invoke("main", *map(_to_tvm, arrays))
+        try:
+            result = self._vm().invoke("main", *map(_to_tvm, arrays))
+        except tvm.TVMError as e:
+            raise _tvm_failed("runs", e) from e
         if isinstance(result, tvm.nd.NDArray):
             return [_to_numpy(result)]
         return [_to_numpy(result[i]) for i in range(len(result))]
@@ -98,8 +102,18 @@ def build(
     target: Any = None,
     opt_level: int = 3,
 ) -> Executable:
-    """Compile a module; ``params`` become constants of the program, folded and packed."""
+    """Compile a module; ``params`` become constants of the program, folded and packed.
+
+    Raises CompileError (AF0601) where TVM fails.
+    """
     bound = to_params(params or {})
+    try:
+        return Executable(_compiled(mod, bound, complete_target(target), opt_level))
+    except Exception as e:
+        raise _tvm_failed("builds", e) from e
+
+
+def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int) -> Any:
     # EliminateCommonSubexpr shares an operator between a loop's body and the code around it, and
     # ToANormalForm then binds it where only one of them sees it ("contains free variables").
     #
@@ -107,10 +121,18 @@ def build(
     # model, for what the program hardly has (identities, reshapes of reshapes).
     disabled = ["EliminateCommonSubexpr", "SimplifyExpr", "SimplifyExprPostAlterOp"]
     with tvm.transform.PassContext(opt_level=opt_level, disabled_pass=disabled):
-        executable = relay.vm.compile(
-            prepare_module(mod), target=complete_target(target), params=bound
-        )
-    return Executable(executable)
+        return relay.vm.compile(prepare_module(mod), target=target, params=params)
+
+
+def _tvm_failed(when: str, cause: Exception) -> CompileError:
+    """What TVM raises says nothing of the model: its last line is all that helps."""
+    lines = [line for line in str(cause).splitlines() if line.strip()]
+    return error(
+        "AF0601",
+        f"TVM fails when it {when} this program",
+        notes=[f"{type(cause).__name__}: {lines[-1].strip() if lines else ''}"],
+        help="please report it, with the model",
+    )
 
 
 def _to_tvm(array: np.ndarray[Any, Any]) -> Any:

@@ -673,3 +673,8 @@ def test_explain() -> None:
     ):
         assert part in text, text
     assert "None[" not in text
+
+
+def test_what_tvm_fails_at_is_a_compile_error():
+    with pytest.raises(astfront.CompileError, match="AF0601.*\n.*ValueError"):
+        astfront.compile(lambda x: x + 1, target="no such target")(np.zeros(2, "f"))
