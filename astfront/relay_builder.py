@@ -12,7 +12,9 @@ import tvm
 from tvm import relay
 
 import astfront.relay_kernels
-import astfront.relay_shape_functions  # noqa: F401  (registers them)
+import astfront.relay_linalg
+import astfront.relay_shape_functions
+import astfront.relay_special  # noqa: F401  (they register what they have)
 from astfront.bounds import Bounds
 from astfront.builder import Builder, OperatorError, Scope
 from astfront.source import Span
@@ -141,7 +143,11 @@ class RelayBuilder(Builder):
         else:
             variables = [_map_tensors(lambda t: relay.Var("x", _relay_type(*t)), t) for t in types]
             result_type = self._type_cache[key] = _infer(op, function, variables, attrs)
-        expr = function(*operands, **attrs)
+        if isinstance(result_type, tuple) and 0 in result_type[0] and None not in result_type[0]:
+            # TVM fails at many operators on nothing (a division by a size in constant folding).
+            expr = relay.zeros(result_type[0], result_type[1])
+        else:
+            expr = function(*operands, **attrs)
         if isinstance(expr, relay.expr.TupleWrapper):
             expr = expr.astuple()
         result = self._bind(op.rsplit(".", 1)[-1], self._located(expr), result_type)
@@ -307,12 +313,20 @@ def _dyn_strided_slice(x: Any, begin: Any, end: Any, strides: Any) -> Any:
     return relay.op.dyn._make.strided_slice(x, begin, end, strides, "end")
 
 
+def _own(op: str, *operands: Any, **attrs: Any) -> Any:
+    """An operator that astfront registers with TVM."""
+    made = tvm.ir.make_node("DictAttrs", **attrs) if attrs else None
+    return relay.Call(relay.op.get(op), operands, made)
+
+
 @functools.cache
 def _relay_function(op: str) -> Any:
     if op == "dyn.strided_slice":
         return _dyn_strided_slice
     if op in _ADAPTED:
         return _ADAPTED[op]
+    if op.startswith("astfront."):
+        return functools.partial(_own, op)
     found: Any = relay
     for part in op.split("."):
         found = getattr(found, part)

@@ -30,11 +30,14 @@ from astfront.rules.nodes import (
     real_axes,
     require_equal_dims,
     require_floats,
+    require_items,
     require_same_shape,
     reshape,
 )
 from astfront.rules.registry import node_rule
 from astfront.values import Static, Tensor
+
+_NO_MAXIMUM = "zero-size array to reduction operation maximum which has no identity"
 
 
 @node_rule(relu.ReLU)
@@ -62,6 +65,7 @@ def tanh_(cx: Any, node: Any, x: Tensor) -> Tensor:
 def softmax_(cx: Any, node: Any, x: Tensor) -> Tensor:
     require_floats(cx, x)
     (axis,) = real_axes(cx, node.axis, x.ndim)
+    require_items(cx, x, [axis], _NO_MAXIMUM)
     result: Tensor = cx.call_op("nn.softmax", x, axis=axis)
     return result
 
@@ -70,6 +74,7 @@ def softmax_(cx: Any, node: Any, x: Tensor) -> Tensor:
 def log_softmax_(cx: Any, node: Any, x: Tensor) -> Tensor:
     require_floats(cx, x)
     (axis,) = real_axes(cx, node.axis, x.ndim)
+    require_items(cx, x, [axis], _NO_MAXIMUM)
     return nodes.log_softmax(cx, x, axis)
 
 

@@ -21,7 +21,7 @@ from astfront.rules.nodes import (
     total,
 )
 from astfront.rules.registry import node_rule
-from astfront.values import Scalar, Static, Tensor
+from astfront.values import Scalar, Static, Tensor, Value
 
 
 def _predictions(cx: Any, y: Tensor, t: Tensor) -> Tensor:
@@ -103,24 +103,28 @@ def r2_score_(cx: Any, node: Any, pred: Tensor, true: Tensor) -> Tensor:
 @node_rule(classification_summary.ClassificationSummary)
 def summary(cx: Any, node: Any, y: Tensor, t: Tensor) -> tuple[Tensor, ...]:
     """Precision, recall, F-beta and support of each class, by counting a one-hot matrix."""
+    best, t = _predictions(cx, y, t), t
+    ignored = cx.call_op("equal", t, number(cx, node.value("ignore_label"), t))
+    counted = cx.call_op("bitwise_not", ignored)
+    zero = constant(cx, 0, t)
     classes = node.label_num
     if classes is None:
-        cx.fail(
-            "AF0306",
-            "the number of classes is taken from the labels' data",
-            help="pass `label_num`",
-        )
-    best, t = _predictions(cx, y, t), t
-    flat = [cx.call_op("reshape", v, newshape=(-1, 1)) for v in (best, t)]
-    counted = cx.call_op("not_equal", flat[1], number(cx, node.value("ignore_label"), t))
-    positive = cx.call_op("greater_equal", flat[1], constant(cx, 0, t))
-    fine = cx.call_op("all", cx.call_op("logical_or", positive, cx.call_op("logical_not", counted)))
-    wrong = ValueError("'list' argument must have no negative elements")
-    cx.check(Scalar(fine.expr, bool), wrong)
-    labels = cx.b.constant(np.arange(classes, dtype=t.dtype))
-    is_best, is_true = (
-        cx.call_op("logical_and", cx.call_op("equal", v, labels), counted) for v in flat
-    )
+        if t.is_static_shape and 0 in t.shape:
+            cx.raise_python(
+                ValueError("zero-size array to reduction operation maximum which has no identity")
+            )
+        top = cx.cast(cx.call_op("max", t), np.int64)
+        size: Value = Scalar(cx.call_op("add", top, cx.as_tensor(Static(np.int64(1)))).expr, int)
+    else:
+        size = Static(int(classes))
+    _check_classes(cx, t, counted, size)
+    none = cx.call_op("where", counted, zero, constant(cx, -1, t))
+    flat = [
+        cx.call_op("reshape", cx.call_op("where", counted, v, none), newshape=(-1, 1))
+        for v in (best, t)
+    ]
+    every = cx.cast(cx.call(Static(np.arange), [size], {}), t.dtype)
+    is_best, is_true = (cx.call_op("equal", v, every) for v in flat)
 
     def counts(v: Tensor) -> Tensor:
         return total(cx, cx.cast(v, np.int64), [0])
@@ -136,3 +140,14 @@ def summary(cx: Any, node: Any, y: Tensor, t: Tensor) -> tuple[Tensor, ...]:
     top = cx.call_op("multiply", cx.call_op("multiply", factor, precision), recall)
     bottom = cx.call_op("add", cx.call_op("multiply", square, precision), recall)
     return precision, recall, cx.call_op("divide", top, bottom), support
+
+
+def _check_classes(cx: Any, t: Tensor, counted: Tensor, size: Value) -> None:
+    """What numpy's bincount says of a negative label, and a number of classes below 0."""
+    if not cx.checks:
+        return
+    positive = cx.call_op("greater_equal", t, constant(cx, 0, t))
+    ignored = cx.call_op("bitwise_not", counted)
+    fine = cx.call_op("all", cx.call_op("logical_or", positive, ignored))
+    wrong = ValueError("'list' argument must have no negative elements")
+    cx.check(Scalar(fine.expr, bool), wrong)

@@ -101,15 +101,17 @@ def real_axes(cx: Any, axis: Sequence[int] | int | None, ndim: int) -> tuple[int
     return tuple(found)
 
 
-def require_items(cx: Any, x: Tensor, axes: Sequence[int], message: str) -> None:
-    """A ValueError where a reduction has nothing to reduce (max, argmax)."""
+def require_items(
+    cx: Any, x: Tensor, axes: Sequence[int], message: str, exception: type[Exception] = ValueError
+) -> None:
+    """An exception where a reduction has nothing to reduce (max, argmax)."""
     for axis in axes:
         if x.shape[axis] == 0:
-            cx.raise_python(ValueError(message))
+            cx.raise_python(exception(message))
         if x.shape[axis] is None:
             zero = cx.as_scalar(Static(0), int)
             ok = Scalar(cx.b.call("greater", cx.dim_of(x, axis), zero).expr, bool)
-            cx.check(ok, ValueError(message))
+            cx.check(ok, exception(message))
 
 
 def count(cx: Any, x: Tensor, axes: Sequence[int], dtype: np.dtype[Any]) -> Tensor:
@@ -151,6 +153,12 @@ def total(cx: Any, x: Tensor, axes: Sequence[int], keepdims: bool = False) -> Te
 def mean(cx: Any, x: Tensor, axes: Sequence[int], keepdims: bool = False) -> Tensor:
     if not axes:
         return x
+
+    if any(x.shape[a] == 0 for a in axes):
+        # TVM would fold the division of 0 by 0, and fail.
+        added = total(cx, x, axes, keepdims)
+        nothing: Tensor = cx.call_op("full_like", added, constant(cx, np.nan, x))
+        return nothing
 
     def divided(v: Tensor) -> Tensor:
         added = cx.call_op("sum", v, axis=list(axes), keepdims=keepdims)

@@ -66,6 +66,13 @@ def test_softmax_of_a_masked_row():
     check(masked, [V(x)])
 
 
+def test_softmax_of_nothing():
+    check(lambda x: (F.softmax(x, axis=1), F.crelu(x), F.log_softmax(x, axis=1)), [V(rows(0, 3))])
+    check(lambda x: (F.crelu(x), F.log_softmax(x, axis=0), F.flatten(x)), [V(rows(3, 0))])
+    with pytest.raises(ValueError, match="zero-size array"):
+        check(lambda x: F.softmax(x, axis=1), [V(rows(3, 0))])
+
+
 def maxout(x):
     return F.maxout(x, 2), F.maxout(x, 3, axis=2)
 

@@ -127,6 +127,17 @@ def test_reductions_of_staged_sizes():
     check_staged(some_reductions, [V(rows(2, 3, 4))], specs=[((None, 3, None), "float32")])
 
 
+def test_reductions_of_nothing():
+    check(
+        lambda x: (F.sum(x), F.sum(x, axis=0), F.mean(x, axis=1), F.logsumexp(x, 1)),
+        [V(rows(0, 3))],
+    )
+    with pytest.raises(ZeroDivisionError):
+        check(lambda x: F.mean(x), [V(rows(0, 3))])
+    with pytest.raises(ZeroDivisionError):
+        check_staged(lambda x: F.mean(x), [V(rows(0, 3))], specs=[((None, 3), "float32")])
+
+
 def weighted(x, w):
     return F.average(x, axis=1, weights=w), F.average(x, weights=x * x)
 

@@ -61,7 +61,12 @@ def reshape_to(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
             found = np.broadcast_to(np.zeros((), bool), known_shape(x)).reshape(target).shape
         except ValueError:
             cx.raise_python(exception)
-        return x if found == x.shape else x.viewed_as(cx.call_op("reshape", x, newshape=found))
+        if found == x.shape:
+            return x
+        if 0 in found:
+            # Relay reads a 0 as "as in the input".
+            return x.viewed_as(cx.call_op("zeros", shape=found, dtype=x.dtype.name))
+        return x.viewed_as(cx.call_op("reshape", x, newshape=found))
     if unknown:
         fits, sizes = _inferred(cx, x, sizes, unknown[0], exception)
     else:

@@ -41,7 +41,9 @@ def sum_of(cx: Any, node: Any, x: Tensor) -> Tensor:
 @node_rule(average.Mean)
 def mean_of(cx: Any, node: Any, x: Tensor) -> Tensor:
     require_floats(cx, x)
-    return mean(cx, x, real_axes(cx, node.axis, x.ndim), node.keepdims)
+    axes = real_axes(cx, node.axis, x.ndim)
+    require_items(cx, x, axes, "float division by zero", ZeroDivisionError)
+    return mean(cx, x, axes, node.keepdims)
 
 
 def _extreme(op: str) -> Callable[..., Tensor]:

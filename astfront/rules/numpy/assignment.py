@@ -32,6 +32,7 @@ from astfront.rules.numpy.support import (
     constant,
     convert,
     known_sizes,
+    product,
     require_equal,
     size_vector,
     sizes_of,
@@ -260,6 +261,39 @@ def _scattered(cx: Any, x: Tensor, index: Value, axes: Sequence[Entry], value: T
     updates = reshaped(cx, flat, [Static(-1)])
     where = cx.b.call("expand_dims", reshaped(cx, places, [Static(-1)]), axis=0)
     made = cx.b.call("scatter_nd", reshaped(cx, x, [Static(-1)]), where, updates, mode="update")
+    return reshaped(cx, made, sizes_of(cx, x))
+
+
+@rule(np.add.at)
+def add_at(cx: Any, a: Value, indices: Value, b: Value) -> Value:
+    """Unbuffered addition: a position that is there twice gets both values."""
+    if not isinstance(a, Tensor) or a.kind != "array":
+        return cx.raise_python(TypeError("first operand must be array"))
+    values = as_array(cx, b)
+    if not np.can_cast(values.dtype, a.dtype, "same_kind"):
+        cx.raise_python(
+            TypeError(
+                f"Cannot cast ufunc 'add' output from {values.dtype!r} to {a.dtype!r} "
+                "with casting rule 'same_kind'"
+            )
+        )
+    if a.origin is not None or a.storage in cx.argument_storages:
+        cx.require_own(a)
+    new = a.viewed_as(_added(cx, a, indices, convert(cx, values, a.dtype)).as_kind("array"))
+    cx.replace_array(a, new)
+    return NONE
+
+
+def _added(cx: Any, x: Tensor, index: Value, value: Tensor) -> Tensor:
+    total = product(cx, sizes_of(cx, x))
+    numbers = reshaped(cx, cx.call(Static(np.arange), [total], {}), sizes_of(cx, x))
+    places = index_tensor(cx, numbers, index)
+    if 0 in places.shape:
+        return x
+    flat = fitted(cx, value, sizes_of(cx, places))
+    updates = reshaped(cx, flat, [Static(-1)])
+    where = cx.b.call("expand_dims", reshaped(cx, places, [Static(-1)]), axis=0)
+    made = cx.b.call("scatter_nd", reshaped(cx, x, [Static(-1)]), where, updates, mode="add")
     return reshaped(cx, made, sizes_of(cx, x))
 
 

@@ -202,67 +202,6 @@ def _tensordot(cx: Any, x: Tensor, y: Tensor, left: Sequence[int], right: Sequen
     return reshaped(cx, matrix_product(cx, flat_x, flat_y), [*outer_x, *outer_y])
 
 
-@numpy_rule(np.einsum)
-def einsum(cx: Any, subscripts: Value, *operands: Value) -> Tensor:
-    """One or two operands, by transposing, multiplying and summing."""
-    text = cx.static(subscripts, "the subscripts of einsum").replace(" ", "")
-    if "." in text or len(operands) > 2:
-        cx.fail("AF0306", "einsum with an ellipsis or more than two operands isn't supported")
-    left, arrow, result = text.partition("->")
-    terms = left.split(",")
-    if not arrow:
-        letters = left.replace(",", "")
-        result = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
-    arrays = [as_array(cx, v) for v in operands]
-    if len(terms) != len(arrays) or any(len(t) != x.ndim for t, x in zip(terms, arrays)):
-        cx.raise_python(ValueError("einstein sum subscripts don't fit the operands"))
-    if any(len(set(t)) != len(t) for t in terms) or len(set(result)) != len(result):
-        cx.fail("AF0306", "einsum with a letter twice in one operand isn't supported")
-    if any(c not in left for c in result):
-        cx.raise_python(ValueError("einstein sum subscripts string included output subscript "
-                                   "which never appeared in an input"))  # fmt: skip
-    dtype = np.result_type(*(x.dtype for x in arrays))
-    arrays = [convert(cx, x, dtype) for x in arrays]
-    if len(arrays) == 1:
-        return as_result(_einsum_one(cx, arrays[0], terms[0], result))
-    return as_result(_einsum_two(cx, arrays, terms, result))
-
-
-def _einsum_one(cx: Any, x: Tensor, term: str, result: str) -> Tensor:
-    x = reduced(cx, "sum", x, [i for i, c in enumerate(term) if c not in result], False)
-    kept = [c for c in term if c in result]
-    return transposed(cx, x, [kept.index(c) for c in result])
-
-
-def _einsum_two(cx: Any, arrays: Sequence[Tensor], terms: Sequence[str], result: str) -> Tensor:
-    (a, b), (p, q) = arrays, terms
-    # Letters of one operand only that aren't kept are summed first.
-    alone = [
-        [i for i, c in enumerate(t) if c not in o and c not in result] for t, o in ((p, q), (q, p))
-    ]
-    a, b = (reduced(cx, "sum", x, axes, False) for x, axes in zip((a, b), alone))
-    p, q = ("".join(c for i, c in enumerate(t) if i not in axes) for t, axes in zip((p, q), alone))
-    batch = [c for c in p if c in q and c in result]
-    summed = [c for c in p if c in q and c not in result]
-    rows, columns = [c for c in p if c not in q], [c for c in q if c not in p]
-    a = transposed(cx, a, [p.index(c) for c in (*batch, *rows, *summed)])
-    b = transposed(cx, b, [q.index(c) for c in (*batch, *summed, *columns)])
-    size_a = dict(zip((*batch, *rows, *summed), sizes_of(cx, a)))
-    size_b = dict(zip((*batch, *summed, *columns), sizes_of(cx, b)))
-    for c in (*batch, *summed):
-        require_equal(cx, size_a[c], size_b[c], "operands could not be broadcast together")
-    first = [size_a[c] for c in batch]
-    inner_size = product(cx, [size_a[c] for c in summed])
-    m, n = product(cx, [size_a[c] for c in rows]), product(cx, [size_b[c] for c in columns])
-    left = reshaped(cx, a, [*first, m, inner_size])
-    right = reshaped(cx, b, [*first, inner_size, n])
-    found = _matmul(cx, left, right)
-    wide = [*first, *(size_a[c] for c in rows), *(size_b[c] for c in columns)]
-    found = reshaped(cx, found, wide)
-    order = [*batch, *rows, *columns]
-    return transposed(cx, found, [order.index(c) for c in result])
-
-
 @numpy_rule(np.linalg.norm)
 def norm(
     cx: Any, x: Value, ord: Value = NONE, axis: Value = NONE, keepdims: Value = FALSE

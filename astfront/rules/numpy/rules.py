@@ -4,6 +4,8 @@ from astfront.rules import indexing  # noqa: F401
 from astfront.rules.numpy import (  # noqa: F401
     assignment,
     creation,
+    einsum,
+    factorisation,
     joining,
     linear,
     reductions,

@@ -394,11 +394,13 @@ def pad(
     mode: Value = Static("constant"),
     *,
     constant_values: Value = Static(0),
+    **options: Value,
 ) -> Tensor:
     x = as_array(cx, array)
     how = cx.static(mode, "`mode`")
-    if how not in ("constant", "edge", "reflect", "symmetric", "wrap"):
-        cx.fail("AF0306", f"pad with mode {how!r} isn't supported")
+    if options or how not in ("constant", "edge", "reflect", "symmetric", "wrap"):
+        given = "".join(f", {name}=…" for name in options)
+        cx.fail("AF0306", f"pad with mode {how!r}{given} isn't supported")
     widths = np.broadcast_to(np.asarray(cx.static(pad_width, "`pad_width`")), (x.ndim, 2)).tolist()
     if how != "constant":
         for axis, (before, after) in enumerate(widths):

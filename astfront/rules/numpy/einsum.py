@@ -1,0 +1,187 @@
+"""Einstein's summation, as transposes, diagonals, products of matrices and sums."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from chainer.functions.math import einsum as chainer_einsum
+
+from astfront.rules.numpy.linear import _matmul
+from astfront.rules.numpy.reductions import reduced
+from astfront.rules.numpy.shaping import reshaped, transposed
+from astfront.rules.numpy.support import (
+    as_array,
+    as_result,
+    constant,
+    convert,
+    numpy_rule,
+    product,
+    require_equal,
+    sizes_of,
+)
+from astfront.rules.registry import node_rule
+from astfront.values import Static, Tensor, Value
+
+#: A letter, or a number for an axis that the ellipsis stands for (from the last one, -1, down).
+Label = str | int
+
+_SIZES_DIFFER = "operands could not be broadcast together"
+
+
+@numpy_rule(np.einsum)
+def einsum(cx: Any, subscripts: Value, *operands: Value, optimize: Value = Static(False)) -> Tensor:
+    text = subscripts.obj if isinstance(subscripts, Static) else None
+    if not isinstance(text, str):
+        cx.fail(
+            "AF0306", "einsum without a string of subscripts isn't supported",
+            help="write the subscripts as text: np.einsum('ij,jk->ik', a, b)",
+        )  # fmt: skip
+    left, arrow, right = text.replace(" ", "").replace("...", "@").partition("->")
+    terms = left.split(",")
+    if not arrow:
+        letters = left.replace(",", "").replace("@", "")
+        right = "@" * ("@" in left)
+        right += "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    arrays = [as_array(cx, v) for v in operands]
+    dtype = np.result_type(*(x.dtype for x in arrays))
+    return as_result(_of_terms(cx, terms, right, [convert(cx, x, dtype) for x in arrays]))
+
+
+@node_rule(chainer_einsum.EinSum)
+def einsum_node(cx: Any, node: Any, *arrays: Tensor) -> Tensor:
+    dtype = np.result_type(*(x.dtype for x in arrays))
+    terms, result = node.in_subs.split(","), node.out_sub
+    hidden = any(len(t.replace("@", "")) < x.ndim for t, x in zip(terms, arrays) if "@" in t)
+    if hidden and "@" not in result:
+        cx.raise_python(
+            ValueError(
+                "einsum should not support summing over Ellipsis, "
+                "while NumPy 1.14 sometimes accidentally supports it. "
+                "This feature is no longer supported by Chainer. "
+                "See also NumPy issues #10926, #9984."
+            )
+        )
+    made = _of_terms(cx, terms, result, [cx.cast(x, dtype) for x in arrays])
+    return cx.cast(made, dtype)  # type: ignore[no-any-return]
+
+
+def _of_terms(cx: Any, terms: Sequence[str], result: str, arrays: Sequence[Tensor]) -> Tensor:
+    """Subscripts in which ``@`` is the ellipsis."""
+    if len(terms) != len(arrays):
+        cx.raise_python(ValueError("einstein sum subscripts don't fit the operands"))
+    labels = [_labels(cx, t, x) for t, x in zip(terms, arrays)]
+    hidden = sorted({c for own in labels for c in own if isinstance(c, int)})
+    wanted: list[Label] = []
+    for c in result:
+        if c == "@":
+            wanted.extend(hidden)
+        else:
+            wanted.append(c)
+    if len(set(wanted)) != len(wanted):
+        cx.raise_python(
+            ValueError("einstein sum subscripts string includes output subscript multiple times")
+        )
+    for label in wanted:
+        if not any(label in own for own in labels):
+            cx.raise_python(
+                ValueError(
+                    "einstein sum subscripts string included output subscript "
+                    f"'{label}' which never appeared in an input"
+                )
+            )
+    return _contracted(cx, labels, wanted, list(arrays))
+
+
+def _labels(cx: Any, term: str, x: Tensor) -> list[Label]:
+    before, ellipsis, after = term.partition("@")
+    hidden = x.ndim - len(before) - len(after)
+    if hidden < 0 or (hidden and not ellipsis):
+        cx.raise_python(
+            ValueError("einstein sum subscripts string does not fit an operand's dimensions")
+        )
+    return [*before, *range(-hidden, 0), *after]
+
+
+def _contracted(
+    cx: Any, labels: list[list[Label]], result: list[Label], arrays: list[Tensor]
+) -> Tensor:
+    """From left to right, two operands at a time."""
+    for i, x in enumerate(arrays):
+        labels[i], arrays[i] = _without_repeats(cx, labels[i], x)
+    _drop_ones(cx, labels, arrays)
+    own, x = labels[0], arrays[0]
+    for i in range(1, len(arrays)):
+        later = {c for others in labels[i + 1 :] for c in others} | set(result)
+        own, x = _pair(cx, own, x, labels[i], arrays[i], later)
+    x = reduced(cx, "sum", x, [i for i, c in enumerate(own) if c not in result], False)
+    kept = [c for c in own if c in result]
+    return transposed(cx, x, [kept.index(c) for c in result])
+
+
+def _without_repeats(cx: Any, labels: list[Label], x: Tensor) -> tuple[list[Label], Tensor]:
+    """The diagonal of axes with one letter."""
+    while len(set(labels)) < len(labels):
+        j = next(i for i, c in enumerate(labels) if c in labels[:i])
+        i = labels.index(labels[j])
+        sizes = sizes_of(cx, x)
+        require_equal(cx, sizes[i], sizes[j], "dimensions in operand for collapsing don't match")
+        size = x.shape[i] if x.shape[i] is not None else x.shape[j]
+        if size is None:
+            raise cx.error(
+                "AF0306", "einsum with a letter twice whose size isn't known while compiling"
+            )
+        rest = [a for a in range(x.ndim) if a not in (i, j)]
+        flat = reshaped(
+            cx, transposed(cx, x, [*rest, i, j]), [*(sizes[a] for a in rest), Static(size**2)]
+        )
+        places = constant(np.arange(size, dtype="int64") * (size + 1))
+        x = cx.b.call("take", flat, places, axis=len(rest), mode="clip")
+        labels = [*(labels[a] for a in rest), labels[i]]
+    return labels, x
+
+
+def _drop_ones(cx: Any, labels: list[list[Label]], arrays: list[Tensor]) -> None:
+    """An axis of size 1 where another operand has more along it: it broadcasts."""
+    for c in {c for own in labels for c in own}:
+        having = [i for i, own in enumerate(labels) if c in own]
+        ones = [i for i in having if arrays[i].shape[labels[i].index(c)] == 1]
+        if len(ones) in (0, len(having)):
+            continue
+        for i in ones:
+            axis = labels[i].index(c)
+            arrays[i] = cx.b.call("squeeze", arrays[i], axis=[axis])
+            labels[i] = [d for d in labels[i] if d != c]
+
+
+def _pair(
+    cx: Any, p: list[Label], a: Tensor, q: list[Label], b: Tensor, later: set[Label]
+) -> tuple[list[Label], Tensor]:
+    # What only one of them has and nobody wants is summed first.
+    alone = [
+        [i for i, c in enumerate(t) if c not in o and c not in later] for t, o in ((p, q), (q, p))
+    ]
+    a, b = (reduced(cx, "sum", x, axes, False) for x, axes in zip((a, b), alone))
+    p, q = ([c for i, c in enumerate(t) if i not in axes] for t, axes in zip((p, q), alone))
+    batch = [c for c in p if c in q and c in later]
+    summed = [c for c in p if c in q and c not in later]
+    rows, columns = [c for c in p if c not in q], [c for c in q if c not in p]
+    a = transposed(cx, a, [p.index(c) for c in (*batch, *rows, *summed)])
+    b = transposed(cx, b, [q.index(c) for c in (*batch, *summed, *columns)])
+    size_a = dict(zip((*batch, *rows, *summed), sizes_of(cx, a)))
+    size_b = dict(zip((*batch, *summed, *columns), sizes_of(cx, b)))
+    for c in (*batch, *summed):
+        require_equal(cx, size_a[c], size_b[c], _SIZES_DIFFER)
+    first = [size_a[c] for c in batch]
+    labels = [*batch, *rows, *columns]
+    wide = [*first, *(size_a[c] for c in rows), *(size_b[c] for c in columns)]
+    if not summed:
+        left = reshaped(cx, a, [*wide[: len(batch) + len(rows)], *[Static(1)] * len(columns)])
+        spread = [*first, *[Static(1)] * len(rows), *(size_b[c] for c in columns)]
+        return labels, cx.b.call("multiply", left, reshaped(cx, b, spread))
+    inner_size = product(cx, [size_a[c] for c in summed])
+    m, n = product(cx, [size_a[c] for c in rows]), product(cx, [size_b[c] for c in columns])
+    left = reshaped(cx, a, [*first, m, inner_size])
+    right = reshaped(cx, b, [*first, inner_size, n])
+    return labels, reshaped(cx, _matmul(cx, left, right), wide)
