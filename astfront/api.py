@@ -23,6 +23,7 @@ from astfront.build import Executable, build, prepare_module, to_params
 from astfront.diagnostics import error
 from astfront.lifting import Guard, Input
 from astfront.program import Program, lower
+from astfront.randomness import RandomKeys
 from astfront.signature import flatten, matched
 
 T = TypeVar("T")
@@ -36,6 +37,7 @@ class Options:
     freeze: bool = False
     checks: bool = True
     opt_level: int = 3
+    seed: int | None = None
 
 
 #: Programs kept for one signature, where what they take for granted differs.
@@ -72,6 +74,7 @@ def compile(  # type: ignore[misc]
     freeze: bool = False,
     checks: bool = True,
     opt_level: int = 3,
+    seed: int | None = None,
     specs: Sequence[Any] | None = None,
 ) -> Any:
     """Compile a Link class, a link, a bound method or a function, when it's called.
@@ -87,6 +90,8 @@ def compile(  # type: ignore[misc]
         checks: whether the program checks at run time what Python would have raised an exception
             for (an index out of range, a division by zero).
         opt_level: TVM's optimisation level, 2 or 3 (below, TVM fails at some programs).
+        seed: where the program's random numbers start. Without it they follow ``numpy.random``, as
+            Chainer's do: after ``numpy.random.seed(0)`` the same calls give the same numbers.
         specs: types of the arguments, :class:`TensorSpec` with ``None`` for a size that differs
             from call to call: one program for all calls that fit.
 
@@ -97,7 +102,7 @@ def compile(  # type: ignore[misc]
     """
     if opt_level not in (2, 3):
         raise ValueError(f"opt_level is 2 or 3, not {opt_level!r}")
-    options = Options(target, freeze, checks, opt_level)
+    options = Options(target, freeze, checks, opt_level, seed)
     if x is None:
         return functools.partial(compile, specs=specs, **vars(options))
     if isinstance(x, type):
@@ -132,6 +137,7 @@ class Compiled:
         self._compiling = threading.RLock()
         self._counting = threading.Lock()
         self._hits = self._misses = 0
+        self._random_keys = RandomKeys(self.options.seed)
         if not isinstance(function, chainer.Link):
             functools.update_wrapper(self, function, updated=())
 
@@ -178,7 +184,7 @@ class Compiled:
 
     def _lower(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Program:
         args = self.specs if self.specs is not None else args
-        return lower(self.function, args, kwargs, checks=self.options.checks)
+        return lower(self.function, args, kwargs, checks=self.options.checks, random_keys=self._random_keys)
 
     def _load(self, program: Program) -> Loaded:
         frozen = freeze(program) if self.options.freeze else {}

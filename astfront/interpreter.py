@@ -41,6 +41,7 @@ from astfront.lifting import MISSING, TRUSTED_PACKAGES, Lifter, Location, is_sta
 from astfront.loops import Loops, Refused
 from astfront.numbers import Numbers
 from astfront.operators import Operators
+from astfront.randomness import RandomKeys
 from astfront.report import Report
 from astfront.source import Span
 from astfront.subscripts import Subscripts
@@ -111,6 +112,9 @@ class Interpreter(
         self.link_paths: dict[int, str] = {}
         self.heap.place = self.span
         self.error_cell = self.heap.new_external(Names({"code": Static(0)}))
+        self.draws_cell = self.heap.new_external(Names({"count": Static(0)}))
+        self.random_keys = RandomKeys()
+        self.random_key: Tensor | None = None
         self.clock_cell = self.heap.new_external(Names({"now": Static(0)}))
         self.exceptions: list[tuple[BaseException | Noted, Span | None]] = []
         """What the program may raise at run time; the error cell holds 1 + an index of this."""

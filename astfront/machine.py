@@ -9,9 +9,10 @@ from astfront.diagnostics import CompileError, Diagnostic
 from astfront.environment import Heap
 from astfront.frames import Frame
 from astfront.lifting import Lifter
+from astfront.randomness import RandomKeys
 from astfront.report import Report
 from astfront.source import Span
-from astfront.values import Deferred, Value
+from astfront.values import Deferred, Tensor, Value
 
 if TYPE_CHECKING:
     from astfront.branches import PythonError
@@ -45,6 +46,11 @@ class Machine:
     sites: list[Site]
     """Where effects are noted, in the order in which they were come to: see ``effects.py``."""
     loop_sites: dict[Any, int]
+    draws_cell: int
+    """How often random numbers were drawn."""
+    random_keys: RandomKeys
+    random_key: Tensor | None
+    """The program's input that its random numbers are made of, where there are any."""
     clock_cell: int
     order: int
     loop_order: int

@@ -21,6 +21,7 @@ from astfront.environment import same_static
 from astfront.interpreter import Interpreter
 from astfront.lifting import Condition, Guard, Input, Location, is_static
 from astfront.outputs import DictOut, Known, OptionOut, Outcome, Results, Template
+from astfront.randomness import RandomKeys
 from astfront.relay_builder import RelayBuilder
 from astfront.report import Report
 from astfront.signature import ArgumentLifter, Leaf, argument_names
@@ -112,6 +113,7 @@ def lower(
     kwargs: dict[str, Any],
     *,
     checks: bool = True,
+    random_keys: RandomKeys | None = None,
 ) -> Program:
     """Compile one call to Relay.
 
@@ -123,12 +125,12 @@ def lower(
     """
 
     def attempt() -> Program:
-        program = _lower(function, args, kwargs, checks, frozenset())
+        program = _lower(function, args, kwargs, checks, frozenset(), random_keys)
         counters = frozenset(_counters(program))
         if not counters:
             return program
         try:
-            return _lower(function, args, kwargs, checks, counters)
+            return _lower(function, args, kwargs, checks, counters, random_keys)
         except CompileError:
             return program
 
@@ -167,10 +169,13 @@ def _lower(
     kwargs: dict[str, Any],
     checks: bool,
     volatile: frozenset[Any],
+    random_keys: RandomKeys | None,
 ) -> Program:
     builder = RelayBuilder()
     cx = Interpreter(builder, checks=checks)
     cx.lifter.volatile = volatile
+    if random_keys is not None:
+        cx.random_keys = random_keys
     owner = getattr(function, "__self__", function)
     if isinstance(owner, chainer.Link):
         for path, link in owner.namedlinks():

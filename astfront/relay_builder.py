@@ -13,6 +13,7 @@ from tvm import relay
 
 import astfront.relay_kernels
 import astfront.relay_linalg
+import astfront.relay_random
 import astfront.relay_shape_functions
 import astfront.relay_special  # noqa: F401  (they register what they have)
 from astfront.bounds import Bounds

@@ -34,6 +34,8 @@ from astfront.rules.nodes import (
     require_same_shape,
     reshape,
 )
+from astfront.rules.numpy.random import uniform_between
+from astfront.rules.numpy.support import convert, sizes_of
 from astfront.rules.registry import node_rule
 from astfront.values import Static, Tensor
 
@@ -181,7 +183,11 @@ def rrelu_(cx: Any, node: Any, x: Tensor) -> Tensor:
         slopes = cx.call_op("full_like", x, mean)
         node.set("r", slopes)
     elif isinstance(given, Static) and given.obj is None:
-        refuse_random(cx, "F.rrelu")
+        slopes = uniform_between(
+            cx, Static(node.lower), Static(node.upper), cx.tuple(sizes_of(cx, x))
+        )
+        slopes = convert(cx, slopes, x.dtype)
+        node.set("r", slopes)
     else:
         slopes = cx.as_tensor(given)
         require_floats(cx, x, slopes)
@@ -194,13 +200,3 @@ def rrelu_(cx: Any, node: Any, x: Tensor) -> Tensor:
 def training(cx: Any) -> bool:
     config = cx.heap.new_object(type(chainer.config), chainer.config)
     return bool(cx.static(cx.get_attribute(config, "train"), "chainer.config.train"))
-
-
-def refuse_random(cx: Any, name: str) -> None:
-    """A compiled program has no random numbers."""
-    cx.fail(
-        "AF0305",
-        f"{name} draws random numbers when training",
-        help="set chainer.config.train = False, or compile inside "
-        'chainer.using_config("train", False)',
-    )

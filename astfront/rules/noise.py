@@ -1,12 +1,13 @@
-"""chainer/functions/noise: the same as under Chainer when testing; random numbers are refused."""
+"""chainer/functions/noise: noise by the program's own random numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from chainer.functions.noise import dropout, gaussian, simplified_dropconnect, zoneout
 
-from astfront.rules.activation import refuse_random
 from astfront.rules.math.matmul import product
 from astfront.rules.nodes import (
     constant,
@@ -14,6 +15,8 @@ from astfront.rules.nodes import (
     require_same_shape,
     reshape,
 )
+from astfront.rules.numpy.random import normal, uniform
+from astfront.rules.numpy.support import convert, sizes_of
 from astfront.rules.registry import node_rule
 from astfront.values import Static, Tensor, Value
 
@@ -22,14 +25,26 @@ def _is_none(value: Value) -> bool:
     return isinstance(value, Static) and value.obj is None
 
 
+def _kept(cx: Any, sizes: Sequence[Value], ratio: float) -> Tensor:
+    """Bools, true with probability 1 - ratio."""
+    threshold = cx.as_tensor(Static(np.float64(ratio)))
+    made: Tensor = cx.call_op("greater_equal", uniform(cx, sizes), threshold)
+    return made
+
+
 @node_rule(dropout.Dropout)
 def dropout_(cx: Any, node: Any, x: Tensor) -> Tensor:
-    """Made only when training (F.dropout); with a given mask it isn't random."""
+    """Made only when training (F.dropout)."""
     require_floats(cx, x)
-    mask = node.value("mask")
-    if _is_none(mask):
-        refuse_random(cx, "F.dropout")
-    mask = cx.as_tensor(mask)
+    given = node.value("mask")
+    if _is_none(given):
+        ratio = node.dropout_ratio
+        scale = constant(cx, 1.0 / (1 - ratio), x)
+        flags = _kept(cx, sizes_of(cx, x), ratio)
+        mask: Tensor = cx.call_op("where", flags, scale, constant(cx, 0, x))
+        node.set("mask", mask)
+    else:
+        mask = cx.as_tensor(given)
     require_floats(cx, x, mask)
     result: Tensor = cx.call_op("multiply", x, mask)
     return result
@@ -39,14 +54,12 @@ def dropout_(cx: Any, node: Any, x: Tensor) -> Tensor:
 def gaussian_(cx: Any, node: Any, mean: Tensor, ln_var: Tensor) -> Tensor:
     require_floats(cx, mean, ln_var)
     require_same_shape(cx, mean, ln_var)
-    eps = node.value("eps")
-    if _is_none(eps):
-        cx.fail(
-            "AF0305",
-            "F.gaussian draws random numbers",
-            help="draw them outside, pass them as an argument, and write F.gaussian(..., eps=eps)",
-        )
-    eps = cx.as_tensor(eps)
+    given = node.value("eps")
+    if _is_none(given):
+        eps = convert(cx, normal(cx, sizes_of(cx, mean)), mean.dtype)
+        node.set("eps", eps)
+    else:
+        eps = cx.as_tensor(given)
     require_floats(cx, mean, eps)
     half = cx.call_op("multiply", ln_var, constant(cx, 0.5, ln_var))
     noise = cx.call_op("multiply", cx.call_op("exp", half), eps)
@@ -57,8 +70,13 @@ def gaussian_(cx: Any, node: Any, mean: Tensor, ln_var: Tensor) -> Tensor:
 @node_rule(zoneout.Zoneout)
 def zoneout_(cx: Any, node: Any, h: Tensor, x: Tensor) -> Tensor:
     """Made only when training (F.zoneout)."""
-    refuse_random(cx, "F.zoneout")
-    return x
+    require_floats(cx, h, x)
+    require_same_shape(cx, h, x)
+    new = _kept(cx, sizes_of(cx, x), node.zoneout_ratio)
+    node.set("flag_x", new)
+    node.set("flag_h", cx.call_op("logical_not", new))
+    result: Tensor = cx.call_op("where", new, x, h)
+    return result
 
 
 @node_rule(simplified_dropconnect.SimplifiedDropconnect)
@@ -75,9 +93,13 @@ def dropconnect(
             for d in x.shape[1:]:
                 size *= d  # type: ignore[operator]
         x = reshape(cx, x, (x.shape[0], size))
+    if _is_none(mask) and node.ratio != 0:
+        sizes = sizes_of(cx, weight)
+        if node.use_batchwise_mask:
+            sizes = [cx.dim_of(x, 0), *sizes]
+        mask = _kept(cx, sizes, node.ratio)
+        node.set("mask", mask)
     if _is_none(mask):
-        if node.ratio != 0:
-            refuse_random(cx, "F.simplified_dropconnect")
         y = product(cx, x, weight, transb=True)
     else:
         scale = constant(cx, 1.0 / (1 - node.ratio), weight)

@@ -192,7 +192,6 @@ def test_refusals():
     for f, code in (
         (lambda x: np.unique(x), "AF0301"),
         (lambda x: np.allclose(x, x), "AF0301"),
-        (lambda x: np.einsum("...i->...", x), "AF0306"),
         (lambda x: x.view("i"), "AF0306"),
         (lambda x: np.pad(x, 1, "mean"), "AF0306"),
         (lambda x: np.add.reduce(x, where=x > 1), "AF0302"),

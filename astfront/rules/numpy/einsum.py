@@ -34,7 +34,7 @@ _SIZES_DIFFER = "operands could not be broadcast together"
 def einsum(cx: Any, subscripts: Value, *operands: Value, optimize: Value = Static(False)) -> Tensor:
     text = subscripts.obj if isinstance(subscripts, Static) else None
     if not isinstance(text, str):
-        cx.fail(
+        raise cx.error(
             "AF0306", "einsum without a string of subscripts isn't supported",
             help="write the subscripts as text: np.einsum('ij,jk->ik', a, b)",
         )  # fmt: skip

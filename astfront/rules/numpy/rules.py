@@ -8,6 +8,7 @@ from astfront.rules.numpy import (  # noqa: F401
     factorisation,
     joining,
     linear,
+    random,
     reductions,
     shaping,
     sorting,
