@@ -184,7 +184,9 @@ class Compiled:
 
     def _lower(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Program:
         args = self.specs if self.specs is not None else args
-        return lower(self.function, args, kwargs, checks=self.options.checks, random_keys=self._random_keys)
+        return lower(
+            self.function, args, kwargs, checks=self.options.checks, random_keys=self._random_keys
+        )
 
     def _load(self, program: Program) -> Loaded:
         frozen = freeze(program) if self.options.freeze else {}

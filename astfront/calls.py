@@ -202,7 +202,8 @@ class Calls(Machine):
             self.fail(
                 "AF0305",
                 f"{module}.{name} gives something else at each call",
-                help="compute it outside and pass it as an argument",
+                help="compute it outside and pass it as an argument; random numbers there are: "
+                "numpy.random.rand, randn, uniform, normal, randint, permutation and choice",
             )
         if f in (open, input):
             self.fail("AF0305", f"{name}() does input or output", help="do it outside the model")

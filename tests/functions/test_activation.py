@@ -7,7 +7,6 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
-from astfront.diagnostics import CompileError
 from tests.functions.cases import V, check_staged, rows
 from tests.support import check
 
@@ -99,17 +98,3 @@ def given(x, mask, eps, w):
 
 def test_noise_that_is_given():
     check(given, [V(rows(3, 4)), rows(3, 4, seed=1), rows(3, 4, seed=2), V(rows(2, 4))])
-
-
-@pytest.mark.parametrize(
-    "f",
-    [
-        lambda x: F.dropout(x),
-        lambda x: F.gaussian(x, x),
-        lambda x: F.zoneout(x, x),
-        lambda x: F.rrelu(x),
-    ],
-)
-def test_random_numbers_are_refused(f):
-    with pytest.raises(CompileError, match="AF0305"):
-        check(f, [V(rows(3, 4))])

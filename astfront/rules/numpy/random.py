@@ -288,9 +288,7 @@ def shuffle(cx: Any, x: Value) -> Value:
 
 
 @rule(np.random.choice)
-def choice(
-    cx: Any, a: Value, size: Value = NONE, replace: Value = TRUE, p: Value = NONE
-) -> Value:
+def choice(cx: Any, a: Value, size: Value = NONE, replace: Value = TRUE, p: Value = NONE) -> Value:
     is_number = isinstance(a, Scalar) or (
         isinstance(a, Static) and isinstance(a.obj, int | np.integer)
     )
@@ -327,13 +325,14 @@ def _distinct(cx: Any, count: Value, sizes: Sequence[Value], p: Value) -> Tensor
     wanted: Value = Static(1)
     for s in sizes:
         wanted = cx.binary_op(operator.mul, wanted, s)
-    if isinstance(wanted, Static) and isinstance(count, Static):
-        if wanted.obj > count.obj:
-            cx.raise_python(
-                ValueError("Cannot take a larger sample than population when 'replace=False'")
-            )
-    else:
-        cx.fail("AF0306", "numpy.random.choice without replacement of a staged number of items")
+    if not isinstance(wanted, Static) or not isinstance(count, Static):
+        raise cx.error(
+            "AF0306", "numpy.random.choice without replacement of a staged number of items"
+        )
+    if wanted.obj > count.obj:
+        cx.raise_python(
+            ValueError("Cannot take a larger sample than population when 'replace=False'")
+        )
     order = _shuffled(cx, count)
     first = index_tensor(cx, order, Static(slice(0, wanted.obj)))
     return reshaped(cx, first, list(sizes))
@@ -365,4 +364,3 @@ def python_randint(cx: Any, a: Value, b: Value) -> Value:
 @rule(python_random.randrange)
 def randrange(cx: Any, start: Value, stop: Value = NONE) -> Value:
     return randint(cx, start, stop)
-

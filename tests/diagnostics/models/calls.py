@@ -65,7 +65,7 @@ def af0301_several(x):
     d = F.sigmoid(c[0] + b)
     for row in x:
         d = d + row
-    return a + b, c, d, random.random()
+    return a + b, c, d, random.betavariate(1, 2)
 
 
 def af0301_context(x):
@@ -87,7 +87,7 @@ def af0304_recursion(x):
 
 
 def af0305_random(x):
-    return x + np.random.rand(3)
+    return x + np.random.poisson(2, 3)
 
 
 def af0305_input(x):

@@ -1,0 +1,147 @@
+"""Random numbers: their distributions, that calls differ, and that a seed repeats them."""
+
+from __future__ import annotations
+
+import random
+
+import chainer
+import chainer.functions as F
+import numpy as np
+import pytest
+from scipy import stats
+
+import astfront
+from astfront.relay_builder import RelayBuilder
+from astfront.signature import TensorSpec
+from tests.functions.cases import V
+
+N = 4000
+
+
+def noise(x):
+    return (
+        F.dropout(x, 0.3), F.zoneout(x * 0, x, 0.2), F.rrelu(-x), F.gaussian(x, x * 0 + 2),
+        F.gumbel_softmax(x[:, None] * np.zeros((1, 2), "f"), tau=1e-3)[:, 0],
+        F.simplified_dropconnect(x[:100][None], x[:100][None] * np.ones((40, 1), "f"), ratio=0.25),
+        F.dropout(x, 0.3),
+    )  # fmt: skip
+
+
+def arrays_of(values):
+    return [v.array if isinstance(v, chainer.Variable) else v for v in values]
+
+
+def same(xs, ys):
+    return all(np.array_equal(x, y) for x, y in zip(arrays_of(xs), arrays_of(ys), strict=True))
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    with chainer.using_config("train", True):
+        yield astfront.compile(noise)
+
+
+def test_noise(noisy):
+    with chainer.using_config("train", True):
+        np.random.seed(0)
+        first = noisy(V(np.ones(N, "f")))
+        again = noisy(V(np.ones(N, "f")))
+        np.random.seed(0)
+        repeated = noisy(V(np.ones(N, "f")))
+    assert same(first, repeated)
+    assert not any(np.array_equal(x, y) for x, y in zip(arrays_of(first), arrays_of(again)))
+    dropped, zoned, leaky, gaussian, chosen, connected, other = arrays_of(first)
+    assert all(x.dtype == np.float32 for x in (dropped, zoned, leaky, gaussian, chosen, connected))
+    np.testing.assert_allclose(np.unique(dropped), [0, 1 / 0.7], rtol=1e-6)
+    assert stats.binomtest(np.count_nonzero(dropped), N, 0.7).pvalue > 1e-3
+    assert stats.binomtest(np.count_nonzero(zoned), N, 0.8).pvalue > 1e-3
+    assert stats.kstest(-leaky, stats.uniform(1 / 8, 1 / 3 - 1 / 8).cdf).pvalue > 1e-3
+    assert stats.kstest(gaussian, stats.norm(1, np.e).cdf).pvalue > 1e-3
+    assert stats.binomtest(int(np.rint(chosen).sum()), N, 0.5).pvalue > 1e-3
+    hits = int(np.rint(connected * 0.75).sum())
+    assert connected.shape == (1, 40)
+    assert stats.binomtest(hits, N, 0.75).pvalue > 1e-3
+    # Two draws of one call are independent of each other.
+    assert stats.binomtest(int(((dropped > 0) == (other > 0)).sum()), N, 0.58).pvalue > 1e-3
+
+
+def draws():
+    shuffled = np.arange(10)
+    np.random.shuffle(shuffled)
+    return (
+        np.random.rand(N), np.random.randn(N // 2, 2), np.random.uniform(-1, 3, N),
+        np.random.normal(2.0, 3.0, size=(N,)), np.random.gumbel(size=N), np.random.exponential(2.0, N),
+        np.random.laplace(size=N), np.random.logistic(1.0, 2.0, N), np.random.randint(-2, 5, (N,)),
+        np.random.binomial(3, 0.3, N), np.random.choice(3, N, p=[0.2, 0.5, 0.3]),
+        np.random.permutation(10), shuffled, np.random.choice(np.arange(10) * 2, 4, replace=False),
+        np.random.random(), np.random.uniform(), random.random(), random.randint(1, 3), np.random.randint(4),
+        np.random.randint(2, size=3, dtype=np.int32),
+    )  # fmt: skip
+
+
+def test_numpy_random():
+    compiled = astfront.compile(draws, seed=1)
+    found = compiled()
+    assert not same(found[:13], compiled()[:13])
+    assert same(found, astfront.compile(draws, seed=1)())
+    laws = [
+        stats.uniform(), stats.norm(), stats.uniform(-1, 4), stats.norm(2, 3), stats.gumbel_r(),
+        stats.expon(scale=2), stats.laplace(), stats.logistic(1, 2),
+    ]  # fmt: skip
+    for x, law in zip(found, laws, strict=False):
+        assert x.dtype == np.float64
+        assert stats.kstest(x.ravel(), law.cdf).pvalue > 1e-3
+    for x, law in zip(
+        found[8:11], [[1 / 7] * 7, stats.binom(3, 0.3).pmf(range(4)), [0.2, 0.5, 0.3]]
+    ):
+        assert x.dtype == np.int64
+        counts = np.bincount(x - min(x.min(), 0), minlength=len(law))
+        assert stats.chisquare(counts, np.array(law) * N).pvalue > 1e-3
+    assert all(sorted(x) == list(range(10)) for x in found[11:13])
+    assert len(set(found[13])) == 4
+    assert set(found[13]) <= set(range(0, 20, 2))
+    assert all(type(x) is float and 0 <= x < 1 for x in found[14:17])
+    assert type(found[17]) is int
+    assert found[17] in (1, 2, 3)
+    assert 0 <= found[18] < 4
+    assert found[19].dtype == np.int32
+
+
+def turns(x, n):
+    ys = []
+    for i in range(n):
+        if x[0] > i - 2.5:
+            x = x + np.random.rand() * 1e-3
+        ys.append(F.sum(F.dropout(x, 0.5)))
+    return F.stack(ys), np.random.rand(len(x), 2)
+
+
+def test_random_numbers_in_a_kept_loop():
+    with chainer.using_config("train", True):
+        compiled = astfront.compile(turns, seed=0, specs=[TensorSpec((None,)), TensorSpec((), int)])
+        sums, rest = compiled(np.ones(100, "f"), np.array(6))
+        assert len(np.unique(sums.array)) == 6
+        assert rest.shape == (100, 2)
+        assert len(np.unique(rest)) == 200
+        text = astfront.compile(turns).lower(np.ones(100, "f"), 10).as_text()
+        assert (
+            len(astfront.compile(turns).lower(np.ones(100, "f"), 1000).as_text()) < len(text) + 10
+        )
+
+
+def test_the_hash_is_threefry():
+    """The test vectors of the paper's authors, for two words of key and of counter."""
+    from astfront.build import build
+
+    b = RelayBuilder()
+    key = b.parameter("key", (2,), np.dtype("uint32"))
+    like = b.parameter("like", (1,), np.dtype("float64"))
+    draw = b.parameter("draw", (), np.dtype("int64"))
+    mod, _ = b.finish([b.call("astfront.uniform", like, key, draw)])
+    run = build(mod).run
+    zeros = [np.zeros(1), np.zeros(2, "uint32"), np.array(0)]
+    order = [v.name_hint for v in mod["main"].params]
+    named = dict(zip(["like", "key", "draw"], zeros))
+    (found,) = run([named[n] for n in order])
+    high, low = 0x6B200159 >> 5, 0x99BA4EFE >> 6
+    assert found[0] == (high * 2**26 + low) / 2**53
