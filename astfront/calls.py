@@ -198,12 +198,15 @@ class Calls(Machine):
             short = getattr(f, "__name__", "")
             if getattr(known, short, None) == f:
                 module, name = known.__name__, short
-        if str(module).startswith("numpy.random") or module in ("random", "time", "datetime"):
+        is_random = str(module).startswith("numpy.random") or module in ("random", "_random")
+        if is_random or module in ("time", "datetime"):
+            supported = (
+                "; of numpy.random there are rand, randn, uniform, normal, randint, choice …"
+            )
             self.fail(
                 "AF0305",
                 f"{module}.{name} gives something else at each call",
-                help="compute it outside and pass it as an argument; random numbers there are: "
-                "numpy.random.rand, randn, uniform, normal, randint, permutation and choice",
+                help="compute it outside and pass it as an argument" + supported * is_random,
             )
         if f in (open, input):
             self.fail("AF0305", f"{name}() does input or output", help="do it outside the model")

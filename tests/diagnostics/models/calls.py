@@ -1,7 +1,7 @@
 """Calls. Each function or link is a case; its golden file has its name."""
 
-import random
 import threading
+import time
 
 import chainer
 import chainer.functions as F
@@ -18,8 +18,11 @@ def af0301_numpy(x):
     return np.linalg.svd(x)
 
 
+SPARSE = chainer.utils.to_coo(np.eye(2, dtype="f"))
+
+
 def af0301_chainer_function(x):
-    return F.det(F.matmul(x, x, transb=True))
+    return F.sparse_matmul(SPARSE, F.matmul(x, x, transb=True))
 
 
 class Inner(chainer.Chain):
@@ -65,7 +68,7 @@ def af0301_several(x):
     d = F.sigmoid(c[0] + b)
     for row in x:
         d = d + row
-    return a + b, c, d, random.betavariate(1, 2)
+    return a + b, c, d, time.time()
 
 
 def af0301_context(x):
