@@ -360,7 +360,9 @@ class Attributes(Machine):
             self.heap.bind(owner.cell, name, value)
             return value
         getter = _own(raw, "__get__")
-        if isinstance(owner, Object) and getter and not isinstance(raw, cache.cached_property):
+        ours = type(raw).__module__.startswith("astfront.")  # a compiled method
+        known = ours or isinstance(raw, cache.cached_property)
+        if isinstance(owner, Object) and getter and not known:
             descriptor = self.lifter.lift(raw, Location(cls, "class", name), name)
             return self.call(Static(getter), [descriptor, owner, Static(cls)], {})
         if hasattr(type(raw), "__get__") and not isinstance(raw, types.BuiltinFunctionType):

@@ -50,6 +50,7 @@ IMMUTABLE = (str, bytes, int, float, complex, tuple, frozenset, range, type(None
 class Calls(Machine):
     def call_expression(self, node: gast.Call) -> Value:
         function = self.visit(node.func)
+        changes = self.array_changes
         args = self.starred(node.args)
         kwargs: dict[str, Value] = {}
         for keyword in node.keywords:
@@ -58,6 +59,7 @@ class Calls(Machine):
                 kwargs.update(self.entries_of(value))
             else:
                 kwargs[keyword.arg] = value
+        self.require_unchanged((*args, *kwargs.values()), changes)
         if isinstance(function, Static) and function.obj is super and not args:
             return self.zero_argument_super()
         if isinstance(function, Static) and function.obj is super and len(args) == 2:

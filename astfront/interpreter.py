@@ -110,6 +110,8 @@ class Interpreter(
         self.originals: dict[tuple[int, Any], Value] = {}
         """What attributes of real objects were when they were first read."""
         self.link_paths: dict[int, str] = {}
+        self.array_changes = 0
+        self.last_change: dict[int, int] = {}
         self.heap.place = self.span
         self.error_cell = self.heap.new_external(Names({"code": Static(0)}))
         self.draws_cell = self.heap.new_external(Names({"count": Static(0)}))
@@ -248,7 +250,11 @@ class Interpreter(
             owner = self.visit(target.value)
             old = self.get_attribute(owner, target.attr)
             new = self.augmented(node.op, old, self.visit(node.value))
-            self.set_attribute(owner, target.attr, new)
+            variable = isinstance(owner, Tensor) and owner.kind == "variable"
+            if not variable or target.attr not in ("array", "data"):
+                self.set_attribute(owner, target.attr, new)
+            elif not isinstance(new, Tensor) or new.kind != "array":
+                self.set_attribute(owner, target.attr, new)  # another one; else it holds it still
         else:
             container, index = self.visit(target.value), self.visit(target.slice)
             old = self.get_item(container, index)
@@ -525,8 +531,10 @@ class Interpreter(
         return Tuple(tuple(items))
 
     def visit_BinOp(self, node: gast.BinOp) -> Value:
-        left = self.visit(node.left)
-        return self.binary(node.op, left, self.visit(node.right))
+        left, changes = self.visit(node.left), self.array_changes
+        right = self.visit(node.right)
+        self.require_unchanged((left,), changes)
+        return self.binary(node.op, left, right)
 
     def visit_UnaryOp(self, node: gast.UnaryOp) -> Value:
         return self.unary(node.op, self.visit(node.operand))

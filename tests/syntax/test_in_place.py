@@ -9,6 +9,7 @@ import pytest
 
 import astfront
 from tests.support import assert_same
+from tests.syntax import compare
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -204,3 +205,65 @@ def test_arrays_of_its_own_after_a_join():
         return total
 
     agrees(f, (X, np.int64(0)), (X, np.int64(3)), (-X, np.int64(2)))
+
+
+class Scaled(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.scale = chainer.Parameter(np.ones(3, np.float32))
+        self.shift = chainer.Variable(np.zeros(3, np.float32))
+
+    def forward(self, x):
+        self.scale.array *= 2
+        self.shift.data += self.scale.array
+        if x.sum() > 0:
+            self.scale.data[:] = self.scale.array - 1
+        h = F.relu(x)
+        h.array += 1
+        return h * self.scale + self.shift, self.scale
+
+
+def test_arrays_of_variables():
+    compare.agrees(Scaled(), (X,), (-X,), (X,))
+
+
+def test_views_and_copies_of_functions():
+    def copied(x):
+        y = F.concat([x], 0).array
+        y += 1
+        return x, y
+
+    agrees(copied, (X,))
+
+    def split(x):
+        F.split_axis(x, 2, 0)[0].array[:] = 0
+        return x
+
+    def separated(x):
+        F.separate(x)[0].array[:] = 0
+        return x
+
+    for f in (split, separated):
+        refused(f, X.copy())
+
+
+def test_an_operand_that_a_later_one_changes():
+    def operator(x):
+        def change():
+            h[0] = 0
+            return h
+
+        h = x * 1
+        return h + change()
+
+    def argument(x):
+        def change():
+            h[0] = 0
+            return h
+
+        h = x * 1
+        return np.add(h, change())
+
+    for f in (operator, argument):
+        refused(f, X.copy())

@@ -20,7 +20,7 @@ from astfront.values import UNBOUND, GrownList, List, Static, Tensor, Value, des
 def concatenate(cx: Any, xs: Sequence[Tensor], axis: int) -> Tensor:
     """The arrays one after another; their other sizes must agree."""
     if len(xs) == 1:
-        return xs[0]
+        return Tensor(xs[0].expr, xs[0].shape, xs[0].dtype, "array", xs[0].const)  # a copy
     axis %= xs[0].ndim
     others = [d for d in range(xs[0].ndim) if d != axis]
 

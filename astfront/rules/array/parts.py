@@ -59,9 +59,9 @@ def separate_node(cx: Any, node: Any, x: Tensor) -> tuple[Value, ...]:
     if count == 0:
         cx.raise_python(ZeroDivisionError("integer division or modulo by zero"))
     if count == 1:
-        return (cx.call_op("squeeze", x, axis=[axis]),)
+        return (x.viewed_as(cx.call_op("squeeze", x, axis=[axis])),)
     parts = cx.call_op("split", x, indices_or_sections=count, axis=axis)
-    return tuple(cx.call_op("squeeze", part, axis=[axis]) for part in parts)
+    return tuple(x.viewed_as(cx.call_op("squeeze", part, axis=[axis])) for part in parts)
 
 
 @node_rule(select_item.SelectItem)
@@ -117,6 +117,10 @@ def reverse(cx: Any, x: Tensor, axis: int) -> Tensor:
 
 @node_rule(split_axis.SplitAxis)
 def split_axis_node(cx: Any, node: Any, x: Tensor) -> tuple[Tensor, ...]:
+    return tuple(x.viewed_as(part) for part in _parts(cx, node, x))
+
+
+def _parts(cx: Any, node: Any, x: Tensor) -> tuple[Tensor, ...]:
     axis = node.axis
     if not -x.ndim <= axis < x.ndim:
         cx.raise_python(InvalidType("in_types[0].ndim > axis", f"{x.ndim} <= {axis}"))
