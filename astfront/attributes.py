@@ -48,8 +48,7 @@ _METHODS = (types.FunctionType, property, staticmethod, classmethod)
 #: Attributes and methods of a Variable that belong to backprop.
 _BACKPROP = frozenset(
     ["grad", "grad_var", "node", "creator", "creator_node", "rank", "loss_scale", "backward",
-     "unchain", "unchain_backward", "cleargrad", "zerograd", "addgrad", "set_creator",
-     "set_creator_node", "retain_data"]
+     "cleargrad", "zerograd", "addgrad", "set_creator", "set_creator_node"]
 )  # fmt: skip
 
 #: Descriptors that put what their function gives into the object's own attribute of that name.

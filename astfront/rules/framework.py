@@ -64,6 +64,23 @@ def as_variable(
     )
 
 
+@rule(
+    chainer.Variable.unchain,
+    chainer.Variable.unchain_backward,
+    chainer.Variable.retain_data,
+    chainer.Variable.to_cpu,
+)
+def unchain(cx: Any, self: Value) -> Value:
+    """There's no graph behind a compiled Variable, and it's on the CPU."""
+    return NONE
+
+
+@rule(chainer.links.Parameter.forward)
+def parameter(cx: Any, self: Object, volatile: Value = Static("off")) -> Value:
+    """A rule because the source gives the Variable an attribute that means nothing any more."""
+    return cx.call_function_object(chainer.functions.identity, cx.get_attribute(self, "W"))  # type: ignore[no-any-return]
+
+
 @rule(backend.get_array_module, cuda.get_array_module)
 def get_array_module(cx: Any, *args: Value) -> Value:
     return Static(np)

@@ -90,3 +90,28 @@ def test_wrong_calls():
             lower(f, (x,), {})
         with pytest.raises(error):
             f(x)
+
+
+def composed(x, i):
+    row, column = np.unravel_index(np.argmax(x), x.shape)
+    return (
+        row, column, np.unravel_index(i, (3, 2)), np.isin(i, [1, 2]), np.isin(x, i, invert=True),
+        np.in1d(x > 0, [True]), np.allclose(x, x), np.allclose(x, x + 1),
+        np.var(x, axis=0, dtype=np.float64), np.std(x, dtype="f4"),
+    )  # fmt: skip
+
+
+def test_composed():
+    same(
+        composed,
+        (X.astype("f"), np.array([5, 0, 3], "i")),
+        (-X.astype("f"), np.array([4, 1, 1], "i")),
+    )
+
+
+def test_unravel_index_out_of_bounds():
+    from tests.support import run
+
+    for i in (6, -1):
+        with pytest.raises(ValueError, match="out of bounds"):
+            run(lambda i: np.unravel_index(i, (3, 2)), np.array([i]))

@@ -223,6 +223,23 @@ def test_n_step(make, states):
     same_as_chainer(link, *given, [chainer.Variable(x) for x in xs])
 
 
+class Scaled(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.weight = L.Parameter(f(4))
+
+    def forward(self, x):
+        y = self.weight() * x
+        y.unchain_backward()
+        y.to_cpu()
+        return y
+
+
+def test_parameter():
+    same_as_chainer(Scaled(), f(3, 4))
+
+
 class Trees(chainer.Chain):
     def __init__(self):
         super().__init__()

@@ -228,10 +228,14 @@ def mean(
     return store_out(cx, out, as_result(convert(cx, found, wanted)))
 
 
-def _variance(cx: Any, a: Value, axis: Value, ddof: Value, keepdims: Value) -> tuple[Tensor, Any]:
+def _variance(
+    cx: Any, a: Value, axis: Value, dtype: Value, ddof: Value, keepdims: Value
+) -> tuple[Tensor, Any]:
     x, axes, keep = _parts(cx, a, axis, keepdims)
-    wanted = _float_of(x.dtype)
-    x = convert(cx, x, _inner(wanted))
+    wanted = dtype_of(cx, dtype, _float_of(x.dtype))
+    if wanted.kind != "f":
+        cx.fail("AF0306", f"a variance of dtype {wanted} isn't supported")
+    x = convert(cx, x, _inner(np.promote_types(wanted, x.dtype)))
     centre = mean_of(cx, x, axes, True)
     gap = cx.b.call("subtract", x, centre)
     count = _count(cx, x, axes)
@@ -251,9 +255,7 @@ def var(
     ddof: Value = Static(0),
     keepdims: Value = FALSE,
 ) -> Tensor:
-    if cx.static(dtype) is not None:
-        cx.fail("AF0306", "`dtype` of a variance isn't supported")
-    found, wanted = _variance(cx, a, axis, ddof, keepdims)
+    found, wanted = _variance(cx, a, axis, dtype, ddof, keepdims)
     return store_out(cx, out, as_result(convert(cx, found, wanted)))
 
 
@@ -267,9 +269,7 @@ def std(
     ddof: Value = Static(0),
     keepdims: Value = FALSE,
 ) -> Tensor:
-    if cx.static(dtype) is not None:
-        cx.fail("AF0306", "`dtype` of a standard deviation isn't supported")
-    found, wanted = _variance(cx, a, axis, ddof, keepdims)
+    found, wanted = _variance(cx, a, axis, dtype, ddof, keepdims)
     return store_out(cx, out, as_result(convert(cx, cx.b.call("sqrt", found), wanted)))
 
 

@@ -3,6 +3,7 @@
 from astfront.rules import indexing  # noqa: F401
 from astfront.rules.numpy import (  # noqa: F401
     assignment,
+    composed,
     creation,
     einsum,
     factorisation,
