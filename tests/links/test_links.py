@@ -240,6 +240,36 @@ def test_parameter():
     same_as_chainer(Scaled(), f(3, 4))
 
 
+def test_binary_hierarchical_softmax():
+    """It copies its function object, and walks down a tree for each label."""
+    link = L.BinaryHierarchicalSoftmax(4, ((0, 1), ((2, 3), 4)))
+    same_as_chainer(link, f(6, 4), np.array([0, 1, 2, 3, 4, 2], "i"))
+
+
+class Held:
+    def __init__(self, array):
+        self.array = array
+        self.count = 3
+
+
+HELD = Held(f(3))
+
+
+def copied(x):
+    other = copy.copy(HELD)
+    other.array = x
+    other.count += 1
+    made = Held(x)
+    made.array = None
+    twin = copy.copy(made)
+    twin.array = x * 2
+    return other.array, HELD.array, other.count, HELD.count, made.array, twin.array, copy.copy([x])
+
+
+def test_copy():
+    check(copied, (f(2),))
+
+
 class Trees(chainer.Chain):
     def __init__(self):
         super().__init__()
