@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import inspect
 import random
@@ -19,6 +20,7 @@ from astfront.frames import Frame, Prepared, closure_of, prepare
 from astfront.function_nodes import as_variables
 from astfront.lifting import Location
 from astfront.machine import Machine
+from astfront.rules import dataclass
 from astfront.rules.registry import PURE, RULES, Rule
 from astfront.source import get_source, span_of
 from astfront.values import (
@@ -248,6 +250,9 @@ class Calls(Machine):
         if not python_made or not plain_new:
             self.unsupported(cls)
         made = self.heap.new_object(cls)
+        if dataclasses.is_dataclass(cls) and dataclass.is_generated(cls.__init__):
+            dataclass.initialise(self, made, list(args), kwargs)
+            return made
         if cls.__init__ is not object.__init__:
             owner = next(c for c in cls.__mro__ if "__init__" in vars(c))
             init: Any = cls.__init__

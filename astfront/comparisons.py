@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.machine import Machine
 from astfront.numbers import NUMBERS
+from astfront.rules import dataclass
 from astfront.values import (
     FALSE,
     NONE,
@@ -121,6 +123,13 @@ class Comparisons(Machine):
                 if not overloads and not opposite:
                     continue
                 method = name if overloads else "__eq__"
+                if dataclasses.is_dataclass(owner.cls) and dataclass.is_generated(
+                    getattr(owner.cls, method)
+                ):
+                    if isinstance(other, Object) and other.cls is owner.cls:
+                        pair = dataclass.compared(self, a), dataclass.compared(self, b)  # type: ignore
+                        return self.compare_containers(f, *pair)
+                    continue
                 result = self.call(self.get_attribute(owner, method), [other], {})
                 if not (isinstance(result, Static) and result.obj is NotImplemented):
                     return result if overloads else self.unary(gast.Not(), result)
@@ -214,6 +223,8 @@ class Comparisons(Machine):
             and a.storage == b.storage
             and same(a, b)
         ):
+            return TRUE
+        if isinstance(a, List | Dict | Object) and type(a) is type(b) and same(a, b):
             return TRUE
         truth = self.truth(self.compare(gast.Eq(), a, b))
         return truth if isinstance(truth, Scalar) else Static(truth)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import itertools
 import math
 
@@ -165,3 +166,50 @@ def test_sorted_and_numbers():
         return math.sqrt(x[0]) + math.log(x[1])
 
     agrees(root, (X[1] + 1,), (X[0],), (X[1],))
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    n: int
+    activation: str = "relu"
+
+    def function(self):
+        return getattr(F, self.activation)
+
+
+@dataclasses.dataclass
+class State:
+    h: object
+    words: list = dataclasses.field(default_factory=list)
+    tag: str = dataclasses.field(default="t", compare=False)
+
+    def __post_init__(self):
+        self.count = len(self.words)
+
+    def push(self, word):
+        self.words.append(word)
+        return self
+
+
+def test_dataclasses():
+    config = Config(2)
+
+    def f(x):
+        tanh = Config(1, activation="tanh")
+        same = tanh == Config(1, "tanh"), tanh != config, tanh == 3
+        s = State(x)
+        for i in range(3):
+            s.h = config.function()(s.h) * config.n
+            s.push(i)
+        t = dataclasses.replace(s, words=[9], tag="u")
+        other = State(h=tanh.function()(x), words=[7, 8])
+        best = max([s, other], key=lambda state: len(state.words))
+        return same, s.h, s.words, s.count, t.count, t.tag, other.h, best is s, s == s
+
+    agrees(f, (X,), (-X,))
+
+    def wrong(x):
+        return State().h
+
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'h'"):
+        astfront.compile(wrong)(X)
