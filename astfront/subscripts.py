@@ -52,6 +52,10 @@ class Subscripts(Machine):
             return self.call(Static(np.ndarray.__getitem__), [container, index], {})
         if isinstance(container, Static) and isinstance(index, Static):
             return self.run_python(operator.getitem, container.obj, index.obj)
+        if isinstance(container, Dict) and isinstance(index, Scalar | Tensor):
+            known, _ = self.try_static(index)
+            if not known:
+                return self._staged_entry(container, index)
         if isinstance(container, Dict):
             key = self.static(index, "a dict's key")
             entries = self.entries_of(container)
@@ -189,6 +193,22 @@ class Subscripts(Machine):
             made = self.b.call("stack", list(tensors), axis=0)
         scope.stacks.append((list(tensors), made))
         return made
+
+    def _staged_entry(self, container: Dict, key: Value) -> Value:
+        """``d[key]`` for a staged number: it's looked for among the keys that are numbers."""
+        number = self.tensor_to_scalar(key) if isinstance(key, Tensor) else key
+        if not _is_none(container.factory) or not self.is_number(number):
+            self.static(key, "a dict's key")
+        found = {k: v for k, v in self.entries_of(container).items() if isinstance(k, int | float)}
+        is_there = self.contains(number, container)
+        missing = Deferred(KeyError, (number,))
+        self.stage_if(is_there, lambda: None, lambda: self.raise_python(missing))
+        place: Value = Static(0)
+        for i, k in enumerate(found):
+            equal = self.compare(gast.Eq(), number, Static(k))
+            step = self.binary_op(operator.mul, self.as_scalar(equal, int), Static(i))
+            place = self.binary_op(operator.add, place, step)
+        return self.select(list(found.values()), place)
 
     def set_item(self, container: Value, index: Value, value: Value) -> None:
         if isinstance(container, Poison) or isinstance(index, Poison):
