@@ -148,6 +148,36 @@ class Generators(Machine):
         self.run_generator(generator, lambda value: self.append(made, value))
         return made
 
+    def until(self, generator: Generator, decisive: bool) -> List:
+        """The truths of a generator's values, up to the first that is known to be ``decisive``.
+
+        Where data decides, Python may take fewer values: those after it must do nothing else.
+        """
+        made = List(self.heap.new(Items()))
+        depth, stop = self.staged_depth, Abandoned()
+        before, sites, exceptions = self.heap.snapshot(), len(self.sites), len(self.exceptions)
+        staged = False
+
+        def take(value: Value) -> None:
+            nonlocal staged
+            truth = self.truth_value(value)
+            self.append(made, truth)
+            staged = staged or not isinstance(truth, Static) or self.staged_depth != depth
+            if isinstance(truth, Static) and truth.obj is decisive and self.staged_depth == depth:
+                raise stop
+
+        try:
+            self.run_generator(generator, take)
+        except Abandoned as e:
+            if e is not stop:
+                raise
+            self.heap.bind(generator.cell, "taken", NONE)
+        own = {generator.cell, *generator.cells, made.cell}
+        changed = [c for c, v in before.items() if c not in own and self.heap[c] is not v]
+        if staged and (changed or len(self.sites) > sites or len(self.exceptions) > exceptions):
+            self.refuse_generator(generator, "how much of it is used depends on data")
+        return made
+
     def mapped(
         self, generator: Generator, change: Callable[[Value], Value], *cells: int
     ) -> Generator:

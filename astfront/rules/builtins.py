@@ -421,6 +421,8 @@ def sum_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
 @rule(all)
 def all_(cx: Any, iterable: Value) -> Value:
     result: Value = TRUE
+    if isinstance(iterable, Generator):
+        iterable = cx.until(iterable, False)
     iterable, items = known_items(cx, iterable)
     if items is None:
         return cx.call(Static(folds.every), [iterable], {})
@@ -432,6 +434,8 @@ def all_(cx: Any, iterable: Value) -> Value:
 @rule(any)
 def any_(cx: Any, iterable: Value) -> Value:
     result: Value = FALSE
+    if isinstance(iterable, Generator):
+        iterable = cx.until(iterable, True)
     iterable, items = known_items(cx, iterable)
     if items is None:
         return cx.call(Static(folds.some), [iterable], {})

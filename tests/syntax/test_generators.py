@@ -145,6 +145,34 @@ def test_iterators_are_walked_over_once():
         astfront.compile(twice)(X)
 
 
+def test_any_and_all_stop_at_the_first_that_decides():
+    def f(x):
+        log = []
+
+        def large(v):
+            log.append(v)
+            return v > 1
+
+        some = any(large(v) for v in [0, 2, 3])
+        every = all(large(v) for v in [5, 0, 7])
+        endless = any(v > 100 for v in fibonacci())
+        return log, some, every, endless, any(v > 1 for v in x[0]), all(v > -2 for v in x[0])
+
+    agrees(f, (X,), (X * 3,))
+
+    def depends(x):
+        log = []
+
+        def large(v):
+            log.append(v)
+            return v > 1
+
+        return any(large(v) for v in x[0]), log
+
+    with pytest.raises(astfront.CompileError, match="AF0101"):
+        astfront.compile(depends)(X)
+
+
 def test_folds():
     def f(x):
         picked = [float(v) for v in x if v > -10]
