@@ -82,20 +82,15 @@ class Program:
         code = self.error_code
         if self.error_index is not None:
             code = int(arrays[self.error_index])
-        if self.error_code:
-            self._write(outcome)  # What was changed before an exception that is certain.
         if code:
             exception, span = self.exceptions[code - 1]
             if isinstance(exception, Noted):
                 exception = exception.cls(*arguments_of(code, calls))
             raise_at(exception, span)
         result = self.result.build(outcome)
-        self._write(outcome)
-        return result
-
-    def _write(self, outcome: Outcome) -> None:
         for change in [write.prepare(outcome) for write in self.writes]:
             change()
+        return result
 
 
 def raise_at(exception: BaseException, span: Span | None) -> None:
@@ -199,7 +194,6 @@ def _lower(
         except PythonError as e:
             code = cx.heap.lookup(cx.error_cell, "code")
             noted = cx.sites or isinstance(e.exception, Deferred) or not isinstance(code, Static)
-            noted = noted or _changes_something(cx, lifter)
             if cx.diagnostics or not noted:
                 raise
             with contextlib.suppress(Diverged):  # What was noted before it happens before it.
@@ -221,12 +215,6 @@ def _lower(
         raise (CompileError([*more, *e.diagnostics]) if more else e) from e.__cause__
     except RecursionError as e:
         raise internal_error(e, cx.span()) from e
-
-
-def _changes_something(cx: Interpreter, lifter: ArgumentLifter) -> bool:
-    results = Results(cx, lifter.paths)
-    results.changed = dict(changed_arrays(cx, lifter))
-    return any(True for _ in writes_of(cx, lifter, results))
 
 
 def callable_value(cx: Interpreter, function: Any) -> Value:
@@ -259,7 +247,7 @@ def _finish(
     error_index = None
     if not isinstance(code, Static):
         error_index = results.add(code)  # type: ignore[arg-type]
-    elif code.obj and not effects and not writes:
+    elif code.obj and not effects:
         exception, span = cx.exceptions[code.obj - 1]
         raise_at(exception, span)  # type: ignore[arg-type]
     mod, parameters = builder.finish(results.tensors)

@@ -254,23 +254,6 @@ def test_context_managers():
     agrees(f, (X, 1), (-X, 0), (X, 2))
 
 
-def test_what_changed_before_an_exception_that_is_certain():
-    class Counting(chainer.Chain):
-        def __init__(self):
-            super().__init__()
-            self.n = 0
-            self.seen = []
-
-        def forward(self, x, k):
-            self.n += 1
-            self.seen.append(k)
-            if k == 0:
-                raise ValueError("zero", self.n)
-            return x * self.n, list(self.seen)
-
-    agrees(Counting(), (X, 1), (X, 0), (X, 2), (X, 0), (X, 1))
-
-
 def test_a_staged_key_of_a_dict():
     def f(x):
         scales = {0: 1.0, 1: 2.5, 7: -1.0}
