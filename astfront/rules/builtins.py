@@ -581,6 +581,13 @@ def getattr_(cx: Any, x: Value, name: StaticArg[str], default: Value | None = No
     return cx.get_attribute(x, name)
 
 
+@rule(object.__getattribute__)
+def getattribute(cx: Any, x: Value, name: StaticArg[str]) -> Value:
+    if isinstance(x, Object) and hasattr(x.cls, "__getattr__"):
+        raise cx.error("AF0202", "`__getattribute__` of an object whose class has a `__getattr__`")
+    return cx.get_attribute(x, name)
+
+
 @rule(delattr)
 def delattr_(cx: Any, owner: Value, name: StaticArg[str]) -> Value:
     cx.delete_attribute(owner, name)

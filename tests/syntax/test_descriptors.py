@@ -102,3 +102,16 @@ def test_distributions():
         assert_same(
             astfront.compile(likelihood)(x, mean, deviation), likelihood(x, mean, deviation)
         )
+
+
+def test_getattribute():
+    class Heads(chainer.Chain):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = 2, 3
+
+        def forward(self, x):
+            return [self.__getattribute__(name) * x for name in ("first", "second")]
+
+    x = np.ones(2, "f")
+    assert_same(astfront.compile(Heads())(x), Heads()(x))
