@@ -38,6 +38,7 @@ class Options:
     checks: bool = True
     opt_level: int = 3
     seed: int | None = None
+    fast_math: bool = True
 
 
 #: Programs kept for one signature, where what they take for granted differs.
@@ -75,6 +76,7 @@ def compile(  # type: ignore[misc]
     checks: bool = True,
     opt_level: int = 3,
     seed: int | None = None,
+    fast_math: bool = True,
     specs: Sequence[Any] | None = None,
 ) -> Any:
     """Compile a Link class, a link, a bound method or a function, when it's called.
@@ -92,6 +94,8 @@ def compile(  # type: ignore[misc]
         opt_level: TVM's optimisation level, 2 or 3 (below, TVM fails at some programs).
         seed: where the program's random numbers start. Without it they follow ``numpy.random``, as
             Chainer's do: after ``numpy.random.seed(0)`` the same calls give the same numbers.
+        fast_math: whether ``exp``, ``log``, ``tanh``, ``sigmoid`` and ``erf`` of float32 are vectorised
+            (within 3 units in the last place) or calls of the C library.
         specs: types of the arguments, :class:`TensorSpec` with ``None`` for a size that differs
             from call to call: one program for all calls that fit.
 
@@ -102,7 +106,7 @@ def compile(  # type: ignore[misc]
     """
     if opt_level not in (2, 3):
         raise ValueError(f"opt_level is 2 or 3, not {opt_level!r}")
-    options = Options(target, freeze, checks, opt_level, seed)
+    options = Options(target, freeze, checks, opt_level, seed, fast_math)
     if x is None:
         return functools.partial(compile, specs=specs, **vars(options))
     if isinstance(x, type):
@@ -193,7 +197,8 @@ class Compiled:
         params = {**_used_constants(program), **{n: f.array for n, f in frozen.items()}}
         executable = None
         if program.outputs:
-            executable = build(program.mod, params, self.options.target, self.options.opt_level)
+            o = self.options
+            executable = build(program.mod, params, o.target, o.opt_level, o.fast_math)
         return Loaded(program, executable, frozen)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:

@@ -18,6 +18,7 @@ import tvm
 from tvm import relay
 
 import astfront.relay_dense  # noqa: F401  (registers its kernels)
+from astfront import relay_math
 from astfront.diagnostics import CompileError, error
 from passes.relay import dataflow, nested_branches
 
@@ -101,6 +102,7 @@ def build(
     params: Mapping[str, np.ndarray[Any, Any]] | None = None,
     target: Any = None,
     opt_level: int = 3,
+    fast_math: bool = True,
 ) -> Executable:
     """Compile a module; ``params`` become constants of the program, folded and packed.
 
@@ -108,7 +110,8 @@ def build(
     """
     bound = to_params(params or {})
     try:
-        return Executable(_compiled(mod, bound, complete_target(target), opt_level))
+        with relay_math.fast_math(fast_math):
+            return Executable(_compiled(mod, bound, complete_target(target), opt_level))
     except Exception as e:
         raise _tvm_failed("builds", e) from e
 
