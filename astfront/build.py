@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import logging
 import os
@@ -26,8 +27,6 @@ from passes.relay import dataflow, nested_branches
 logging.getLogger("autotvm").setLevel(logging.ERROR)
 logging.getLogger("te_compiler").setLevel(logging.ERROR)
 logging.getLogger("strategy").setLevel(logging.ERROR)
-
-_ALIGNMENT = 64  # bytes; what from_dlpack wants of memory that it shares
 
 
 @functools.cache
@@ -75,17 +74,60 @@ class Executable:
         vm = getattr(self._local, "vm", None)
         if vm is None:
             vm = self._local.vm = tvm.runtime.vm.VirtualMachine(self.executable, tvm.cpu())
+            self._local.arguments = []
+            self._local.is_set = False
         return vm
 
     def run(self, arrays: Sequence[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
         """Run ``main`` on arrays in the order of its parameters; the results as numpy arrays."""
+        vm = self._vm()
+        arguments = self._local.arguments
+        if len(arguments) != len(arrays):
+            arguments[:] = [_Argument() for _ in arrays]
+        changed = False
+        for argument, array in zip(arguments, arrays):
+            changed |= argument.set(array)
         try:
-            result = self._vm().invoke("main", *map(_to_tvm, arrays))
+            if changed or not self._local.is_set:
+                self._local.is_set = False
+                vm.set_input("main", *(argument.array for argument in arguments))
+                self._local.is_set = True
+            result = vm.invoke("main")
         except tvm.TVMError as e:
             raise _tvm_failed("runs", e) from e
         if isinstance(result, tvm.nd.NDArray):
             return [_to_numpy(result)]
         return [_to_numpy(result[i]) for i in range(len(result))]
+
+
+class _Argument:
+    """What a VM takes as one of its arguments: memory that stays the VM's, and is filled anew.
+
+    The caller's own memory is hardly ever aligned as TVM's code wants it.
+    """
+
+    def __init__(self) -> None:
+        self.array: Any = None
+        self.contents: np.ndarray[Any, Any] = np.empty(0, np.void)
+        """The memory as numpy sees it."""
+
+    def set(self, array: np.ndarray[Any, Any]) -> bool:
+        """Copy an array's contents; whether the VM has to be told of other memory."""
+        contents = self.contents
+        known = contents.shape == array.shape and contents.dtype == array.dtype
+        if not known:
+            self.array = tvm.nd.empty(array.shape, array.dtype.name)
+            contents = self.contents = _memory(self.array, array)
+        contents[...] = array
+        return not known
+
+
+def _memory(target: Any, like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The memory of a TVM array, for numpy to write to."""
+    if not like.size:
+        return np.empty_like(like)
+    memory: Any = (ctypes.c_uint8 * like.nbytes).from_address(target.handle.contents.data)
+    return np.frombuffer(memory, np.uint8).view(like.dtype).reshape(like.shape)
 
 
 def prepare_module(mod: Any) -> Any:
@@ -138,18 +180,10 @@ def _tvm_failed(when: str, cause: Exception) -> CompileError:
     )
 
 
-def _to_tvm(array: np.ndarray[Any, Any]) -> Any:
-    """Without a copy where TVM can read the array's memory as it is."""
-    shareable = (
-        array.flags.c_contiguous
-        and array.flags.writeable
-        and array.size
-        and array.ctypes.data % _ALIGNMENT == 0
-        and array.dtype != np.bool_
-    )
-    return tvm.nd.from_dlpack(array) if shareable else tvm.nd.array(array)
-
-
 def _to_numpy(array: Any) -> np.ndarray[Any, Any]:
-    result: np.ndarray[Any, Any] = array.numpy()
-    return result
+    """A copy: a result may be an argument's memory, or a constant's."""
+    try:
+        return np.from_dlpack(array).copy()
+    except (RuntimeError, BufferError):  # bool has no place in numpy's DLPack
+        result: np.ndarray[Any, Any] = array.numpy()
+        return result

@@ -5,8 +5,9 @@ takes the place of TIR's intrinsics when TVM generates code, in whatever operato
 fused LSTM cell). All are within 3 units in the last place (measured: 1.5) over the whole range, denormal
 numbers, infinities and NaN included; ``compile(…, fast_math=False)`` leaves the intrinsics to TVM.
 
-The polynomials of ``exp``, ``log`` and ``tanh`` are those of Cephes' ``expf.c``, ``logf.c`` and ``tanhf.c`` (S. L.
-Moshier, netlib.org/cephes); that of ``erf`` is N. Juffa's (``1 - exp(p(|x|))`` beyond 0.92).
+The polynomials of ``exp``, ``log`` and ``tanh`` are those of Cephes' ``expf.c``, ``logf.c`` and
+``tanhf.c`` (S. L. Moshier, netlib.org/cephes); that of ``erf`` is N. Juffa's (``1 - exp(p(|x|))`` beyond
+0.92).
 """
 
 from __future__ import annotations

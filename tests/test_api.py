@@ -506,6 +506,39 @@ def test_errors_of_the_call_are_those_of_python() -> None:
     same(net, net.forward, array(2, 3))
 
 
+def test_memory_of_arguments_and_results() -> None:
+    """Any layout of arguments; results are the caller's own."""
+
+    def f(x, flags, n):
+        return x, x.reshape(-1), flags, n, x[0] * 2, np.zeros(3, np.float32) if n is None else x + n
+
+    specs = [
+        astfront.TensorSpec((None, 4), np.float32),
+        astfront.TensorSpec((None,), np.bool_),
+        astfront.TensorSpec((), np.float64),
+    ]
+    compiled = astfront.compile(f, specs=specs)
+    rng = np.random.RandomState(0)
+    kept = []
+    for m in (1, 3, 3, 400, 2):
+        wide = rng.randn(m, 9).astype(np.float32)
+        odd = np.frombuffer(b"." + rng.randn(m, 4).astype(np.float32).tobytes(), np.uint8)[1:]
+        fixed = rng.randn(m, 4).astype(np.float32)
+        fixed.flags.writeable = False
+        for x in (wide[:, :4], wide[::-1, 1::2], odd.view(np.float32).reshape(m, 4), fixed):
+            args = x, rng.rand(m) < 0.5, np.array(float(m))
+            got, expected = compiled(*args), f(*args)
+            for a, b in zip(got, expected):
+                np.testing.assert_allclose(a, b, rtol=1e-6)
+                assert a.dtype == b.dtype
+            kept.append((got[1:], [np.copy(e) for e in expected[1:]]))
+    for got, expected in kept:
+        for a, b in zip(got, expected):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+    got[3][...] = -1  # changes nothing that a later call reads
+    np.testing.assert_allclose(compiled(*args)[3], expected[3])
+
+
 def test_two_threads() -> None:
     net = Net()
     inputs = [array(n, 3, seed=seed) for seed in range(5) for n in (1, 2)]
