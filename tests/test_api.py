@@ -536,7 +536,7 @@ def test_memory_of_arguments_and_results() -> None:
         for a, b in zip(got, expected):
             np.testing.assert_allclose(a, b, rtol=1e-6)
     got[3][...] = -1  # changes nothing that a later call reads
-    np.testing.assert_allclose(compiled(*args)[3], expected[3])
+    np.testing.assert_allclose(compiled(*args)[4], expected[3])
 
 
 def test_two_threads() -> None:
