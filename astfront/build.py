@@ -18,7 +18,8 @@ os.environ.setdefault("TOPHUB_LOCATION", "NONE")  # no tuned schedules are fetch
 import tvm
 from tvm import relay
 
-import astfront.relay_dense  # noqa: F401  (registers its kernels)
+import astfront.relay_conv
+import astfront.relay_dense  # noqa: F401  (both register their kernels)
 from astfront import relay_math
 from astfront.diagnostics import CompileError, error
 from passes.relay import dataflow, nested_branches

@@ -359,8 +359,9 @@ def _schedule(attrs: Any, outs: Any, target: Any) -> Any:
         return schedule
 
 
-def _is_ours(arrays: Any, out: Any, target: Any) -> bool:
-    floats = all(str(t.dtype) == "float32" for t in (*arrays, out))
+def is_float32_on_x86(types: Any, target: Any) -> bool:
+    """Whether what has these types, and is computed there, may use our kernels."""
+    floats = all(str(t.dtype) == "float32" for t in types)
     return (
         floats and target.kind.name == "llvm" and "x86_64" in str(target.attrs.get("mtriple", ""))
     )
@@ -416,7 +417,7 @@ _tvm_alter = _nn.alter_op_layout_dense
 
 @override_native_generic_func("astfront.dense.strategy")
 def _dense_strategy(attrs: Any, inputs: Any, output_type: Any, target: Any) -> Any:
-    if not _is_ours(inputs, output_type, target):
+    if not is_float32_on_x86([*inputs, output_type], target):
         return _tvm_strategy(attrs, inputs, output_type, target)
     chosen = registry.OpStrategy()
     chosen.add_implementation(_compute(_plain_kernel), _schedule, name="astfront.dense")
@@ -425,7 +426,7 @@ def _dense_strategy(attrs: Any, inputs: Any, output_type: Any, target: Any) -> A
 
 def _alter(attrs: Any, inputs: Any, types: Any, output_type: Any) -> Any:
     target = tvm.target.Target.current(allow_none=False)
-    if not _is_ours(types, output_type, target):
+    if not is_float32_on_x86([*types, output_type], target):
         return _tvm_alter(attrs, inputs, types, output_type)
     x, w = inputs
     if not isinstance(w, relay.Constant):

@@ -1,0 +1,57 @@
+"""Convolutions whose channels don't fill whole vectors: constant weights and live ones."""
+
+from __future__ import annotations
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+import pytest
+
+import astfront
+from astfront.relay_conv import padded_channels
+from tests.support import assert_same
+
+
+class Net(chainer.Chain):
+    def __init__(self) -> None:
+        super().__init__()
+        with self.init_scope():
+            self.a = L.Convolution2D(3, 17, 3, pad=1)
+            self.b = L.Convolution2D(17, 29, 3, stride=2, pad=1)
+            self.c = L.Convolution2D(29, 50, 1, nobias=True)
+            self.d = L.Convolution2D(50, 50, 3, pad=2, dilate=2)
+            self.e = L.Convolution2D(50, 50, 3, pad=1, groups=2)
+            self.f = L.Convolution2D(50, 7, (2, 3), stride=(1, 2))
+
+    def forward(self, x):
+        h = F.relu(self.b(F.relu(self.a(x))))
+        h = self.c(h)
+        h = F.relu(h + self.d(h))
+        h = F.max_pooling_2d(h, 2) + self.e(h)[:, :, ::2, ::2]
+        return h, self.f(h)
+
+
+@pytest.mark.parametrize(("freeze", "staged"), [(False, True), (True, False)])
+def test_odd_numbers_of_channels(freeze, staged):
+    np.random.seed(0)
+    rng = np.random.RandomState(0)
+    model = Net()
+    specs = [astfront.TensorSpec((None, 3, 12, 20), np.float32)] if staged else None
+    compiled = astfront.compile(model, freeze=freeze, specs=specs)
+    for n in (1, 3) if staged else (2,):
+        x = rng.uniform(-1, 1, (n, 3, 12, 20)).astype(np.float32)
+        with chainer.no_backprop_mode():
+            assert_same(compiled(x), model.forward(x))
+
+
+def test_padding():
+    assert [padded_channels(n, 16) for n in (1, 10, 16, 17, 29, 50, 64)] == [
+        1,
+        10,
+        16,
+        32,
+        32,
+        64,
+        64,
+    ]
