@@ -307,7 +307,9 @@ class Calls(Machine):
         bound.arguments.update(converted)
         result = found.function(self, *bound.args, **bound.kwargs)
         value = self.result_value(result)
-        if str(getattr(target, "__module__", "")).startswith("chainer.functions"):
+        # (And not a method of a node, which works on arrays.)
+        is_method = "." in getattr(target, "__qualname__", "")
+        if str(getattr(target, "__module__", "")).startswith("chainer.functions") and not is_method:
             value = as_variables(value)
         return value
 

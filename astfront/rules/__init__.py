@@ -6,6 +6,7 @@ from astfront.rules import (  # noqa: F401
     builtins,
     connection,
     containers,
+    ctc,
     dataclass,
     evaluation,
     framework,

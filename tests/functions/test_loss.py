@@ -168,3 +168,30 @@ def test_dropped_dtype_check():
             [V(rows(2, 3)), V(rows(2, 3, dtype="float64"))],
             specs=[((None, 3), "float32"), ((None, 3), "float64")],
         )
+
+
+def temporal(xs, t, lengths, label_lengths):
+    xs = list(xs)
+    return (
+        F.connectionist_temporal_classification(xs, t, 0),
+        F.connectionist_temporal_classification(xs, t, 0, lengths, label_lengths, reduce="no"),
+    )
+
+
+def test_connectionist_temporal_classification():
+    args = [V(rows(6, 3, 5)), np.array([[1, 2], [3, 3], [4, 1]], "int32"),
+            np.array([6, 5, 3], "int32"), np.array([2, 2, 1], "int32")]  # fmt: skip
+    check(temporal, args)
+
+
+def sampled(x, w, t, s):
+    return (
+        F.negative_sampling(x, t, w, lambda shape: s, 2), F.black_out(x, t, w, abs(s), reduce="no"),
+        F.negative_sampling(x, t, w, lambda shape: s, 2, reduce="no", return_samples=True),
+    )  # fmt: skip
+
+
+def test_given_samples():
+    samples = np.array([[1, 2], [3, 4], [0, 1]], "int32")
+    args = [V(rows(3, 4)), V(rows(5, 4, seed=1)), np.array([0, 3, 2], "int32"), samples]
+    check(sampled, args)
