@@ -55,13 +55,14 @@ UNROLLABLE = {
     "AF0207",
     "AF0208",
     "AF0209",
+    "AF0210",
     "AF0306",
     "AF0504",
     "AF0601",
 }
 
 #: Refusals of a kept loop after which the first turn is put before it: a type changes in that turn.
-PEELABLE = {"AF0202", "AF0204", "AF0206", "AF0207"}
+PEELABLE = {"AF0202", "AF0204", "AF0206", "AF0207", "AF0210"}
 
 #: More turns than this aren't run while compiling, even where nothing staged is computed.
 RUN_LIMIT = 1_000_000
