@@ -11,6 +11,7 @@ from typing import Any
 
 import chainer
 import numpy as np
+from chainer.utils import cache
 
 from astfront.diagnostics import error
 from astfront.environment import UNKNOWN_STORAGE, same, same_array
@@ -170,7 +171,11 @@ class ObjectOut(Template):
             result: Any = object.__new__(self.cls)
             run.made[self.cell] = result
             for name, template in self.items:
-                object.__setattr__(result, name, template.build(run))
+                # A cached property keeps what it gave under its own name, and refuses to be set.
+                if isinstance(getattr(type(result), name, None), cache.cached_property):
+                    vars(result)[name] = template.build(run)
+                else:
+                    object.__setattr__(result, name, template.build(run))
         return run.made[self.cell]
 
 

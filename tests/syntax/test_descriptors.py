@@ -115,3 +115,16 @@ def test_getattribute():
 
     x = np.ones(2, "f")
     assert_same(astfront.compile(Heads())(x), Heads()(x))
+
+
+def made(mean, deviation):
+    normal = distributions.Normal(mean, log_scale=deviation)
+    return normal, normal.scale
+
+
+def test_a_distribution_is_given_back():
+    x = np.array([0.5, 1], "f")
+    with chainer.no_backprop_mode():
+        got, expected = astfront.compile(made)(x, x * 2), made(x, x * 2)
+        assert_same(got[1], expected[1])
+        assert_same(got[0].scale, expected[0].scale)
