@@ -14,12 +14,13 @@ tiles of registers and the rests that are left over:
 * **turned**: many rows, weights as they are. The *rows* are packed, in blocks, and multiplied as in
   *packed* with the sides changed; the result is turned when it's stored.
 
-What isn't float32, and what isn't a CPU, is left to TVM. Importing this module registers the kernels.
+``nn.batch_matmul`` of a known number of matrices has *dot* and *turned*, too. What isn't float32, and what
+isn't an x86, is left to TVM. Importing this module registers the kernels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -305,21 +306,46 @@ def _turned(kernel: _Kernel, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any]
         kernel.split(int(n), tallest, at)
 
 
+class _Matrix:
+    """A matrix, or one of a stack of them."""
+
+    def __init__(self, buffer: Any, place: Sequence[Any]) -> None:
+        self.buffer = buffer
+        self.place = place
+
+    def __getitem__(self, index: Sequence[Any]) -> Any:
+        return self.buffer[[*self.place, *index]]
+
+    def __setitem__(self, index: Sequence[Any], value: Any) -> None:
+        self.buffer[[*self.place, *index]] = value
+
+
 def _plain_kernel(x: Any, w: Any, out: Any, lanes: int) -> Any:
-    m, n = x.shape[0], w.shape[0]
-    depth = next((d for d in (x.shape[1], w.shape[1]) if _known(d) is not None), x.shape[1])
+    m, n = x.shape[-2], w.shape[-2]
+    depth = next((d for d in (x.shape[-1], w.shape[-1]) if _known(d) is not None), x.shape[-1])
     kernel = _Kernel(lanes, _is_worth_threads(m, n, depth))
-    a, b, c = (kernel.ib.buffer_ptr(t) for t in (x, w, out))
     known = 0 if (_known(n) or _DOT_COLUMNS) < _DOT_COLUMNS else _known(m)
-    if known is None:
-        with kernel.ib.if_scope(m < _DOT_ROWS):
+    buffers = [kernel.ib.buffer_ptr(t) for t in (x, w, out)]
+
+    def product(*place: Any) -> None:
+        a, b, c = (
+            _Matrix(buffer, [0 if _known(t.shape[0]) == 1 else i for i in place])
+            for buffer, t in zip(buffers, (x, w, out))
+        )
+        if known is None:
+            with kernel.ib.if_scope(m < _DOT_ROWS):
+                _dot(kernel, a, b, c, (m, n, depth))
+            with kernel.ib.if_scope(m >= _DOT_ROWS):
+                _turned(kernel, a, b, c, (m, n, depth))
+        elif known < _DOT_ROWS:
             _dot(kernel, a, b, c, (m, n, depth))
-        with kernel.ib.if_scope(m >= _DOT_ROWS):
+        else:
             _turned(kernel, a, b, c, (m, n, depth))
-    elif known < _DOT_ROWS:
-        _dot(kernel, a, b, c, (m, n, depth))
+
+    if len(out.shape) == 3:
+        kernel.loop(out.shape[0], product)
     else:
-        _turned(kernel, a, b, c, (m, n, depth))
+        product()
     return kernel.get()
 
 
@@ -336,10 +362,11 @@ PACKED = "astfront.dense_packed"
 def _compute(kernel: Callable[..., Any]) -> Callable[..., Any]:
     def compute(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
         x, w = inputs
-        units = int(attrs["units"]) if kernel is _packed_kernel else w.shape[0]
+        units = int(attrs["units"]) if kernel is _packed_kernel else w.shape[-2]
+        stack = [max(int(x.shape[0]), int(w.shape[0]))] if len(x.shape) == 3 else []
         lanes = get_simd_32bit_lanes()
         body = te.extern(
-            [(x.shape[0], units)], [x, w],
+            [(*stack, x.shape[-2], units)], [x, w],
             lambda ins, outs: kernel(ins[0], ins[1], outs[0], lanes),
             name="dense", dtype="float32",
         )  # fmt: skip
@@ -438,6 +465,26 @@ def _alter(attrs: Any, inputs: Any, types: Any, output_type: Any) -> Any:
     return relay.Call(relay.op.get(PACKED), [x, packed], made)
 
 
+_tvm_batched = generic.batch_matmul_strategy
+
+
+@override_native_generic_func("astfront.batch_matmul.strategy")
+def _batched_strategy(attrs: Any, inputs: Any, output_type: Any, target: Any) -> Any:
+    x, w = inputs
+    is_ours = (
+        is_float32_on_x86([*inputs, output_type], target)
+        and (bool(attrs.transpose_a), bool(attrs.transpose_b)) == (False, True)
+        and _known(x.shape[0]) is not None
+        and _known(w.shape[0]) is not None
+    )
+    if not is_ours:
+        return _tvm_batched(attrs, inputs, output_type, target)
+    chosen = registry.OpStrategy()
+    chosen.add_implementation(_compute(_plain_kernel), _schedule, name="astfront.batch_matmul")
+    return chosen
+
+
 _define_packed()
+registry.register_strategy("nn.batch_matmul", _batched_strategy, level=_LEVEL)
 registry.register_strategy("nn.dense", _dense_strategy, level=_LEVEL)
 registry.register_alter_op_layout("nn.dense", _alter, level=_LEVEL)
