@@ -14,8 +14,8 @@ tiles of registers and the rests that are left over:
 * **turned**: many rows, weights as they are. The *rows* are packed, in blocks, and multiplied as in
   *packed* with the sides changed; the result is turned when it's stored.
 
-``nn.batch_matmul`` of a known number of matrices has *dot* and *turned*, too. What isn't float32, and what
-isn't an x86, is left to TVM. Importing this module registers the kernels.
+``nn.batch_matmul`` of a known number of matrices has *dot* and *turned*, too. What isn't float32, and
+what isn't an x86, is left to TVM. Importing this module registers the kernels.
 """
 
 from __future__ import annotations
