@@ -52,7 +52,6 @@ CODES: dict[str, str] = {
     "AF0207": "unsupported operand types",
     "AF0208": "unsupported or wrong index or key",
     "AF0209": "mutation of an argument or of an aliased array",
-    "AF0210": "raise or assert under a staged condition",
     # AF03xx: calls
     "AF0301": "no rule for this function",
     "AF0302": "wrong arguments of a call",
@@ -67,7 +66,7 @@ CODES: dict[str, str] = {
     "AF0405": "unsupported return value",
     # AF05xx: control flow
     "AF0502": "loop unrolled too many times",
-    "AF0503": "iteration over something unsupported",
+    "AF0503": "loop of an unsupported kind",
     "AF0504": "loop over a list whose elements differ",
     # AF06xx: Relay and TVM
     "AF0601": "operator refused by TVM",

@@ -55,14 +55,13 @@ UNROLLABLE = {
     "AF0207",
     "AF0208",
     "AF0209",
-    "AF0210",
     "AF0306",
     "AF0504",
     "AF0601",
 }
 
 #: Refusals of a kept loop after which the first turn is put before it: a type changes in that turn.
-PEELABLE = {"AF0202", "AF0204", "AF0206", "AF0207", "AF0210"}
+PEELABLE = {"AF0202", "AF0204", "AF0206", "AF0207"}
 
 #: More turns than this aren't run while compiling, even where nothing staged is computed.
 RUN_LIMIT = 1_000_000
@@ -92,6 +91,10 @@ class Refused(Exception):
 
 class ConditionChanges(Refused):
     """The condition of a loop changes something: it has to be part of a turn."""
+
+
+class AlwaysRaises(Refused):
+    """No turn comes to its end; the first one may, or each may do something else."""
 
 
 class Loops(Machine):
@@ -183,7 +186,7 @@ class Loops(Machine):
         few = count is not None and count <= FEW_TURNS
         live = self.live_after(node, self._exposed(node, breaks))
         refusals: list[Diagnostic] = []
-        peel = rotate = False
+        peel = rotate = endless = False
         while True:
             self.heap.restore(start)
             mark = self.report.mark()
@@ -197,7 +200,8 @@ class Loops(Machine):
                 self.report.rewind(mark)
                 refusals = refusals or e.diagnostics
                 codes = {d.code for d in e.diagnostics}
-                if codes & PEELABLE and not peel:
+                endless = endless or isinstance(e, AlwaysRaises)
+                if (codes & PEELABLE or isinstance(e, AlwaysRaises)) and not peel:
                     peel = True
                     self.heap.restore(start)
                     few = few or (count is None and self._ends_soon(test, body))
@@ -206,7 +210,7 @@ class Loops(Machine):
                 else:
                     break
         self.heap.restore(start)
-        fixable = all(d.code in UNROLLABLE for d in refusals)
+        fixable = endless or all(d.code in UNROLLABLE for d in refusals)
         if not fixable:
             self._give_up(refusals)
         self.unroll(test, body, live, refusals, span)
@@ -464,11 +468,12 @@ class Loops(Machine):
                 try:
                     body()
                 except Diverged:
-                    self.fail(
-                        "AF0210",
+                    failed = self.error(
+                        "AF0503",
                         "every turn of this loop raises an exception",
                         help="raise it before the loop, or under an `if` in it",
                     )
+                    raise AlwaysRaises(list(failed.diagnostics)) from None
             leave = self.heap.snapshot()
             if len(self.diagnostics) > faults:
                 break

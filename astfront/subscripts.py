@@ -74,6 +74,9 @@ class Subscripts(Machine):
             return self._sequence_item(container, index)
         if isinstance(container, Deferred):
             self.static(container)
+        if isinstance(container, Static) and hasattr(container.obj, "__getitem__"):
+            key = self.static(index, f"an index of {describe(container)}")
+            return self.run_python(operator.getitem, container.obj, key)
         self.raise_python(TypeError(f"{describe(container)} isn't subscriptable"))
 
     def _sequence_item(self, container: Value, index: Value) -> Value:
