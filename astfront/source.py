@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 import gast
 
 from astfront.diagnostics import CompileError, Label, error
+from passes.syntax import mangling
 
 __all__ = ["FunctionSource", "Span", "get_source", "short_path", "span_of"]
 
@@ -108,8 +109,25 @@ def get_source(func: Any) -> FunctionSource:
     # By identity: code objects of two files can be equal.  The entry keeps the code, hence its id.
     found = _nodes.get(id(code))
     if found is None:
-        found = _nodes[id(code)] = (code, _find_node(func))
+        node = _find_node(func)
+        if cls := _class_around(func.__qualname__):
+            node = mangling.run(node, cls)
+        found = _nodes[id(code)] = (code, node)
     return FunctionSource(code.co_name, func.__qualname__, code.co_filename, found[1], func)
+
+
+def _class_around(qualname: str) -> str:
+    """The class that a function is defined in, at whatever depth of functions; "" for none.
+
+    >>> _class_around("Net.forward"), _class_around("make.<locals>.Net.forward.<locals>.inner")
+    ('Net', 'Net')
+    >>> _class_around("make.<locals>.inner")
+    ''
+    """
+    parts = qualname.split(".")[:-1]
+    while parts and parts[-1] == "<locals>":
+        parts = parts[:-2]
+    return parts[-1] if parts else ""
 
 
 def span_of(node: ast.AST, filename: str) -> Span:

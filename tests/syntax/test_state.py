@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import astfront
+from tests.support import assert_same
 from tests.syntax.compare import N, agrees, full, state_of, variable
 
 X = variable(2, 3)
@@ -213,3 +214,25 @@ def test_persistent_values_and_parameters():
     agrees(model, (variable(4, 3),), (variable(4, 3, seed=1),))
     assert float(model.steps) == 2
     assert state_of(model)
+
+
+class _Private(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        self.__scale = 3.0
+        self.__calls = 0
+
+    def forward(self, x):
+        def scaled(y):
+            return y * self.__scale
+
+        self.__calls += 1
+        return scaled(x) + self.__calls
+
+
+def test_private_names():
+    ours, theirs = _Private(), _Private()
+    compiled = astfront.compile(ours)
+    for _ in range(2):
+        assert_same(compiled(X), theirs(X))
+    assert vars(ours)["_Private__calls"] == 2
