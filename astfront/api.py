@@ -7,6 +7,7 @@ signature and finds the one that fits a call.
 
 from __future__ import annotations
 
+import collections
 import functools
 import sys
 import threading
@@ -193,13 +194,17 @@ class Compiled:
         )
 
     def _load(self, program: Program) -> Loaded:
-        frozen = freeze(program) if self.options.freeze else {}
+        frozen = freeze(program, self._frozen()) if self.options.freeze else {}
         params = {**_used_constants(program), **{n: f.array for n, f in frozen.items()}}
         executable = None
         if program.outputs:
             o = self.options
             executable = build(program.mod, params, o.target, o.opt_level, o.fast_math)
         return Loaded(program, executable, frozen)
+
+    def _frozen(self) -> list[Frozen]:
+        programs = [p for found in self._programs.values() for p in found]
+        return [frozen for loaded in programs for frozen in loaded.frozen.values()]
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The program for these arguments (examples, or :class:`TensorSpec`) as Relay."""
@@ -302,8 +307,12 @@ class Frozen:
             self.array.flags.writeable = True
 
 
-def freeze(program: Program) -> dict[str, Frozen]:
-    """Make a program's parameters, and the persistent arrays of its links, read-only."""
+def freeze(program: Program, others: Sequence[Frozen] = ()) -> dict[str, Frozen]:
+    """Make a program's parameters, and the persistent arrays of its links, read-only.
+
+    ``others`` are those of other programs: they hold the arrays, but nobody writes through them.
+    """
+    ours = collections.Counter(id(f.array) for f in others)
     frozen = {}
     written = {write.location.identity for write in program.writes if write.location is not None}
     for source in program.inputs:
@@ -312,8 +321,9 @@ def freeze(program: Program) -> dict[str, Frozen]:
             continue
         if name not in owner._params and name not in owner._persistent:
             continue
-        shared = _references(owner, name) > _references_of_one_owner()
+        references = _references(owner, name)
         array = source.fetch()
+        shared = references - ours[id(array)] > _references_of_one_owner()
         if array is not None:
             was_writeable = array.flags.writeable
             array.flags.writeable = False

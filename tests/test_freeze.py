@@ -158,3 +158,16 @@ def test_decorated_class() -> None:
     assert not model.l.W.array.flags.writeable
     astfront.api.compiled_of(model).clear()
     assert model.l.W.array.flags.writeable
+
+
+def test_programs_of_several_shapes_share_what_is_frozen():
+    """Nothing is compared at each call, though two programs hold the parameters."""
+    np.random.seed(0)
+    model = L.Linear(3, 2)
+    compiled = astfront.compile(model, freeze=True)
+    for n in (1, 2, 3):
+        x = np.ones((n, 3), np.float32)
+        np.testing.assert_allclose(compiled(x).array, model.forward(x).array, rtol=1e-5)
+    assert all(frozen.contents is None for frozen in compiled._frozen())
+    compiled.clear()
+    assert model.W.array.flags.writeable
