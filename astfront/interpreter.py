@@ -1,8 +1,8 @@
 """The abstract interpreter: walks a function's tree with abstract values and drives the builder.
 
-One ``visit_`` or ``exec_`` method a node kind; a kind without one is an error. What several kinds
-share is in the mixins: operators and subscripts (``operators.py``), attributes (``attributes.py``),
-calls (``calls.py``), branches and loops (``branches.py``, ``loops.py``).
+One method a node kind, ``exec_`` here for statements and ``visit_`` in ``expressions.py``; a kind
+without one is an error. What several kinds share is in the mixins: names and targets
+(``targets.py``), operators, subscripts, attributes, calls, branches, loops (files of these names).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import chainer
 import gast
 import numpy as np
 
-from astfront import hints
 from astfront.attributes import Attributes
 from astfront.bounds import KnownBounds
 from astfront.branches import Branches, Diverged, PythonError
@@ -32,12 +31,13 @@ from astfront.diagnostics import CompileError, Diagnostic, InternalError, error,
 from astfront.effects import Effects, Noted, Site, is_exception
 from astfront.environment import Heap
 from astfront.exceptions import Exceptions, Handler
+from astfront.expressions import Expressions
 from astfront.frames import Frame
 from astfront.function_nodes import FunctionNodes
 from astfront.generators import Generators
 from astfront.grown import GrownLists
 from astfront.iterators import Iterators
-from astfront.lifting import MISSING, TRUSTED_PACKAGES, Lifter, Location, is_static
+from astfront.lifting import Lifter, is_static
 from astfront.loops import Loops, Refused
 from astfront.numbers import Numbers
 from astfront.operators import Operators
@@ -45,29 +45,24 @@ from astfront.randomness import RandomKeys
 from astfront.report import Report
 from astfront.source import Span
 from astfront.subscripts import Subscripts
+from astfront.targets import Targets
 from astfront.values import (
-    FALSE,
-    NONE,
     POISON,
-    TRUE,
     UNBOUND,
     Deferred,
     Dict,
-    Function,
     List,
     Names,
-    Option,
     Poison,
     Set,
     Slice,
     Static,
     Tensor,
     Tuple,
-    Unbound,
     Value,
     describe,
 )
-from passes.syntax import comprehension, liveness, names
+from passes.syntax import liveness, names
 
 
 class Interpreter(
@@ -87,6 +82,8 @@ class Interpreter(
     Exceptions,
     Generators,
     Iterators,
+    Targets,
+    Expressions,
 ):
     """Compiles one call of one function; ``program.py`` is what uses it.
 
@@ -363,244 +360,7 @@ class Interpreter(
     def exec_While(self, node: gast.While) -> None:
         self.while_statement(node)
 
-    # --- targets -----------------------------------------------------------------------------
-
-    def assign(self, target: gast.AST, value: Value) -> None:
-        with self.at(target):
-            if isinstance(target, gast.Name):
-                self.bind_name(target.id, value)
-            elif isinstance(target, gast.Attribute):
-                self.set_attribute(self.visit(target.value), target.attr, value)
-            elif isinstance(target, gast.Subscript):
-                self.set_item(self.visit(target.value), self.visit(target.slice), value)
-            elif isinstance(target, gast.Tuple | gast.List):
-                self.unpack(target.elts, value)
-            else:
-                self.fail("AF0108", f"assignment to a {type(target).__name__} isn't supported")
-
-    def unpack(self, targets: Sequence[gast.expr], value: Value) -> None:
-        star = next((i for i, t in enumerate(targets) if isinstance(t, gast.Starred)), None)
-        if isinstance(value, Poison):
-            for target in targets:
-                self.assign(target.value if isinstance(target, gast.Starred) else target, value)
-            return
-        items = self.items_of(value, None if star is not None else len(targets))
-        wanted = len(targets)
-        if star is None and len(items) != wanted:
-            few = "not enough values" if len(items) < wanted else "too many values"
-            detail = f", got {len(items)}" if len(items) < wanted else ""
-            self.raise_python(ValueError(f"{few} to unpack (expected {wanted}{detail})"))
-        if star is not None:
-            if len(items) < wanted - 1:
-                self.raise_python(ValueError("not enough values to unpack"))
-            after = wanted - star - 1
-            rest = items[star : len(items) - after]
-            items = [*items[:star], self.heap.new_list(rest), *items[len(items) - after :]]
-        for target, item in zip(targets, items):
-            self.assign(target.value if isinstance(target, gast.Starred) else target, item)
-
-    def bind_name(self, name: str, value: Value) -> None:
-        frame = self.frame
-        if name in frame.nonlocals:
-            while frame.parent is not None and (
-                name in frame.nonlocals or name not in frame.prepared.locals
-            ):
-                frame = frame.parent
-        self.heap.bind(frame.cell, name, value)
-
-    def load_name(self, name: str) -> Value:
-        frame: Frame | None = self.frame
-        while frame is not None:
-            found = self.heap.lookup(frame.cell, name)
-            if isinstance(found, Option) and isinstance(found.absent, Unbound):
-                if names.is_generated(name):
-                    return found.value
-                self.maybe_unbound(name)
-            if not isinstance(found, Unbound):
-                return found
-            if name in frame.prepared.locals and name not in frame.nonlocals:
-                if self.staged_depth or name in self.heap.cells[frame.cell].items:  # type: ignore
-                    self.maybe_unbound(name)
-                self.raise_python(
-                    UnboundLocalError(f"local variable '{name}' referenced before assignment")
-                )
-            if frame.parent is None:
-                break
-            frame = frame.parent
-        if frame is not None:
-            return self.load_outer(frame, name)
-        raise AssertionError("a frame without end")
-
-    def load_outer(self, frame: Frame, name: str) -> Value:
-        """A name of the Python closure, of the module, or a builtin."""
-        if name in frame.closure:
-            location = Location(frame.closure[name], "attribute", "cell_contents", name)
-            try:
-                found = location.read()
-                return self.heap.current(self.lifter.lift(found, location, name))
-            except ValueError:
-                self.raise_python(NameError(f"free variable '{name}' referenced before assignment"))
-        if name in frame.globals:
-            found = frame.globals[name]
-            if self.is_trusted(frame.globals) and not isinstance(found, np.ndarray | list | dict):
-                return self.constant_value(found)
-            value = self.lifter.lift(found, Location(frame.globals, "item", name), name)
-            return self.heap.current(value)
-        if hasattr(builtins, name):
-            if not self.is_trusted(frame.globals):
-                self.lifter.guard(Location(frame.globals, "item", name), MISSING)
-            return Static(getattr(builtins, name))
-        self.raise_python(NameError(f"name '{name}' is not defined"))
-
-    @staticmethod
-    def is_trusted(module_globals: dict[str, Any]) -> bool:
-        return str(module_globals.get("__name__", "")).split(".")[0] in TRUSTED_PACKAGES
-
-    def maybe_unbound(self, name: str) -> NoReturn:
-        node, frame = self.frame.prepared.node, self.frame
-        self.fail(
-            "AF0203",
-            f"`{name}` may be undefined here",
-            related=hints.bindings(node, name, frame.node, frame.filename),
-            help=f"bind `{name}` before the `if` or the loop, or on every way through it",
-        )
-
-    # --- expressions -------------------------------------------------------------------------
-
-    def visit(self, node: gast.AST) -> Value:
-        method = getattr(self, f"visit_{type(node).__name__}", None)
-        with self.at(node):
-            if method is None:
-                self.fail("AF0108", f"`{type(node).__name__}` isn't supported")
-            return method(node)
-
-    def visit_Constant(self, node: gast.Constant) -> Value:
-        if node.value is None:
-            return NONE
-        if isinstance(node.value, bool):
-            return TRUE if node.value else FALSE
-        return Static(node.value)
-
-    def visit_Name(self, node: gast.Name) -> Value:
-        return self.load_name(node.id)
-
-    def visit_Attribute(self, node: gast.Attribute) -> Value:
-        return self.get_attribute(self.visit(node.value), node.attr)
-
-    def visit_Subscript(self, node: gast.Subscript) -> Value:
-        return self.get_item(self.visit(node.value), self.visit(node.slice))
-
-    def visit_Slice(self, node: gast.Slice) -> Value:
-        parts = [NONE if p is None else self.visit(p) for p in (node.lower, node.upper, node.step)]
-        if all(isinstance(p, Static) for p in parts):
-            return Static(slice(*(p.obj for p in parts)))  # type: ignore[attr-defined]
-        return Slice(*parts)
-
-    def visit_Tuple(self, node: gast.Tuple) -> Value:
-        return self.tuple(self.starred(node.elts))
-
-    def visit_List(self, node: gast.List) -> Value:
-        return self.heap.new_list(self.starred(node.elts))
-
-    def visit_Set(self, node: gast.Set) -> Value:
-        items = self.starred(node.elts)
-        return self.heap.new_set(self.static(v, "an item of a set") for v in items)
-
-    def visit_Dict(self, node: gast.Dict) -> Value:
-        items: dict[Any, Value] = {}
-        for key, value in zip(node.keys, node.values):
-            if key is None:
-                items.update(self.entries_of(self.visit(value)))
-            else:
-                items[self.static(self.visit(key))] = self.visit(value)
-        return self.heap.new_dict(items)
-
-    def starred(self, nodes: Sequence[gast.expr]) -> list[Value]:
-        values: list[Value] = []
-        for node in nodes:
-            if isinstance(node, gast.Starred):
-                values.extend(self.items_of(self.visit(node.value)))
-            else:
-                values.append(self.visit(node))
-        return values
-
-    def tuple(self, items: Sequence[Value]) -> Value:
-        """A tuple; a static one where all of its items are."""
-        if all(isinstance(i, Static) for i in items):
-            return Static(tuple(i.obj for i in items))  # type: ignore[attr-defined]
-        return Tuple(tuple(items))
-
-    def visit_BinOp(self, node: gast.BinOp) -> Value:
-        left, changes = self.visit(node.left), self.array_changes
-        right = self.visit(node.right)
-        self.require_unchanged((left,), changes)
-        return self.binary(node.op, left, right)
-
-    def visit_UnaryOp(self, node: gast.UnaryOp) -> Value:
-        return self.unary(node.op, self.visit(node.operand))
-
-    def visit_BoolOp(self, node: gast.BoolOp) -> Value:
-        return self.short_circuit(isinstance(node.op, gast.And), node.values)
-
-    def visit_Compare(self, node: gast.Compare) -> Value:
-        return self.comparison(node)
-
-    def visit_IfExp(self, node: gast.IfExp) -> Value:
-        return self.if_expression(node)
-
-    def visit_NamedExpr(self, node: gast.NamedExpr) -> Value:
-        value = self.visit(node.value)
-        self.assign(node.target, value)
-        return value
-
-    def visit_Lambda(self, node: gast.Lambda) -> Value:
-        return self.make_function(node)
-
-    def visit_Call(self, node: gast.Call) -> Value:
-        return self.call_expression(node)
-
-    def visit_JoinedStr(self, node: gast.JoinedStr) -> Value:
-        parts = [self.visit(v) for v in node.values]
-        return self.text(_joined, *parts)
-
-    def visit_FormattedValue(self, node: gast.FormattedValue) -> Value:
-        value = self.visit(node.value)
-        if node.conversion >= 0:
-            conversions: dict[str, Any] = {"s": str, "r": repr, "a": ascii}
-            value = self.text(conversions[chr(node.conversion)], value)
-        spec = Static("") if node.format_spec is None else self.visit(node.format_spec)
-        return self.text(format, value, spec)
-
-    def _comprehension(self, node: Any) -> Value:
-        function = comprehension.expand(node, f"<{type(node).__name__.lower()}>")
-        first = self.visit(node.generators[0].iter)
-        return self.call_function(Function(function, self.frame), [first], {})
-
-    visit_ListComp = _comprehension
-
-    def visit_SetComp(self, node: gast.SetComp) -> Value:
-        items = gast.copy_location(gast.ListComp(node.elt, node.generators), node)
-        found = self.items_of(self.visit(items))
-        return self.heap.new_set(self.static(v, "an item of a set") for v in found)
-
-    visit_DictComp = _comprehension
-    visit_GeneratorExp = _comprehension
-
-    def visit_Yield(self, node: gast.Yield) -> Value:
-        return self.yield_value(NONE if node.value is None else self.visit(node.value))
-
-    def visit_YieldFrom(self, node: gast.YieldFrom) -> Value:
-        return self.yield_from(self.visit(node.value))
-
-    # --- functions ---------------------------------------------------------------------------
-
-    def make_function(self, node: gast.FunctionDef | gast.Lambda) -> Function:
-        args = node.args
-        defaults = tuple(self.visit(d) for d in args.defaults)
-        kw_defaults = tuple(None if d is None else self.visit(d) for d in args.kw_defaults)
-        return Function(node, self.frame, defaults, kw_defaults)
-
-    # --- Python objects ----------------------------------------------------------------------
+    # --- values ------------------------------------------------------------------------------
 
     def constant_value(self, obj: Any) -> Value:
         """The value of a Python object that nobody changes: a result of static computation."""
@@ -666,10 +426,6 @@ class Interpreter(
             return True, self.static(value)
         except CompileError:
             return False, None
-
-
-def _joined(*parts: str) -> str:
-    return "".join(parts)
 
 
 __all__ = ["UNBOUND", "Interpreter", "PythonError"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import functools
 import operator
-import types
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,34 +13,22 @@ import chainer
 import gast
 import numpy as np
 
-from astfront.attributes import variable_class
-from astfront.environment import same
 from astfront.join import Join
-from astfront.operators import DUNDER
 from astfront.rules import folds
-from astfront.rules.registry import StaticArg, pure, rule
-from astfront.templates import Collector, leaves_of
+from astfront.rules.objects import class_of
+from astfront.rules.registry import pure, rule
 from astfront.values import (
     FALSE,
     NONE,
     TRUE,
-    UNBOUND,
-    BoundMethod,
-    Deferred,
     Dict,
-    Function,
     Generator,
-    GrownList,
-    Items,
     Iterator,
     List,
     Names,
     Object,
-    Option,
-    Partial,
     Range,
     Scalar,
-    Set,
     Slice,
     Static,
     Tensor,
@@ -494,313 +481,6 @@ def slice_(cx: Any, *args: Any) -> Value:
     return Slice(*parts)
 
 
-# --- types and attributes --------------------------------------------------------------------
-
-
-@rule(isinstance, splits=True)
-def isinstance_(cx: Any, x: Value, cls: Value) -> Value:
-    classes = cx.static(cls, "the class")
-    if isinstance(x, Tensor) and x.kind == "either":
-        cx.fail("AF0207", "whether this is a Variable isn't known while compiling")
-    return Static(issubclass(class_of(cx, x), classes))
-
-
-def class_of(cx: Any, x: Value) -> type:
-    """The Python class of a value."""
-    match x:
-        case Static(obj=obj):
-            return type(obj)
-        case Tensor(kind="variable"):
-            return variable_class(x)
-        case Tensor(kind="array"):
-            return np.ndarray
-        case Tensor(kind="generic"):
-            return x.dtype.type
-        case Scalar(type=kind):
-            return kind
-        case Tuple(cls=cls) | Object(cls=cls):
-            return cls
-        case Set():
-            return set
-        case List(cls=cls) | Dict(cls=cls):
-            return cls
-        case Slice():
-            return slice
-        case Range():
-            return range
-        case Function() | BoundMethod():
-            return type(class_of)
-        case Partial():
-            return functools.partial
-        case Generator():
-            return types.GeneratorType
-        case Deferred(function=function):
-            return function if isinstance(function, type) else str
-    raise cx.error("AF0207", f"the type of {describe(x)} isn't known while compiling")
-
-
-@rule(issubclass)
-def issubclass_(cx: Any, cls: StaticArg[type], classes: StaticArg[Any]) -> Value:
-    return cx.run_python(issubclass, cls, classes)
-
-
-@rule(type)
-def type_(cx: Any, x: Value) -> Value:
-    return Static(class_of(cx, x))
-
-
-@rule(callable)
-def callable_(cx: Any, x: Value) -> Value:
-    if isinstance(x, Function | BoundMethod | Partial):
-        return TRUE
-    return Static(callable(x.obj) if isinstance(x, Static) else callable(class_of(cx, x)))
-
-
-@rule(hasattr)
-def hasattr_(cx: Any, x: Value, name: StaticArg[str]) -> Value:
-    if isinstance(x, Object):
-        found = cx.attempt(lambda: cx.find_attribute(x, name), AttributeError)
-        if found is None:
-            return FALSE
-        if isinstance(found, Option) and found.absent is UNBOUND:
-            return found.present
-        return Static(found is not UNBOUND)
-    if isinstance(x, Static):
-        return cx.run_python(hasattr, x.obj, name)
-    if isinstance(x, Tensor):
-        return Static(hasattr(class_of(cx, x), name) or name in ("array", "data", "name"))
-    return Static(hasattr(class_of(cx, x), name))
-
-
-@rule(getattr)
-def getattr_(cx: Any, x: Value, name: StaticArg[str], default: Value | None = None) -> Value:
-    if default is not None:
-        known = hasattr_(cx, x, name)
-        if isinstance(known, Static) and not known.obj:
-            return default
-    return cx.get_attribute(x, name)
-
-
-@rule(object.__getattribute__)
-def getattribute(cx: Any, x: Value, name: StaticArg[str]) -> Value:
-    if isinstance(x, Object) and hasattr(x.cls, "__getattr__"):
-        raise cx.error("AF0202", "`__getattribute__` of an object whose class has a `__getattr__`")
-    return cx.get_attribute(x, name)
-
-
-@rule(delattr)
-def delattr_(cx: Any, owner: Value, name: StaticArg[str]) -> Value:
-    cx.delete_attribute(owner, name)
-    return NONE
-
-
-@rule(setattr)
-def setattr_(cx: Any, x: Value, name: StaticArg[str], value: Value) -> Value:
-    cx.set_attribute(x, name, value)
-    return NONE
-
-
-@rule(functools.partial)
-def partial_(cx: Any, f: Value, *args: Value, **kwargs: Value) -> Value:
-    return Partial(f, args, kwargs)
-
-
-def _operator(f: Any) -> None:
-    """A rule for a function of the module ``operator``."""
-
-    def apply(cx: Any, a: Value, b: Value) -> Value:
-        return cx.binary_op(f, a, b)
-
-    rule(f)(apply)
-
-
-for _function in DUNDER:
-    _operator(_function)
-
-
-@rule(object.__init__, object.__new__)
-def object_init(cx: Any, *args: Value, **kwargs: Value) -> Value:
-    return NONE
-
-
-@rule(object.__setattr__)
-def object_setattr(cx: Any, owner: Value, name: StaticArg[str], value: Value) -> Value:
-    if not isinstance(owner, Object):
-        raise cx.error("AF0209", f"an attribute of {describe(owner)} is assigned")
-    cx.heap.bind(owner.cell, name, value)
-    return NONE
-
-
-# --- lists -----------------------------------------------------------------------------------
-
-
-def items_or_fail(cx: Any, x: List, what: str) -> list[Value]:
-    items = cx.as_items(x)
-    if items is None:
-        cx.fail("AF0208", f"`{what}` on a list that grew in a kept loop isn't supported")
-    return items
-
-
-@rule(list.append, splits=False)
-def append(cx: Any, self: List, item: Value) -> Value:
-    cx.append(self, item)
-    return NONE
-
-
-@rule(list.extend)
-def extend(cx: Any, self: List, more: Value) -> Value:
-    cx.extend_list(self, more)
-    return NONE
-
-
-@rule(list.insert, splits=False)
-def insert(cx: Any, self: List, index: StaticArg[int], item: Value) -> Value:
-    items = items_or_fail(cx, self, "insert")
-    items.insert(index, item)
-    cx.heap[self.cell] = Items(tuple(items))
-    return NONE
-
-
-@rule(list.pop)
-def pop(cx: Any, self: List, index: StaticArg[int] = -1) -> Value:
-    content = cx.heap[self.cell]
-    if isinstance(content, GrownList):
-        return pop_grown(cx, self, content, index)
-    items = list(content.items)
-    try:
-        item = items.pop(index)
-    except IndexError as e:
-        cx.raise_python(e)
-    cx.heap[self.cell] = Items(tuple(items))
-    return item
-
-
-def pop_grown(cx: Any, self: List, content: GrownList, index: int) -> Value:
-    if index not in (-1, 0):
-        cx.fail("AF0208", "only the first or last item of a list that grew can be popped")
-    item = cx.grown_item(self, Static(index))
-    part = slice(None, -1) if index == -1 else slice(1, None)
-    cx.heap[self.cell] = cx.grown_slice(content, Static(part))
-    return item
-
-
-@rule(list.reverse)
-def reverse(cx: Any, self: List) -> Value:
-    content = cx.heap[self.cell]
-    if isinstance(content, GrownList):
-        cx.heap[self.cell] = cx.reversed_list(content)
-    else:
-        cx.heap[self.cell] = Items(tuple(reversed(content.items)))
-    return NONE
-
-
-@rule(list.clear)
-def clear(cx: Any, self: List) -> Value:
-    cx.heap[self.cell] = Items()
-    return NONE
-
-
-@rule(list.copy)
-def copy(cx: Any, self: Value) -> Value:
-    return copy_list(cx, self)
-
-
-@rule(list.index, tuple.index)
-def index(cx: Any, self: Value, item: Value) -> Value:
-    for i, other in enumerate(cx.items_of(self)):
-        equal = cx.truth(cx.compare(gast.Eq(), item, other)) if not same(item, other) else True
-        if isinstance(equal, Scalar):
-            cx.fail("AF0205", "index() of a staged value")
-        if equal:
-            return Static(i)
-    return cx.raise_python(ValueError("the item is not in the list"))
-
-
-@rule(list.sort)
-def sort(cx: Any, self: List, key: Value | None = None, reverse: Value = FALSE) -> Value:
-    cx.heap[self.cell] = cx.heap[sorted_(cx, self, key, reverse).cell]
-    return NONE
-
-
-# --- dicts -----------------------------------------------------------------------------------
-
-
-@rule(dict.get)
-def get(cx: Any, self: Value, key: StaticArg[Any], default: Value = NONE) -> Value:
-    return cx.entries_of(self).get(key, default)
-
-
-@rule(dict.keys, dict.__iter__)
-def keys(cx: Any, self: Value) -> Value:
-    return Static(tuple(cx.entries_of(self)))
-
-
-@rule(dict.values)
-def values(cx: Any, self: Value) -> Value:
-    return Tuple(tuple(cx.entries_of(self).values()))
-
-
-@rule(dict.items)
-def items(cx: Any, self: Value) -> Value:
-    pairs = [cx.tuple([Static(k), v]) for k, v in cx.entries_of(self).items()]
-    return Tuple(tuple(pairs))
-
-
-@rule(dict.pop)
-def dict_pop(cx: Any, self: Dict, key: StaticArg[Any], default: Value | None = None) -> Value:
-    found = cx.entries_of(self).get(key, default)
-    if found is None:
-        cx.raise_python(KeyError(key))
-    cx.heap.unbind(self.cell, key)
-    return found
-
-
-@rule(dict.update)
-def update(cx: Any, self: Dict, *others: Value, **kwargs: Value) -> Value:
-    new: Any = dict_(cx, self, *others, **kwargs)
-    cx.heap[self.cell] = cx.heap[new.cell]
-    return NONE
-
-
-@rule(dict.setdefault)
-def setdefault(cx: Any, self: Dict, key: StaticArg[Any], default: Value = NONE) -> Value:
-    entries = cx.entries_of(self)
-    if key not in entries:
-        cx.heap.bind(self.cell, key, default)
-        return default
-    return entries[key]
-
-
-@rule(dict.copy)
-def dict_copy(cx: Any, self: Value) -> Value:
-    return cx.heap.new_dict(cx.entries_of(self))
-
-
-@rule(dict.clear)
-def dict_clear(cx: Any, self: Dict) -> Value:
-    cx.heap[self.cell] = cx.heap[cx.heap.new_dict().cell]
-    return NONE
-
-
-# --- sets ------------------------------------------------------------------------------------
-
-
-def _changed_by(method: str) -> None:
-    """A rule for a method of sets that runs on the static items."""
-
-    def changed(cx: Any, self: Set, *args: StaticArg[Any]) -> Value:
-        items = cx.static(self)
-        result = cx.run_python(getattr(items, method), *args)
-        cx.heap[self.cell] = cx.heap[cx.heap.new_set(items).cell]
-        return result
-
-    rule(getattr(set, method))(changed)
-
-
-for _name in sorted(n for n in dir(set) if not n.startswith("_")):
-    _changed_by(_name)
-
-
 @rule(str.format)
 def format_(cx: Any, self: Value, *args: Value, **kwargs: Value) -> Value:
     return cx.text(_format, self, Static(tuple(kwargs)), *args, *kwargs.values())
@@ -814,6 +494,3 @@ def _format(text: str, names: tuple[str, ...], *values: Any) -> str:
 @rule(str.join)
 def join(cx: Any, self: Value, items: Value) -> Value:
     return cx.text(str.join, self, cx.tuple(cx.items_of(items)))
-
-
-__all__ = ["Collector", "class_of", "copy_list", "leaves_of"]

@@ -11,7 +11,8 @@ import gast
 
 from astfront.attributes import fields_as_dict, replace_fields
 from astfront.environment import same
-from astfront.rules.builtins import append, clear, copy_list, dict_, index, pop, reverse
+from astfront.rules.builtins import copy_list, dict_
+from astfront.rules.methods import append, clear, index, pop, reverse
 from astfront.rules.registry import StaticArg, rule
 from astfront.values import (
     NONE,

@@ -1,0 +1,162 @@
+"""Expressions: one ``visit_`` method a node kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gast
+
+from astfront.machine import Machine
+from astfront.values import (
+    FALSE,
+    NONE,
+    TRUE,
+    Function,
+    Slice,
+    Static,
+    Tuple,
+    Value,
+)
+from passes.syntax import comprehension
+
+
+class Expressions(Machine):
+    def visit(self, node: gast.AST) -> Value:
+        method = getattr(self, f"visit_{type(node).__name__}", None)
+        with self.at(node):
+            if method is None:
+                self.fail("AF0108", f"`{type(node).__name__}` isn't supported")
+            return method(node)
+
+    def visit_Constant(self, node: gast.Constant) -> Value:
+        if node.value is None:
+            return NONE
+        if isinstance(node.value, bool):
+            return TRUE if node.value else FALSE
+        return Static(node.value)
+
+    def visit_Name(self, node: gast.Name) -> Value:
+        return self.load_name(node.id)
+
+    def visit_Attribute(self, node: gast.Attribute) -> Value:
+        return self.get_attribute(self.visit(node.value), node.attr)
+
+    def visit_Subscript(self, node: gast.Subscript) -> Value:
+        return self.get_item(self.visit(node.value), self.visit(node.slice))
+
+    def visit_Slice(self, node: gast.Slice) -> Value:
+        parts = [NONE if p is None else self.visit(p) for p in (node.lower, node.upper, node.step)]
+        if all(isinstance(p, Static) for p in parts):
+            return Static(slice(*(p.obj for p in parts)))  # type: ignore[attr-defined]
+        return Slice(*parts)
+
+    def visit_Tuple(self, node: gast.Tuple) -> Value:
+        return self.tuple(self.starred(node.elts))
+
+    def visit_List(self, node: gast.List) -> Value:
+        return self.heap.new_list(self.starred(node.elts))
+
+    def visit_Set(self, node: gast.Set) -> Value:
+        items = self.starred(node.elts)
+        return self.heap.new_set(self.static(v, "an item of a set") for v in items)
+
+    def visit_Dict(self, node: gast.Dict) -> Value:
+        items: dict[Any, Value] = {}
+        for key, value in zip(node.keys, node.values):
+            if key is None:
+                items.update(self.entries_of(self.visit(value)))
+            else:
+                items[self.static(self.visit(key))] = self.visit(value)
+        return self.heap.new_dict(items)
+
+    def starred(self, nodes: Sequence[gast.expr]) -> list[Value]:
+        values: list[Value] = []
+        for node in nodes:
+            if isinstance(node, gast.Starred):
+                values.extend(self.items_of(self.visit(node.value)))
+            else:
+                values.append(self.visit(node))
+        return values
+
+    def tuple(self, items: Sequence[Value]) -> Value:
+        """A tuple; a static one where all of its items are."""
+        if all(isinstance(i, Static) for i in items):
+            return Static(tuple(i.obj for i in items))  # type: ignore[attr-defined]
+        return Tuple(tuple(items))
+
+    def visit_BinOp(self, node: gast.BinOp) -> Value:
+        left, changes = self.visit(node.left), self.array_changes
+        right = self.visit(node.right)
+        self.require_unchanged((left,), changes)
+        return self.binary(node.op, left, right)
+
+    def visit_UnaryOp(self, node: gast.UnaryOp) -> Value:
+        return self.unary(node.op, self.visit(node.operand))
+
+    def visit_BoolOp(self, node: gast.BoolOp) -> Value:
+        return self.short_circuit(isinstance(node.op, gast.And), node.values)
+
+    def visit_Compare(self, node: gast.Compare) -> Value:
+        return self.comparison(node)
+
+    def visit_IfExp(self, node: gast.IfExp) -> Value:
+        return self.if_expression(node)
+
+    def visit_NamedExpr(self, node: gast.NamedExpr) -> Value:
+        value = self.visit(node.value)
+        self.assign(node.target, value)
+        return value
+
+    def visit_Lambda(self, node: gast.Lambda) -> Value:
+        return self.make_function(node)
+
+    def visit_Call(self, node: gast.Call) -> Value:
+        return self.call_expression(node)
+
+    def visit_JoinedStr(self, node: gast.JoinedStr) -> Value:
+        parts = [self.visit(v) for v in node.values]
+        return self.text(_joined, *parts)
+
+    def visit_FormattedValue(self, node: gast.FormattedValue) -> Value:
+        value = self.visit(node.value)
+        if node.conversion >= 0:
+            conversions: dict[str, Any] = {"s": str, "r": repr, "a": ascii}
+            value = self.text(conversions[chr(node.conversion)], value)
+        spec = Static("") if node.format_spec is None else self.visit(node.format_spec)
+        return self.text(format, value, spec)
+
+    def _comprehension(self, node: Any) -> Value:
+        function = comprehension.expand(node, f"<{type(node).__name__.lower()}>")
+        first = self.visit(node.generators[0].iter)
+        return self.call_function(Function(function, self.frame), [first], {})
+
+    visit_ListComp = _comprehension
+
+    def visit_SetComp(self, node: gast.SetComp) -> Value:
+        items = gast.copy_location(gast.ListComp(node.elt, node.generators), node)
+        found = self.items_of(self.visit(items))
+        return self.heap.new_set(self.static(v, "an item of a set") for v in found)
+
+    visit_DictComp = _comprehension
+    visit_GeneratorExp = _comprehension
+
+    def visit_Yield(self, node: gast.Yield) -> Value:
+        return self.yield_value(NONE if node.value is None else self.visit(node.value))
+
+    def visit_YieldFrom(self, node: gast.YieldFrom) -> Value:
+        return self.yield_from(self.visit(node.value))
+
+    # --- functions ---------------------------------------------------------------------------
+
+    def make_function(self, node: gast.FunctionDef | gast.Lambda) -> Function:
+        args = node.args
+        defaults = tuple(self.visit(d) for d in args.defaults)
+        kw_defaults = tuple(None if d is None else self.visit(d) for d in args.kw_defaults)
+        return Function(node, self.frame, defaults, kw_defaults)
+
+    # --- Python objects ----------------------------------------------------------------------
+
+
+def _joined(*parts: str) -> str:
+    return "".join(parts)

@@ -1,0 +1,198 @@
+"""Methods of lists, dicts and sets."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import gast
+
+from astfront.environment import same
+from astfront.rules.builtins import copy_list, dict_, sorted_
+from astfront.rules.registry import StaticArg, pure, rule
+from astfront.values import (
+    FALSE,
+    NONE,
+    Dict,
+    GrownList,
+    Items,
+    List,
+    Scalar,
+    Set,
+    Static,
+    Tuple,
+    Value,
+)
+
+_PURE = "ascii bin bytes callable chr complex frozenset hash hex oct ord pow"
+pure(*(getattr(builtins, n) for n in _PURE.split()))
+
+
+# --- lists -----------------------------------------------------------------------------------
+
+
+def items_or_fail(cx: Any, x: List, what: str) -> list[Value]:
+    items = cx.as_items(x)
+    if items is None:
+        cx.fail("AF0208", f"`{what}` on a list that grew in a kept loop isn't supported")
+    return items
+
+
+@rule(list.append, splits=False)
+def append(cx: Any, self: List, item: Value) -> Value:
+    cx.append(self, item)
+    return NONE
+
+
+@rule(list.extend)
+def extend(cx: Any, self: List, more: Value) -> Value:
+    cx.extend_list(self, more)
+    return NONE
+
+
+@rule(list.insert, splits=False)
+def insert(cx: Any, self: List, index: StaticArg[int], item: Value) -> Value:
+    items = items_or_fail(cx, self, "insert")
+    items.insert(index, item)
+    cx.heap[self.cell] = Items(tuple(items))
+    return NONE
+
+
+@rule(list.pop)
+def pop(cx: Any, self: List, index: StaticArg[int] = -1) -> Value:
+    content = cx.heap[self.cell]
+    if isinstance(content, GrownList):
+        return pop_grown(cx, self, content, index)
+    items = list(content.items)
+    try:
+        item = items.pop(index)
+    except IndexError as e:
+        cx.raise_python(e)
+    cx.heap[self.cell] = Items(tuple(items))
+    return item
+
+
+def pop_grown(cx: Any, self: List, content: GrownList, index: int) -> Value:
+    if index not in (-1, 0):
+        cx.fail("AF0208", "only the first or last item of a list that grew can be popped")
+    item = cx.grown_item(self, Static(index))
+    part = slice(None, -1) if index == -1 else slice(1, None)
+    cx.heap[self.cell] = cx.grown_slice(content, Static(part))
+    return item
+
+
+@rule(list.reverse)
+def reverse(cx: Any, self: List) -> Value:
+    content = cx.heap[self.cell]
+    if isinstance(content, GrownList):
+        cx.heap[self.cell] = cx.reversed_list(content)
+    else:
+        cx.heap[self.cell] = Items(tuple(reversed(content.items)))
+    return NONE
+
+
+@rule(list.clear)
+def clear(cx: Any, self: List) -> Value:
+    cx.heap[self.cell] = Items()
+    return NONE
+
+
+@rule(list.copy)
+def copy(cx: Any, self: Value) -> Value:
+    return copy_list(cx, self)
+
+
+@rule(list.index, tuple.index)
+def index(cx: Any, self: Value, item: Value) -> Value:
+    for i, other in enumerate(cx.items_of(self)):
+        equal = cx.truth(cx.compare(gast.Eq(), item, other)) if not same(item, other) else True
+        if isinstance(equal, Scalar):
+            cx.fail("AF0205", "index() of a staged value")
+        if equal:
+            return Static(i)
+    return cx.raise_python(ValueError("the item is not in the list"))
+
+
+@rule(list.sort)
+def sort(cx: Any, self: List, key: Value | None = None, reverse: Value = FALSE) -> Value:
+    cx.heap[self.cell] = cx.heap[sorted_(cx, self, key, reverse).cell]
+    return NONE
+
+
+# --- dicts -----------------------------------------------------------------------------------
+
+
+@rule(dict.get)
+def get(cx: Any, self: Value, key: StaticArg[Any], default: Value = NONE) -> Value:
+    return cx.entries_of(self).get(key, default)
+
+
+@rule(dict.keys, dict.__iter__)
+def keys(cx: Any, self: Value) -> Value:
+    return Static(tuple(cx.entries_of(self)))
+
+
+@rule(dict.values)
+def values(cx: Any, self: Value) -> Value:
+    return Tuple(tuple(cx.entries_of(self).values()))
+
+
+@rule(dict.items)
+def items(cx: Any, self: Value) -> Value:
+    pairs = [cx.tuple([Static(k), v]) for k, v in cx.entries_of(self).items()]
+    return Tuple(tuple(pairs))
+
+
+@rule(dict.pop)
+def dict_pop(cx: Any, self: Dict, key: StaticArg[Any], default: Value | None = None) -> Value:
+    found = cx.entries_of(self).get(key, default)
+    if found is None:
+        cx.raise_python(KeyError(key))
+    cx.heap.unbind(self.cell, key)
+    return found
+
+
+@rule(dict.update)
+def update(cx: Any, self: Dict, *others: Value, **kwargs: Value) -> Value:
+    new: Any = dict_(cx, self, *others, **kwargs)
+    cx.heap[self.cell] = cx.heap[new.cell]
+    return NONE
+
+
+@rule(dict.setdefault)
+def setdefault(cx: Any, self: Dict, key: StaticArg[Any], default: Value = NONE) -> Value:
+    entries = cx.entries_of(self)
+    if key not in entries:
+        cx.heap.bind(self.cell, key, default)
+        return default
+    return entries[key]
+
+
+@rule(dict.copy)
+def dict_copy(cx: Any, self: Value) -> Value:
+    return cx.heap.new_dict(cx.entries_of(self))
+
+
+@rule(dict.clear)
+def dict_clear(cx: Any, self: Dict) -> Value:
+    cx.heap[self.cell] = cx.heap[cx.heap.new_dict().cell]
+    return NONE
+
+
+# --- sets ------------------------------------------------------------------------------------
+
+
+def _changed_by(method: str) -> None:
+    """A rule for a method of sets that runs on the static items."""
+
+    def changed(cx: Any, self: Set, *args: StaticArg[Any]) -> Value:
+        items = cx.static(self)
+        result = cx.run_python(getattr(items, method), *args)
+        cx.heap[self.cell] = cx.heap[cx.heap.new_set(items).cell]
+        return result
+
+    rule(getattr(set, method))(changed)
+
+
+for _name in sorted(n for n in dir(set) if not n.startswith("_")):
+    _changed_by(_name)

@@ -1,0 +1,175 @@
+"""Types, attributes by name, partial functions, and what object itself has."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import types
+from typing import Any
+
+import numpy as np
+
+from astfront.attributes import variable_class
+from astfront.operators import DUNDER
+from astfront.rules.registry import StaticArg, pure, rule
+from astfront.values import (
+    FALSE,
+    NONE,
+    TRUE,
+    UNBOUND,
+    BoundMethod,
+    Deferred,
+    Dict,
+    Function,
+    Generator,
+    List,
+    Object,
+    Option,
+    Partial,
+    Range,
+    Scalar,
+    Set,
+    Slice,
+    Static,
+    Tensor,
+    Tuple,
+    Value,
+    describe,
+)
+
+_PURE = "ascii bin bytes callable chr complex frozenset hash hex oct ord pow"
+pure(*(getattr(builtins, n) for n in _PURE.split()))
+
+
+@rule(isinstance, splits=True)
+def isinstance_(cx: Any, x: Value, cls: Value) -> Value:
+    classes = cx.static(cls, "the class")
+    if isinstance(x, Tensor) and x.kind == "either":
+        cx.fail("AF0207", "whether this is a Variable isn't known while compiling")
+    return Static(issubclass(class_of(cx, x), classes))
+
+
+def class_of(cx: Any, x: Value) -> type:
+    """The Python class of a value."""
+    match x:
+        case Static(obj=obj):
+            return type(obj)
+        case Tensor(kind="variable"):
+            return variable_class(x)
+        case Tensor(kind="array"):
+            return np.ndarray
+        case Tensor(kind="generic"):
+            return x.dtype.type
+        case Scalar(type=kind):
+            return kind
+        case Tuple(cls=cls) | Object(cls=cls):
+            return cls
+        case Set():
+            return set
+        case List(cls=cls) | Dict(cls=cls):
+            return cls
+        case Slice():
+            return slice
+        case Range():
+            return range
+        case Function() | BoundMethod():
+            return type(class_of)
+        case Partial():
+            return functools.partial
+        case Generator():
+            return types.GeneratorType
+        case Deferred(function=function):
+            return function if isinstance(function, type) else str
+    raise cx.error("AF0207", f"the type of {describe(x)} isn't known while compiling")
+
+
+@rule(issubclass)
+def issubclass_(cx: Any, cls: StaticArg[type], classes: StaticArg[Any]) -> Value:
+    return cx.run_python(issubclass, cls, classes)
+
+
+@rule(type)
+def type_(cx: Any, x: Value) -> Value:
+    return Static(class_of(cx, x))
+
+
+@rule(callable)
+def callable_(cx: Any, x: Value) -> Value:
+    if isinstance(x, Function | BoundMethod | Partial):
+        return TRUE
+    return Static(callable(x.obj) if isinstance(x, Static) else callable(class_of(cx, x)))
+
+
+@rule(hasattr)
+def hasattr_(cx: Any, x: Value, name: StaticArg[str]) -> Value:
+    if isinstance(x, Object):
+        found = cx.attempt(lambda: cx.find_attribute(x, name), AttributeError)
+        if found is None:
+            return FALSE
+        if isinstance(found, Option) and found.absent is UNBOUND:
+            return found.present
+        return Static(found is not UNBOUND)
+    if isinstance(x, Static):
+        return cx.run_python(hasattr, x.obj, name)
+    if isinstance(x, Tensor):
+        return Static(hasattr(class_of(cx, x), name) or name in ("array", "data", "name"))
+    return Static(hasattr(class_of(cx, x), name))
+
+
+@rule(getattr)
+def getattr_(cx: Any, x: Value, name: StaticArg[str], default: Value | None = None) -> Value:
+    if default is not None:
+        known = hasattr_(cx, x, name)
+        if isinstance(known, Static) and not known.obj:
+            return default
+    return cx.get_attribute(x, name)
+
+
+@rule(object.__getattribute__)
+def getattribute(cx: Any, x: Value, name: StaticArg[str]) -> Value:
+    if isinstance(x, Object) and hasattr(x.cls, "__getattr__"):
+        raise cx.error("AF0202", "`__getattribute__` of an object whose class has a `__getattr__`")
+    return cx.get_attribute(x, name)
+
+
+@rule(delattr)
+def delattr_(cx: Any, owner: Value, name: StaticArg[str]) -> Value:
+    cx.delete_attribute(owner, name)
+    return NONE
+
+
+@rule(setattr)
+def setattr_(cx: Any, x: Value, name: StaticArg[str], value: Value) -> Value:
+    cx.set_attribute(x, name, value)
+    return NONE
+
+
+@rule(functools.partial)
+def partial_(cx: Any, f: Value, *args: Value, **kwargs: Value) -> Value:
+    return Partial(f, args, kwargs)
+
+
+def _operator(f: Any) -> None:
+    """A rule for a function of the module ``operator``."""
+
+    def apply(cx: Any, a: Value, b: Value) -> Value:
+        return cx.binary_op(f, a, b)
+
+    rule(f)(apply)
+
+
+for _function in DUNDER:
+    _operator(_function)
+
+
+@rule(object.__init__, object.__new__)
+def object_init(cx: Any, *args: Value, **kwargs: Value) -> Value:
+    return NONE
+
+
+@rule(object.__setattr__)
+def object_setattr(cx: Any, owner: Value, name: StaticArg[str], value: Value) -> Value:
+    if not isinstance(owner, Object):
+        raise cx.error("AF0209", f"an attribute of {describe(owner)} is assigned")
+    cx.heap.bind(owner.cell, name, value)
+    return NONE
