@@ -7,9 +7,7 @@ signature and finds the one that fits a call.
 
 from __future__ import annotations
 
-import collections
 import functools
-import sys
 import threading
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +20,7 @@ import numpy as np
 import passes.relay
 from astfront.build import Executable, build, prepare_module, to_params
 from astfront.diagnostics import error
+from astfront.freezing import Frozen, freeze
 from astfront.lifting import Guard, Input
 from astfront.program import Program, lower
 from astfront.randomness import RandomKeys
@@ -282,76 +281,6 @@ class Loaded:
     ) -> Any:
         outputs = self.executable.run(arrays) if self.executable is not None else []
         return self.program.finish(outputs, args, kwargs)
-
-
-# --- frozen parameters -----------------------------------------------------------------------
-
-
-@dataclass
-class Frozen:
-    """A parameter that is a constant of a program."""
-
-    source: Input
-    array: np.ndarray
-    was_writeable: bool
-    contents: np.ndarray | None
-    """A copy to compare with, where someone may have a view of the array to write through."""
-
-    def holds(self) -> bool:
-        if self.source.fetch() is not self.array or self.array.flags.writeable:
-            return False
-        return self.contents is None or np.array_equal(_bytes(self.array), _bytes(self.contents))
-
-    def thaw(self) -> None:
-        if self.was_writeable:
-            self.array.flags.writeable = True
-
-
-def freeze(program: Program, others: Sequence[Frozen] = ()) -> dict[str, Frozen]:
-    """Make a program's parameters, and the persistent arrays of its links, read-only.
-
-    ``others`` are those of other programs: they hold the arrays, but nobody writes through them.
-    """
-    ours = collections.Counter(id(f.array) for f in others)
-    frozen = {}
-    written = {write.location.identity for write in program.writes if write.location is not None}
-    for source in program.inputs:
-        owner, name = source.location.container, source.location.key
-        if not isinstance(owner, chainer.Link) or source.location.identity in written:
-            continue
-        if name not in owner._params and name not in owner._persistent:
-            continue
-        references = _references(owner, name)
-        array = source.fetch()
-        shared = references - ours[id(array)] > _references_of_one_owner()
-        if array is not None:
-            was_writeable = array.flags.writeable
-            array.flags.writeable = False
-            contents = array.copy() if shared or array.base is not None else None
-            frozen[source.name] = Frozen(source, array, was_writeable, contents)
-    return frozen
-
-
-def _references(link: chainer.Link, name: str) -> int:
-    """How many references there are to a parameter's array: a view of it, for one, has one."""
-    holder = getattr(link, name)
-    if not isinstance(holder, chainer.Variable):
-        return sys.getrefcount(holder)
-    array = holder.array
-    kept_for_backprop = holder.node.data is array
-    return sys.getrefcount(array) - kept_for_backprop
-
-
-@functools.cache
-def _references_of_one_owner() -> int:
-    link = chainer.Link()
-    with link.init_scope():
-        link.p = chainer.Parameter(0, (1,))
-    return _references(link, "p")
-
-
-def _bytes(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
 # --- classes ---------------------------------------------------------------------------------
