@@ -230,7 +230,7 @@ def local_response_normalization_node(cx: Any, node: Any, x: Tensor) -> Tensor:
         raise cx.error(
             "AF0306", "local response normalisation over a number of channels that isn't known"
         )
-    if x.is_static_shape and x.dtype == np.float32:
+    if x.is_static_shape and x.ndim == 4 and x.dtype == np.float32:
         window = 2 * half + 1
         return cx.call_op(  # type: ignore[no-any-return]
             "nn.lrn", x, size=window, axis=1, bias=node.k, alpha=node.alpha * window, beta=node.beta

@@ -120,6 +120,8 @@ def others(x, g4, b4):
         F.group_normalization(x, 4, g4, b4, eps=1e-2),
         F.local_response_normalization(x),
         F.local_response_normalization(x, n=4, k=1, alpha=0.1, beta=0.5),
+        F.local_response_normalization(x[:, :, 0, 0]),
+        F.local_response_normalization(x[:, :, 0], n=3),
     )
 
 
