@@ -108,6 +108,9 @@ class Subscripts(Machine):
             return Static(known % length.obj)
         if isinstance(index, Poison):
             self.poisoned()
+        is_int = isinstance(index, Tensor) and index.ndim == 0 and index.dtype.kind in "iu"
+        if is_int and index.kind in ("array", "generic"):  # type: ignore[attr-defined]
+            index = self.tensor_to_scalar(index)
         if not self.is_number(index):
             self.fail("AF0208", f"{describe(index)} as an index isn't supported")
         if self.is_index(index, length):

@@ -324,3 +324,16 @@ def test_lists_of_one_number():
     check(lists_of_one_number, (rows,), (rows[1:2],))
     check_staged(lists_of_one_number, (rows,), {0: (None, 2)})
     check_staged(lists_of_one_number, (-abs(rows),), {0: (None, 2)})
+
+
+def test_numpy_ints_as_indices():
+    def f(x, order, n):
+        rows = []
+        for i in range(int(n)):
+            rows.append(x[i % 6] * i)
+        picked = [rows[i] for i in order]
+        return F.stack(picked), rows[order[0]]
+
+    check(f, (ROWS, np.array([2, 0, -1]), np.int64(3)))
+    with pytest.raises(IndexError):
+        run(f, ROWS, np.array([2, 0, -4]), np.int64(3))
