@@ -162,13 +162,8 @@ class Heap:
 
     def holders(self, storage: int) -> int:
         """How many places hold an array that shares memory with ``storage``."""
-        return sum(
-            1
-            for content in self.cells.values()
-            for value in values_of(content)
-            for inner in walk(value)
-            if isinstance(inner, Tensor) and inner.storage == storage and inner.kind != "generic"
-        )
+        held = (value for content in self.cells.values() for value in values_of(content))
+        return sum(found == storage for found in storages_of(held))
 
     def references(self, cell: int) -> int:
         """How many places hold a reference to ``cell``."""

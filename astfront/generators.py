@@ -93,6 +93,16 @@ class Generators(Machine):
                 self.yield_value(item)
         return NONE
 
+    @contextmanager
+    def _left_by(self, stop: Abandoned, generator: Generator) -> Iterator[None]:
+        """Where ``stop`` is raised inside, the generator isn't used further."""
+        try:
+            yield
+        except Abandoned as e:
+            if e is not stop:
+                raise
+            self.heap.bind(generator.cell, "taken", NONE)
+
     def for_each(self, node: gast.For, generator: Generator, breaks: str | None, body: Any) -> None:
         """``for node.target in generator:``"""
         depth = self.staged_depth
@@ -109,12 +119,8 @@ class Generators(Machine):
                 self.refuse_generator(generator, "a loop over it ends early, which depends on data")
             raise stop
 
-        try:
+        with self._left_by(stop, generator):
             self.run_generator(generator, turn)
-        except Abandoned as e:
-            if e is not stop:
-                raise
-            self.heap.bind(generator.cell, "taken", NONE)
 
     def refuse_generator(self, generator: Generator, why: str) -> NoReturn:
         self.fail(
@@ -134,12 +140,8 @@ class Generators(Machine):
             found.append(value)
             raise stop
 
-        try:
+        with self._left_by(stop, generator):
             self.run_generator(generator, take)
-        except Abandoned as e:
-            if e is not stop:
-                raise
-            self.heap.bind(generator.cell, "taken", NONE)
         return found[0] if found else None
 
     def listed(self, generator: Generator) -> List:
@@ -166,12 +168,8 @@ class Generators(Machine):
             if isinstance(truth, Static) and truth.obj is decisive and self.staged_depth == depth:
                 raise stop
 
-        try:
+        with self._left_by(stop, generator):
             self.run_generator(generator, take)
-        except Abandoned as e:
-            if e is not stop:
-                raise
-            self.heap.bind(generator.cell, "taken", NONE)
         own = {generator.cell, *generator.cells, made.cell}
         changed = [c for c, v in before.items() if c not in own and self.heap[c] is not v]
         if staged and (changed or len(self.sites) > sites or len(self.exceptions) > exceptions):

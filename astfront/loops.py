@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -186,7 +187,7 @@ class Loops(Machine):
         few = count is not None and count <= FEW_TURNS
         live = self.live_after(node, self._exposed(node, breaks))
         refusals: list[Diagnostic] = []
-        peel = rotate = endless = False
+        peel = rotate = raises = False
         while True:
             self.heap.restore(start)
             mark = self.report.mark()
@@ -200,7 +201,7 @@ class Loops(Machine):
                 self.report.rewind(mark)
                 refusals = refusals or e.diagnostics
                 codes = {d.code for d in e.diagnostics}
-                endless = endless or isinstance(e, AlwaysRaises)
+                raises = raises or isinstance(e, AlwaysRaises)
                 if (codes & PEELABLE or isinstance(e, AlwaysRaises)) and not peel:
                     peel = True
                     self.heap.restore(start)
@@ -210,7 +211,7 @@ class Loops(Machine):
                 else:
                     break
         self.heap.restore(start)
-        fixable = endless or all(d.code in UNROLLABLE for d in refusals)
+        fixable = raises or all(d.code in UNROLLABLE for d in refusals)
         if not fixable:
             self._give_up(refusals)
         self.unroll(test, body, live, refusals, span)
@@ -359,33 +360,33 @@ class Loops(Machine):
         if turns is not None:
             self._count_items(loop, turns)
 
-    def _surely_runs(self, test: Callable[[], Value]) -> bool:
-        """Whether it's known that a loop has a turn."""
-        start, faults, exceptions = (
-            self.heap.snapshot(),
-            len(self.diagnostics),
-            len(self.exceptions),
-        )
+    @contextmanager
+    def _rehearsal(self) -> Iterator[None]:
+        """What is run inside leaves nothing behind: it's run to see how it goes."""
+        start, mark = self.heap.snapshot(), self.report.mark()
+        faults, exceptions = len(self.diagnostics), len(self.exceptions)
         try:
             with self.b.new_scope():
-                more = test()
-            return isinstance(more, Static) and bool(more.obj)
-        except (CompileError, Diverged):
-            return False
+                yield
         finally:
             del self.diagnostics[faults:], self.exceptions[exceptions:]
+            self.report.rewind(mark)
             self.heap.restore(start)
+
+    def _surely_runs(self, test: Callable[[], Value]) -> bool:
+        """Whether it's known that a loop has a turn."""
+        try:
+            with self._rehearsal():
+                more = test()
+                return isinstance(more, Static) and bool(more.obj)
+        except (CompileError, Diverged):
+            return False
 
     def _ends_soon(self, test: Callable[[], Value], body: Callable[[], None]) -> bool:
         """Whether a loop whose turns weren't counted turns out to have few: they're tried."""
-        start, faults, exceptions = (
-            self.heap.snapshot(),
-            len(self.diagnostics),
-            len(self.exceptions),
-        )
-        mark = self.report.mark()
+        faults = len(self.diagnostics)
         try:
-            with self.b.new_scope():
+            with self._rehearsal():
                 for _ in range(FEW_TURNS):
                     more = test()
                     if not isinstance(more, Static) or len(self.diagnostics) > faults:
@@ -396,10 +397,6 @@ class Loops(Machine):
             return False
         except (CompileError, Diverged):
             return False
-        finally:
-            del self.diagnostics[faults:], self.exceptions[exceptions:]
-            self.report.rewind(mark)
-            self.heap.restore(start)
 
     def _bind_for_certain(self, loop: Settled) -> None:
         """What each turn binds is bound after a loop that has a turn."""

@@ -202,13 +202,7 @@ class Operators(Machine):
         if isinstance(new, Tensor) and new.kind in ("array", "generic"):
             new = new.as_kind("array")
             if new.dtype != old.dtype:
-                if not np.can_cast(new.dtype, old.dtype, "same_kind"):
-                    self.raise_python(
-                        TypeError(
-                            f"Cannot cast ufunc '{f.__name__}' output from {new.dtype!r} to "
-                            f"{old.dtype!r} with casting rule 'same_kind'"
-                        )
-                    )
+                self.require_same_kind(new.dtype, old.dtype, f"ufunc '{f.__name__}'")
                 new = self.cast(new, old.dtype)
             if new.shape != old.shape:
                 if not (new.is_static_shape and old.is_static_shape):
@@ -222,6 +216,16 @@ class Operators(Machine):
             if old.storage == UNKNOWN_STORAGE or self.heap.holders(old.storage):
                 self.replace_array(old, new)
         return new
+
+    def require_same_kind(self, made: np.dtype[Any], target: np.dtype[Any], what: str) -> None:
+        """TypeError where numpy doesn't cast what it computed to the array that it's to go into."""
+        if not np.can_cast(made, target, "same_kind"):
+            self.raise_python(
+                TypeError(
+                    f"Cannot cast {what} output from {made!r} to {target!r} "
+                    "with casting rule 'same_kind'"
+                )
+            )
 
     def unary(self, op: gast.AST, a: Value) -> Value:
         if isinstance(a, Poison):

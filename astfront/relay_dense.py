@@ -97,6 +97,15 @@ class _Kernel:
         if n % size:
             body(n // size * size, n % size)
 
+    def columns(self, n: Any, size: int, body: Callable[[Any, int], None]) -> None:
+        """As :meth:`split`; where ``n`` is staged, the rest is taken one by one."""
+        if _known(n) is not None:
+            self.split(int(n), size, body)
+            return
+        whole = tir.indexdiv(n, size)
+        self.loop(whole, lambda i: body(i * size, size), kind=self.outer)
+        self.loop(n - whole * size, lambda i: body(whole * size + i, 1))
+
     def rows(self, m: Any, size: int, body: Callable[[Any, int, Any], None]) -> None:
         """``body(start, count, times)``: ``m`` rows in pieces of ``size``, a power of two, and the rest.
 
@@ -256,13 +265,7 @@ def _dot(kernel: _Kernel, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any]) -
         def at(column: Any, columns: int) -> None:
             kernel.loop(times, lambda i: tile(row + i * rows, rows, column, columns))
 
-        width = shapes[rows]
-        if _known(n) is None:
-            whole = tir.indexdiv(n, width)
-            kernel.loop(whole, lambda i: at(i * width, width), kind=kernel.outer)
-            kernel.loop(n - whole * width, lambda i: at(whole * width + i, 1))
-        else:
-            kernel.split(int(n), width, at)
+        kernel.columns(n, shapes[rows], at)
 
     kernel.rows(m, tallest, rows_of)
 
@@ -298,12 +301,7 @@ def _turned(kernel: _Kernel, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any]
     def at(column: Any, columns: int) -> None:
         kernel.loop(blocks, lambda block: tile(block, column, columns))
 
-    if _known(n) is None:
-        whole = tir.indexdiv(n, tallest)
-        kernel.loop(whole, lambda i: at(i * tallest, tallest), kind=kernel.outer)
-        kernel.loop(n - whole * tallest, lambda i: at(whole * tallest + i, 1))
-    else:
-        kernel.split(int(n), tallest, at)
+    kernel.columns(n, tallest, at)
 
 
 class _Matrix:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,6 @@ from astfront.rules.registry import pure, rule
 from astfront.values import (
     FALSE,
     NONE,
-    TRUE,
     Dict,
     Generator,
     Iterator,
@@ -407,27 +406,25 @@ def sum_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
 
 @rule(all)
 def all_(cx: Any, iterable: Value) -> Value:
-    result: Value = TRUE
-    if isinstance(iterable, Generator):
-        iterable = cx.until(iterable, False)
-    iterable, items = known_items(cx, iterable)
-    if items is None:
-        return cx.call(Static(folds.every), [iterable], {})
-    for item in items:
-        result = cx.truth_value(cx.lazy(True, result, lambda item=item: cx.truth_value(item)))
-    return result
+    return _decided(cx, iterable, False, folds.every)
 
 
 @rule(any)
 def any_(cx: Any, iterable: Value) -> Value:
-    result: Value = FALSE
+    return _decided(cx, iterable, True, folds.some)
+
+
+def _decided(cx: Any, iterable: Value, decisive: bool, fold: Callable[..., bool]) -> Value:
+    """``decisive`` where an item is, and the opposite where none is."""
+    result: Value = Static(not decisive)
     if isinstance(iterable, Generator):
-        iterable = cx.until(iterable, True)
+        iterable = cx.until(iterable, decisive)
     iterable, items = known_items(cx, iterable)
     if items is None:
-        return cx.call(Static(folds.some), [iterable], {})
+        return cx.call(Static(fold), [iterable], {})  # type: ignore[no-any-return]
     for item in items:
-        result = cx.truth_value(cx.lazy(False, result, lambda item=item: cx.truth_value(item)))
+        later = functools.partial(cx.truth_value, item)
+        result = cx.truth_value(cx.lazy(not decisive, result, later))
     return result
 
 

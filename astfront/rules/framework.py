@@ -216,46 +216,41 @@ def _where(cx: Any, link: Object, parameter: Any) -> Value:
     raise cx.error("AF0301", "a parameter that isn't in its link")
 
 
-def _parameters(cx: Any, link: Object, include_uninit: bool) -> list[tuple[str, Any]]:
+def _parts(cx: Any, link: Object, method: str, flag: bool) -> list[tuple[str, Any]]:
+    """What ``params()`` or ``links()`` of a link gives, with names."""
     if link.instance is None:
-        cx.fail("AF0301", "params() of a link that isn't there while compiling")
-    cx.lifter.guard(Location(link.instance, "call", "params"), list(link.instance.params()))
-    return list(link.instance.namedparams(include_uninit))
+        cx.fail("AF0301", f"{method}() of a link that isn't there while compiling")
+    found = list(getattr(link.instance, method)())
+    cx.lifter.guard(Location(link.instance, "call", method), found)
+    return list(getattr(link.instance, f"named{method}")(flag))
 
 
 @rule(chainer.Link.params, chainer.Chain.params, chainer.ChainList.params)
 def params(cx: Any, self: Object, include_uninit: StaticArg[bool] = True) -> Value:
-    found = _parameters(cx, self, include_uninit)
+    found = _parts(cx, self, "params", include_uninit)
     return cx.tuple([_where(cx, self, p) for _, p in found])
 
 
 @rule(chainer.Link.namedparams, chainer.Chain.namedparams, chainer.ChainList.namedparams)
 def namedparams(cx: Any, self: Object, include_uninit: StaticArg[bool] = True) -> Value:
-    found = _parameters(cx, self, include_uninit)
+    found = _parts(cx, self, "params", include_uninit)
     return cx.tuple([cx.tuple([Static(name), _where(cx, self, p)]) for name, p in found])
-
-
-def _links(cx: Any, link: Object, skipself: bool) -> list[tuple[str, Any]]:
-    if link.instance is None:
-        cx.fail("AF0301", "links() of a link that isn't there while compiling")
-    cx.lifter.guard(Location(link.instance, "call", "links"), list(link.instance.links()))
-    return list(link.instance.namedlinks(skipself))
 
 
 @rule(chainer.Link.links, chainer.Chain.links, chainer.ChainList.links)
 def links(cx: Any, self: Object, skipself: StaticArg[bool] = False) -> Value:
-    return cx.tuple([cx.constant_value(x) for _, x in _links(cx, self, skipself)])
+    return cx.tuple([cx.constant_value(x) for _, x in _parts(cx, self, "links", skipself)])
 
 
 @rule(chainer.Link.namedlinks, chainer.Chain.namedlinks, chainer.ChainList.namedlinks)
 def namedlinks(cx: Any, self: Object, skipself: StaticArg[bool] = False) -> Value:
-    found = _links(cx, self, skipself)
+    found = _parts(cx, self, "links", skipself)
     return cx.tuple([cx.tuple([Static(name), cx.constant_value(x)]) for name, x in found])
 
 
 @rule(chainer.Link.count_params)
 def count_params(cx: Any, self: Object) -> Value:
-    _parameters(cx, self, True)
+    _parts(cx, self, "params", True)
     return Static(self.instance.count_params())
 
 

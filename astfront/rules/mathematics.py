@@ -57,8 +57,7 @@ def _on_numbers(function: Callable[..., float], ufunc: Any, limit: Any) -> None:
             comparison, bound, exception = limit
             bad = cx.compare(comparison(), value, Static(bound))
             cx.check(cx.unary(gast.Not(), bad), exception)
-        made = cx.call(Static(ufunc), [Tensor(value.expr, (), value.dtype)], {})
-        return Scalar(made.expr, float)
+        return Scalar(_computed(cx, ufunc, value), float)
 
     apply.__name__ = function.__name__
     rule(function)(apply)
@@ -68,37 +67,27 @@ for _function, (_ufunc, _limit) in _FUNCTIONS.items():
     _on_numbers(_function, _ufunc, _limit)
 
 
-def _rounded(function: Callable[..., int], ufunc: Any) -> None:
+def _computed(cx: Any, ufunc: Any, value: Scalar) -> Any:
+    return cx.call(Static(ufunc), [Tensor(value.expr, (), value.dtype)], {}).expr
+
+
+def _of_one(function: Callable[..., Any], ufunc: Any, made: type, given: type) -> None:
+    """A function of one number: numpy's gives a ``made``, Python's a ``given``."""
+
     def apply(cx: Any, x: Value) -> Value:
         known, obj = cx.try_static(x)
         if known:
             return cx.run_python(function, obj)  # type: ignore[no-any-return]
-        value = number(cx, x)
-        made = cx.call(Static(ufunc), [Tensor(value.expr, (), value.dtype)], {})
-        return cx.as_scalar(Scalar(made.expr, float), int)  # type: ignore[no-any-return]
+        result = Scalar(_computed(cx, ufunc, number(cx, x)), made)
+        return cx.as_scalar(result, given)  # type: ignore[no-any-return]
 
     apply.__name__ = function.__name__
     rule(function)(apply)
 
 
-_rounded(math.floor, np.floor)
-_rounded(math.ceil, np.ceil)
-_rounded(math.trunc, np.trunc)
-
-
-def _asked(function: Callable[..., bool], ufunc: Any) -> None:
-    def apply(cx: Any, x: Value) -> Value:
-        known, obj = cx.try_static(x)
-        if known:
-            return cx.run_python(function, obj)  # type: ignore[no-any-return]
-        value = number(cx, x)
-        made = cx.call(Static(ufunc), [Tensor(value.expr, (), value.dtype)], {})
-        return Scalar(made.expr, bool)
-
-    apply.__name__ = function.__name__
-    rule(function)(apply)
-
-
-_asked(math.isnan, np.isnan)
-_asked(math.isinf, np.isinf)
-_asked(math.isfinite, np.isfinite)
+_of_one(math.floor, np.floor, float, int)
+_of_one(math.ceil, np.ceil, float, int)
+_of_one(math.trunc, np.trunc, float, int)
+_of_one(math.isnan, np.isnan, bool, bool)
+_of_one(math.isinf, np.isinf, bool, bool)
+_of_one(math.isfinite, np.isfinite, bool, bool)

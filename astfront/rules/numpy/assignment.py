@@ -255,12 +255,17 @@ def _scattered(cx: Any, x: Tensor, index: Value, axes: Sequence[Entry], value: T
             "assignment of several values to positions that may be the same one isn't supported",
             help="which one stays isn't certain; use a loop, or a sum with F.scatter_add",
         )
+    return _at_places(cx, x, places, value, "update")
+
+
+def _at_places(cx: Any, x: Tensor, places: Tensor, value: Tensor, mode: str) -> Tensor:
+    """``value`` put into ``x``, or added to it, at these positions of the flat array."""
     if 0 in places.shape:
         return x
     flat = fitted(cx, value, sizes_of(cx, places))
     updates = reshaped(cx, flat, [Static(-1)])
     where = cx.b.call("expand_dims", reshaped(cx, places, [Static(-1)]), axis=0)
-    made = cx.b.call("scatter_nd", reshaped(cx, x, [Static(-1)]), where, updates, mode="update")
+    made = cx.b.call("scatter_nd", reshaped(cx, x, [Static(-1)]), where, updates, mode=mode)
     return reshaped(cx, made, sizes_of(cx, x))
 
 
@@ -270,13 +275,7 @@ def add_at(cx: Any, a: Value, indices: Value, b: Value) -> Value:
     if not isinstance(a, Tensor) or a.kind != "array":
         return cx.raise_python(TypeError("first operand must be array"))
     values = as_array(cx, b)
-    if not np.can_cast(values.dtype, a.dtype, "same_kind"):
-        cx.raise_python(
-            TypeError(
-                f"Cannot cast ufunc 'add' output from {values.dtype!r} to {a.dtype!r} "
-                "with casting rule 'same_kind'"
-            )
-        )
+    cx.require_same_kind(values.dtype, a.dtype, "ufunc 'add'")
     new = a.viewed_as(_added(cx, a, indices, convert(cx, values, a.dtype)).as_kind("array"))
     cx.replace_array(a, new)
     return NONE
@@ -286,13 +285,7 @@ def _added(cx: Any, x: Tensor, index: Value, value: Tensor) -> Tensor:
     total = product(cx, sizes_of(cx, x))
     numbers = reshaped(cx, cx.call(Static(np.arange), [total], {}), sizes_of(cx, x))
     places = index_tensor(cx, numbers, index)
-    if 0 in places.shape:
-        return x
-    flat = fitted(cx, value, sizes_of(cx, places))
-    updates = reshaped(cx, flat, [Static(-1)])
-    where = cx.b.call("expand_dims", reshaped(cx, places, [Static(-1)]), axis=0)
-    made = cx.b.call("scatter_nd", reshaped(cx, x, [Static(-1)]), where, updates, mode="add")
-    return reshaped(cx, made, sizes_of(cx, x))
+    return _at_places(cx, x, places, value, "add")
 
 
 __all__ = ["Tuple", "updated"]

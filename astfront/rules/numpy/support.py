@@ -180,13 +180,7 @@ def store_out(cx: Any, out: Value, result: Tensor) -> Tensor:
         return result
     if not isinstance(out, Tensor) or out.kind != "array":
         raise cx.error("AF0306", f"`out` is {describe(out)}")
-    if not np.can_cast(result.dtype, out.dtype, "same_kind"):
-        cx.raise_python(
-            TypeError(
-                f"Cannot cast ufunc output from {result.dtype!r} to {out.dtype!r} "
-                "with casting rule 'same_kind'"
-            )
-        )
+    cx.require_same_kind(result.dtype, out.dtype, "ufunc")
     if result.shape != out.shape:
         cx.fail("AF0306", f"`out` is {describe(out)}, and the result {describe(result)}")
     new = out.viewed_as(convert(cx, result, out.dtype).as_kind("array"))
