@@ -144,9 +144,7 @@ class Attributes(Machine):
         except AttributeError as e:
             self.raise_python(e)
         if isinstance(obj, types.FunctionType) and name in vars(obj):
-            return self.heap.current(
-                self.lifter.lift(found, Location(obj, "attribute", name), name)
-            )
+            return self.lifted(found, Location(obj, "attribute", name), name)
         return self.constant_value(found)
 
     def class_attribute(self, cls: type, name: str) -> Value:
@@ -166,7 +164,7 @@ class Attributes(Machine):
             self.raise_python(e)
         if self.is_trusted({"__name__": cls.__module__}):
             return self.constant_value(found)
-        return self.heap.current(self.lifter.lift(found, Location(cls, "attribute", name), name))
+        return self.lifted(found, Location(cls, "attribute", name), name)
 
     def module_attribute(self, module: types.ModuleType, name: str) -> Value:
         try:
@@ -175,7 +173,7 @@ class Attributes(Machine):
             self.raise_python(e)
         if self.is_trusted(vars(module)) and not isinstance(found, np.ndarray | list | dict):
             return self.constant_value(found)
-        return self.heap.current(self.lifter.lift(found, Location(module, "attribute", name), name))
+        return self.lifted(found, Location(module, "attribute", name), name)
 
     def uninitialised_attribute(self, parameter: chainer.Variable, name: str) -> Value:
         """An attribute of a Parameter that has no array yet."""
@@ -198,10 +196,7 @@ class Attributes(Machine):
 
     def parameter_value(self, parameter: chainer.Variable) -> Value:
         """A Parameter, lifted by itself; it's found again where it was found before."""
-        found = self.lifter.lift(
-            parameter, Location(_Box(parameter), "attribute", "value"), "param"
-        )
-        return self.heap.current(found)
+        return self.lifted(parameter, Location(_Box(parameter), "attribute", "value"), "param")
 
     # --- tensors -----------------------------------------------------------------------------
 
@@ -362,11 +357,11 @@ class Attributes(Machine):
         ours = type(raw).__module__.startswith("astfront.")  # a compiled method
         known = ours or isinstance(raw, cache.cached_property)
         if isinstance(owner, Object) and getter and not known:
-            descriptor = self.lifter.lift(raw, Location(cls, "class", name), name)
+            descriptor = self.lifted(raw, Location(cls, "class", name), name)
             return self.call(Static(getter), [descriptor, owner, Static(cls)], {})
         if hasattr(type(raw), "__get__") and not isinstance(raw, types.BuiltinFunctionType):
             if instance is not None:
-                return self.lifter.lift(
+                return self.lifted(
                     getattr(instance, name), Location(instance, "attribute", name), name
                 )
             self.fail("AF0202", f"`{name}` is a descriptor of its class, which isn't supported")
@@ -386,6 +381,10 @@ class Attributes(Machine):
         if key not in self.entries_of(made):
             self.set_item(made, Static(key), self.call(Static(raw.func), [owner], {}))
         return self.get_item(made, Static(key))
+
+    def lifted(self, obj: Any, location: Location, name: str = "x") -> Value:
+        """The value of a real Python object, as the program has left it by now."""
+        return self.heap.current(self.lifter.lift(obj, location, name))
 
     def original_attribute(self, cell: int, name: Any) -> Value:
         """What a real object's own attribute was before the program ran; UNBOUND if it has none."""
@@ -463,7 +462,7 @@ class Attributes(Machine):
             return
         own_setter = _own(on_class, "__set__")
         if own_setter:
-            descriptor = self.lifter.lift(on_class, Location(cls, "class", name), name)
+            descriptor = self.lifted(on_class, Location(cls, "class", name), name)
             self.call(Static(own_setter), [descriptor, owner, value], {})
             return
         setter = cls.__setattr__

@@ -145,7 +145,7 @@ class Calls(Machine):
             owner = self.constant_value(f.__self__)
             return self.call(Static(f.__func__), [owner, *args], kwargs)
         if isinstance(f, functools.partial):
-            lift = self.lifter.lift
+            lift = self.lifted
             keywords = {
                 k: lift(v, Location(f.keywords, "item", k), k) for k, v in f.keywords.items()
             }
@@ -363,12 +363,12 @@ class Calls(Machine):
         ) or "__class__" in f.__code__.co_freevars:
             owner = closure_of(f)["__class__"].cell_contents
         defaults = [
-            self.lifter.lift(v, Location(f.__defaults__, "item", i), f.__name__)
+            self.lifted(v, Location(f.__defaults__, "item", i), f.__name__)
             for i, v in enumerate(f.__defaults__ or ())
         ]
         kw = f.__kwdefaults__ or {}
         kw_defaults = {
-            k: self.lifter.lift(v, Location(f.__kwdefaults__, "item", k), k) for k, v in kw.items()
+            k: self.lifted(v, Location(f.__kwdefaults__, "item", k), k) for k, v in kw.items()
         }
         prepared = prepare(source.node)
         frame = Frame(

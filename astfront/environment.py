@@ -7,6 +7,7 @@ whose content is another object than before.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -87,7 +88,12 @@ class Heap:
         return cell
 
     def current(self, value: Value, state: State | None = None) -> Value:
-        """An array from outside as it is by now: the program may have changed it."""
+        """An array from outside, or a tuple of them, as the program has left it by now."""
+        if isinstance(value, Tuple):
+            items = tuple(self.current(item, state) for item in value.items)
+            return (
+                value if all(map(operator.is_, items, value.items)) else replace(value, items=items)
+            )
         if isinstance(value, Tensor) and value.storage in self.array_cells:
             cells = self.cells if state is None else state
             cell = self.array_cells[value.storage]

@@ -96,15 +96,14 @@ class Targets(Machine):
             location = Location(frame.closure[name], "attribute", "cell_contents", name)
             try:
                 found = location.read()
-                return self.heap.current(self.lifter.lift(found, location, name))
+                return self.lifted(found, location, name)
             except ValueError:
                 self.raise_python(NameError(f"free variable '{name}' referenced before assignment"))
         if name in frame.globals:
             found = frame.globals[name]
             if self.is_trusted(frame.globals) and not isinstance(found, np.ndarray | list | dict):
                 return self.constant_value(found)
-            value = self.lifter.lift(found, Location(frame.globals, "item", name), name)
-            return self.heap.current(value)
+            return self.lifted(found, Location(frame.globals, "item", name), name)
         if hasattr(builtins, name):
             if not self.is_trusted(frame.globals):
                 self.lifter.guard(Location(frame.globals, "item", name), MISSING)

@@ -84,9 +84,10 @@ def rows_of(b: Builder, leaf: Leaf, column: Sequence[Tensor]) -> list[Tensor]:
     for x in column:
         flat = b.call("reshape", x, newshape=(-1,))
         data.append(flat)
-        sizes = b.call("shape_of", x, dtype="int64")
         if x.is_static_shape:
             sizes = b.constant(np.array(x.shape, "int64"))
+        else:
+            sizes = b.call("shape_of", x, dtype="int64")
         extents.append(_as_row(b, b.call("concatenate", [start, sizes], axis=0)))
         if len(data) < len(column):
             start = b.call("add", start, b.call("shape_of", flat, dtype="int64"))

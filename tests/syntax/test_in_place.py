@@ -137,6 +137,39 @@ def test_attributes(freeze):
     assert compiled.cache_info().currsize <= 2
 
 
+def _added(x, total=np.zeros(2, np.float32)):  # noqa: B008
+    total += x
+    return total * 1
+
+
+class Pair(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        self.buffer = np.zeros(2, np.float32)
+        self.pair = self.buffer, np.ones(2, np.float32)
+
+    def forward(self, x):
+        self.buffer += x
+        return self.pair[0] + self.pair[1]
+
+
+def test_what_is_read_by_another_way_after_a_change():
+    def twice(x):
+        return _added(x), _added(x + 1)
+
+    x = np.ones(2, np.float32)
+    total = _added.__defaults__[0]
+    total[:] = 0
+    expected = twice(x), total.copy()
+    total[:] = 0
+    assert_same((astfront.compile(twice)(x), total), expected)
+    ours, theirs = Pair(), Pair()
+    compiled = astfront.compile(ours)
+    for _ in range(2):
+        assert_same(compiled(x), theirs(x))
+    assert_same(ours.buffer, theirs.buffer)
+
+
 def test_shared_memory_is_refused():
     def f(x, y):
         x += 1
