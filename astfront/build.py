@@ -17,6 +17,7 @@ os.environ.setdefault("TOPHUB_LOCATION", "NONE")  # no tuned schedules are fetch
 
 import tvm
 from tvm import relay
+from tvm.relay.backend import te_compiler
 
 import astfront.relay_conv
 import astfront.relay_dense  # noqa: F401  (both register their kernels)
@@ -28,6 +29,10 @@ from passes.relay import dataflow, nested_branches
 logging.getLogger("autotvm").setLevel(logging.ERROR)
 logging.getLogger("te_compiler").setLevel(logging.ERROR)
 logging.getLogger("strategy").setLevel(logging.ERROR)
+
+#: For each kernel TVM asks several times for the options that it was built with, 1 ms each: a quarter
+#: of the time that a small program takes to compile.
+te_compiler.libinfo = functools.cache(te_compiler.libinfo)
 
 
 @functools.cache
