@@ -24,6 +24,7 @@ from astfront.freezing import Frozen, freeze
 from astfront.lifting import Guard, Input
 from astfront.program import Program, lower
 from astfront.randomness import RandomKeys
+from astfront.relay_builder import span_of_relay
 from astfront.signature import flatten, matched
 
 T = TypeVar("T")
@@ -378,7 +379,12 @@ class Lowered:
         return to_params(self._program.params())
 
     def explain(self) -> str:
-        return self._program.report.render()
+        """What was decided while compiling, by source line, and what passes over loops did."""
+        report = self._program.report.copy()
+        prepare_module(
+            self._program.mod, lambda span, what: report.add(span_of_relay(span), "optimised", what)
+        )
+        return report.render()
 
     def compile(self, target: Any = None) -> CompiledProgram:
         """Build it with TVM; ``target`` is by default this machine's CPU."""

@@ -23,7 +23,8 @@ import astfront.relay_conv
 import astfront.relay_dense  # noqa: F401  (both register their kernels)
 from astfront import relay_math
 from astfront.diagnostics import CompileError, error
-from passes.relay import dataflow, nested_branches
+from passes.relay import dataflow, loop_invariants, nested_branches
+from passes.relay.bindings import Note, ignore
 
 #: TVM warns on stderr through this logger about schedules that nobody tuned.
 logging.getLogger("autotvm").setLevel(logging.ERROR)
@@ -33,6 +34,9 @@ logging.getLogger("strategy").setLevel(logging.ERROR)
 #: For each kernel TVM asks several times for the options that it was built with, 1 ms each: a quarter
 #: of the time that a small program takes to compile.
 te_compiler.libinfo = functools.cache(te_compiler.libinfo)
+
+#: What is done to loops, in this order.
+LOOP_PASSES = [loop_invariants]
 
 
 @functools.cache
@@ -136,8 +140,13 @@ def _memory(target: Any, like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.frombuffer(memory, np.uint8).view(like.dtype).reshape(like.shape)
 
 
-def prepare_module(mod: Any) -> Any:
-    """The module in the form that TVM optimises best: see passes/relay."""
+def prepare_module(mod: Any, note: Note = ignore) -> Any:
+    """The module in the form that TVM optimises best: see passes/relay.
+
+    ``note`` is told what was done to loops, with the place of the operator in the model.
+    """
+    for optimise in LOOP_PASSES:
+        mod = optimise.run(mod, note)
     return relay.transform.InferType()(dataflow.run(nested_branches.run(mod)))
 
 

@@ -350,6 +350,14 @@ def _relay_span(span: Span) -> relay.Span:
     return relay.Span(name, span.line, span.end_line, span.column + 1, span.end_column + 1)
 
 
+def span_of_relay(span: relay.Span | None) -> Span | None:
+    """The place in the model that a place in Relay stands for."""
+    if span is None:
+        return None
+    name = span.source_name.name
+    return Span(name, span.line, span.end_line, span.column - 1, span.end_column - 1)
+
+
 def _infer(op: str, function: Any, variables: list[Any], attrs: dict[str, Any]) -> Any:
     try:
         expr = function(*variables, **attrs)

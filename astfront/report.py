@@ -9,7 +9,7 @@ from astfront.source import Span
 
 @dataclass(frozen=True)
 class Event:
-    """``what`` is one of: kept, unrolled, static, staged, inlined, state."""
+    """``what`` is one of: kept, unrolled, static, staged, inlined, state, optimised."""
 
     span: Span | None
     what: str
@@ -22,6 +22,9 @@ class Report:
 
     def add(self, span: Span | None, what: str, text: str) -> None:
         self.events.setdefault(Event(span, what, text))
+
+    def copy(self) -> Report:
+        return Report(dict(self.events))
 
     def mark(self) -> int:
         return len(self.events)

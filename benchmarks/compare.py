@@ -74,7 +74,7 @@ def main(names: tuple[str, ...], seconds: float, freeze: bool) -> None:
         difference = max(
             float(np.abs(a - b).max()) for a, b in zip(arrays_of(got), arrays_of(expected))
         )
-        theirs = median_time(functools.partial(model.forward, x), seconds)
+        theirs = median_time(functools.partial(getattr(model, "forward", model), x), seconds)
         ours = median_time(functools.partial(compiled, x), seconds)
         table.add_row(
             name, f"{lowering:.2f}", f"{building:.1f}", f"{theirs * 1e3:.3f}", f"{ours * 1e3:.3f}",

@@ -79,6 +79,35 @@ class LSTMModel(chainer.Chain):
         return F.stack(ys, axis=1)
 
 
+class NStepLSTMModel(chainer.Chain):
+    """Chainer's stacked LSTM over one sequence; x is (T, n_in) float32."""
+
+    def __init__(self, n_layers: int, n_in: int, n_units: int) -> None:
+        super().__init__()
+        with self.init_scope():
+            self.lstm = L.NStepLSTM(n_layers, n_in, n_units, 0.0)
+
+    def forward(self, x):  # type: ignore[no-untyped-def]
+        h, c, ys = self.lstm(None, None, [x])
+        return h, c, ys[0]
+
+
+def stacked_rows(xs):  # type: ignore[no-untyped-def]
+    """A list that grows by a row at each turn, stacked at the end; xs is (T, n) float32."""
+    rows = []
+    for x in xs:
+        rows.append(x * 2 + 1)
+    return F.stack(rows)
+
+
+def empty_loop(x):  # type: ignore[no-untyped-def]
+    """A loop that carries a number, as often as x has rows."""
+    n = 0
+    for i in range(x.shape[0]):
+        n = (n + i) % 7
+    return x[0] + n
+
+
 def _floats(*shape: int) -> np.ndarray:
     return np.random.RandomState(0).uniform(-1, 1, shape).astype(np.float32)
 
@@ -92,6 +121,11 @@ MODELS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "mlp": (MLP, lambda: _floats(1, 784)),
     "rnn": (lambda: RNN(64, 128, 32), lambda: _floats(50, 1, 64)),
     "stateless_lstm": (lambda: StatelessLSTMModel(64, 256), lambda: _floats(50, 1, 64)),
+    "nimble_lstm": (lambda: StatelessLSTMModel(300, 512), lambda: _floats(26, 1, 300)),
+    "nstep_lstm": (lambda: NStepLSTMModel(3, 120, 600), lambda: _floats(500, 120)),
+    "rows_100": (lambda: stacked_rows, lambda: _floats(100, 256)),
+    "rows_1000": (lambda: stacked_rows, lambda: _floats(1000, 256)),
+    "rows_10000": (lambda: stacked_rows, lambda: _floats(10000, 256)),
     "lstm": (lambda: LSTMModel(64, 256, 32), lambda: _floats(50, 1, 64)),
     "vgg16": (lambda: L.VGG16Layers(pretrained_model=None), _image),
     "resnet50": (lambda: L.ResNet50Layers(pretrained_model=None), _image),

@@ -26,6 +26,8 @@ from typing import Any
 import tvm
 from tvm import relay
 
+from passes.relay.bindings import operands, rebuild
+
 
 def run(mod: tvm.IRModule) -> tvm.IRModule:
     """The module without unused bindings."""
@@ -71,12 +73,10 @@ class _Cleaner:
             )
             same = c is expr.cond and t is expr.true_branch and f is expr.false_branch
             return (expr if same else relay.If(c, t, f, expr.span)), uc | ut | uf
-        children = _operands(expr)
+        children = operands(expr)
         cleaned = [self.clean(child) for child in children]
         used = frozenset().union(*(u for _, u in cleaned))
-        if all(new is old for (new, _), old in zip(cleaned, children)):
-            return expr, used
-        return _rebuild(expr, [new for new, _ in cleaned]), used
+        return rebuild(expr, [new for new, _ in cleaned]), used
 
     def _let(self, let: relay.Let) -> tuple[Any, frozenset[Any]]:
         chain = []
@@ -92,21 +92,3 @@ class _Cleaner:
                 used |= more
                 result = relay.Let(var, new, result)
         return result, frozenset(used)
-
-
-def _operands(expr: Any) -> list[Any]:
-    if isinstance(expr, relay.Call):
-        return [expr.op, *expr.args]
-    if isinstance(expr, relay.Tuple):
-        return list(expr.fields)
-    if isinstance(expr, relay.TupleGetItem):
-        return [expr.tuple_value]
-    return []
-
-
-def _rebuild(expr: Any, parts: list[Any]) -> Any:
-    if isinstance(expr, relay.Call):
-        return relay.Call(parts[0], parts[1:], expr.attrs, expr.type_args, expr.span)
-    if isinstance(expr, relay.Tuple):
-        return relay.Tuple(parts, expr.span)
-    return relay.TupleGetItem(parts[0], expr.index)

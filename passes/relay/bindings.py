@@ -1,0 +1,215 @@
+"""Chains of ``let``, and the loops that they bind: what the passes over loops share.
+
+A loop is what a front end makes of ``while``: a local function that calls itself, last of all, on one
+arm of the ``if`` in which it ends::
+
+    let %loop = fn (%params) { head; if (%more) { turn; %loop(%args) } else { %result } };
+    let %end = %loop(%initial);
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tvm
+from tvm import relay
+
+Binding = tuple[Any, Any]
+"""A variable and its value."""
+
+Scope = list[Binding]
+
+Note = Callable[[Any, str], None]
+"""Takes what a pass did, and the span of the operator that it was done to."""
+
+
+def ignore(span: Any, text: str) -> None:
+    """The note of who doesn't want to know."""
+
+
+def unchain(expr: Any) -> tuple[Scope, Any]:
+    """The bindings of a chain of lets, and its result."""
+    bindings = []
+    while isinstance(expr, relay.Let):
+        bindings.append((expr.var, expr.value))
+        expr = expr.body
+    return bindings, expr
+
+
+def chain(bindings: Sequence[Binding], result: Any) -> Any:
+    for var, value in reversed(bindings):
+        result = relay.Let(var, value, result)
+    return result
+
+
+def operands(expr: Any) -> list[Any]:
+    """The direct operands of a call, tuple or projection."""
+    if isinstance(expr, relay.Call):
+        return [expr.op, *expr.args]
+    if isinstance(expr, relay.Tuple):
+        return list(expr.fields)
+    if isinstance(expr, relay.TupleGetItem):
+        return [expr.tuple_value]
+    return []
+
+
+def rebuild(expr: Any, parts: Sequence[Any]) -> Any:
+    """The same expression of other operands."""
+    if all(new.same_as(old) for new, old in zip(parts, operands(expr))):
+        return expr
+    if isinstance(expr, relay.Call):
+        return relay.Call(parts[0], parts[1:], expr.attrs, expr.type_args, expr.span)
+    if isinstance(expr, relay.Tuple):
+        return relay.Tuple(list(parts), expr.span)
+    if isinstance(expr, relay.TupleGetItem):
+        return relay.TupleGetItem(parts[0], expr.index)
+    return expr
+
+
+def substitute(expr: Any, values: dict[Any, Any]) -> Any:
+    """An expression with these variables replaced."""
+    return relay.bind(expr, values) if values else expr
+
+
+def variables(expr: Any) -> set[Any]:
+    """The free variables of an expression."""
+    if isinstance(expr, relay.Var):
+        return {expr}
+    parts = operands(expr)
+    if parts and all(isinstance(p, relay.Var | relay.Constant | tvm.ir.Op) for p in parts):
+        return {p for p in parts if isinstance(p, relay.Var)}
+    return set(relay.analysis.free_vars(expr))
+
+
+def static_shape(t: Any) -> tuple[int, ...] | None:
+    """The shape of a tensor type, if it's known."""
+    if not isinstance(t, tvm.ir.TensorType):
+        return None
+    if not all(isinstance(d, tvm.tir.IntImm) for d in t.shape):
+        return None
+    return tuple(int(d) for d in t.shape)
+
+
+def operator(expr: Any) -> str:
+    """The name of the operator that's called, or nothing."""
+    is_operator = isinstance(expr, relay.Call) and isinstance(expr.op, tvm.ir.Op)
+    return str(expr.op.name) if is_operator else ""
+
+
+def scalar(expr: Any) -> int | None:
+    """The value of an integer constant without axes."""
+    if isinstance(expr, relay.Constant) and not expr.data.shape and "int" in expr.data.dtype:
+        return int(expr.data.numpy())
+    return None
+
+
+class Rewriter(relay.ExprMutator):  # type: ignore[misc]
+    """Rewrites every chain of bindings, those further in first."""
+
+    def rewrite(self, bindings: Scope, result: Any) -> Any:
+        """What stands in the place of a chain."""
+        raise NotImplementedError
+
+    def visit_let(self, let: relay.Let) -> relay.Expr:
+        bindings, result = unchain(let)
+        return self.rewrite(
+            [(var, self.visit(value)) for var, value in bindings], self.visit(result)
+        )
+
+    def visit_function(self, function: relay.Function) -> relay.Function:
+        body = self.visit(function.body)
+        if body == function.body:
+            return function
+        return relay.Function(
+            function.params, body, function.ret_type, function.type_params, function.attrs
+        )
+
+    def visit_if(self, branch: relay.If) -> relay.If:
+        parts = [self.visit(x) for x in (branch.cond, branch.true_branch, branch.false_branch)]
+        return relay.If(*parts, span=branch.span)
+
+    def visit_call(self, call: relay.Call) -> relay.Call:
+        return rebuild(call, [self.visit(part) for part in operands(call)])
+
+    def visit_tuple(self, tup: relay.Tuple) -> relay.Tuple:
+        return rebuild(tup, [self.visit(part) for part in tup.fields])
+
+    def visit_var(self, var: relay.Var) -> relay.Var:
+        return var
+
+
+def rewrite(mod: tvm.IRModule, rewriter: Callable[[], Rewriter]) -> tvm.IRModule:
+    """A module whose functions are rewritten, with types before and after."""
+    if not has_loops(mod):
+        return mod
+    mod = relay.transform.InferType()(mod)
+    result = tvm.IRModule(dict(mod.functions.items()), dict(mod.type_definitions.items()))
+    for name in mod.get_global_vars():
+        if isinstance(mod[name], relay.Function):
+            result.update_func(name, rewriter().visit(mod[name]))
+    return relay.transform.InferType()(result)
+
+
+def has_loops(mod: tvm.IRModule) -> bool:
+    """Whether any function in the module, bound by a let, calls itself."""
+    found = False
+
+    def look(expr: Any) -> None:
+        nonlocal found
+        if isinstance(expr, relay.Let) and isinstance(expr.value, relay.Function):
+            found = found or expr.var in relay.analysis.free_vars(expr.value)
+
+    for function in mod.functions.values():
+        if isinstance(function, relay.Function):
+            relay.analysis.post_order_visit(function, look)
+    return found
+
+
+@dataclass
+class Loop:
+    """See above. ``function`` is how it stood."""
+
+    var: Any
+    function: Any
+    head: Scope
+    more: Any
+    turn: Scope
+    args: list[Any]
+
+    @classmethod
+    def of(cls, var: Any, function: Any) -> Loop | None:
+        """The loop that a binding defines, if it defines one."""
+        if not isinstance(function, relay.Function):
+            return None
+        head, branch = unchain(function.body)
+        if not isinstance(branch, relay.If):
+            return None
+        turn, again = unchain(branch.true_branch)
+        if not (isinstance(again, relay.Call) and again.op == var):
+            return None
+        inner = [value for _, value in (*head, *turn)]
+        if any(
+            var in variables(x) for x in (*inner, branch.cond, branch.false_branch, *again.args)
+        ):
+            return None
+        return cls(var, function, head, branch.cond, turn, list(again.args))
+
+    @property
+    def params(self) -> list[Any]:
+        return list(self.function.params)
+
+    @property
+    def result(self) -> Any:
+        return self._branch.false_branch
+
+    @property
+    def _branch(self) -> Any:
+        return unchain(self.function.body)[1]
+
+    def with_body(self, head: Scope, turn: Scope) -> relay.Function:
+        """The function with other bindings, of the same parameters."""
+        again = chain(turn, relay.Call(self.var, self.args))
+        branch = relay.If(self.more, again, self.result, span=self._branch.span)
+        return relay.Function(self.params, chain(head, branch), self.function.ret_type)
