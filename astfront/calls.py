@@ -51,17 +51,16 @@ IMMUTABLE = (str, bytes, int, float, complex, tuple, frozenset, range, type(None
 
 class Calls(Machine):
     def call_expression(self, node: gast.Call) -> Value:
-        function = self.visit(node.func)
-        changes = self.array_changes
-        args = self.starred(node.args)
+        count = len(node.keywords)
+        parts = [node.func, *node.args, *(k.value for k in node.keywords)]
+        function, *args = self.starred(parts)
+        args, named = args[: len(args) - count], args[len(args) - count :]
         kwargs: dict[str, Value] = {}
-        for keyword in node.keywords:
-            value = self.visit(keyword.value)
+        for keyword, value in zip(node.keywords, named):
             if keyword.arg is None:
                 kwargs.update(self.entries_of(value))
             else:
                 kwargs[keyword.arg] = value
-        self.require_unchanged((*args, *kwargs.values()), changes)
         if isinstance(function, Static) and function.obj is super and not args:
             return self.zero_argument_super()
         if isinstance(function, Static) and function.obj is super and len(args) == 2:

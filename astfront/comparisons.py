@@ -67,7 +67,7 @@ class Comparisons(Machine):
 
     def _chain(self, left: Value, rest: Sequence[tuple[gast.AST, gast.expr]]) -> Value:
         (op, right_node), *more = rest
-        right = self.visit(right_node)
+        left, right = self.operands([left, right_node])
         result = self.compare(op, left, right)
         if not more:
             return result

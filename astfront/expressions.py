@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import gast
@@ -13,6 +14,7 @@ from astfront.values import (
     NONE,
     TRUE,
     Function,
+    Names,
     Slice,
     Static,
     Tuple,
@@ -29,6 +31,42 @@ class Expressions(Machine):
                 self.fail("AF0108", f"`{type(node).__name__}` isn't supported")
             return method(node)
 
+    # --- several at a time -------------------------------------------------------------------
+
+    @contextmanager
+    def held(self, *values: Value) -> Iterator[int]:
+        """A cell that holds values (0, 1, …), so that what changes them in place changes them there."""
+        cell = self.heap.new(Names(dict(enumerate(values))))
+        try:
+            yield cell
+        finally:
+            self.heap.cells.pop(cell, None)
+
+    def operands(self, parts: Sequence[gast.AST | Value]) -> list[Value]:
+        """The values of expressions, from left to right (or values, that are computed already).
+
+        What a later one changes in place, an earlier one is then, too.
+        """
+        if all(isinstance(p, gast.Name | gast.Constant | Value) for p in parts[1:]):
+            return [p if isinstance(p, Value) else self.visit(p) for p in parts]
+        with self.held() as cell:
+            for i, part in enumerate(parts):
+                value = part if isinstance(part, Value) else self.visit(part)
+                self.heap.bind(cell, i, value)
+            return [self.heap.lookup(cell, i) for i in range(len(parts))]
+
+    def starred(self, nodes: Sequence[gast.AST]) -> list[Value]:
+        """As :meth:`operands`, with the items of a starred one in its place."""
+        values: list[Value] = []
+        for node, value in zip(nodes, self.operands(nodes)):
+            values += self.items_of(value) if isinstance(node, gast.Starred) else [value]
+        return values
+
+    def visit_Starred(self, node: gast.Starred) -> Value:
+        return self.tuple(self.items_of(self.visit(node.value)))
+
+    # --- node by node ------------------------------------------------------------------------
+
     def visit_Constant(self, node: gast.Constant) -> Value:
         if node.value is None:
             return NONE
@@ -43,7 +81,7 @@ class Expressions(Machine):
         return self.get_attribute(self.visit(node.value), node.attr)
 
     def visit_Subscript(self, node: gast.Subscript) -> Value:
-        return self.get_item(self.visit(node.value), self.visit(node.slice))
+        return self.get_item(*self.operands([node.value, node.slice]))
 
     def visit_Slice(self, node: gast.Slice) -> Value:
         parts = [NONE if p is None else self.visit(p) for p in (node.lower, node.upper, node.step)]
@@ -62,22 +100,16 @@ class Expressions(Machine):
         return self.heap.new_set(self.static(v, "an item of a set") for v in items)
 
     def visit_Dict(self, node: gast.Dict) -> Value:
+        parts = [p for pair in zip(node.keys, node.values) for p in pair if p is not None]
+        values = iter(self.operands(parts))
         items: dict[Any, Value] = {}
-        for key, value in zip(node.keys, node.values):
+        for key in node.keys:
             if key is None:
-                items.update(self.entries_of(self.visit(value)))
+                items.update(self.entries_of(next(values)))
             else:
-                items[self.static(self.visit(key))] = self.visit(value)
+                name = self.static(next(values))
+                items[name] = next(values)
         return self.heap.new_dict(items)
-
-    def starred(self, nodes: Sequence[gast.expr]) -> list[Value]:
-        values: list[Value] = []
-        for node in nodes:
-            if isinstance(node, gast.Starred):
-                values.extend(self.items_of(self.visit(node.value)))
-            else:
-                values.append(self.visit(node))
-        return values
 
     def tuple(self, items: Sequence[Value]) -> Value:
         """A tuple; a static one where all of its items are."""
@@ -86,10 +118,7 @@ class Expressions(Machine):
         return Tuple(tuple(items))
 
     def visit_BinOp(self, node: gast.BinOp) -> Value:
-        left, changes = self.visit(node.left), self.array_changes
-        right = self.visit(node.right)
-        self.require_unchanged((left,), changes)
-        return self.binary(node.op, left, right)
+        return self.binary(node.op, *self.operands([node.left, node.right]))
 
     def visit_UnaryOp(self, node: gast.UnaryOp) -> Value:
         return self.unary(node.op, self.visit(node.operand))

@@ -107,8 +107,6 @@ class Interpreter(
         self.originals: dict[tuple[int, Any], Value] = {}
         """What attributes of real objects were when they were first read."""
         self.link_paths: dict[int, str] = {}
-        self.array_changes = 0
-        self.last_change: dict[int, int] = {}
         self.heap.place = self.span
         self.error_cell = self.heap.new_external(Names({"code": Static(0)}))
         self.draws_cell = self.heap.new_external(Names({"count": Static(0)}))
@@ -230,9 +228,12 @@ class Interpreter(
         pass
 
     def exec_Assign(self, node: gast.Assign) -> None:
-        value = self.visit(node.value)
-        for target in node.targets:
-            self.assign(target, value)
+        *others, last = node.targets
+        with self.held(self.visit(node.value)) as cell:
+            for target in others:
+                self.assign(target, self.heap.lookup(cell, 0))
+            value = self.heap.lookup(cell, 0)
+        self.assign(last, value)
 
     def exec_AnnAssign(self, node: gast.AnnAssign) -> None:
         if node.value is not None:
@@ -241,22 +242,23 @@ class Interpreter(
     def exec_AugAssign(self, node: gast.AugAssign) -> None:
         target = node.target
         if isinstance(target, gast.Name):
-            old = self.load_name(target.id)
-            self.bind_name(target.id, self.augmented(node.op, old, self.visit(node.value)))
+            old, value = self.operands([self.load_name(target.id), node.value])
+            self.bind_name(target.id, self.augmented(node.op, old, value))
         elif isinstance(target, gast.Attribute):
             owner = self.visit(target.value)
-            old = self.get_attribute(owner, target.attr)
-            new = self.augmented(node.op, old, self.visit(node.value))
+            old, value = self.operands([self.get_attribute(owner, target.attr), node.value])
+            new = self.augmented(node.op, old, value)
             variable = isinstance(owner, Tensor) and owner.kind == "variable"
             if not variable or target.attr not in ("array", "data"):
                 self.set_attribute(owner, target.attr, new)
             elif not isinstance(new, Tensor) or new.kind != "array":
                 self.set_attribute(owner, target.attr, new)  # another one; else it holds it still
         else:
-            container, index = self.visit(target.value), self.visit(target.slice)
-            old = self.get_item(container, index)
+            container, index = self.operands([target.value, target.slice])
+            held = [container, index, self.get_item(container, index), node.value]
+            container, index, old, value = self.operands(held)
             part = isinstance(container, Tensor)
-            new = self.augmented(node.op, old, self.visit(node.value), part)
+            new = self.augmented(node.op, old, value, part)
             self.set_item(container, index, new)
 
     def exec_Delete(self, node: gast.Delete) -> None:

@@ -37,10 +37,6 @@ class Machine:
     originals: dict[tuple[int, Any], Value]
     """What attributes of real objects were when they were first read."""
     link_paths: dict[int, str]
-    array_changes: int
-    """How many times arrays have been changed in place."""
-    last_change: dict[int, int]
-    """When each was last, by their storages."""
     error_cell: int
     exceptions: list[tuple[BaseException | Noted, Span | None]]
     """What the program may raise at run time; the error cell holds 1 + an index of this."""

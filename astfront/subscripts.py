@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import chainer
@@ -283,8 +283,6 @@ class Subscripts(Machine):
     def replace_array(self, old: Tensor, new: Tensor) -> None:
         """Every place that holds ``old`` holds ``new``; AF0209 where a view of it lives, too."""
         new = replace(new, storage=old.storage, kind="array", origin=None)
-        self.array_changes += 1
-        self.last_change[old.storage] = self.array_changes
         places = 0
 
         def put(held: Value) -> Value:
@@ -321,17 +319,6 @@ class Subscripts(Machine):
                 "AF0209",
                 "an array is changed in place while a view of it is in use",
                 help="take a copy of the part that is kept: `x[i].copy()`",
-            )
-
-    def require_unchanged(self, values: Iterable[Value], since: int) -> None:
-        """Operands that have been computed are still what they were, after others were."""
-        if self.array_changes == since:
-            return
-        if any(self.last_change.get(s, 0) > since for s in storages_of(values)):
-            self.fail(
-                "AF0209",
-                "an array that this expression uses is changed in place by a later part of it",
-                help="compute that part before, in a statement of its own",
             )
 
 

@@ -29,9 +29,11 @@ class Targets(Machine):
             if isinstance(target, gast.Name):
                 self.bind_name(target.id, value)
             elif isinstance(target, gast.Attribute):
-                self.set_attribute(self.visit(target.value), target.attr, value)
+                value, owner = self.operands([value, target.value])
+                self.set_attribute(owner, target.attr, value)
             elif isinstance(target, gast.Subscript):
-                self.set_item(self.visit(target.value), self.visit(target.slice), value)
+                value, *place = self.operands([value, target.value, target.slice])
+                self.set_item(*place, value)
             elif isinstance(target, gast.Tuple | gast.List):
                 self.unpack(target.elts, value)
             else:
@@ -55,8 +57,11 @@ class Targets(Machine):
             after = wanted - star - 1
             rest = items[star : len(items) - after]
             items = [*items[:star], self.heap.new_list(rest), *items[len(items) - after :]]
-        for target, item in zip(targets, items):
-            self.assign(target.value if isinstance(target, gast.Starred) else target, item)
+        with self.held(*items) as waiting:
+            for i, target in enumerate(targets):
+                item = self.heap.lookup(waiting, i)
+                self.heap.unbind(waiting, i)
+                self.assign(target.value if isinstance(target, gast.Starred) else target, item)
 
     def bind_name(self, name: str, value: Value) -> None:
         frame = self.frame

@@ -351,9 +351,9 @@ class Attributes:
 
 @dataclass(frozen=True, eq=False)
 class Names:
-    """The local names of one call."""
+    """The local names of one call, or other places that hold a value each."""
 
-    items: dict[str, Value] = field(default_factory=dict)
+    items: dict[Any, Value] = field(default_factory=dict)
 
 
 Content: TypeAlias = "Items | GrownList | Entries | Attributes | Names"

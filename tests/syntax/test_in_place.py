@@ -282,21 +282,54 @@ def test_views_and_copies_of_functions():
 
 
 def test_an_operand_that_a_later_one_changes():
-    def operator(x):
-        def change():
-            h[0] = 0
-            return h
+    def changed(y):
+        y[0] = 5
+        return y.sum()
 
-        h = x * 1
-        return h + change()
+    def displays(x):
+        a, b, c, d, e = (x.copy() for _ in range(5))
+        pair, items, table = (a, changed(a)), [b, changed(b)], {"c": c, "sum": changed(c)}
+        first, _ = d, changed(d)
+        return pair, items, table, first * 1, np.multiply(e, changed(e))
 
-    def argument(x):
-        def change():
-            h[0] = 0
-            return h
+    def operators(x):
+        a, b, c, d, e = (x.copy() for _ in range(5))
+        items, alias = [b], b
+        a += changed(a)
+        items[0] += changed(alias)
+        e[int(changed(e) * 0)] = 7
+        return a, alias, c + changed(c), d > changed(d), e
 
-        h = x * 1
-        return np.add(h, change())
+    def places(x):
+        a, b, c = x.copy(), x.copy(), x.copy()
+        a[0], a[1] = a[1] + 1, a[0] * 1
+        table = {}
+        table["b"] = b[0] = b[1] * 2
+        table["c"], table["sum"] = c, changed(c)
+        return a, b, table["c"] * 1
 
-    for f in (operator, argument):
+    def in_loops(x):
+        rows = []
+        for i in range(len(x)):
+            rows.append(made(x, i))
+        return rows
+
+    def made(x, i):
+        y = x.copy()
+        y[i] = changed(y)
+        return y
+
+    def together(x):
+        return displays(x), operators(x), places(x), in_loops(x)
+
+    compare.agrees(together, (X.copy(),))
+
+    def swap(x):
+        x[0], x[1] = x[1], x[0]
+        return x
+
+    def part_first(x):
+        return x.reshape(-1)[int(changed(x)) * 0]
+
+    for f in (swap, part_first):
         refused(f, X.copy())
