@@ -278,13 +278,14 @@ class Attributes(Machine):
 
     def object_attribute(self, owner: Object, name: str) -> Value:
         found = self.find_attribute(owner, name)
-        if not isinstance(found, Unbound):
-            return found
-        if isinstance(found, Option):
-            return found
-        self.raise_python(
-            AttributeError(f"'{owner.cls.__name__}' object has no attribute '{name}'")
-        )
+        missing = AttributeError(f"'{owner.cls.__name__}' object has no attribute '{name}'")
+        if isinstance(found, Option) and isinstance(found.absent, Unbound):
+            self.check(found.present, missing)
+            self.heap.bind(owner.cell, name, found.value)
+            return found.value
+        if isinstance(found, Unbound):
+            self.raise_python(missing)
+        return found
 
     def find_attribute(self, owner: Object, name: str) -> Value:
         """Python's attribute lookup; UNBOUND where there is none."""
@@ -308,7 +309,8 @@ class Attributes(Machine):
         written = self.heap.lookup(owner.cell, name)
         content = self.heap[owner.cell]
         if isinstance(content, Content) and name in content.items:
-            if isinstance(written, Option) and isinstance(written.absent, Unbound):
+            may_be_missing = isinstance(written, Option) and isinstance(written.absent, Unbound)
+            if may_be_missing and (on_class is not MISSING or hasattr(cls, "__getattr__")):
                 self.fail(
                     "AF0203",
                     f"the attribute `{name}` of {describe(owner)} may be undefined here",

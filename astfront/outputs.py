@@ -171,11 +171,14 @@ class ObjectOut(Template):
             result: Any = object.__new__(self.cls)
             run.made[self.cell] = result
             for name, template in self.items:
+                value = template.build(run)
+                if value is UNBOUND:
+                    continue
                 # A cached property keeps what it gave under its own name, and refuses to be set.
                 if isinstance(getattr(type(result), name, None), cache.cached_property):
-                    vars(result)[name] = template.build(run)
+                    vars(result)[name] = value
                 else:
-                    object.__setattr__(result, name, template.build(run))
+                    object.__setattr__(result, name, value)
         return run.made[self.cell]
 
 
@@ -316,7 +319,13 @@ class Results:
 
     def _object(self, cell: int, cls: type) -> Template:
         items = self.cx.heap[cell].items.items()
-        return ObjectOut(cell, cls, tuple((k, self.template(v)) for k, v in items))
+        return ObjectOut(cell, cls, tuple((k, self.attribute(v)) for k, v in items))
+
+    def attribute(self, value: Value) -> Template:
+        """What an attribute is at the end of the call; UNBOUND where it's not there."""
+        if isinstance(value, Option) and value.absent is UNBOUND:
+            return OptionOut(self.add(value.present), self.template(value.value), Known(UNBOUND))
+        return Known(UNBOUND) if value is UNBOUND else self.template(value)
 
     def _maker(self, value: List | Dict) -> Callable[[], Any]:
         """What makes an empty container of the value's class."""

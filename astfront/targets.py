@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import gast
 import numpy as np
 
-from astfront import hints
 from astfront.frames import Frame
 from astfront.lifting import MISSING, TRUSTED_PACKAGES, Location
 from astfront.machine import Machine
@@ -77,17 +76,20 @@ class Targets(Machine):
         while frame is not None:
             found = self.heap.lookup(frame.cell, name)
             if isinstance(found, Option) and isinstance(found.absent, Unbound):
-                if names.is_generated(name):
-                    return found.value
-                self.maybe_unbound(name)
+                if not names.is_generated(name):
+                    self.check(found.present, self.unbound_error(frame, name))
+                    self.heap.bind(frame.cell, name, found.value)
+                return found.value
             if not isinstance(found, Unbound):
                 return found
             if name in frame.prepared.locals and name not in frame.nonlocals:
-                if self.staged_depth or name in self.heap.cells[frame.cell].items:  # type: ignore
-                    self.maybe_unbound(name)
-                self.raise_python(
-                    UnboundLocalError(f"local variable '{name}' referenced before assignment")
-                )
+                if name in self.heap.cells[frame.cell].items:  # type: ignore[union-attr]
+                    self.fail(
+                        "AF0203",
+                        f"what `{name}` holds here is known only on some ways through an `if`",
+                        help=f"bind `{name}` before the `if`",
+                    )
+                self.raise_python(self.unbound_error(frame, name))
             if frame.parent is None:
                 break
             frame = frame.parent
@@ -119,11 +121,7 @@ class Targets(Machine):
     def is_trusted(module_globals: dict[str, Any]) -> bool:
         return str(module_globals.get("__name__", "")).split(".")[0] in TRUSTED_PACKAGES
 
-    def maybe_unbound(self, name: str) -> NoReturn:
-        node, frame = self.frame.prepared.node, self.frame
-        self.fail(
-            "AF0203",
-            f"`{name}` may be undefined here",
-            related=hints.bindings(node, name, frame.node, frame.filename),
-            help=f"bind `{name}` before the `if` or the loop, or on every way through it",
-        )
+    def unbound_error(self, frame: Frame, name: str) -> NameError:
+        if frame is self.frame:
+            return UnboundLocalError(f"local variable '{name}' referenced before assignment")
+        return NameError(f"free variable '{name}' referenced before assignment in enclosing scope")

@@ -14,7 +14,7 @@ import numpy as np
 from astfront.diagnostics import error
 from astfront.environment import same
 from astfront.lifting import Location
-from astfront.outputs import ArgumentOut, ArrayOut, Known, LocationOut, Outcome, Results, Template
+from astfront.outputs import ArgumentOut, ArrayOut, LocationOut, Outcome, Results, Template
 from astfront.signature import ArgumentLifter, flatten
 from astfront.values import UNBOUND, Attributes, Content, Items, Names, Tensor
 
@@ -98,7 +98,7 @@ def _attribute_writes(cx: Any, cell: int, content: Attributes, results: Results)
                 cx.heap.changed_at.get(cell),
                 help=f"write `with chainer.using_config('{name}', …):`",
             )
-        made = Known(UNBOUND) if value is UNBOUND else results.template(value)
+        made = results.attribute(value)
         yield Write(LocationOut(Location(instance, "attribute", name)), made)
 
 

@@ -120,8 +120,7 @@ def hasattr_(cx: Any, x: Value, name: StaticArg[str]) -> Value:
 def getattr_(cx: Any, x: Value, name: StaticArg[str], default: Value | None = None) -> Value:
     if default is not None:
         known = hasattr_(cx, x, name)
-        if isinstance(known, Static) and not known.obj:
-            return default
+        return cx.stage_if(known, lambda: cx.get_attribute(x, name), lambda: default)
     return cx.get_attribute(x, name)
 
 

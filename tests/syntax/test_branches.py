@@ -5,6 +5,7 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
+import astfront
 from tests.syntax.asserting import positive
 from tests.syntax.compare import N, agrees, full, refuses, variable
 
@@ -164,15 +165,68 @@ def test_names_bound_on_one_way_only(kind):
         agrees(f, (X, kind(0)), (X, kind(1)))
 
 
-def test_a_name_that_may_be_unbound_is_refused_where_it_is_used():
-    def f(x, n):
-        if int(n) > 0:
-            y = x + 1
-        return y
+class Box:
+    pass
 
-    e = refuses("AF0203", f, X, N(1))
-    assert "`y` may be undefined" in str(e)
-    agrees(f, (X, 1), (X, 0))
+
+def test_names_and_attributes_bound_on_one_way_only():
+    def branch(x, n):
+        n = int(n)
+        if n > 1:
+            y, box = x * 2, Box()
+            box.h = y
+        if n > 2:
+            box.k = 7 // n
+        if n > 0:
+            x = x + box.h
+        return y + x, hasattr(box, "k"), getattr(box, "k", 1)
+
+    def loops(x, n):
+        for i in range(int(n)):
+            if i > 0:
+                x = x + last * i  # noqa: F821
+            if i > 2:
+                h = x * i
+                for j in range(i):
+                    h = h + j
+            if i > n - 2:
+                x = x + h
+            last = x * 0.5
+        return x, last
+
+    def closure(x, n):
+        def scaled():
+            return y * k
+
+        if int(n) > 1:
+            y = x
+        if int(n) > 2:
+            k = 12 // (int(n) - 3)
+        return scaled()
+
+    for f in (branch, loops, closure):
+        agrees(f, *((X, N(k)) for k in (0, 1, 2, 3, 5)), programs=1)
+
+
+class Lasting(chainer.Chain):
+    def forward(self, x, n):
+        for i in range(int(n)):
+            self.h = x * i
+        if int(n) > 2:
+            self.mode = "a"
+        return x
+
+
+def test_attributes_that_a_call_may_leave():
+    agrees(Lasting(), *((X, N(k)) for k in (0, 1, 0, 3)))
+
+    def made(n):
+        box = Box()
+        if int(n) > 1:
+            box.h = 1
+        return box
+
+    assert [vars(astfront.compile(made)(N(k))) for k in (1, 2)] == [{}, {"h": 1}]
 
 
 @KINDS

@@ -27,33 +27,25 @@ class State:
 STATE = State()
 
 
-def af0203_one_branch(x):
-    if F.sum(x).array > 0:
-        h = x * 2
-    return h
-
-
-def af0203_nested(x, n):
-    for i in range(n):
-        if i > 2:
-            h = x * i
-            for j in range(i):
-                h = h + j
-        x = x + h
+def af0203_range(x, n):
+    if n < 0:
+        raise ValueError("negative")
+    else:
+        turns = range(n)
+    for _ in turns:
+        x = x * 2
     return x
 
 
-def af0203_empty_loop(x, n):
-    for i in range(n):
-        h = x * i
-    return h
+class Counter:
+    h = 0
 
 
 def af0203_attribute(x):
-    state = State()
+    counter = Counter()
     if F.sum(x).array > 0:
-        state.h = x
-    return state.h
+        counter.h = x
+    return counter.h
 
 
 def af0204_ranks(x):
