@@ -382,7 +382,8 @@ class Lowered:
         """What was decided while compiling, by source line, and what passes over loops did."""
         report = self._program.report.copy()
         prepare_module(
-            self._program.mod, lambda span, what: report.add(span_of_relay(span), "optimised", what)
+            self._program.mod,
+            note=lambda span, what: report.add(span_of_relay(span), "optimised", what),
         )
         return report.render()
 

@@ -18,6 +18,7 @@ from astfront.source import Span
 from astfront.values import (
     NONE,
     POISON,
+    TRUE,
     UNBOUND,
     Deferred,
     Names,
@@ -44,6 +45,10 @@ class Arm:
 
 class Diverged(Exception):
     """This way of a staged branch ends in an exception; the error cell holds which."""
+
+
+class Unreached(Diverged):
+    """What a recursive call gives isn't known yet: the way ends here, for now (``recursion.py``)."""
 
 
 class PythonError(Exception):
@@ -106,6 +111,13 @@ class Branches(Machine):
             code = Scalar(chosen.expr, int)
         self.heap.bind(self.error_cell, "code", code)
         raise Diverged()
+
+    def fine_so_far(self) -> Value:
+        """Whether no exception has been noted yet."""
+        code = self.heap.lookup(self.error_cell, "code")
+        if not isinstance(code, Scalar):
+            return TRUE
+        return Scalar(self.b.call("equal", code, self.as_scalar(Static(0), int)).expr, bool)
 
     # --- staged branches ---------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ import astfront.relay_conv
 import astfront.relay_dense  # noqa: F401  (both register their kernels)
 from astfront import relay_math
 from astfront.diagnostics import CompileError, error
-from passes.relay import dataflow, loop_invariants, nested_branches
+from passes.relay import dataflow, loop_invariants, nested_branches, recursive_globals
 from passes.relay.bindings import Note, ignore
 
 #: TVM warns on stderr through this logger about schedules that nobody tuned.
@@ -140,11 +140,15 @@ def _memory(target: Any, like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.frombuffer(memory, np.uint8).view(like.dtype).reshape(like.shape)
 
 
-def prepare_module(mod: Any, note: Note = ignore) -> Any:
+def prepare_module(mod: Any, params: Mapping[str, Any] | None = None, note: Note = ignore) -> Any:
     """The module in the form that TVM optimises best: see passes/relay.
 
     ``note`` is told what was done to loops, with the place of the operator in the model.
     """
+    if recursive_globals.is_needed(mod):
+        # A constant that's bound in main wouldn't be one in a global function.
+        main = relay.build_module.bind_params_by_name(mod["main"], params or {})
+        mod = recursive_globals.run(tvm.IRModule.from_expr(main))
     for optimise in LOOP_PASSES:
         mod = optimise.run(mod, note)
     return relay.transform.InferType()(dataflow.run(nested_branches.run(mod)))
@@ -181,7 +185,7 @@ def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int) -> 
     # model, for what the program hardly has (identities, reshapes of reshapes).
     disabled = ["EliminateCommonSubexpr", "SimplifyExpr", "SimplifyExprPostAlterOp"]
     with tvm.transform.PassContext(opt_level=opt_level, disabled_pass=disabled):
-        return relay.vm.compile(prepare_module(mod), target=target, params=params)
+        return relay.vm.compile(prepare_module(mod, params), target=target, params=params)
 
 
 def _tvm_failed(when: str, cause: Exception) -> CompileError:

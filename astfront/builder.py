@@ -99,6 +99,26 @@ class Builder(ABC):
         """
 
     @abstractmethod
+    def declare(
+        self,
+        name: str,
+        parameters: Sequence[Tensor],
+        results: Sequence[tuple[Shape, np.dtype[Any]]],
+    ) -> Any:
+        """A function that may be called, by itself too, before :meth:`define` gives its body.
+
+        ``parameters`` are names made by :meth:`fresh`.
+        """
+
+    @abstractmethod
+    def define(self, function: Any, body: tuple[Scope, Sequence[Tensor]]) -> None:
+        """Bind a declared function, in the current scope."""
+
+    @abstractmethod
+    def invoke(self, function: Any, arguments: Sequence[Tensor]) -> list[Tensor]:
+        """Call a declared function; types of arguments and results are as declared."""
+
+    @abstractmethod
     def widen(self, x: Tensor, shape: Sequence[Dim]) -> Tensor:
         """Forget the sizes of ``x`` where ``shape`` has ``None`` (so two arms can join)."""
 

@@ -408,7 +408,7 @@ class Calls(Machine):
             self.fail(
                 "AF0304",
                 f"{frame.name} calls itself without an end that is known while compiling",
-                help="recursion that depends on tensor data isn't supported yet: write a loop",
+                help="let a condition end it",
             )
         frame.cell = self.heap.new(Names())
         frame.call_span = self.frame.span() if self.frames else None
@@ -420,11 +420,16 @@ class Calls(Machine):
             self.report.add(self.span(), "inlined", f"{frame.name} ({where})")
         if prepared.is_generator:
             return self.make_generator(frame)
+        frame.arguments = bound
+        return self.activate(frame)
+
+    def run_frame(self, frame: Frame) -> Value:
+        """The result of a call whose arguments are bound, its body run inline."""
         self.frames.append(frame)
         span = self.b.span
         try:
-            result = self.run_body(prepared)
-            if not prepared.has_closures:
+            result = self.run_body(frame.prepared)
+            if not frame.prepared.has_closures:
                 # Nobody can see the names again, and what they hold may count as held.
                 self.heap[frame.cell] = Names()
             return result

@@ -10,7 +10,9 @@ from typing import Any
 
 import gast
 
+from astfront.diagnostics import Diagnostic
 from astfront.source import FunctionSource, Span, span_of
+from astfront.values import Value
 from passes.syntax import canonicalise, check, liveness
 
 _FUNCTIONS = (gast.FunctionDef, gast.Lambda)
@@ -94,6 +96,12 @@ class Frame:
     first: str = ""
     nonlocals: set[str] = field(default_factory=set)
     call_span: Span | None = None
+    arguments: dict[str, Value] = field(default_factory=dict)
+    """What the call was made with."""
+    staged_depth: int = 0
+    """How many staged branches and loops enclosed the call."""
+    refusals: list[Diagnostic] = field(default_factory=list)
+    """Why it can't be a function of the program, where that was tried (``recursion.py``)."""
     node: gast.AST | None = None
     on_yield: Callable[[Any], None] | None = None
     """Of a generator: what is done with the values that it yields."""

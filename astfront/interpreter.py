@@ -20,6 +20,7 @@ import chainer
 import gast
 import numpy as np
 
+from astfront.attempts import Attempts, Refused
 from astfront.attributes import Attributes
 from astfront.bounds import KnownBounds
 from astfront.branches import Branches, Diverged, PythonError
@@ -38,10 +39,11 @@ from astfront.generators import Generators
 from astfront.grown import GrownLists
 from astfront.iterators import Iterators
 from astfront.lifting import Lifter, is_static
-from astfront.loops import Loops, Refused
+from astfront.loops import Loops
 from astfront.numbers import Numbers
 from astfront.operators import Operators
 from astfront.randomness import RandomKeys
+from astfront.recursion import Recursion, Recursions
 from astfront.report import Report
 from astfront.source import Span
 from astfront.subscripts import Subscripts
@@ -66,6 +68,7 @@ from passes.syntax import liveness, names
 
 
 class Interpreter(
+    Attempts,
     Operators,
     Comparisons,
     Numbers,
@@ -75,6 +78,7 @@ class Interpreter(
     Subscripts,
     Attributes,
     Calls,
+    Recursions,
     FunctionNodes,
     Branches,
     Loops,
@@ -107,6 +111,7 @@ class Interpreter(
         self.originals: dict[tuple[int, Any], Value] = {}
         """What attributes of real objects were when they were first read."""
         self.link_paths: dict[int, str] = {}
+        self.changed_arrays: list[int] = []
         self.heap.place = self.span
         self.error_cell = self.heap.new_external(Names({"code": Static(0)}))
         self.draws_cell = self.heap.new_external(Names({"count": Static(0)}))
@@ -121,6 +126,7 @@ class Interpreter(
         self.effects_refused = False
         self.minima: dict[Any, int] = {}
         """Lower bounds that hold where the interpreter is: see ``bounds.py``."""
+        self.recursions: list[Recursion] = []
         self.staged_depth = 0
         """How many staged branches and loops enclose what is being compiled."""
         self.attempts = 0

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any
 
 import gast
 import numpy as np
 
-from astfront.branches import Diverged, PythonError
+from astfront.attempts import Refused
+from astfront.branches import Diverged, PythonError, Unreached
 from astfront.builder import Scope
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.environment import State, same
@@ -81,13 +81,6 @@ class Settled:
     turn: Scope
     leave: State
     joined: Join
-
-
-@dataclass
-class Refused(Exception):
-    """An attempt at keeping a loop failed."""
-
-    diagnostics: list[Diagnostic]
 
 
 class ConditionChanges(Refused):
@@ -190,15 +183,13 @@ class Loops(Machine):
         peel = rotate = raises = False
         while True:
             self.heap.restore(start)
-            mark = self.report.mark()
             try:
                 how = (peel, rotate, few, None if breaks or rotate else count)
                 keep = functools.partial(self._keep, test, body, live, counter, *how)
-                self._attempt(keep)
+                self.attempted(keep)
                 self._report_kept(span, count, peel)
                 return
             except Refused as e:
-                self.report.rewind(mark)
                 refusals = refusals or e.diagnostics
                 codes = {d.code for d in e.diagnostics}
                 raises = raises or isinstance(e, AlwaysRaises)
@@ -213,7 +204,7 @@ class Loops(Machine):
         self.heap.restore(start)
         fixable = raises or all(d.code in UNROLLABLE for d in refusals)
         if not fixable:
-            self._give_up(refusals)
+            self.give_up(refusals)
         self.unroll(test, body, live, refusals, span)
 
     def _exposed(self, node: gast.For | gast.While, breaks: str | None) -> list[str]:
@@ -257,40 +248,6 @@ class Loops(Machine):
         del self.diagnostics[faults:]
         self.report.rewind(mark)
         return False
-
-    def _attempt(self, build: Callable[[], None]) -> None:
-        """Run ``build``; what it refuses is raised as Refused instead of being reported."""
-        outer, self.diagnostics = self.diagnostics, []
-        self.attempts += 1
-        depth, exceptions = self.staged_depth, len(self.exceptions)
-        bindings = len(self.b.scope.bindings)
-        copied = set(self.heap.copied)
-        try:
-            build()
-            if self.diagnostics:
-                raise Refused(self.diagnostics)
-        except CompileError as e:
-            if not e.diagnostics or e.diagnostics[0].code == "AF9001":
-                raise
-            self._undo(depth, exceptions, bindings)
-            self.heap.copied = copied
-            raise Refused([*self.diagnostics, *e.diagnostics]) from e
-        except Refused:
-            self._undo(depth, exceptions, bindings)
-            self.heap.copied = copied
-            raise
-        finally:
-            self.diagnostics = outer
-            self.attempts -= 1
-
-    def _undo(self, depth: int, exceptions: int, bindings: int) -> None:
-        self.staged_depth = depth
-        del self.exceptions[exceptions:]
-        del self.b.scope.bindings[bindings:]
-        self.b.scope.stacks.clear()
-
-    def _give_up(self, refusals: list[Diagnostic]) -> NoReturn:
-        raise CompileError(refusals)
 
     def _keep(
         self,
@@ -340,12 +297,18 @@ class Loops(Machine):
     ) -> None:
         """A loop in the program: its carried values are found by running the body until they agree."""
         runs = self._surely_runs(test)
+        start = self.heap.snapshot()
         if not self.loop_depth:
             self.loop_order = self.next_order()
         self.staged_depth += 1
         self.loop_depth += 1
         try:
             loop = self._settle(test, body, live, counter, strict)
+        except Unreached:
+            if runs:
+                raise
+            self.heap.restore(start)  # For now: no turn comes to its end.
+            return
         finally:
             self.staged_depth -= 1
             self.loop_depth -= 1
@@ -360,23 +323,10 @@ class Loops(Machine):
         if turns is not None:
             self._count_items(loop, turns)
 
-    @contextmanager
-    def _rehearsal(self) -> Iterator[None]:
-        """What is run inside leaves nothing behind: it's run to see how it goes."""
-        start, mark = self.heap.snapshot(), self.report.mark()
-        faults, exceptions = len(self.diagnostics), len(self.exceptions)
-        try:
-            with self.b.new_scope():
-                yield
-        finally:
-            del self.diagnostics[faults:], self.exceptions[exceptions:]
-            self.report.rewind(mark)
-            self.heap.restore(start)
-
     def _surely_runs(self, test: Callable[[], Value]) -> bool:
         """Whether it's known that a loop has a turn."""
         try:
-            with self._rehearsal():
+            with self.rehearsal():
                 more = test()
                 return isinstance(more, Static) and bool(more.obj)
         except (CompileError, Diverged):
@@ -386,7 +336,7 @@ class Loops(Machine):
         """Whether a loop whose turns weren't counted turns out to have few: they're tried."""
         faults = len(self.diagnostics)
         try:
-            with self._rehearsal():
+            with self.rehearsal():
                 for _ in range(FEW_TURNS):
                     more = test()
                     if not isinstance(more, Static) or len(self.diagnostics) > faults:
@@ -456,14 +406,18 @@ class Loops(Machine):
                 if isinstance(tested, Poison):
                     break
                 more = self.as_scalar(tested, bool)
-                if counter is None:
-                    more = self._unless_failed(more)
+                fine = self.fine_so_far()
+                if counter is None and isinstance(fine, Scalar):
+                    # A while loop might never end: values are what they happen to be.
+                    more = Scalar(self.b.call("logical_and", more, fine).expr, bool)
             after_test = self.heap.snapshot()
             if any(after_test[c] is not v for c, v in entry.items()):
                 raise ConditionChanges([])
             with self.b.new_scope() as turn:
                 try:
                     body()
+                except Unreached:
+                    raise
                 except Diverged:
                     failed = self.error(
                         "AF0503",
@@ -493,14 +447,6 @@ class Loops(Machine):
             raise CompileError(self.diagnostics[faults:])
         self.fail("AF0206", "the types of this loop's variables don't settle")
 
-    def _unless_failed(self, more: Scalar) -> Scalar:
-        """After an exception, values are what they happen to be: a while loop might never end."""
-        code = self.heap.lookup(self.error_cell, "code")
-        if not isinstance(code, Scalar):
-            return more
-        fine = self.b.call("equal", code, self.as_scalar(Static(0), int))
-        return Scalar(self.b.call("logical_and", more, fine).expr, bool)
-
     def unroll(
         self,
         test: Callable[[], Value],
@@ -521,7 +467,7 @@ class Loops(Machine):
                     break
                 del self.b.scope.bindings[bindings:]
                 self.b.scope.stacks.clear()
-                self._give_up(refusals)
+                self.give_up(refusals)
             if not more.obj:
                 break
             body()
@@ -566,7 +512,7 @@ class Loops(Machine):
                 else:
                     return
             if self.staged_depth > 64:
-                self._give_up(refusals)
+                self.give_up(refusals)
             self.stage_if(again, rest, lambda: None, live)
 
         self.stage_if(more, rest, lambda: None, live)

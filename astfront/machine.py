@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from astfront.branches import PythonError
     from astfront.effects import Noted, Site
     from astfront.exceptions import Handler
+    from astfront.recursion import Recursion
 
 
 class Machine:
@@ -37,6 +38,8 @@ class Machine:
     originals: dict[tuple[int, Any], Value]
     """What attributes of real objects were when they were first read."""
     link_paths: dict[int, str]
+    changed_arrays: list[int]
+    """The storages of the arrays that were changed in place, one after another."""
     error_cell: int
     exceptions: list[tuple[BaseException | Noted, Span | None]]
     """What the program may raise at run time; the error cell holds 1 + an index of this."""
@@ -62,6 +65,8 @@ class Machine:
     """What catches exceptions around the place being compiled, innermost last."""
     handled: list[PythonError]
     """The exceptions whose handlers are being compiled."""
+    recursions: list[Recursion]
+    """The recursive functions of the program that are being made, innermost last."""
     effects_refused: bool
     attempts: int
     """How many attempts at keeping a loop are under way (their faults aren't final)."""
@@ -80,6 +85,8 @@ class Machine:
         def raise_python(self, exception: BaseException | Deferred) -> NoReturn: ...
 
         def poisoned(self) -> NoReturn: ...
+
+        def give_up(self, refusals: list[Diagnostic]) -> NoReturn: ...
 
         def __getattr__(self, name: str) -> Any:
             """The methods of the other parts."""

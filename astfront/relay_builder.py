@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,15 @@ _MAX_COPIES = 100
 _MAX_INTEGER_COPIES = 3
 
 TensorType = tuple[tuple[Dim, ...], str]
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """A function of the program: its name, its parameters, and the types of its results."""
+
+    var: relay.Var
+    parameters: list[relay.Var]
+    results: list[TensorType]
 
 
 class RelayBuilder(Builder):
@@ -238,18 +248,37 @@ class RelayBuilder(Builder):
         header: tuple[Scope, Tensor | Scalar],
         body: tuple[Scope, Sequence[Tensor]],
     ) -> list[Tensor]:
-        types = [_type_of(s) for s in state]
-        relay_types = [_relay_type(*t) for t in types]
-        ret_type = relay_types[0] if len(types) == 1 else relay.TupleType(relay_types)
+        loop = self.declare("loop", state, [(s.shape, s.dtype) for s in state])
         params = [s.expr for s in state]
-        loop = relay.Var("loop", relay.FuncType(relay_types, ret_type))
-        again = relay.Call(loop, [self._expr(t) for t in body[1]])
+        again = relay.Call(loop.var, [self._expr(t) for t in body[1]])
         done = params[0] if len(params) == 1 else relay.Tuple(params)
         turn = relay.If(self._expr(header[1]), _nest(body[0], again), done, span=self._span())
-        function = relay.Function(params, _nest(header[0], turn), ret_type)
-        self.scope.bindings.append((loop, function))
-        result = relay.Call(loop, [self._expr(t) for t in initial])
-        return self._unpack("loop_result", result, types)
+        self._define(loop, _nest(header[0], turn))
+        return self.invoke(loop, initial)
+
+    def declare(
+        self,
+        name: str,
+        parameters: Sequence[Tensor],
+        results: Sequence[tuple[Shape, np.dtype[Any]]],
+    ) -> _Declared:
+        given = [_relay_type(shape, dtype.name) for shape, dtype in results]
+        gives = given[0] if len(given) == 1 else relay.TupleType(given)
+        takes = [_relay_type(*_type_of(p)) for p in parameters]
+        var = relay.Var(_clean(name), relay.FuncType(takes, gives))
+        types = [(tuple(shape), dtype.name) for shape, dtype in results]
+        return _Declared(var, [p.expr for p in parameters], types)
+
+    def define(self, function: _Declared, body: tuple[Scope, Sequence[Tensor]]) -> None:
+        self._define(function, self._arm(*body))
+
+    def _define(self, function: _Declared, body: relay.Expr) -> None:
+        made = relay.Function(function.parameters, body, function.var.type_annotation.ret_type)
+        self.scope.bindings.append((function.var, made))
+
+    def invoke(self, function: _Declared, arguments: Sequence[Tensor]) -> list[Tensor]:
+        result = relay.Call(function.var, [self._expr(t) for t in arguments])
+        return self._unpack(f"{function.var.name_hint}_result", result, function.results)
 
     def finish(self, results: Sequence[Tensor]) -> tuple[tvm.IRModule, list[str]]:
         """The module, and the names of the parameters that it uses, in order."""

@@ -283,6 +283,7 @@ class Subscripts(Machine):
     def replace_array(self, old: Tensor, new: Tensor) -> None:
         """Every place that holds ``old`` holds ``new``; AF0209 where a view of it lives, too."""
         new = replace(new, storage=old.storage, kind="array", origin=None)
+        self.changed_arrays.append(old.storage)
         places = 0
 
         def put(held: Value) -> Value:

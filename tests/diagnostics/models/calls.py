@@ -84,9 +84,9 @@ def af0302_arguments(x):
 
 
 def af0304_recursion(x):
-    if F.sum(x).array > 100:
-        return x
-    return af0304_recursion(x * 2)
+    y = F.relu(x)
+
+    return af0304_recursion(y * 2)
 
 
 def af0305_random(x):

@@ -1,0 +1,93 @@
+"""Attempts: compiling something in one way, and going back to compile it in another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+
+from astfront.diagnostics import CompileError, Diagnostic
+from astfront.environment import State
+from astfront.machine import Machine
+
+T = TypeVar("T")
+
+
+@dataclass
+class Refused(Exception):
+    """An attempt failed; another way may do."""
+
+    diagnostics: list[Diagnostic]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """How far compiling had come."""
+
+    state: State
+    report: int
+    diagnostics: int
+    exceptions: int
+    bindings: int
+    copied: frozenset[int]
+    staged_depth: int
+
+
+class Attempts(Machine):
+    def checkpoint(self) -> Checkpoint:
+        return Checkpoint(
+            self.heap.snapshot(),
+            self.report.mark(),
+            len(self.diagnostics),
+            len(self.exceptions),
+            len(self.b.scope.bindings),
+            frozenset(self.heap.copied),
+            self.staged_depth,
+        )
+
+    def rewind(self, checkpoint: Checkpoint) -> None:
+        """Forget all that was compiled since."""
+        self.heap.restore(checkpoint.state)
+        self.report.rewind(checkpoint.report)
+        del self.diagnostics[checkpoint.diagnostics :]
+        del self.exceptions[checkpoint.exceptions :]
+        del self.b.scope.bindings[checkpoint.bindings :]
+        self.b.scope.stacks.clear()
+        self.heap.copied = set(checkpoint.copied)
+        self.staged_depth = checkpoint.staged_depth
+
+    def attempted(self, build: Callable[[], T]) -> T:
+        """What ``build`` gives; what it refuses is raised as Refused, and nothing of it is left."""
+        checkpoint = self.checkpoint()
+        outer, self.diagnostics = self.diagnostics, []
+        self.attempts += 1
+        try:
+            result = build()
+            if self.diagnostics:
+                raise Refused(self.diagnostics)
+            return result
+        except (CompileError, Refused) as e:
+            if e.diagnostics and e.diagnostics[0].code == "AF9001":
+                raise
+            found, self.diagnostics = self.diagnostics, outer
+            self.rewind(checkpoint)
+            if isinstance(e, Refused):
+                raise
+            raise Refused([*found, *e.diagnostics]) from e
+        finally:
+            self.diagnostics = outer
+            self.attempts -= 1
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """What is run inside leaves nothing behind: it's run to see how it goes."""
+        checkpoint = self.checkpoint()
+        try:
+            with self.b.new_scope():
+                yield
+        finally:
+            self.rewind(checkpoint)
+
+    def give_up(self, refusals: list[Diagnostic]) -> NoReturn:
+        raise CompileError(refusals)
