@@ -23,7 +23,7 @@ import astfront.relay_conv
 import astfront.relay_dense  # noqa: F401  (both register their kernels)
 from astfront import relay_math
 from astfront.diagnostics import CompileError, error
-from passes.relay import dataflow, loop_invariants, nested_branches, recursive_globals
+from passes.relay import dataflow, loops, nested_branches, recursive_globals
 from passes.relay.bindings import Note, ignore
 
 #: TVM warns on stderr through this logger about schedules that nobody tuned.
@@ -34,9 +34,6 @@ logging.getLogger("strategy").setLevel(logging.ERROR)
 #: For each kernel TVM asks several times for the options that it was built with, 1 ms each: a quarter
 #: of the time that a small program takes to compile.
 te_compiler.libinfo = functools.cache(te_compiler.libinfo)
-
-#: What is done to loops, in this order.
-LOOP_PASSES = [loop_invariants]
 
 
 @functools.cache
@@ -149,8 +146,7 @@ def prepare_module(mod: Any, params: Mapping[str, Any] | None = None, note: Note
         # A constant that's bound in main wouldn't be one in a global function.
         main = relay.build_module.bind_params_by_name(mod["main"], params or {})
         mod = recursive_globals.run(tvm.IRModule.from_expr(main))
-    for optimise in LOOP_PASSES:
-        mod = optimise.run(mod, note)
+    mod = loops.run(mod, note)
     return relay.transform.InferType()(dataflow.run(nested_branches.run(mod)))
 
 

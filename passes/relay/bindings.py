@@ -142,8 +142,6 @@ class Rewriter(relay.ExprMutator):  # type: ignore[misc]
 
 def rewrite(mod: tvm.IRModule, rewriter: Callable[[], Rewriter]) -> tvm.IRModule:
     """A module whose functions are rewritten, with types before and after."""
-    if not has_loops(mod):
-        return mod
     mod = relay.transform.InferType()(mod)
     result = tvm.IRModule(dict(mod.functions.items()), dict(mod.type_definitions.items()))
     for name in mod.get_global_vars():
@@ -202,14 +200,18 @@ class Loop:
 
     @property
     def result(self) -> Any:
-        return self._branch.false_branch
+        return self.branch.false_branch
 
     @property
-    def _branch(self) -> Any:
+    def branch(self) -> Any:
         return unchain(self.function.body)[1]
+
+    def defined(self) -> set[Any]:
+        """The variables that may differ from turn to turn."""
+        return {*self.params, *(var for var, _ in (*self.head, *self.turn))}
 
     def with_body(self, head: Scope, turn: Scope) -> relay.Function:
         """The function with other bindings, of the same parameters."""
         again = chain(turn, relay.Call(self.var, self.args))
-        branch = relay.If(self.more, again, self.result, span=self._branch.span)
+        branch = relay.If(self.more, again, self.result, span=self.branch.span)
         return relay.Function(self.params, chain(head, branch), self.function.ret_type)

@@ -9,9 +9,9 @@ import chainer.functions as F
 import numpy as np
 
 import astfront
-from astfront.build import LOOP_PASSES
 from astfront.program import lower
-from passes.relay import loop_invariants, text
+from astfront.signature import TensorSpec
+from passes.relay import loop_invariants, loops, text
 from tests.support import assert_same
 
 
@@ -34,9 +34,7 @@ def check(function: Any, *calls: Any) -> None:
 def notes(function: Any, *args: Any) -> list[str]:
     """What all the passes together do to a program."""
     found: list[str] = []
-    mod = lower(function, args, {}).mod
-    for optimise in LOOP_PASSES:
-        mod = optimise.run(mod, lambda span, what: found.append(what))
+    loops.run(lower(function, args, {}).mod, lambda span, what: found.append(what))
     return found
 
 
@@ -76,3 +74,68 @@ def test_where_invariants_go() -> None:
     assert "transpose(" not in loops
     assert "floor_divide" not in before_loops
     assert "take(%ks" not in before_loops
+
+
+# --- input projections -----------------------------------------------------------------------
+
+PROJECTED = "one product for all turns, before the loop"
+
+
+def projected(xs, zs, ids, table, w, b):
+    """Rows by index, forwards and backwards, of a table, with a bias, a broadcast and a condition."""
+    h = xs[0] * 0
+    n = xs.shape[0]
+    for t in range(n):
+        h = F.tanh(h + F.bias(F.matmul(xs[t], w), b) + F.matmul(xs[n - 1 - t], w) * 0.5)
+        if t > 1:
+            h = h + F.matmul(F.tanh(zs[t]) * xs[t], w)
+    for x, z, i in zip(xs, zs, ids):
+        h = F.tanh(F.matmul(h, w) - F.matmul(x + z, w) + F.matmul(F.embed_id(i, table), w))
+    return h
+
+
+def projected_arguments(n: int) -> tuple[Any, ...]:
+    ids = np.random.RandomState(0).randint(0, 5, (n, 2)).astype(np.int32)
+    return floats(n, 2, 3), floats(n, 3, seed=1), ids, floats(5, 3), floats(3, 3), floats(3)
+
+
+def test_products_of_rows() -> None:
+    args = projected_arguments(6)
+    check(projected, args)
+    assert notes(projected, *args).count(PROJECTED) == 4
+
+
+def test_products_of_rows_of_staged_number() -> None:
+    def function(xs, w):
+        h = xs.sum(axis=0)
+        for x in xs:
+            h = F.tanh(F.matmul(h, w) + F.matmul(x, w))
+        for t in range(1, len(xs)):
+            h = F.tanh(F.matmul(h, w) * F.matmul(xs[t], w))
+        return h
+
+    spec = TensorSpec((None, 2, 3), "float32")
+    compiled = astfront.compile(function, specs=(spec, floats(3, 3)))
+    for n in (0, 1, 2, 5):
+        args = floats(n, 2, 3), floats(3, 3)
+        with chainer.no_backprop_mode():
+            assert_same(compiled(*args), function(*args))
+    assert notes(function, spec, floats(3, 3)).count(PROJECTED) == 2
+
+
+def test_rows_that_are_hardly_read_are_not_projected() -> None:
+    def few(xs, w, n):
+        h = xs[0]
+        for t in range(3):
+            h = h + F.matmul(xs[t], w)
+        for t in range(int(n)):
+            h = h + F.matmul(xs[t], w)
+        for x in xs:
+            h = h + F.matmul(x, w)
+            if h[0, 0].array > 1:
+                break
+        return h
+
+    args = floats(7, 2, 3), floats(3, 3), number(4)
+    check(few, args)
+    assert PROJECTED not in notes(few, *args)

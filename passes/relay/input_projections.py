@@ -1,0 +1,138 @@
+"""Matrix products of a loop's input out of the loop: ``W x[t]`` of all ``t`` in one product, before it.
+
+Where a loop takes a row of something that doesn't change, what depends on nothing but that row can be
+computed for all rows at once, and the loop takes the row of the result. One product of many rows is
+several times faster than many products of one row: the weights are read once.
+
+That's right for any index. It pays where the loop reads about as many rows as there are, so it's done
+where a loop that counts its turns has as many (or half as many).
+
+>>> from passes.relay import show
+>>> mod = tvm.relay.fromtext('''
+... #[version = "0.0.5"]
+... def @main(%x: Tensor[(9, 1, 3), float32], %w: Tensor[(3, 3), float32], %h: Tensor[(1, 3), float32]) {
+...   let %loop = fn (%s: Tensor[(1, 3), float32], %i: int64) -> (Tensor[(1, 3), float32], int64) {
+...     let %more = less(%i, 9i64);
+...     if (%more) {
+...       let %row = take(%x, %i, axis=0);
+...       let %d = nn.dense(%row, %w, units=None);
+...       let %a = add(%s, %d);
+...       let %j = add(%i, 1i64);
+...       %loop(%a, %j)
+...     } else { (%s, %i) }
+...   };
+...   let %end = %loop(%h, 0i64);
+...   let %last = %end.0;
+...   %last
+... }''')
+>>> show(run(mod))
+def @main(%x: Tensor[(9, 1, 3), float32], %w: Tensor[(3, 3), float32], %h: Tensor[(1, 3), float32])
+    -> Tensor[(1, 3), float32] {
+  %0 = reshape(%x, newshape=[-1, 3]);
+  %1 = nn.dense(%0, %w, units=None);
+  let %d: Tensor[(9, 1, 3), float32] = reshape(%1, newshape=[-1, 1, 3]);
+  let %loop: fn (Tensor[(1, 3), float32], int64) -> (Tensor[(1, 3), float32], int64) =
+      fn (%s: Tensor[(1, 3), float32], %i: int64) -> (Tensor[(1, 3), float32], int64) {
+    let %more: bool = less(%i, 9i64);
+    if (%more) {
+      let %d1: Tensor[(1, 3), float32] = take(%d, %i, axis=0);
+      let %a: Tensor[(1, 3), float32] = add(%s, %d1);
+      let %j: int64 = add(%i, 1i64);
+      %loop(%a, %j)
+    } else {
+      (%s, %i)
+    }
+  };
+  let %end: (Tensor[(1, 3), float32], int64) = %loop(%h, 0i64);
+  let %last: Tensor[(1, 3), float32] = %end.0;
+  %last
+}
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tvm
+from tvm import relay
+
+from passes.relay import dead_bindings
+from passes.relay.bindings import (
+    Loop,
+    Note,
+    Rewriter,
+    Scope,
+    chain,
+    ignore,
+    operator,
+    rebuild,
+    rewrite,
+    variables,
+)
+from passes.relay.counted import Counter, Site
+from passes.relay.rows import Rows, row_groups
+
+#: What is worth being computed for all rows at once.
+_WORTH = frozenset(["nn.dense"])
+
+
+def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
+    """The module with products of rows out of its loops."""
+    return dead_bindings.run(rewrite(mod, lambda: _Project(note)))
+
+
+class _Project(Rewriter):
+    def __init__(self, note: Note) -> None:
+        super().__init__()
+        self.note = note
+        self.values: dict[Any, Any] = {}
+        """What each variable is bound to, so far."""
+
+    def visit_let(self, let: relay.Let) -> relay.Expr:
+        rest: Any = let
+        while isinstance(rest, relay.Let):
+            self.values[rest.var] = rest.value
+            rest = rest.body
+        return super().visit_let(let)
+
+    def rewrite(self, bindings: Scope, result: Any) -> Any:
+        out: Scope = []
+        for at, (var, value) in enumerate(bindings):
+            site = Site.of(bindings, at, result)
+            counter = Counter.of(site) if site else None
+            if site is not None and counter is not None:
+                before, turn = self._projected(site.loop, counter)
+                out += before
+                value = site.loop.with_body(site.loop.head, turn)
+            out.append((var, value))
+        return chain(out, result)
+
+    def _projected(self, loop: Loop, counter: Counter) -> tuple[Scope, Scope]:
+        """What is computed before a loop, and its turn that uses it."""
+        before: Scope = []
+        taken: dict[Any, Any] = {}
+        for take, rows in row_groups(loop, counter, self.values):
+            worth = _lift_all(rows, loop.turn)
+            for var in _used(worth, rows, loop):
+                taken[var] = rebuild(take, [take.op, rows.tensors[var], take.args[1]])
+            if worth:
+                before += rows.bindings
+            for var, value in loop.turn:
+                if var in worth and operator(value) in _WORTH:
+                    self.note(value.span, "one product for all turns, before the loop")
+        return before, [(var, taken.get(var, value)) for var, value in loop.turn]
+
+
+def _lift_all(rows: Rows, turn: Scope) -> set[Any]:
+    """Lift what can be; of that, the variables that a product is behind."""
+    worth: set[Any] = set()
+    for var, value in turn:
+        if rows.lift(var, value) and (operator(value) in _WORTH or worth & variables(value)):
+            worth.add(var)
+    return worth
+
+
+def _used(worth: set[Any], rows: Rows, loop: Loop) -> set[Any]:
+    """Those that something else in the turn uses."""
+    users = [variables(value) for var, value in loop.turn if var not in rows.tensors]
+    return worth & set().union(*users, loop.args)

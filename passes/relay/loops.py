@@ -1,0 +1,22 @@
+"""The passes over loops, in their order. Every result has a name when they run, as programs are made."""
+
+from __future__ import annotations
+
+import tvm
+
+from passes.relay import input_projections, loop_invariants
+from passes.relay.bindings import Note, has_loops, ignore
+
+PASSES = [
+    loop_invariants,
+    # After them: a row is of something that doesn't change.
+    input_projections,
+]
+
+
+def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
+    """The module with better loops; ``note`` is told what was done, and to which operator."""
+    if has_loops(mod):
+        for step in PASSES:
+            mod = step.run(mod, note)
+    return mod

@@ -1,0 +1,203 @@
+"""Operators over many rows at once: from what is computed for one row to the same for all of them.
+
+A value "of a row" is known for all rows as a tensor with one more axis, in front. An operator that has
+a rule here gives, of such tensors, what it gives row by row. It can't fail on no rows at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import tvm
+from tvm import relay
+
+from passes.relay.bindings import Loop, Scope, operands, operator, rebuild, scalar, static_shape
+from passes.relay.counted import Counter
+
+#: Of each element by itself, or of the elements at one place of several operands.
+_ELEMENTWISE = frozenset(
+    [
+        "abs", "add", "annotation.stop_fusion", "cast", "ceil", "clip", "cos", "equal", "erf", "exp",
+        "floor", "greater", "greater_equal", "less", "less_equal", "log", "logical_and", "logical_not",
+        "logical_or", "maximum", "minimum", "multiply", "negative", "nn.leaky_relu", "nn.relu",
+        "not_equal", "round", "rsqrt", "sigmoid", "sign", "sin", "sqrt", "subtract", "tanh", "where",
+    ]
+)  # fmt: skip
+
+#: Of float operands only: integers may be divided by zero, and the rows may be more than the turns.
+_OF_FLOATS = frozenset(["divide", "power"])
+
+#: Only the shape changes.
+_RESHAPES = frozenset(["expand_dims", "nn.batch_flatten", "reshape", "squeeze"])
+
+#: As few rows to a product are worth putting together.
+_FEW_ROWS = 32
+
+
+@dataclass
+class Rows:
+    """Values of a row, and what they are for all rows: ``bindings`` computes it.
+
+    A value that isn't in ``tensors`` and isn't in ``varying`` is the same for all rows.
+    """
+
+    varying: set[Any]
+    tensors: dict[Any, Any] = field(default_factory=dict)
+    bindings: Scope = field(default_factory=list)
+
+    def lift(self, var: Any, value: Any) -> bool:
+        """Compute for all rows what a binding computes for one; whether there's a rule for it."""
+        leaves = [leaf for x in operands(value) for leaf in (operands(x) or [x])]
+        if not isinstance(value, relay.Call) or not any(leaf in self.tensors for leaf in leaves):
+            return False
+        if any(leaf in self.varying and leaf not in self.tensors for leaf in leaves):
+            return False
+        shape = static_shape(var.checked_type)
+        if shape is None or 0 in shape:
+            return False
+        made = self._apply(value, shape)
+        if made is None:
+            return False
+        tensor = relay.Var(var.name_hint)
+        self.bindings.append((tensor, _at(made, value.span)))
+        self.tensors[var] = tensor
+        return True
+
+    def _apply(self, call: Any, shape: tuple[int, ...]) -> Any:
+        name = operator(call)
+        if name in _ELEMENTWISE or (name in _OF_FLOATS and _is_float(call)):
+            return self._elementwise(call, len(shape))
+        if name in _RESHAPES:
+            return self._only(call, lambda x: relay.reshape(x, (-1, *shape)))
+        rule = _RULES.get(name)
+        return rule(self, call, shape) if rule else None
+
+    def _only(self, call: Any, make: Callable[[Any], Any]) -> Any:
+        return make(self.tensors[call.args[0]]) if call.args[0] in self.tensors else None
+
+    def _elementwise(self, call: Any, rank: int) -> Any:
+        args = []
+        for arg in call.args:
+            missing = rank - len(arg.checked_type.shape)
+            tensor = self.tensors.get(arg, arg)
+            if arg in self.tensors and missing:
+                tensor = relay.expand_dims(tensor, axis=1, num_newaxis=missing)
+            args.append(tensor)
+        return rebuild(call, [call.op, *args])
+
+    def _dense(self, call: Any, shape: tuple[int, ...]) -> Any:
+        x, w = call.args
+        known = static_shape(x.checked_type)
+        if x not in self.tensors or w in self.tensors or known is None or len(known) != 2:
+            return None
+        if known[0] > _FEW_ROWS:
+            return None
+        flat = relay.reshape(self.tensors[x], (-1, known[1]))
+        return relay.reshape(rebuild(call, [call.op, flat, w]), (-1, *shape))
+
+    def _bias_add(self, call: Any, shape: tuple[int, ...]) -> Any:
+        axis = int(call.attrs.axis)
+        if call.args[1] in self.tensors:
+            return None
+        axis = axis + 1 if axis >= 0 else axis
+        return self._only(call, lambda x: relay.nn.bias_add(x, call.args[1], axis=axis))
+
+    def _transpose(self, call: Any, shape: tuple[int, ...]) -> Any:
+        rank = len(shape)
+        axes = call.attrs.axes
+        order = range(rank)[::-1] if axes is None else [int(a) % rank for a in axes]
+        return self._only(call, lambda x: relay.transpose(x, (0, *(a + 1 for a in order))))
+
+    def _take(self, call: Any, shape: tuple[int, ...]) -> Any:
+        """Rows of a table, looked up for all indices."""
+        table, index = call.args
+        if table in self.tensors or index not in self.tensors:
+            return None
+        sizes = static_shape(table.checked_type)
+        if (
+            sizes is None
+            or 0 in sizes
+            or _axis(call) != 0
+            or call.attrs.mode not in ("clip", "wrap")
+        ):
+            return None
+        return rebuild(call, [call.op, table, self.tensors[index]])
+
+    def _concatenate(self, call: Any, shape: tuple[int, ...]) -> Any:
+        parts = operands(call.args[0])
+        if not parts or not all(part in self.tensors for part in parts):
+            return None
+        axis = int(call.attrs.axis) % len(shape)
+        return relay.concatenate([self.tensors[part] for part in parts], axis=axis + 1)
+
+
+_RULES: Mapping[str, Callable[[Rows, Any, tuple[int, ...]], Any]] = {
+    "concatenate": Rows._concatenate,
+    "nn.bias_add": Rows._bias_add,
+    "nn.dense": Rows._dense,
+    "take": Rows._take,
+    "transpose": Rows._transpose,
+}
+
+
+def _is_float(call: Any) -> bool:
+    return all("float" in arg.checked_type.dtype for arg in call.args)
+
+
+def _at(call: Any, span: Any) -> Any:
+    return relay.Call(call.op, call.args, call.attrs, call.type_args, span)
+
+
+def row_groups(
+    loop: Loop, counter: Counter, values: Mapping[Any, Any]
+) -> Iterator[tuple[Any, Rows]]:
+    """The rows that a loop takes in each turn, of about as many as it has turns.
+
+    One group for each index and number of rows, with one of its ``take``s. ``values`` says what
+    variables outside are bound to.
+    """
+    varying = loop.defined()
+    groups: dict[Any, tuple[Any, Rows]] = {}
+    for var, value in loop.turn:
+        if operator(value) != "take" or value.attrs.mode not in ("clip", "wrap"):
+            continue
+        x, index = value.args
+        if x in varying or index.checked_type.shape or _axis(value) != 0:
+            continue
+        if not isinstance(x, relay.Var) or not _is_read_once(x, counter, values):
+            continue
+        size = x.checked_type.shape[0]
+        count = int(size) if isinstance(size, tvm.tir.IntImm) else x
+        key = index, value.attrs.mode, count
+        _, rows = groups.setdefault(key, (value, Rows(varying)))
+        rows.tensors[var] = x
+    yield from groups.values()
+
+
+def _axis(take: Any) -> int | None:
+    plain = take.attrs.axis is not None and not int(take.attrs.batch_dims)
+    return int(take.attrs.axis) if plain else None
+
+
+def _is_read_once(x: Any, counter: Counter, values: Mapping[Any, Any]) -> bool:
+    """Whether a loop has about as many turns as ``x`` has rows."""
+    size = x.checked_type.shape[0]
+    if isinstance(size, tvm.tir.IntImm):
+        return counter.turns is not None and 0 < int(size) <= 2 * counter.turns
+    bound = counter.bound
+    while operator(values.get(bound)) in ("maximum", "subtract"):  # range(1, n) has max(n - 1, 0)
+        bound, number = values[bound].args
+        if scalar(number) not in (0, 1):
+            return False
+    return scalar(counter.slot.initial) in (0, 1) and is_size_of(bound, x, values)
+
+
+def is_size_of(bound: Any, x: Any, values: Mapping[Any, Any]) -> bool:
+    """Whether a number is the number of rows of ``x``."""
+    take: Any = values.get(bound)
+    if operator(take) != "take" or scalar(take.args[1]) != 0:
+        return False
+    sizes: Any = values.get(take.args[0])
+    return operator(sizes) == "shape_of" and bool(sizes.args[0] == x)
