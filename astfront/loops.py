@@ -202,7 +202,8 @@ class Loops(Machine):
                 else:
                     break
         self.heap.restore(start)
-        fixable = raises or all(d.code in UNROLLABLE for d in refusals)
+        # What else was refused may only follow from that (read on a way that isn't taken then).
+        fixable = raises or any(d.code in UNROLLABLE for d in refusals)
         if not fixable:
             self.give_up(refusals)
         self.unroll(test, body, live, refusals, span)
@@ -472,8 +473,6 @@ class Loops(Machine):
                 break
             body()
             if len(self.diagnostics) > faults:
-                if turns == 0 and all(d.code in UNROLLABLE for d in self.diagnostics[faults:]):
-                    pass
                 return
             turns += 1
             if turns > UNROLL_LIMIT:

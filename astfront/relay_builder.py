@@ -84,6 +84,16 @@ _KEYWORDS = frozenset(
 _MAX_COPIES = 100
 _MAX_INTEGER_COPIES = 3
 
+#: How often the operand occurs in a function written out as arithmetic (`relay_math`): TVM's code
+#: generator puts it in the place of each name that stands for it.
+_OCCURRENCES = {
+    "exp": 27, "log": 53, "log2": 53, "log10": 53, "tanh": 69, "sigmoid": 55, "erf": 260,
+}  # fmt: skip
+
+#: How many times one element of an operand may occur in all, within functions within functions: a
+#: few seconds' work for TVM. The cell of an LSTM has 12,500.
+_MAX_OCCURRENCES = 20_000
+
 TensorType = tuple[tuple[Dim, ...], str]
 
 
@@ -111,6 +121,7 @@ class RelayBuilder(Builder):
         self._names: set[str] = set()
         self._type_cache: dict[Any, Any] = {}
         self._copies: dict[Any, int] = {}
+        self._occurrences: dict[Any, int] = {}
         self._kept: dict[Any, Any] = {}
 
     # --- leaves ------------------------------------------------------------------------------
@@ -166,23 +177,24 @@ class RelayBuilder(Builder):
             # Fused with what comes next, TVM's code for a staged size doesn't compile.
             return self._stop_fusion(result)
         if isinstance(result, Tensor) and _is_inlined(op):
-            self._copies[result.expr] = 1 + self._copies_in(operands)
+            self._copies[result.expr] = 1 + sum(self._copies.get(o, 0) for o in _flat(operands))
+            within = sum(self._occurrences.get(o, 1) for o in _flat(operands))
+            self._occurrences[result.expr] = _OCCURRENCES.get(op, 1) * within
         return result
 
     # TVM inlines fused elementwise operators into each of their uses, so that `x = where(x == 0, y, x)`
-    # triples with each step (and the simplifier takes minutes over a few steps of integers). Where
-    # an expression would get too large, its operands become results of their own.
-
-    def _copies_in(self, operands: Sequence[Any]) -> int:
-        flat = [o for a in operands for o in (a if isinstance(a, list) else [a])]
-        return sum(self._copies.get(o, 0) for o in flat)
+    # triples with each step (and the simplifier takes minutes over a few steps of integers, or over
+    # functions of functions). Where an expression would get too large, its operands become results
+    # of their own.
 
     def _operand(self, op: str) -> Any:
         def expr(x: Tensor | Scalar) -> relay.Expr:
             found = self._expr(x)
             copies = self._copies.get(found, 0)
             limit = _MAX_INTEGER_COPIES if x.dtype.kind in "iu" else _MAX_COPIES
-            if copies <= limit or not _is_inlined(op):
+            occurrences = self._occurrences.get(found, 1) * _OCCURRENCES.get(op, 1)
+            small = copies <= limit and occurrences <= _MAX_OCCURRENCES
+            if small or not _is_inlined(op):
                 return found
             key = (self.scope, found)
             if key not in self._kept:
@@ -361,6 +373,10 @@ def _relay_function(op: str) -> Any:
     for part in op.split("."):
         found = getattr(found, part)
     return found
+
+
+def _flat(operands: Sequence[Any]) -> list[Any]:
+    return [o for a in operands for o in (a if isinstance(a, list) else [a])]
 
 
 @functools.cache

@@ -68,6 +68,15 @@ def test_in_functions():
         check(everything, (x,), rtol=tolerance, atol=tolerance)
 
 
+def test_functions_within_functions():
+    """TVM's code generator would write out the innermost argument a hundred million times."""
+
+    def nested(x):
+        return F.sigmoid(F.tanh(F.softplus(F.sigmoid(F.tanh(F.softplus(F.exp(-x) - x))))))
+
+    check(nested, (np.linspace(-3, 3, 20, dtype=np.float32),))
+
+
 def test_option():
     x = relay.var("x", shape=(8,))
     module = tvm.IRModule.from_expr(relay.Function([x], relay.exp(x)))

@@ -355,6 +355,25 @@ def test_different_links_in_a_loop():
     agrees(Net(), (X, 0), (X, 2), (X, N(0)), (X, N(2)))
 
 
+def test_refusals_that_follow_from_an_index_that_must_be_known():
+    """Kept, `xs[k]` is refused, so the condition is unknown and both of its ways are read."""
+
+    def levels(xs):
+        found = []
+        for i in range(len(xs[0])):
+            for k in range(2):
+                level = xs[k][i]
+                if len(level) < 9:
+                    found.append(F.sum(level * level))
+                else:
+                    found.append(open(level))
+        return found
+
+    rng = np.random.RandomState(0)
+    xs = [rng.rand(3, 4).astype("f"), rng.rand(3, 2, 2).astype("f")]
+    check(levels, (xs,), ([x[:1] for x in xs],))
+
+
 def test_break_out_of_a_loop_over_links():
     class Net(chainer.ChainList):
         def __init__(self):
