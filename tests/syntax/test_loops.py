@@ -369,9 +369,7 @@ def test_refusals_that_follow_from_an_index_that_must_be_known():
                     found.append(open(level))
         return found
 
-    rng = np.random.RandomState(0)
-    xs = [rng.rand(3, 4).astype("f"), rng.rand(3, 2, 2).astype("f")]
-    check(levels, (xs,), ([x[:1] for x in xs],))
+    agrees(levels, ([array(3, 4), array(3, 2, 2)],), ([array(1, 4), array(1, 2, 2)],))
 
 
 def test_break_out_of_a_loop_over_links():
