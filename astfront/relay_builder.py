@@ -85,9 +85,11 @@ _MAX_COPIES = 100
 _MAX_INTEGER_COPIES = 3
 
 #: How often the operand occurs in a function written out as arithmetic (`relay_math`): TVM's code
-#: generator puts it in the place of each name that stands for it.
+#: generator puts it in the place of each name that stands for it. Its simplifier compares the operands
+#: of a maximum in many ways.
 _OCCURRENCES = {
     "exp": 27, "log": 53, "log2": 53, "log10": 53, "tanh": 69, "sigmoid": 55, "erf": 260,
+    "sinh": 190, "cosh": 81, "maximum": 8, "minimum": 8,
 }  # fmt: skip
 
 #: How many times one element of an operand may occur in all, within functions within functions: a

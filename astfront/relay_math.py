@@ -1,18 +1,22 @@
 """``exp``, ``log``, ``tanh``, ``sigmoid`` and ``erf`` of float32 as arithmetic, to be vectorised.
 
-TVM calls the C library for each item, and its ``tanh`` loses all digits of small numbers. What is here
-takes the place of TIR's intrinsics when TVM generates code, in whatever operator they are (a softmax, a
-fused LSTM cell). All are within 3 units in the last place (measured: 1.5) over the whole range, denormal
-numbers, infinities and NaN included; ``compile(…, fast_math=False)`` leaves the intrinsics to TVM.
+TVM calls the C library for each item. What is here takes the place of TIR's intrinsics when TVM
+generates code, in whatever operator they are (a softmax, a fused LSTM cell). All are within 3 units in
+the last place (measured: 1.5) over the whole range, denormal numbers, infinities and NaN included;
+``compile(…, fast_math=False)`` leaves the intrinsics to TVM.
+
+But for ``tanh``, ``sinh`` and ``cosh``, of floats of any size: what TVM makes of them loses all digits of
+small numbers, and overflows too early.
 
 The polynomials of ``exp``, ``log`` and ``tanh`` are those of Cephes' ``expf.c``, ``logf.c`` and
-``tanhf.c`` (S. L. Moshier, netlib.org/cephes); that of ``erf`` is N. Juffa's (``1 - exp(p(|x|))`` beyond
+``tanhf.c``, and ``tanh.c`` (S. L. Moshier, netlib.org/cephes); that of ``erf`` is N. Juffa's (``1 - exp(p(|x|))`` beyond
 0.92).
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +46,9 @@ _TANH = (
     -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1,
     -3.33332819422e-1,
 )  # fmt: skip
+_TANH_P = (-9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441708447952e3)
+_TANH_Q = (1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3)
+_SINH = tuple(1 / math.factorial(2 * n + 1) for n in range(9, 0, -1))
 _ERF = (
     -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1,
     -3.76125336e-1, 1.28379166e-1,
@@ -198,19 +205,69 @@ def _sigmoid(x: Any) -> Any:
     return _let(x, lambda v: _let(_exp(_like(v, 0) - _magnitude(v)), lambda e: of(v, e)))
 
 
-def _register(name: str, function: Callable[[Any], Any]) -> None:
+def _wide_tanh(x: Any) -> Any:
+    def of(v: Any, a: Any) -> Any:
+        near = _let(v * v, lambda z: v + v * z * (_horner(z, _TANH_P) / _horner(z, _TANH_Q)))
+        far = _like(a, 1) - _like(a, 2) / (te.exp(a + a) + _like(a, 1))
+        return tir.Select(a < _like(a, 0.625), near, _signed(far, v))
+
+    return _let(x, lambda v: _let(tir.abs(v), lambda a: of(v, a)))
+
+
+def _sinh(x: Any) -> Any:
+    def of(v: Any, a: Any) -> Any:
+        near = _let(v * v, lambda z: v + v * z * _horner(z, _SINH))
+        far = _half_exp(a) - _like(a, 0.5) * te.exp(-a)
+        return tir.Select(a < _like(a, 1), near, _signed(far, v))
+
+    return _let(x, lambda v: _let(tir.abs(v), lambda a: of(v, a)))
+
+
+def _cosh(x: Any) -> Any:
+    return _let(tir.abs(x), lambda a: _half_exp(a) + _like(a, 0.5) * te.exp(-a))
+
+
+def _half_exp(a: Any) -> Any:
+    """exp(a) / 2, which may be finite where exp(a) isn't."""
+    return _let(te.exp(a * _like(a, 0.5)), lambda e: e * _like(e, 0.5) * e)
+
+
+def _signed(magnitude: Any, v: Any) -> Any:
+    return _let(magnitude, lambda m: tir.Select(v < _like(v, 0), -m, m))
+
+
+def _at_least_single(function: Callable[[Any], Any], x: Any) -> Any:
+    """A function of ``x``; in single precision where that has half."""
+    if not str(x.dtype).startswith("float16"):
+        return function(x)
+    return function(x.astype(str(x.dtype).replace("16", "32", 1))).astype(x.dtype)
+
+
+def _register(
+    name: str, function: Callable[[Any], Any] | None, otherwise: Callable[[Any], Any] | None
+) -> None:
+    """What an intrinsic of float32 becomes, and what the others do (by default what TVM makes of them)."""
     before = tvm.ir.Op.get(name).get_attr("llvm.FLowerIntrinsic")
 
     def lower(call: Any) -> Any:
         x = call.args[0]
-        if getattr(_state, "on", True) and str(call.dtype).partition("x")[0] == "float32":
+        is_single = str(call.dtype).partition("x")[0] == "float32"
+        if function is not None and is_single and getattr(_state, "on", True):
             return function(x)
+        if otherwise is not None:
+            return _at_least_single(otherwise, x)
         return call if before is None else before(call)
 
     tvm.ir.register_intrin_lowering(name, "llvm", f=lower, level=_LEVEL)
 
 
-for _name, _function in {
-    "tir.exp": _exp, "tir.log": _log, "tir.tanh": _tanh, "tir.erf": _erf, "tir.sigmoid": _sigmoid,
-}.items():  # fmt: skip
-    _register(_name, _function)
+for _name, _function, _otherwise in (
+    ("exp", _exp, None),
+    ("log", _log, None),
+    ("erf", _erf, None),
+    ("sigmoid", _sigmoid, None),
+    ("tanh", _tanh, _wide_tanh),
+    ("sinh", None, _sinh),
+    ("cosh", None, _cosh),
+):
+    _register(f"tir.{_name}", _function, _otherwise)

@@ -54,6 +54,22 @@ def test_every_magnitude(cpu):
             assert units_in_the_last_place(got[finite], exact[finite]).max() < 3, name
 
 
+def test_hyperbolic_functions():
+    """Small numbers keep their digits, large ones don't overflow too early; in vectors, too."""
+
+    def hyperbolic(x):
+        return np.sinh(x), np.cosh(x), np.tanh(x), F.sinh(x), F.cosh(x), F.tanh(x)
+
+    sizes = np.concatenate([10.0 ** np.linspace(-30, 1.9, 190), np.linspace(0.4, 1.2, 66)])
+    sizes = np.concatenate([sizes, -sizes]).reshape(8, 64)
+    for dtype, tolerance in (("f", 1e-6), ("d", 1e-14), ("e", 2e-3)):
+        x = np.clip(sizes, -11, 11) if dtype == "e" else sizes
+        check(hyperbolic, (x.astype(dtype),), rtol=tolerance, atol=0)
+    compiled = astfront.compile(np.tanh, fast_math=False)
+    x = sizes.astype("f")
+    np.testing.assert_allclose(compiled(x), np.tanh(x), rtol=1e-6)
+
+
 def test_in_functions():
     """Fused with others, in loops over rows and columns of odd sizes; float64 and float16 too."""
 
