@@ -5,12 +5,12 @@ generates code, in whatever operator they are (a softmax, a fused LSTM cell). Al
 the last place (measured: 1.5) over the whole range, denormal numbers, infinities and NaN included;
 ``compile(…, fast_math=False)`` leaves the intrinsics to TVM.
 
-But for ``tanh``, ``sinh`` and ``cosh``, of floats of any size: what TVM makes of them loses all digits of
-small numbers, and overflows too early.
+But for ``tanh``, ``sinh`` and ``cosh``, of floats of any size: what TVM makes of them loses all digits
+of small numbers, and overflows too early.
 
-The polynomials of ``exp``, ``log`` and ``tanh`` are those of Cephes' ``expf.c``, ``logf.c`` and
-``tanhf.c``, and ``tanh.c`` (S. L. Moshier, netlib.org/cephes); that of ``erf`` is N. Juffa's (``1 - exp(p(|x|))`` beyond
-0.92).
+The polynomials of ``exp``, ``log`` and ``tanh`` are those of Cephes' ``expf.c``, ``logf.c``, ``tanhf.c``
+and ``tanh.c`` (S. L. Moshier, netlib.org/cephes); that of ``erf`` is N. Juffa's (``1 - exp(p(|x|))``
+beyond 0.92).
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ def _at_least_single(function: Callable[[Any], Any], x: Any) -> Any:
 def _register(
     name: str, function: Callable[[Any], Any] | None, otherwise: Callable[[Any], Any] | None
 ) -> None:
-    """What an intrinsic of float32 becomes, and what the others do (by default what TVM makes of them)."""
+    """What an intrinsic of float32 becomes, and what others do (by default what TVM makes of them)."""
     before = tvm.ir.Op.get(name).get_attr("llvm.FLowerIntrinsic")
 
     def lower(call: Any) -> Any:
