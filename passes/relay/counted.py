@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tvm import relay
 
-from passes.relay.bindings import Loop, Scope, chain, operator, scalar, variables
+from passes.relay.bindings import Binding, Loop, Scope, chain, operator, scalar, variables
 
 
 @dataclass
@@ -67,45 +67,54 @@ class Site:
         self,
         slots: Sequence[Slot],
         finals: Mapping[int, Any],
-        before: Scope,
+        head: Scope,
         turn: Scope,
-        after: Scope,
+        before: Sequence[Binding] = (),
+        after: Sequence[Binding] = (),
     ) -> Scope:
-        """All the bindings, with another loop.
+        """All the bindings, with another loop, or none if it carries nothing.
 
         ``finals`` gives for each part of the old result that is used its value, or the slot whose
-        last value it is. ``before`` goes before the loop and ``after`` behind its call.
+        last value it is. ``before`` goes before the loop and ``after`` behind its call; a slot in
+        the place of a value stands for its last value there, too.
         """
-        out = [*self.bindings[: self.at], *before]
-        end, last = None, {}
-        made: Scope = []
-        if slots:
-            types = [slot.type for slot in slots]
-            whole = types[0] if len(types) == 1 else relay.TupleType(types)
-            name = relay.Var(self.loop.var.name_hint, relay.FuncType(types, whole))
-            params = [slot.param for slot in slots]
-            done = params[0] if len(params) == 1 else relay.Tuple(params)
-            again = chain(turn, relay.Call(name, [slot.next for slot in slots]))
-            branch = relay.If(self.loop.more, again, done, span=self.loop.branch.span)
-            function = relay.Function(params, chain(self.loop.head, branch), whole)
-            end = relay.Var(self.bindings[self.call][0].name_hint)
-            made = [(name, function)]
-            for i, slot in enumerate(slots):
-                last[id(slot)] = end if len(slots) == 1 else relay.TupleGetItem(end, i)
-            call = [(end, relay.Call(name, [slot.initial for slot in slots]))]
-        out += made
-        out += self.bindings[self.at + 1 : self.call]
-        if slots:
-            out += call
-        out += [(var, last[id(x)] if isinstance(x, Slot) else x) for var, x in after]
-        moved = {i: k for k, places in self.parts.items() for i in places}
-        for i in range(self.call + 1, len(self.bindings)):
-            var, value = self.bindings[i]
-            if i in moved:
-                value = finals[moved[i]]
-                value = last[id(value)] if isinstance(value, Slot) else value
-            out.append((var, value))
-        return out
+        end = relay.Var(self.bindings[self.call][0].name_hint)
+        last = [end] if len(slots) == 1 else [relay.TupleGetItem(end, i) for i in range(len(slots))]
+        made, call = self._made(slots, head, turn, end) if slots else ([], [])
+
+        def value_of(x: Any) -> Any:
+            return (
+                last[next(i for i, s in enumerate(slots) if s is x)] if isinstance(x, Slot) else x
+            )
+
+        parts = {i: finals[k] for k, places in self.parts.items() for i in places}
+        return [
+            *self.bindings[: self.at],
+            *before,
+            *made,
+            *self.bindings[self.at + 1 : self.call],
+            *call,
+            *((var, value_of(x)) for var, x in after),
+            *(
+                (var, value_of(parts.get(i, value)))
+                for i, (var, value) in enumerate(self.bindings)
+                if i > self.call
+            ),
+        ]
+
+    def _made(
+        self, slots: Sequence[Slot], head: Scope, turn: Scope, end: Any
+    ) -> tuple[Scope, Scope]:
+        """The bindings of a loop and of its result."""
+        types = [slot.type for slot in slots]
+        whole = types[0] if len(types) == 1 else relay.TupleType(types)
+        name = relay.Var(self.loop.var.name_hint, relay.FuncType(types, whole))
+        params = [slot.param for slot in slots]
+        done = params[0] if len(params) == 1 else relay.Tuple(params)
+        again = chain(turn, relay.Call(name, [slot.next for slot in slots]))
+        branch = relay.If(self.loop.more, again, done, span=self.loop.branch.span)
+        function = relay.Function(params, chain(head, branch), whole)
+        return [(name, function)], [(end, relay.Call(name, [slot.initial for slot in slots]))]
 
 
 def _is_plain(loop: Loop) -> bool:
@@ -117,6 +126,21 @@ def _is_plain(loop: Loop) -> bool:
         and isinstance(loop.result, relay.Tuple)
         and list(loop.result.fields) == loop.params
     )
+
+
+def needed_variables(loop: Loop, slots: Sequence[Slot], asked: Iterable[Slot]) -> set[Any]:
+    """The variables that decide on another turn, or on what is asked for."""
+    values = dict([*loop.head, *loop.turn])
+    following = {s.param: s.next for s in slots}
+    needed: set[Any] = set()
+    work = [loop.more, *(s.param for s in asked)]
+    while work:
+        var = work.pop()
+        if var in needed or not isinstance(var, relay.Var):
+            continue
+        needed.add(var)
+        work += variables(values[var]) if var in values else [following.get(var)]
+    return needed
 
 
 @dataclass
@@ -147,3 +171,12 @@ class Counter:
         """How many there are, if it's known."""
         first, bound = scalar(self.slot.initial), scalar(self.bound)
         return None if first is None or bound is None else max(bound - first, 0)
+
+    def count(self) -> Any:
+        """How many there are, as an expression."""
+        dtype = self.slot.param.checked_type.dtype
+        if self.turns is not None:
+            return relay.const(self.turns, dtype)
+        from_zero = scalar(self.slot.initial) == 0
+        count = self.bound if from_zero else relay.subtract(self.bound, self.slot.initial)
+        return relay.maximum(count, relay.const(0, dtype))

@@ -72,9 +72,6 @@ from passes.relay.bindings import (
 from passes.relay.counted import Counter, Site
 from passes.relay.rows import Rows, row_groups
 
-#: What is worth being computed for all rows at once.
-_WORTH = frozenset(["nn.dense"])
-
 
 def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
     """The module with products of rows out of its loops."""
@@ -112,24 +109,15 @@ class _Project(Rewriter):
         before: Scope = []
         taken: dict[Any, Any] = {}
         for take, rows in row_groups(loop, counter, self.values):
-            worth = _lift_all(rows, loop.turn)
+            worth = rows.lift_all(loop.turn)
             for var in _used(worth, rows, loop):
                 taken[var] = rebuild(take, [take.op, rows.tensors[var], take.args[1]])
             if worth:
                 before += rows.bindings
             for var, value in loop.turn:
-                if var in worth and operator(value) in _WORTH:
+                if var in worth and operator(value) == "nn.dense":
                     self.note(value.span, "one product for all turns, before the loop")
         return before, [(var, taken.get(var, value)) for var, value in loop.turn]
-
-
-def _lift_all(rows: Rows, turn: Scope) -> set[Any]:
-    """Lift what can be; of that, the variables that a product is behind."""
-    worth: set[Any] = set()
-    for var, value in turn:
-        if rows.lift(var, value) and (operator(value) in _WORTH or worth & variables(value)):
-            worth.add(var)
-    return worth
 
 
 def _used(worth: set[Any], rows: Rows, loop: Loop) -> set[Any]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import tvm
 
-from passes.relay import input_projections, loop_invariants
+from passes.relay import collected_rows, input_projections, loop_invariants, loop_variables
 from passes.relay.bindings import Note, has_loops, ignore
 
 PASSES = [
+    loop_variables,
     loop_invariants,
     # After them: a row is of something that doesn't change.
     input_projections,
+    collected_rows,
+    # What lists were collected before isn't any more.
+    loop_variables,
 ]
 
 

@@ -13,8 +13,19 @@ from typing import Any
 import tvm
 from tvm import relay
 
-from passes.relay.bindings import Loop, Scope, operands, operator, rebuild, scalar, static_shape
+from passes.relay.bindings import (
+    Loop,
+    Scope,
+    operands,
+    operator,
+    rebuild,
+    scalar,
+    static_shape,
+    substitute,
+    variables,
+)
 from passes.relay.counted import Counter
+from passes.relay.total import is_total
 
 #: Of each element by itself, or of the elements at one place of several operands.
 _ELEMENTWISE = frozenset(
@@ -40,19 +51,24 @@ _FEW_ROWS = 32
 class Rows:
     """Values of a row, and what they are for all rows: ``bindings`` computes it.
 
-    A value that isn't in ``tensors`` and isn't in ``varying`` is the same for all rows.
+    What isn't ``varying`` is the same for all rows, and so is what ``same`` has another name for.
     """
 
     varying: set[Any]
     tensors: dict[Any, Any] = field(default_factory=dict)
+    same: dict[Any, Any] = field(default_factory=dict)
     bindings: Scope = field(default_factory=list)
 
     def lift(self, var: Any, value: Any) -> bool:
         """Compute for all rows what a binding computes for one; whether there's a rule for it."""
-        leaves = [leaf for x in operands(value) for leaf in (operands(x) or [x])]
-        if not isinstance(value, relay.Call) or not any(leaf in self.tensors for leaf in leaves):
+        used = variables(value)
+        if not isinstance(value, relay.Call) or used & self.varying - {*self.tensors, *self.same}:
             return False
-        if any(leaf in self.varying and leaf not in self.tensors for leaf in leaves):
+        if not any(x in self.tensors for x in used):
+            if is_total(value, var.checked_type):
+                name = relay.Var(var.name_hint)
+                self.bindings.append((name, substitute(value, self.same)))
+                self.same[var] = name
             return False
         shape = static_shape(var.checked_type)
         if shape is None or 0 in shape:
@@ -61,9 +77,20 @@ class Rows:
         if made is None:
             return False
         tensor = relay.Var(var.name_hint)
-        self.bindings.append((tensor, _at(made, value.span)))
+        made = substitute(_at(made, value.span), self.same)
+        self.bindings.append((tensor, made))
         self.tensors[var] = tensor
         return True
+
+    def lift_all(self, scope: Scope) -> set[Any]:
+        """Lift what can be of a scope; of that, the variables that a matrix product is behind."""
+        worth: set[Any] = set()
+        for var, value in scope:
+            if self.lift(var, value) and (
+                operator(value) == "nn.dense" or worth & variables(value)
+            ):
+                worth.add(var)
+        return worth
 
     def _apply(self, call: Any, shape: tuple[int, ...]) -> Any:
         name = operator(call)
@@ -111,17 +138,14 @@ class Rows:
         return self._only(call, lambda x: relay.transpose(x, (0, *(a + 1 for a in order))))
 
     def _take(self, call: Any, shape: tuple[int, ...]) -> Any:
-        """Rows of a table, looked up for all indices."""
+        """Rows of a table, looked up for all indices; or a part of each row."""
         table, index = call.args
-        if table in self.tensors or index not in self.tensors:
+        axis, mode, sizes = _axis(call), call.attrs.mode, static_shape(table.checked_type)
+        if axis is None or axis < 0 or mode not in ("clip", "wrap") or sizes is None or 0 in sizes:
             return None
-        sizes = static_shape(table.checked_type)
-        if (
-            sizes is None
-            or 0 in sizes
-            or _axis(call) != 0
-            or call.attrs.mode not in ("clip", "wrap")
-        ):
+        if index not in self.tensors:
+            return relay.take(self.tensors[table], index, axis=axis + 1, mode=mode)
+        if table in self.tensors or axis != 0:
             return None
         return rebuild(call, [call.op, table, self.tensors[index]])
 
@@ -186,16 +210,20 @@ def _is_read_once(x: Any, counter: Counter, values: Mapping[Any, Any]) -> bool:
     size = x.checked_type.shape[0]
     if isinstance(size, tvm.tir.IntImm):
         return counter.turns is not None and 0 < int(size) <= 2 * counter.turns
-    bound = counter.bound
-    while operator(values.get(bound)) in ("maximum", "subtract"):  # range(1, n) has max(n - 1, 0)
-        bound, number = values[bound].args
-        if scalar(number) not in (0, 1):
+    first = scalar(counter.slot.initial)
+    return first in (0, 1) and any(is_size_of(counter.bound, x, values, n) for n in (0, 1))
+
+
+def is_size_of(bound: Any, x: Any, values: Mapping[Any, Any], less: int = 0) -> bool:
+    """Whether a number is the number of rows of ``x``, or so many less (but not below 0)."""
+    if less:  # range(less, n) has max(n - less, 0) items
+        positive: Any = values.get(bound)
+        if operator(positive) != "maximum" or scalar(positive.args[1]) != 0:
             return False
-    return scalar(counter.slot.initial) in (0, 1) and is_size_of(bound, x, values)
-
-
-def is_size_of(bound: Any, x: Any, values: Mapping[Any, Any]) -> bool:
-    """Whether a number is the number of rows of ``x``."""
+        difference: Any = values.get(positive.args[0])
+        if operator(difference) != "subtract" or scalar(difference.args[1]) != less:
+            return False
+        bound = difference.args[0]
     take: Any = values.get(bound)
     if operator(take) != "take" or scalar(take.args[1]) != 0:
         return False

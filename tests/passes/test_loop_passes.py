@@ -139,3 +139,83 @@ def test_rows_that_are_hardly_read_are_not_projected() -> None:
     args = floats(7, 2, 3), floats(3, 3), number(4)
     check(few, args)
     assert PROJECTED not in notes(few, *args)
+
+
+# --- collected rows --------------------------------------------------------------------------
+
+AHEAD = "computed for all turns at once, without a loop"
+AFTERWARDS = "one product for all turns, after the loop"
+
+
+def collected(xs, ids, w, b):
+    """Lists of what depends on the index, on a state, and on both."""
+    h = xs[0]
+    rows, outputs, mixed, sums, backwards = [], [h[0]], [], [], [xs[1]]
+    for t in range(len(xs)):
+        h = F.tanh(F.matmul(h, w) + xs[t])
+        rows.append(F.exp(xs[t]) * 2 + ids[t])
+        outputs.append(F.bias(F.matmul(h, w), b)[1])
+        mixed.append(F.matmul(h * xs[t], w))
+        s = F.matmul(h + 1, w)
+        sums.append(s)
+        h = h - s
+        backwards.append(xs[len(xs) - 1 - t])
+    later = [x + 1 for x in xs[1:]] + [xs[t] for t in range(1, 4)]
+    lists = rows, mixed, sums, backwards, later
+    return [F.stack(x) for x in lists], outputs[0], outputs[-1], len(outputs), h
+
+
+def test_collected_rows() -> None:
+    args = floats(5, 2, 3), np.arange(5), floats(3, 3), floats(3)
+    check(collected, args)
+    found = notes(collected, *args)
+    assert found.count(AHEAD) == 4
+    assert found.count(AFTERWARDS) == 2
+
+
+def test_collected_rows_of_staged_number() -> None:
+    def function(xs, w):
+        h = xs.sum(axis=0)
+        rows, outputs, first = [h], [h], 0
+        for x in xs:
+            h = F.tanh(F.matmul(h, w) + x)
+            rows.append(F.relu(x))
+            outputs.append(F.matmul(h, w))
+        while F.sum(h).array > 1:
+            h = h * 0.5
+            outputs.append(F.matmul(F.exp(h), w))
+        for i in range(1, len(xs)):
+            first += len(rows) + i
+        return F.stack(rows), F.stack(outputs), len(outputs), first
+
+    spec = TensorSpec((None, 2, 3), "float32")
+    compiled = astfront.compile(function, specs=(spec, floats(3, 3)))
+    for n in (0, 1, 2, 5):
+        args = floats(n, 2, 3) + 1, floats(3, 3)
+        with chainer.no_backprop_mode():
+            assert_same(compiled(*args), function(*args))
+    found = notes(function, spec, floats(3, 3))
+    assert (found.count(AHEAD), found.count(AFTERWARDS)) == (3, 2)
+
+
+# --- loop variables --------------------------------------------------------------------------
+
+
+def test_variables_that_count_are_told_from_the_turns() -> None:
+    def function(x, n, m):
+        length = twice = last = total = 0
+        for i in range(int(m), int(n)):
+            length += 1
+            twice += 2
+            last = i
+            total += i * twice
+        for _ in range(int(n)):
+            length += 1
+        return x + total, length, twice, last
+
+    check(
+        function, *((floats(2), number(n), number(m)) for n, m in ((0, 0), (5, 0), (5, 3), (2, 7)))
+    )
+    assert "let %loop1" not in text(
+        loops.run(lower(function, (floats(2), number(3), number(1)), {}).mod)
+    )
