@@ -313,6 +313,8 @@ class Loops(Machine):
         finally:
             self.staged_depth -= 1
             self.loop_depth -= 1
+        if turns is not None:
+            self._require_items_of_one_kind(loop)
         with self.in_scope(loop.turn):
             following = loop.joined.collect(self.b, loop.leave, "b")
         initial = loop.template.collect(self.b, loop.start, "a")
@@ -323,6 +325,18 @@ class Loops(Machine):
             self._bind_for_certain(loop)
         if turns is not None:
             self._count_items(loop, turns)
+
+    def _require_items_of_one_kind(self, loop: Settled) -> None:
+        """Refuse to fill ``ys = [None] * n`` one by one: no item would surely be what it's set to."""
+        for cell, content in loop.template.cells.items():
+            before = loop.start.get(cell)
+            if not isinstance(content, Items) or not isinstance(before, Items):
+                continue
+            for old, new in zip(before.items, content.items):
+                if isinstance(new, Option) and not isinstance(old, Option):
+                    self.fail(
+                        "AF0205", "which item of a list is set to something else must be known"
+                    )
 
     def _surely_runs(self, test: Callable[[], Value]) -> bool:
         """Whether it's known that a loop has a turn."""

@@ -84,8 +84,7 @@ class Subscripts(Machine):
             iterator = self.iterator_of(container)
             return iterator.item(self.checked_index(index, iterator.length, "range object"))
         items = self.items_of(container)
-        if isinstance(index, Tensor) and index.ndim == 0 and index.dtype.kind in "iu":
-            index = self.tensor_to_scalar(index)
+        index = self._sequence_index(index)
         if isinstance(index, Scalar) and index.type is not float:
             kind = "list" if isinstance(container, List) else "tuple"
             checked = self.checked_index(index, Static(len(items)), kind)
@@ -98,6 +97,12 @@ class Subscripts(Machine):
             return items[key]
         except (IndexError, TypeError) as e:
             self.raise_python(e)
+
+    def _sequence_index(self, index: Value) -> Value:
+        """An index of a list or tuple, numpy's ints as Python's."""
+        if isinstance(index, Tensor) and index.ndim == 0 and index.dtype.kind in "iu":
+            return self.tensor_to_scalar(index)
+        return index
 
     def checked_index(self, index: Value, length: Value, what: str) -> Value:
         """A Python index, from the end where negative, as 0 … length-1; IndexError at run time."""
@@ -237,7 +242,8 @@ class Subscripts(Machine):
         items = self.as_items(container)
         if items is None:
             self.fail("AF0208", "an item of a list that grew in a loop is assigned")
-        if isinstance(index, Scalar):
+        index = self._sequence_index(index)
+        if isinstance(index, Scalar) and index.type is not float:
             self._set_staged_item(container, items, index, value)
             return
         key = self.static(index, "the index of a list that is assigned to")

@@ -402,7 +402,11 @@ def describe(value: Value) -> str:
         case Generator():
             return "a generator"
         case Option(absent=absent):
-            return "None or a value" if absent is NONE else "a value that may be undefined"
+            return (
+                "a value that may be undefined"
+                if absent is UNBOUND
+                else f"{describe(absent)} or a value"
+            )
         case _:
             return type(value).__name__.lower()
 

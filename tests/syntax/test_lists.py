@@ -135,6 +135,23 @@ def test_a_list_taken_over_by_another_loop(kind):
     agrees(f, *((X, kind(k)) for k in (0, 1, 3)))
 
 
+def test_items_set_one_by_one():
+    def forward(xs, h, size):
+        states = [None] * len(xs)
+        for t in reversed(range(len(xs))):
+            h = F.tanh(xs[t] + h)
+            states[t] = h
+        table = [[0] * 2 for _ in range(2)]
+        for i in range(2):
+            for j in range(2):
+                table[i][j] = xs[i] * xs[j] if i < j else xs[i] + size
+        last = [xs[0], xs[1], xs[1]]
+        last[xs.array.argmax() % 3] = h
+        return F.stack(states), F.concat([F.concat(row) for row in table]), F.stack(last)
+
+    agrees(forward, (X, X[0], 1.0), (X[:, ::-1], X[1], 2.0))
+
+
 @KINDS
 def test_nested_lists(kind):
     def f(x, n):
