@@ -402,11 +402,9 @@ def describe(value: Value) -> str:
         case Generator():
             return "a generator"
         case Option(absent=absent):
-            return (
-                "a value that may be undefined"
-                if absent is UNBOUND
-                else f"{describe(absent)} or a value"
-            )
+            if absent is UNBOUND:
+                return "a value that may be undefined"
+            return f"{describe(absent)} or a value"
         case _:
             return type(value).__name__.lower()
 
