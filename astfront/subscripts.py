@@ -87,6 +87,8 @@ class Subscripts(Machine):
         index = self._sequence_index(index)
         if isinstance(index, Scalar) and index.type is not float:
             kind = "list" if isinstance(container, List) else "tuple"
+            if not items:
+                self.raise_python(IndexError(f"{kind} index out of range"))
             checked = self.checked_index(index, Static(len(items)), kind)
             return self.select(items, checked)
         key = self.static(index, "the index of a list or tuple")

@@ -61,6 +61,8 @@ class Rows:
 
     def lift(self, var: Any, value: Any) -> bool:
         """Compute for all rows what a binding computes for one; whether there's a rule for it."""
+        if var._checked_type_ is None:
+            return False  # Just made, for a loop in this one.
         used = variables(value)
         if not isinstance(value, relay.Call) or used & self.varying - {*self.tensors, *self.same}:
             return False

@@ -123,6 +123,18 @@ def test_products_of_rows_of_staged_number() -> None:
     assert notes(function, spec, floats(3, 3)).count(PROJECTED) == 2
 
 
+def test_products_of_rows_in_nested_loops() -> None:
+    def function(xs, ys, w):
+        h = xs[0]
+        for x in xs:
+            h = h + F.matmul(x, w)
+            for y in ys:
+                h = F.tanh(F.matmul(h, w) + F.matmul(y, w))
+        return h
+
+    check(function, (floats(6, 2, 3), floats(5, 2, 3, seed=1), floats(3, 3)))
+
+
 def test_rows_that_are_hardly_read_are_not_projected() -> None:
     def few(xs, w, n):
         h = xs[0]

@@ -135,6 +135,30 @@ def test_a_list_taken_over_by_another_loop(kind):
     agrees(f, *((X, kind(k)) for k in (0, 1, 3)))
 
 
+@KINDS
+def test_an_item_of_the_turn_before(kind):
+    def forward(x, n):
+        ys = []
+        for i in range(n):
+            x = F.tanh(x)
+            if i > 0:
+                x = x + ys[i - 1] * 0.5
+            ys.append(x)
+        return ys, x
+
+    agrees(forward, *((X, kind(n)) for n in (0, 1, 2, 4)))
+
+
+def test_an_item_of_an_empty_list():
+    def forward(x, n):
+        ys = []
+        if n > 0:
+            x = x + ys[n]
+        return x
+
+    agrees(forward, (X, N(0)), (X, N(1)))
+
+
 def test_items_set_one_by_one():
     def forward(xs, h, size):
         states = [None] * len(xs)
