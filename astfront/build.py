@@ -23,8 +23,8 @@ import astfront.relay_conv
 import astfront.relay_dense  # noqa: F401  (both register their kernels)
 from astfront import relay_math
 from astfront.diagnostics import CompileError, error
-from passes.relay import dataflow, loops, nested_branches, recursive_globals
-from passes.relay.bindings import Note, ignore
+from passes.relay import dataflow, loops, nested_branches, recursive_globals, strip_mining
+from passes.relay.bindings import Note, has_loops, ignore
 
 #: TVM warns on stderr through this logger about schedules that nobody tuned.
 logging.getLogger("autotvm").setLevel(logging.ERROR)
@@ -137,16 +137,25 @@ def _memory(target: Any, like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.frombuffer(memory, np.uint8).view(like.dtype).reshape(like.shape)
 
 
-def prepare_module(mod: Any, params: Mapping[str, Any] | None = None, note: Note = ignore) -> Any:
+def prepare_module(
+    mod: Any,
+    params: Mapping[str, Any] | None = None,
+    note: Note = ignore,
+    *,
+    in_blocks: bool = False,
+) -> Any:
     """The module in the form that TVM optimises best: see passes/relay.
 
-    ``note`` is told what was done to loops, with the place of the operator in the model.
+    ``note`` is told what was done to loops, with the place of the operator in the model. With
+    ``in_blocks``, loops run as the VM needs it for many turns, and are less easy to read.
     """
     if recursive_globals.is_needed(mod):
         # A constant that's bound in main wouldn't be one in a global function.
         main = relay.build_module.bind_params_by_name(mod["main"], params or {})
         mod = recursive_globals.run(tvm.IRModule.from_expr(main))
-    mod = loops.run(mod, note)
+    if has_loops(mod):
+        mod = loops.run(mod, note)
+        mod = strip_mining.run(mod) if in_blocks else mod
     return relay.transform.InferType()(dataflow.run(nested_branches.run(mod)))
 
 
@@ -181,7 +190,9 @@ def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int) -> 
     # model, for what the program hardly has (identities, reshapes of reshapes).
     disabled = ["EliminateCommonSubexpr", "SimplifyExpr", "SimplifyExprPostAlterOp"]
     with tvm.transform.PassContext(opt_level=opt_level, disabled_pass=disabled):
-        return relay.vm.compile(prepare_module(mod, params), target=target, params=params)
+        return relay.vm.compile(
+            prepare_module(mod, params, in_blocks=True), target=target, params=params
+        )
 
 
 def _tvm_failed(when: str, cause: Exception) -> CompileError:

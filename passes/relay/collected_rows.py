@@ -55,29 +55,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import tvm
 from tvm import relay
 
 from passes.relay import dead_bindings
 from passes.relay.bindings import (
-    Loop,
     Note,
     Rewriter,
     Scope,
     chain,
     ignore,
-    operands,
     operator,
     rewrite,
     scalar,
     static_shape,
     variables,
 )
-from passes.relay.counted import Counter, Site, Slot, needed_variables
+from passes.relay.counted import Collected, Counter, Site, Slot, needed_variables
 from passes.relay.rows import Rows, is_size_of, row_groups
 
 #: So many times more elements than a row has are collected instead of it, at most.
@@ -90,35 +86,6 @@ _ENDLESS = 2**31 - 1
 def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
     """The module whose loops don't compute what they only collect."""
     return dead_bindings.run(rewrite(mod, lambda: _Collect(note)))
-
-
-@dataclass
-class _Collected:
-    """A slot to which each turn adds ``piece``: a ``row`` with one more axis, or some other rows."""
-
-    slot: Slot
-    piece: Any
-    row: Any
-
-    @classmethod
-    def of(cls, slot: Slot, loop: Loop) -> _Collected | None:
-        scope = [*loop.head, *loop.turn]
-        values = dict(scope)
-        joined: Any = values.get(slot.next)
-        if operator(joined) != "concatenate" or int(joined.attrs.axis) != 0:
-            return None
-        parts = operands(joined.args[0])
-        if len(parts) != 2 or parts[0] != slot.param:
-            return None
-        users = [v for v, value in scope if {slot.param, slot.next} & variables(value)]
-        carried = [x for x in loop.args if x in (slot.param, slot.next)]
-        if users != [slot.next] or len(carried) != 1 or static_shape(parts[1].checked_type) is None:
-            return None
-        piece: Any = values.get(parts[1])
-        row = None
-        if operator(piece) == "expand_dims" and int(piece.attrs.axis) == 0:
-            row = piece.args[0] if int(piece.attrs.num_newaxis) == 1 else None
-        return cls(slot, parts[1], row)
 
 
 class _Collect(Rewriter):
@@ -165,8 +132,8 @@ class _Change:
     def bindings(self) -> Scope:
         self.finals = {k: self.slots[k] for k in self.site.parts}
         for k in self.site.parts:
-            collected = _Collected.of(self.slots[k], self.site.loop)
-            if collected is not None:
+            collected = Collected.of(self.slots[k], self.site.loop)
+            if collected is not None and static_shape(collected.piece.checked_type):
                 self._change(k, collected)
         if not self.after:
             return self.site.bindings
@@ -174,7 +141,7 @@ class _Change:
             self.slots, self.finals, self.site.loop.head, self.turn, self.before, self.after
         )
 
-    def _change(self, k: int, collected: _Collected) -> None:
+    def _change(self, k: int, collected: Collected) -> None:
         whole = self._ahead(collected, self.counter) if self.counter else None
         if whole is not None:
             what = "computed for all turns at once, without a loop"
@@ -189,7 +156,7 @@ class _Change:
             row: Any = dict(self.site.loop.turn).get(collected.row)
             self.note(getattr(row, "span", None), what)
 
-    def _ahead(self, collected: _Collected, counter: Counter) -> Any:
+    def _ahead(self, collected: Collected, counter: Counter) -> Any:
         """Rows that depend on nothing but the number of the turn."""
         if collected.piece not in self.site.loop.defined():
             return _repeated(collected.piece, counter)
@@ -231,7 +198,7 @@ class _Change:
             return None
         return next((scalar(x) for x in total.args if x != param), None)
 
-    def _afterwards(self, k: int, collected: _Collected) -> Any:
+    def _afterwards(self, k: int, collected: Collected) -> Any:
         """Rows that are made by a product which nothing else needs."""
         turn = dict(self.site.loop.turn)
         others = [x for i, x in self.finals.items() if i != k and isinstance(x, Slot)]
@@ -283,7 +250,7 @@ def _repeated(piece: Any, counter: Counter) -> Any:
         return relay.broadcast_to(piece, (counter.turns, *rest))
     dtype = counter.slot.param.checked_type.dtype
     turns = relay.reshape(counter.count(), (1,))
-    sizes = [turns, *(relay.const(np.array([d], dtype), dtype) for d in rest)]
+    sizes = [turns, *(relay.const([d], dtype) for d in rest)]
     return relay.broadcast_to(piece, relay.concatenate(sizes, axis=0) if rest else turns)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tvm import relay
 
-from passes.relay.bindings import Binding, Loop, Scope, chain, operator, scalar, variables
+from passes.relay.bindings import Binding, Loop, Scope, chain, operands, operator, scalar, variables
 
 
 @dataclass
@@ -141,6 +141,35 @@ def needed_variables(loop: Loop, slots: Sequence[Slot], asked: Iterable[Slot]) -
         needed.add(var)
         work += variables(values[var]) if var in values else [following.get(var)]
     return needed
+
+
+@dataclass
+class Collected:
+    """A slot to which each turn adds ``piece``: a ``row`` with one more axis, or some other rows."""
+
+    slot: Slot
+    piece: Any
+    row: Any
+
+    @classmethod
+    def of(cls, slot: Slot, loop: Loop) -> Collected | None:
+        scope = [*loop.head, *loop.turn]
+        values = dict(scope)
+        joined: Any = values.get(slot.next)
+        if operator(joined) != "concatenate" or int(joined.attrs.axis) != 0:
+            return None
+        parts = operands(joined.args[0])
+        if len(parts) != 2 or parts[0] != slot.param:
+            return None
+        users = [v for v, value in scope if {slot.param, slot.next} & variables(value)]
+        carried = [x for x in loop.args if x in (slot.param, slot.next)]
+        if users != [slot.next] or len(carried) != 1:
+            return None
+        piece: Any = values.get(parts[1])
+        row = None
+        if operator(piece) == "expand_dims" and int(piece.attrs.axis) == 0:
+            row = piece.args[0] if int(piece.attrs.num_newaxis) == 1 else None
+        return cls(slot, parts[1], row)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tvm
 
 from passes.relay import collected_rows, input_projections, loop_invariants, loop_variables
-from passes.relay.bindings import Note, has_loops, ignore
+from passes.relay.bindings import Note, ignore
 
 PASSES = [
     loop_variables,
@@ -20,7 +20,6 @@ PASSES = [
 
 def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
     """The module with better loops; ``note`` is told what was done, and to which operator."""
-    if has_loops(mod):
-        for step in PASSES:
-            mod = step.run(mod, note)
+    for step in PASSES:
+        mod = step.run(mod, note)
     return mod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from typing import Any
 
 import chainer
@@ -17,6 +18,11 @@ from tests.support import assert_same
 
 def floats(*shape: int, seed: int = 0) -> np.ndarray[Any, Any]:
     return np.random.RandomState(seed).uniform(-1, 1, shape).astype(np.float32)
+
+
+def memory() -> int:
+    """The most memory that the process has had, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def number(n: int) -> np.ndarray[Any, Any]:
@@ -231,3 +237,43 @@ def test_variables_that_count_are_told_from_the_turns() -> None:
     assert "let %loop1" not in text(
         loops.run(lower(function, (floats(2), number(3), number(1)), {}).mod)
     )
+
+
+# --- blocks of turns -------------------------------------------------------------------------
+
+
+def test_loops_of_many_turns() -> None:
+    def function(x, n, w):
+        """A counted loop with lists, one with lists inside of another, and one that isn't counted."""
+        h, rows, every_third, lengths = x, [], [], [0]
+        for i in range(int(n)):
+            h = F.tanh(F.matmul(h, w) + 0.1 * i)
+            rows.append(h)
+            if i % 3 == 0:
+                every_third.append(h[0])
+        total = 0
+        for k in range(3):
+            inner = [k]
+            while len(inner) < int(n) - k and total < 500:
+                inner.append(len(inner) + inner[-1] % 7)
+                total += inner[-1]
+            lengths.append(len(inner))
+        return h, len(rows), sum(rows[1:], x), len(every_third), lengths, total, rows[-1]
+
+    w = floats(3, 3)
+    check(function, *((floats(1, 3), number(n), w) for n in (1, 2, 31, 32, 33, 64, 65, 100, 300)))
+
+
+def test_memory_of_a_long_loop() -> None:
+    def function(x, n):
+        i = 0
+        while i < int(n):
+            x = F.tanh(x) * 1.0001
+            i += 1
+        return x
+
+    compiled = astfront.compile(function)
+    compiled(floats(4), number(2000))
+    before = memory()
+    compiled(floats(4), number(60_000))
+    assert memory() - before < 60e6
