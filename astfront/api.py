@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import threading
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, overload
 
@@ -26,6 +26,7 @@ from astfront.program import Program, lower
 from astfront.randomness import RandomKeys
 from astfront.relay_builder import span_of_relay
 from astfront.signature import flatten, matched
+from astfront.tree_arguments import Types, as_trees
 
 T = TypeVar("T")
 
@@ -142,43 +143,57 @@ class Compiled:
         self._compiling = threading.RLock()
         self._counting = threading.Lock()
         self._hits = self._misses = 0
+        self._trees: Types | None = {}
+        """The types of the arguments that are trees; None where they aren't compiled as such."""
         self._random_keys = RandomKeys(self.options.seed)
         if not isinstance(function, chainer.Link):
             functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        key, leaves = self._flatten(args, kwargs)
         _require_no_hooks()
-        found = self._find(key, leaves)
+        found = self._find(args, kwargs)
         if found is None:
             with self._compiling:
-                found = self._find(key, leaves)  # another thread may have compiled it
+                found = self._find(args, kwargs)  # another thread may have compiled it
                 if found is None:
-                    found = self._add(key, leaves, args, kwargs)
+                    found = self._add(args, kwargs)
         loaded, arrays = found
         return loaded.call(arrays, args, kwargs)
 
-    def _flatten(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, list[Any]]:
+    def _signatures(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> Iterator[tuple[Any, list[Any]]]:
+        """The keys under which a program for a call may be, with the staged arguments in order."""
         if self.specs is not None:
-            return "specs", matched(self.specs, {}, args, kwargs)
-        return flatten(args, kwargs)
+            yield "specs", matched(self.specs, {}, args, kwargs)
+            return
+        found = as_trees(args, kwargs, self._trees) if self._trees else None
+        if found is not None:
+            yield flatten(*found[:2])
+        yield flatten(args, kwargs)
 
-    def _find(self, key: Any, leaves: Sequence[Any]) -> tuple[Loaded, list[np.ndarray]] | None:
+    def _find(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[Loaded, list[np.ndarray]] | None:
         """The program that fits a call, and the arrays to run it with."""
-        for loaded in self._programs.get(key, ()):
-            arrays = loaded.arguments(leaves)
-            if arrays is not None:
-                with self._counting:
-                    self._hits += 1
-                return loaded, arrays
+        for key, leaves in self._signatures(args, kwargs):
+            for loaded in self._programs.get(key, ()):
+                arrays = loaded.arguments(leaves)
+                if arrays is not None:
+                    with self._counting:
+                        self._hits += 1
+                    return loaded, arrays
         return None
 
-    def _add(
-        self, key: Any, leaves: Sequence[Any], args: Sequence[Any], kwargs: dict[str, Any]
-    ) -> tuple[Loaded, list[np.ndarray]]:
+    def _add(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Loaded, list[np.ndarray]]:
         with self._counting:
             self._misses += 1
         loaded = self._load(self._lower(args, kwargs))
+        if loaded.program.trees:
+            self._trees = {**(self._trees or {}), **loaded.program.trees}
+        elif not self._trees:
+            self._trees = None
+        key, leaves = next(self._signatures(args, kwargs))
         arrays = loaded.arguments(leaves)
         if arrays is None:
             raise error(
@@ -190,7 +205,12 @@ class Compiled:
     def _lower(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Program:
         args = self.specs if self.specs is not None else args
         return lower(
-            self.function, args, kwargs, checks=self.options.checks, random_keys=self._random_keys
+            self.function,
+            args,
+            kwargs,
+            checks=self.options.checks,
+            random_keys=self._random_keys,
+            trees=self._trees if self.specs is None else None,
         )
 
     def _load(self, program: Program) -> Loaded:
@@ -208,7 +228,10 @@ class Compiled:
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The program for these arguments (examples, or :class:`TensorSpec`) as Relay."""
-        return Lowered(self._lower(args, kwargs), args, kwargs, self.options)
+        program = self._lower(args, kwargs)
+        found = as_trees(args, kwargs, program.trees) if program.trees else None
+        taken = found[:2] if found else (args, kwargs)
+        return Lowered(program, taken[0], taken[1], self.options)
 
     def cache_info(self) -> CacheInfo:
         return CacheInfo(self._hits, self._misses, sum(map(len, list(self._programs.values()))))
@@ -432,7 +455,9 @@ def from_chainer(link: Any, inputs: Any, *, checks: bool = False) -> tuple[Any, 
     """
     args, kwargs = _as_arguments(inputs)
     function = link.function if isinstance(link, Compiled) else link
-    lowered = Compiled(function, Options(checks=checks)).lower(*args, **kwargs)
+    compiled = Compiled(function, Options(checks=checks))
+    compiled._trees = None  # ``main`` takes the arguments as they are.
+    lowered = compiled.lower(*args, **kwargs)
     return lowered.mod, lowered.params
 
 

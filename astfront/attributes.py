@@ -22,6 +22,7 @@ from astfront.values import (
     UNBOUND,
     Argument,
     BoundMethod,
+    Choice,
     Dict,
     Function,
     List,
@@ -78,7 +79,7 @@ class Attributes(Machine):
         match owner:
             case Poison():
                 return POISON
-            case Option():
+            case Choice():
                 return self.split(owner, lambda v: self.get_attribute(v, name))
             case Static(obj=obj):
                 return self.static_attribute(obj, name)
@@ -441,7 +442,7 @@ class Attributes(Machine):
     def set_attribute(self, owner: Value, name: str, value: Value) -> None:
         if isinstance(owner, Poison):
             return
-        if isinstance(owner, Option):
+        if isinstance(owner, Choice):
 
             def assign(v: Value) -> Value:
                 self.set_attribute(v, name, value)

@@ -20,8 +20,10 @@ from astfront.values import (
     POISON,
     TRUE,
     UNBOUND,
+    Choice,
     Deferred,
     Names,
+    Node,
     Object,
     Option,
     Poison,
@@ -149,6 +151,7 @@ class Branches(Machine):
 
     def _arm(self, way: Callable[[], Value | None], result: int) -> Arm:
         diverged = False
+        known_kinds = self.known_kinds
         self.staged_depth += 1
         try:
             with self.b.new_scope() as scope:
@@ -158,6 +161,7 @@ class Branches(Machine):
                     diverged = True
         finally:
             self.staged_depth -= 1
+            self.known_kinds = known_kinds
         return Arm(scope, self.heap.snapshot(), diverged)
 
     def _merge(
@@ -276,8 +280,12 @@ class Branches(Machine):
             self.heap.bind(cell, name, POISON)
         return POISON
 
-    def split(self, option: Option, f: Callable[[Value], Value]) -> Value:
-        """Apply ``f`` to each of the two values that an option may be."""
+    def split(self, option: Choice, f: Callable[[Value], Value]) -> Value:
+        """Apply ``f`` to each of the values that one may be."""
+        if isinstance(option, Node):
+            return self.split_node(option, f)
+        if not isinstance(option, Option):
+            raise TypeError(f"a choice of another kind: {option!r}")
         if option.absent is UNBOUND:
             self.fail("AF0203", "a value that may be undefined is used here")
         return self.stage_if(option.present, lambda: f(option.value), lambda: f(option.absent))
@@ -362,6 +370,8 @@ class Branches(Machine):
 
     def narrowing(self, test: gast.expr) -> Callable[[bool], None]:
         """After ``x is None`` (or not), a name or attribute that is an option is what it is."""
+        if self.forests:
+            return self.kinds_by(test)
         positive = True
         while isinstance(test, gast.UnaryOp) and isinstance(test.op, gast.Not):
             test, positive = test.operand, not positive

@@ -27,9 +27,11 @@ from astfront.values import (
     NONE,
     POISON,
     BoundMethod,
+    Choice,
     Deferred,
     Function,
     Names,
+    Node,
     Object,
     Option,
     Partial,
@@ -82,7 +84,7 @@ class Calls(Machine):
                 return self.call(
                     function.function, [*function.args, *args], {**function.keywords, **kwargs}
                 )
-            case Option():
+            case Choice():
                 return self.split(function, lambda f: self.call(f, args, kwargs))
             case Object(cls=cls):
                 return self.call_object(function, cls, args, kwargs)
@@ -267,7 +269,7 @@ class Calls(Machine):
         for i, value in enumerate(args):
             if isinstance(value, Poison):
                 return POISON
-            if isinstance(value, Option) and found.splits:
+            if isinstance(value, Node) or (isinstance(value, Option) and found.splits):
                 return self.split(
                     value,
                     lambda v, i=i: self.apply_rule(

@@ -21,12 +21,14 @@ from astfront.values import (
     POISON,
     TRUE,
     BoundMethod,
+    Choice,
     Deferred,
     Dict,
     Function,
     Generator,
     Iterator,
     List,
+    Node,
     Object,
     Option,
     Partial,
@@ -87,7 +89,7 @@ class Comparisons(Machine):
                 return self.unary(gast.Not(), self.contains(a, b))
         f, ufunc, name = COMPARE[type(op)]
         for i, v in enumerate((a, b)):
-            if isinstance(v, Option):
+            if isinstance(v, Choice):
                 return self.split(
                     v, lambda w, i=i: self.compare(op, *((w, b) if i == 0 else (a, w)))
                 )
@@ -167,6 +169,12 @@ class Comparisons(Machine):
 
     def identical(self, a: Value, b: Value) -> Value:
         for x, y in ((a, b), (b, a)):
+            if isinstance(x, Node):
+                return self.split(x, lambda v, y=y: self.identical(v, y))
+            opened = isinstance(x, List | Dict | Object) and x.cell in self.heap.frozen
+            if opened and not isinstance(y, Static):
+                self.fail("AF0207", "`is` between parts of a tree", help="compare what's in them")
+        for x, y in ((a, b), (b, a)):
             if isinstance(x, Option) and isinstance(y, Static):
                 if same(x.absent, y):
                     if isinstance(x.value, Static):
@@ -197,6 +205,10 @@ class Comparisons(Machine):
         return Static(same(a, b))
 
     def contains(self, item: Value, container: Value) -> Value:
+        if isinstance(container, Node):
+            return self.split(container, lambda v: self.contains(item, v))
+        if isinstance(item, Node):
+            return self.split(item, lambda v: self.contains(v, container))
         if isinstance(item, Static) and isinstance(container, Static):
             return self.run_python(operator.contains, container.obj, item.obj)
         if isinstance(container, Dict) and isinstance(item, Scalar | Tensor):
@@ -249,7 +261,7 @@ class Comparisons(Machine):
                 return True
             case List() | Dict() | Range():
                 return self.truth(self.length(v))
-            case Option():
+            case Choice():
                 whole = self.split(v, lambda x: self.truth_value(x))
                 return self.truth(whole)
             case Object(cls=cls):

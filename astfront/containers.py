@@ -13,6 +13,7 @@ from astfront.diagnostics import CompileError
 from astfront.iterators import ITEMS_LIMIT
 from astfront.machine import Machine
 from astfront.values import (
+    Choice,
     Content,
     Deferred,
     Dict,
@@ -22,8 +23,8 @@ from astfront.values import (
     Items,
     Iterator,
     List,
+    Node,
     Object,
-    Option,
     Range,
     Scalar,
     Static,
@@ -111,7 +112,7 @@ class Containers(Machine):
                 return self.dim_of(v, 0)
             case Range() | Iterator():
                 return self.iterator_of(v).length
-            case Option():
+            case Choice():
                 return self.split(v, self.length)
             case Object(cls=cls) if hasattr(cls, "__len__"):
                 return self.call(self.get_attribute(v, "__len__"), [], {})
@@ -140,6 +141,8 @@ class Containers(Machine):
                 return list(self.heap[cell].items)  # type: ignore[union-attr, arg-type]
             case Generator():
                 return self.items_of(self.listed(v), expected)
+            case Node() if len(self.kinds_of(v)) == 1:
+                return self.items_of(self.opened(v), expected)
         iterator = self.iterator_of(v)
         self.exhausted(v)
         length = iterator.length

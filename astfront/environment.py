@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from astfront.diagnostics import error
 from astfront.values import (
     UNBOUND,
     Attributes,
@@ -27,6 +28,7 @@ from astfront.values import (
     Items,
     List,
     Names,
+    Node,
     Object,
     Option,
     Partial,
@@ -57,6 +59,8 @@ class Heap:
         self.changed_at: dict[int, Any] = {}
         """Where cells that are watched were changed first."""
         self.watched: set[int] = set()
+        self.frozen: set[int] = set()
+        """Cells that can't change: those of the parts of tree arguments."""
         self.copied: set[int] = set()
         """Storages of arrays of which some place holds what they were, not what they'll become."""
         self.array_cells: dict[int, int] = {}
@@ -132,6 +136,13 @@ class Heap:
         self.watched.add(cell)
 
     def _changing(self, cell: int) -> None:
+        if cell in self.frozen:
+            raise error(
+                "AF0209",
+                "a part of a tree argument is changed",
+                self.place(),
+                help="keep what's computed in variables, and return it",
+            )
         if cell in self.watched:
             self.changed_at.setdefault(cell, self.place())
 
@@ -244,6 +255,9 @@ def same(a: Value, b: Value) -> bool:
             if a.storage != b.storage:  # type: ignore[attr-defined]
                 return False  # A copy: what changes one doesn't change the other.
             return (same_data or same_const) and a.kind == b.kind  # type: ignore[attr-defined]
+        case (Node(), Node()):
+            same_kind = a.kinds == b.kinds and same(a.kind, b.kind)  # type: ignore[attr-defined]
+            return a.forest is b.forest and same_kind and same(a.row, b.row)  # type: ignore
         case (Tuple(items=x), Tuple(items=y)):
             same_class = a.cls is b.cls  # type: ignore[attr-defined]
             return same_class and len(x) == len(y) and all(map(same, x, y))

@@ -15,6 +15,7 @@ from astfront.values import (
     TRUE,
     Function,
     Names,
+    Node,
     Slice,
     Static,
     Tuple,
@@ -29,7 +30,8 @@ class Expressions(Machine):
         with self.at(node):
             if method is None:
                 self.fail("AF0108", f"`{type(node).__name__}` isn't supported")
-            return method(node)
+            value: Value = method(node)
+            return self.known_leaf(value) if isinstance(value, Node) else value
 
     # --- several at a time -------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ from astfront.report import Report
 from astfront.source import Span
 from astfront.subscripts import Subscripts
 from astfront.targets import Targets
+from astfront.trees import Forest, Trees
 from astfront.values import (
     POISON,
     UNBOUND,
@@ -87,6 +88,7 @@ class Interpreter(
     Generators,
     Iterators,
     Targets,
+    Trees,
     Expressions,
 ):
     """Compiles one call of one function; ``program.py`` is what uses it.
@@ -126,6 +128,9 @@ class Interpreter(
         self.effects_refused = False
         self.minima: dict[Any, int] = {}
         """Lower bounds that hold where the interpreter is: see ``bounds.py``."""
+        self.forests: list[Forest] = []
+        self.known_kinds: dict[Any, tuple[int, ...]] = {}
+        self.keeps_recursion = False
         self.recursions: list[Recursion] = []
         self.staged_depth = 0
         """How many staged branches and loops enclose what is being compiled."""

@@ -12,7 +12,7 @@ Joining happens in three steps, so that conversions are emitted on the way that 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -55,6 +55,7 @@ from astfront.values import (
     Items,
     List,
     Names,
+    Node,
     Object,
     Option,
     Poison,
@@ -150,7 +151,11 @@ class Join(Sharing):
     def export(cls, heap: Heap, pre: State, state: State, live: Callable[[int, Any], bool]) -> Join:
         """The template of all that ``state`` changed since ``pre``, every staged part a leaf."""
         join = cls(heap)
+        # What branches further in made, and left to nobody, is in terms of what only they know.
+        reached = _reached(state, [*pre, *heap.base], live)
         for cell, content in state.items():
+            if cell not in reached:
+                continue
             old = pre.get(cell, heap.base.get(cell))
             if content is old:
                 continue
@@ -262,6 +267,8 @@ class Join(Sharing):
             for v in inner:
                 value = self.value(v, value, place, whole=True)
             return replace(forced, value=value)
+        if isinstance(a, Node) and isinstance(b, Node) and a.forest is b.forest:
+            return _node(a, b, forced)
         if isinstance(a, Option) or isinstance(b, Option):
             return self._option(a, b, place)
         if isinstance(a, Tensor | Leaf | Scalar) and isinstance(b, Tensor | Leaf | Scalar):
@@ -426,18 +433,8 @@ class Join(Sharing):
     def _reachable(self, live: Callable[[int, Any], bool]) -> set[int]:
         """The cells that names in use, and objects from outside, lead to after the join."""
         state = {**self._a, **self._b, **self._pre, **self.cells}
-        work = [c for c, v in state.items() if isinstance(v, Names) or c in self.heap.base]
-        seen = set(work)
-        while work:
-            cell = work.pop()
-            for name, value in _named(state[cell]):
-                if isinstance(state[cell], Names) and not live(cell, name):
-                    continue
-                for inner in walk(value):
-                    if isinstance(inner, List | Dict | Object) and inner.cell not in seen:
-                        seen.add(inner.cell)
-                        work.append(inner.cell)
-        return seen
+        roots = [c for c, v in state.items() if isinstance(v, Names) or c in self.heap.base]
+        return _reached(state, roots, live)
 
     # --- the template, read ------------------------------------------------------------------
 
@@ -478,11 +475,42 @@ class Join(Sharing):
         """Put the joined contents into the heap, with ``tensors`` for the leaves, in order."""
         it = iter(tensors)
         for cell, content in self.cells.items():
-            self.heap[cell] = fill_content(content, it)
+            filled = fill_content(content, it)
+            if cell in self.heap.frozen:
+                self.heap.cells[cell] = filled  # What it was in the arm that made it.
+            else:
+                self.heap[cell] = filled
         for (cell, key), (first_cell, first_key) in self.aliases.items():
             first: Any = self.heap.lookup(first_cell, first_key)
             other: Any = self.heap.lookup(cell, key)
             self.heap.bind(cell, key, replace(other, expr=first.expr))
+
+
+def _reached(state: State, roots: Iterable[int], live: Callable[[int, Any], bool]) -> set[int]:
+    """The cells that some of them lead to."""
+    work = [cell for cell in roots if cell in state]
+    seen = set(work)
+    while work:
+        cell = work.pop()
+        for name, value in _named(state[cell]):
+            if isinstance(state[cell], Names) and not live(cell, name):
+                continue
+            for found in _led_to(value):
+                if found in state and found not in seen:
+                    seen.add(found)
+                    work.append(found)
+    return seen
+
+
+def _led_to(value: Value) -> Iterator[int]:
+    for inner in walk(value):
+        match inner:
+            case List(cell=cell) | Dict(cell=cell) | Object(cell=cell):
+                yield cell
+            case Function(frame=frame):
+                while frame is not None:
+                    yield frame.cell
+                    frame = frame.parent
 
 
 def _named(content: Content) -> Iterator[tuple[Any, Value]]:
@@ -493,7 +521,17 @@ def _named(content: Content) -> Iterator[tuple[Any, Value]]:
     )
 
 
+def _node(a: Node, b: Node, forced: Value | None = None) -> Node:
+    """A part of a tree that is one of two."""
+    nodes = [a, b, *([forced] if isinstance(forced, Node) else [])]
+    kinds = tuple(sorted({kind for node in nodes for kind in node.kinds}))
+    kind = INT_LEAF if len(kinds) > 1 else Static(kinds[0])
+    return replace(a, kinds=kinds, kind=kind, row=INT_LEAF, key=None)
+
+
 def _exported(value: Value) -> Value:
+    if isinstance(value, Node):
+        return _node(value, value)
     if isinstance(value, Tensor) and value.const is None:
         return Leaf(value.shape, value.dtype, value.kind, None, value.storage)
     if isinstance(value, Scalar):

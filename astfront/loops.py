@@ -21,6 +21,7 @@ from astfront.join import Join, JoinError, Strict
 from astfront.machine import Machine
 from astfront.values import (
     FALSE,
+    NONE,
     POISON,
     UNBOUND,
     Attributes,
@@ -29,6 +30,7 @@ from astfront.values import (
     Items,
     List,
     Names,
+    Node,
     Object,
     Option,
     Poison,
@@ -95,7 +97,12 @@ class Loops(Machine):
     # --- loops -------------------------------------------------------------------------------
 
     def for_statement(self, node: gast.For) -> None:
-        iterable = self.visit(node.iter)
+        self._for_each(node, self.visit(node.iter))
+
+    def _for_each(self, node: gast.For, iterable: Value) -> None:
+        if isinstance(iterable, Node):
+            self.split(iterable, lambda v: (self._for_each(node, v), NONE)[1])  # type: ignore
+            return
         if isinstance(iterable, Poison):
             self._poisoned_if(lambda: self._poisoned_body(node), lambda: None)
             return

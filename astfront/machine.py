@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from astfront.effects import Noted, Site
     from astfront.exceptions import Handler
     from astfront.recursion import Recursion
+    from astfront.trees import Forest
 
 
 class Machine:
@@ -65,6 +66,12 @@ class Machine:
     """What catches exceptions around the place being compiled, innermost last."""
     handled: list[PythonError]
     """The exceptions whose handlers are being compiled."""
+    keeps_recursion: bool
+    """Whether the program has a recursive function."""
+    forests: list[Forest]
+    """The arguments that are trees."""
+    known_kinds: dict[Any, tuple[int, ...]]
+    """What is known of the kinds of their nodes where the interpreter is, by the nodes' keys."""
     recursions: list[Recursion]
     """The recursive functions of the program that are being made, innermost last."""
     effects_refused: bool

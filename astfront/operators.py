@@ -20,10 +20,10 @@ from astfront.values import (
     FALSE,
     POISON,
     TRUE,
+    Choice,
     Dict,
     List,
     Object,
-    Option,
     Poison,
     Scalar,
     Set,
@@ -81,9 +81,9 @@ class Operators(Machine):
         """``f`` is one of the functions of Python's ``operator`` module."""
         if isinstance(a, Poison) or isinstance(b, Poison):
             return POISON
-        if isinstance(a, Option):
+        if isinstance(a, Choice):
             return self.split(a, lambda v: self.binary_op(f, v, b))
-        if isinstance(b, Option):
+        if isinstance(b, Choice):
             return self.split(b, lambda v: self.binary_op(f, a, v))
         if isinstance(a, Static) and isinstance(b, Static):
             return self.run_python(f, a.obj, b.obj)
@@ -241,7 +241,7 @@ class Operators(Machine):
             gast.Invert: (operator.invert, np.invert),
         }
         f, ufunc = known[type(op)]
-        if isinstance(a, Option):
+        if isinstance(a, Choice):
             return self.split(a, lambda v: self.unary(op, v))
         if isinstance(a, Static):
             return self.run_python(f, a.obj)

@@ -6,7 +6,7 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import chainer
@@ -26,6 +26,7 @@ from astfront.relay_builder import RelayBuilder
 from astfront.report import Report
 from astfront.signature import ArgumentLifter, Leaf, argument_names
 from astfront.source import Span, get_source, span_of
+from astfront.tree_arguments import Types, as_trees
 from astfront.values import NONE, UNBOUND, Deferred, GrownList, List, Option, Static, Tensor, Value
 from astfront.writes import Write, changed_arrays, require_apart, writes_of
 
@@ -53,6 +54,10 @@ class Program:
     report: Report
     outputs: int
     effects: list[tuple[Site, Template]]
+    keeps_recursion: bool = False
+    """Whether it has a recursive function."""
+    trees: Types = field(default_factory=dict)
+    """The types of the arguments that are taken in the form of ``tree_arguments.Tree``."""
     error_code: int = 0
     """Of the exception that every call raises."""
 
@@ -114,8 +119,12 @@ def lower(
     *,
     checks: bool = True,
     random_keys: RandomKeys | None = None,
+    trees: Types | None = None,
 ) -> Program:
     """Compile one call to Relay.
+
+    With ``trees``, the types of trees that are known, arguments that are trees are compiled as such
+    where a recursive function of the program takes them: it's a program for trees of every shape then.
 
     A number in an attribute that the call itself changes (a counter) becomes an input, where it can:
     as a static value it would ask for another program at each call.
@@ -124,7 +133,7 @@ def lower(
     CompileError, or what the function itself raises for such arguments.
     """
 
-    def attempt() -> Program:
+    def attempt(args: Sequence[Any], kwargs: dict[str, Any]) -> Program:
         program = _lower(function, args, kwargs, checks, frozenset(), random_keys)
         counters = frozenset(_counters(program))
         if not counters:
@@ -134,7 +143,19 @@ def lower(
         except CompileError:
             return program
 
-    return _with_deep_stack(attempt)
+    def lowered() -> Program:
+        found = as_trees(args, kwargs, trees) if trees is not None else None
+        if found is not None:
+            positional, named, types = found
+            # What fails for trees is compiled for this one.
+            with contextlib.suppress(Exception):
+                program = attempt(positional, named)
+                if program.keeps_recursion:
+                    program.trees = types
+                    return program
+        return attempt(args, kwargs)
+
+    return _with_deep_stack(lowered)
 
 
 def _definition(function: Any) -> Span | None:
@@ -267,6 +288,7 @@ def _finish(
         report=cx.report,
         outputs=len(results.tensors),
         effects=effects,
+        keeps_recursion=cx.keeps_recursion,
         error_code=code.obj if isinstance(code, Static) else 0,
     )
 

@@ -38,6 +38,7 @@ from astfront.environment import (
 from astfront.frames import Frame
 from astfront.join import Join, JoinError
 from astfront.machine import Machine
+from astfront.source import span_of
 from astfront.values import (
     SCALAR_DTYPES,
     UNBOUND,
@@ -50,6 +51,7 @@ from astfront.values import (
     Items,
     List,
     Names,
+    Node,
     Object,
     Option,
     Scalar,
@@ -122,7 +124,7 @@ class Recursions(Machine):
         frame.staged_depth = self.staged_depth
         checkpoint = self.checkpoint()
         try:
-            return self.run_frame(frame)
+            return self.run_by_kinds(frame)
         except Recurs as found:
             if found.frame is not frame:
                 raise
@@ -130,7 +132,6 @@ class Recursions(Machine):
         try:
             return self.attempted(lambda: self._kept(frame))
         except Refused as refused:
-            self.rewind(checkpoint)
             return self._inlined(frame, refused.diagnostics)
 
     def _inlined(self, frame: Frame, refusals: list[Diagnostic]) -> Value:
@@ -139,7 +140,7 @@ class Recursions(Machine):
         tried = [f for f in self.frames if _is_of_one_function(frame, f) and f.refusals]
         if len(tried) + 1 >= ATTEMPTS:
             self.give_up(refusals)
-        return self.run_frame(frame)
+        return self.run_by_kinds(frame)
 
     def _recurring(self, frame: Frame) -> Frame | None:
         """The outermost call of the function that's like this one, where it's better kept."""
@@ -183,7 +184,9 @@ class Recursions(Machine):
             results = exit.collect(self.b, leave, "b")
         self.b.define(recursion.function, (scope, results))
         heap.restore(recursion.start)
-        self.report.add(frame.call_span, "kept", f"{frame.name} is a recursive function in Relay")
+        self.keeps_recursion = True
+        defined = span_of(frame.prepared.node, frame.filename)
+        self.report.add(defined, "kept", f"{frame.name} is a recursive function in Relay")
         return self._invoke(recursion, entry.collect(self.b, recursion.start, "a"))
 
     def _settle_recursion(self, recursion: Recursion) -> tuple[Scope, State]:
@@ -206,7 +209,7 @@ class Recursions(Machine):
             changes = len(self.changed_arrays)
             try:
                 with self.b.new_scope() as scope:
-                    value = self.run_frame(frame)
+                    value = self.run_by_kinds(frame)
             except Widened as widened:
                 if widened.recursion is not recursion:
                     raise
@@ -410,6 +413,8 @@ def _likeness(a: Value, b: Value) -> _Likeness:
             return _Likeness.ALIKE if alike else _Likeness.UNLIKE
         case Tuple(items=x), Tuple(items=y) if a.cls is b.cls and len(x) == len(y):
             return min(map(_likeness, x, y), default=_Likeness.ALIKE)
+        case Node(), Node():
+            return _Likeness.ALIKE if a.forest is b.forest else _Likeness.UNLIKE
         case Option(), Option() if same(a.absent, b.absent):
             return _likeness(a.value, b.value)
     kind = _number_type(a)

@@ -12,6 +12,8 @@ import numpy as np
 
 from astfront.diagnostics import error
 from astfront.lifting import is_static, is_supported
+from astfront.tree_arguments import Tree, tree_of
+from astfront.trees import Forest
 from astfront.values import Argument, Dim, Scalar, Static, Tensor, TensorKind, Tuple, Value
 
 
@@ -91,6 +93,9 @@ def flatten(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, list[Any]
 
 def _key(x: Any, leaves: list[Any], seen: dict[int, int]) -> Any:
     kind = type(x)
+    if kind is Tree:
+        leaves.extend(x.data)
+        return x.type
     if kind is np.ndarray:
         leaves.append(x)
         return "array", x.shape, x.dtype.str, seen.setdefault(id(x), len(leaves))
@@ -163,6 +168,8 @@ class ArgumentLifter:
     def lift(self, x: Any, name: str, path: tuple[Any, ...]) -> Value:
         """The value of an argument, or of the part of one that ``path`` leads to."""
         cx = self.cx
+        if isinstance(x, Tree):
+            return self._tree(name, x)
         if isinstance(x, TensorSpec):
             return self._tensor(name, path, x, "variable" if x.variable else "array", x)
         if isinstance(x, ScalarSpec):
@@ -211,6 +218,16 @@ class ArgumentLifter:
         self.paths[made.cell] = path
         self.references[made.cell] = made
         return made  # type: ignore[no-any-return]
+
+    def _tree(self, name: str, tree: Tree) -> Value:
+        forest = Forest(tree.type)
+        for column in tree.type.columns():
+            spec = TensorSpec(column.shape, column.dtype)
+            made = self.cx.b.parameter(f"{name}_{column.name}", spec.shape, spec.dtype)
+            self.leaves.append(Leaf(made.expr.name_hint, spec, "array"))
+            forest.add(column, made)
+        self.cx.forests.append(forest)
+        return forest.root()
 
     def _tensor(
         self, name: str, path: tuple[Any, ...], spec: TensorSpec, kind: TensorKind, x: Any
@@ -287,6 +304,8 @@ def _arguments(count: int, named: Mapping[str, Any]) -> str:
 
 def _match(what: str, spec: Any, value: Any, leaves: list[tuple[Any, Any]]) -> None:
     """Collect the leaves of a spec, each with the leaf of the argument that's in its place."""
+    if isinstance(spec, Tree):
+        value = tree_of(value, spec.type)
     if type(spec) is list or isinstance(spec, tuple):
         if type(value) is type(spec) and len(value) == len(spec):
             for i, (s, v) in enumerate(zip(spec, value)):

@@ -18,6 +18,7 @@ from astfront.values import (
     FALSE,
     POISON,
     Attributes,
+    Choice,
     Deferred,
     Dict,
     Entries,
@@ -26,7 +27,6 @@ from astfront.values import (
     List,
     Names,
     Object,
-    Option,
     Poison,
     Range,
     Scalar,
@@ -42,9 +42,9 @@ class Subscripts(Machine):
     def get_item(self, container: Value, index: Value) -> Value:
         if isinstance(container, Poison) or isinstance(index, Poison):
             return POISON
-        if isinstance(container, Option):
+        if isinstance(container, Choice):
             return self.split(container, lambda v: self.get_item(v, index))
-        if isinstance(index, Option):
+        if isinstance(index, Choice):
             return self.split(index, lambda v: self.get_item(container, v))
         if isinstance(container, Tensor):
             if container.kind == "variable":

@@ -13,6 +13,8 @@ from astfront.frames import Frame
 from astfront.lifting import MISSING, TRUSTED_PACKAGES, Location
 from astfront.machine import Machine
 from astfront.values import (
+    NONE,
+    Node,
     Option,
     Poison,
     Static,
@@ -43,6 +45,9 @@ class Targets(Machine):
         if isinstance(value, Poison):
             for target in targets:
                 self.assign(target.value if isinstance(target, gast.Starred) else target, value)
+            return
+        if isinstance(value, Node):
+            self.split(value, lambda v: (self.unpack(targets, v), NONE)[1])  # type: ignore
             return
         items = self.items_of(value, None if star is not None else len(targets))
         wanted = len(targets)

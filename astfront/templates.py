@@ -19,6 +19,7 @@ from astfront.values import (
     GrownList,
     Items,
     Names,
+    Node,
     Option,
     Scalar,
     Shape,
@@ -173,8 +174,16 @@ class Collector:
             items = actual.items if isinstance(actual, Tuple) else (UNBOUND,) * len(template.items)
             for t, v in zip(template.items, items):
                 self.value(t, v)
+        elif isinstance(template, Node):
+            self._node(template, actual)
         elif isinstance(template, Option):
             self._option(template, actual)
+
+    def _node(self, template: Node, actual: Value) -> None:
+        kind, row = (actual.kind, actual.row) if isinstance(actual, Node) else (UNBOUND, UNBOUND)
+        if isinstance(template.kind, Leaf):
+            self._leaf(template.kind, kind)
+        self.value(template.row, row)
 
     def _option(self, template: Option, actual: Value) -> None:
         if isinstance(actual, Option) and same(actual.absent, template.absent):
@@ -323,6 +332,9 @@ def fill(template: Value, tensors: Iterator[Tensor]) -> Value:
         return Tuple(tuple(fill(t, tensors) for t in template.items), template.cls)
     if isinstance(template, Deferred):
         return replace(template, args=tuple(fill(t, tensors) for t in template.args))
+    if isinstance(template, Node):
+        kind, row = fill(template.kind, tensors), fill(template.row, tensors)
+        return replace(template, kind=kind, row=row, key=("row", getattr(row, "expr", row)))
     if isinstance(template, Option):
         present: Any = fill(template.present, tensors)
         return replace(template, present=present, value=fill(template.value, tensors))
@@ -351,6 +363,9 @@ def leaves_of(template: Value) -> Iterator[Leaf]:
     elif isinstance(template, Deferred):
         for item in template.args:
             yield from leaves_of(item)
+    elif isinstance(template, Node):
+        yield from leaves_of(template.kind)
+        yield from leaves_of(template.row)
     elif isinstance(template, Option):
         yield from leaves_of(template.present)
         yield from leaves_of(template.value)
@@ -395,6 +410,8 @@ def same_template(a: Any, b: Any) -> bool:
     if isinstance(a, Deferred):
         same_function = a.function == b.function and len(a.args) == len(b.args)
         return same_function and all(map(same_template, a.args, b.args))
+    if isinstance(a, Node):
+        return a.forest is b.forest and a.kinds == b.kinds
     if isinstance(a, Option):
         return same_template(a.value, b.value) and same(a.absent, b.absent)
     return same(a, b)

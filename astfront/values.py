@@ -293,8 +293,14 @@ class Poison(Value):
 POISON = Poison()
 
 
+class Choice(Value):
+    """One of several values, and the program tells which: see ``Branches.split``."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, eq=False)
-class Option(Value):
+class Option(Choice):
     """A value on some ways and something static (``None``, unbound) on the others.
 
     ``present`` is a staged bool; ``value`` holds a stand-in where it is false.
@@ -306,6 +312,21 @@ class Option(Value):
     """``NONE`` or ``UNBOUND``."""
     why: Any = None
     """The span of the branch or loop that binds it, for the message where it is used."""
+
+
+@dataclass(frozen=True, eq=False)
+class Node(Choice):
+    """A part of a tree that is an argument: see ``trees.py``.
+
+    ``kind`` is the number of its kind, one of ``kinds``, and ``row`` its place among the nodes of that
+    kind. ``key`` is the same for all that's known to be this node.
+    """
+
+    forest: Any
+    kinds: tuple[int, ...]
+    kind: Value
+    row: Value
+    key: Any
 
 
 # --- contents of cells -------------------------------------------------------------------------
@@ -401,6 +422,8 @@ def describe(value: Value) -> str:
             return f"a {name}"
         case Generator():
             return "a generator"
+        case Node():
+            return "a part of a tree"
         case Option(absent=absent):
             if absent is UNBOUND:
                 return "a value that may be undefined"

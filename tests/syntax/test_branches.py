@@ -7,7 +7,7 @@ import pytest
 
 import astfront
 from tests.syntax.asserting import positive
-from tests.syntax.compare import N, agrees, full, refuses, variable
+from tests.syntax.compare import N, agrees, array, full, refuses, variable
 
 X = variable(2, 3)
 VALUES = tuple((full(2, 3, value=v),) for v in (-2, -0.1, 0, 0.1, 0.5, 3))
@@ -498,3 +498,18 @@ def test_config_is_read_at_each_call():
     with chainer.using_config("train", False):
         np.testing.assert_array_equal(compiled(X).array, X.array)
     np.testing.assert_array_equal(compiled(X).array, 2 * X.array)
+
+
+def test_a_list_made_further_in_than_an_exception():
+    def f(x, n):
+        if n > 5:
+            raise ValueError("too many")
+        else:
+            if x.sum() > 0:
+                pair = [x * 2, x * 3]
+                y = pair[0] + pair[1]
+            else:
+                y = x
+        return y
+
+    agrees(f, (array(3), N(1)), (-array(3), N(1)), (array(3), N(6)))

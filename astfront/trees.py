@@ -1,0 +1,207 @@
+"""The parts of trees that are arguments (see ``tree_arguments.py``), and which kind of node each is.
+
+A part of a tree is a :class:`~astfront.values.Node`: the number of its kind, which a tree may decide
+when the program runs, and its row. An operation on it is applied to each kind that it may be, under an
+If; what a condition says of the kind is known under it (``known_kinds``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import gast
+
+from astfront.branches import Diverged, PythonError
+from astfront.diagnostics import CompileError
+from astfront.environment import UNKNOWN_STORAGE
+from astfront.frames import Frame
+from astfront.machine import Machine
+from astfront.tree_arguments import Column, Kind, TreeType
+from astfront.values import (
+    SCALAR_DTYPES,
+    Attributes,
+    Dict,
+    Entries,
+    Items,
+    List,
+    Node,
+    Object,
+    Scalar,
+    Static,
+    Tensor,
+    Tuple,
+    Value,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """A tree argument in the program: the tensors of its columns."""
+
+    type: TreeType
+    columns: dict[tuple[int, Any, str], Tensor] = field(default_factory=dict)
+
+    def add(self, column: Column, tensor: Tensor) -> None:
+        self.columns[column.kind, column.key, column.what] = tensor
+
+    def root(self) -> Node:
+        kind = self.type.root
+        return Node(self, (kind,), Static(kind), Static(0), ("root", id(self)))
+
+
+class Trees(Machine):
+    def kinds_of(self, node: Node) -> tuple[int, ...]:
+        """The kinds that a node may be where the interpreter is."""
+        return self.known_kinds.get(node.key, node.kinds)
+
+    def split_node(self, node: Node, f: Callable[[Value], Value]) -> Value:
+        """Apply ``f`` to a node as what it is."""
+        first, *others = self.kinds_of(node)
+        if not others:
+            return f(self._opened(node, first))
+        is_first = self.compare(gast.Eq(), node.kind, Static(first))
+
+        def otherwise() -> Value:
+            with self._knowing(node, tuple(others)):
+                return self.split_node(node, f)
+
+        return self.stage_if(is_first, lambda: f(self._opened(node, first)), otherwise)
+
+    def run_by_kinds(self, frame: Frame) -> Value:
+        """Run the body of a call, for each kind of node that its arguments may be."""
+        names: Any = self.heap[frame.cell]
+        nodes = [v for v in names.items.values() if isinstance(v, Node)]
+        node = next((n for n in nodes if len(self.kinds_of(n)) > 1), None)
+        if node is None:
+            return self.run_frame(frame)
+        return self._run_by_kinds(frame, node)
+
+    def _run_by_kinds(self, frame: Frame, node: Node) -> Value:
+        first, *others = self.kinds_of(node)
+
+        def run(kinds: tuple[int, ...]) -> Value:
+            with self._knowing(node, kinds):
+                return self.run_by_kinds(frame)
+
+        is_first = self.compare(gast.Eq(), node.kind, Static(first))
+        return self.stage_if(is_first, lambda: run((first,)), lambda: run(tuple(others)))
+
+    @contextmanager
+    def _knowing(self, node: Node, kinds: tuple[int, ...]) -> Iterator[None]:
+        outer, self.known_kinds = self.known_kinds, {**self.known_kinds, node.key: kinds}
+        try:
+            yield
+        finally:
+            self.known_kinds = outer
+
+    def known_leaf(self, node: Node) -> Value:
+        """A node that is known to be a leaf as its value; any other as it is."""
+        first, *others = self.kinds_of(node)
+        is_leaf = not others and node.forest.type.kinds[first].keys is None
+        return self.opened(node) if is_leaf else node
+
+    def opened(self, node: Node) -> Value:
+        """A node of which the kind is known as what it is."""
+        (kind,) = self.kinds_of(node)
+        return self._opened(node, kind)
+
+    # --- a node of a known kind --------------------------------------------------------------
+
+    def _opened(self, node: Node, number: int) -> Value:
+        """A node as the tuple, list, dict, object or leaf that it is."""
+        forest: Forest = node.forest
+        kind = forest.type.kinds[number]
+        if kind.keys is None:
+            return self._leaf(forest, number, kind, node.row)
+        parts = {key: self._part(node, number, key) for key in kind.keys}
+        if issubclass(kind.cls, tuple):
+            return Tuple(tuple(parts.values()), kind.cls)
+        made: List | Dict | Object
+        if kind.cls is list:
+            made = List(self.heap.new(Items(tuple(parts.values()))))
+        elif kind.cls is dict:
+            made = Dict(self.heap.new(Entries(parts)))
+        else:
+            made = Object(self.heap.new(Attributes(parts)), kind.cls)
+        self.heap.frozen.add(made.cell)
+        return made
+
+    def _leaf(self, forest: Forest, number: int, kind: Kind, row: Value) -> Value:
+        if kind.is_static:
+            return Static(kind.leaf[0])
+        found = self._cell(forest.columns[number, None, "leaf"], row)
+        if kind.cls in SCALAR_DTYPES:
+            return Scalar(found.expr, kind.cls)
+        names = {"ndarray": "array"}
+        tensor_kind: Any = names.get(kind.cls.__name__, "generic")
+        if len(kind.leaf) > 2:
+            tensor_kind = "variable"
+        return replace(found, kind=tensor_kind, storage=UNKNOWN_STORAGE)
+
+    def _part(self, node: Node, number: int, key: Any) -> Value:
+        forest: Forest = node.forest
+        possible = forest.type.part(number, key)
+        row = Scalar(self._cell(forest.columns[number, key, "row"], node.row).expr, int)
+        only = possible[0]
+        if len(possible) > 1:
+            kind = self._cell(forest.columns[number, key, "kind"], node.row)
+            return Node(forest, possible, Scalar(kind.expr, int), row, (node.key, key))
+        if forest.type.kinds[only].keys is None:
+            return self._leaf(forest, only, forest.type.kinds[only], row)
+        return Node(forest, possible, Static(only), row, (node.key, key))
+
+    def _cell(self, column: Tensor, row: Value) -> Tensor:
+        taken: Tensor = self.b.call("take", column, self.as_scalar(row, int), axis=0)
+        return taken
+
+    # --- what a condition says of a node -----------------------------------------------------
+
+    def kinds_by(self, test: gast.expr) -> Callable[[bool], None]:
+        """After a condition that the kind of a node decides, fewer kinds are possible."""
+        node = self._node_in(test)
+        if node is None:
+            return lambda taken: None
+        ways: dict[bool, list[int]] = {True: [], False: []}
+        for kind in self.kinds_of(node):
+            truth = self._truth_of(test, node, kind)
+            for way, kinds in ways.items():
+                if truth in (None, way):
+                    kinds.append(kind)
+
+        def narrow(taken: bool) -> None:
+            if ways[taken]:
+                self.known_kinds = {**self.known_kinds, node.key: tuple(ways[taken])}
+
+        return narrow
+
+    def _truth_of(self, test: gast.expr, node: Node, kind: int) -> bool | None:
+        """Whether a condition holds where the node is of this kind; None where other things count."""
+        try:
+            with self.rehearsal(), self._knowing(node, (kind,)):
+                value = self.condition(test)
+                return bool(value.obj) if isinstance(value, Static) else None
+        except (CompileError, PythonError, Diverged):
+            return None
+
+    def _node_in(self, test: gast.expr) -> Node | None:
+        """The node of several kinds that a condition is about, where it's about one."""
+        if not self.forests:
+            return None
+        found: dict[Any, Node] = {}
+        for part in gast.walk(test):
+            if isinstance(part, gast.Name | gast.Attribute | gast.Subscript):
+                value = self._value_of(part)
+                if isinstance(value, Node) and len(self.kinds_of(value)) > 1:
+                    found[value.key] = value
+        return next(iter(found.values())) if len(found) == 1 else None
+
+    def _value_of(self, part: gast.expr) -> Value | None:
+        try:
+            with self.rehearsal():
+                value: Value = self.visit(part)
+                return value
+        except (CompileError, PythonError, Diverged):
+            return None
