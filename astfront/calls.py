@@ -46,6 +46,9 @@ from astfront.values import (
 #: Calls of one function inside each other, before it counts as endless recursion (AF0304).
 RECURSION_LIMIT = 100
 
+#: The same where an argument is a tree: the ways double with each call.
+TREE_LIMIT = 3
+
 _CONTEXT_MANAGER = contextlib.contextmanager(lambda: iter(())).__code__
 
 IMMUTABLE = (str, bytes, int, float, complex, tuple, frozenset, range, type(None), np.dtype, type)
@@ -406,7 +409,9 @@ class Calls(Machine):
         prepared = frame.prepared
         if prepared.problems:
             self.refuse_syntax(frame, prepared)
-        if sum(f.prepared is prepared for f in self.frames) > RECURSION_LIMIT:
+        # What depends on a tree of any depth has no end here; where it can, it's kept at once.
+        limit = TREE_LIMIT if self.forests else RECURSION_LIMIT
+        if sum(f.prepared is prepared for f in self.frames) > limit:
             self.fail(
                 "AF0304",
                 f"{frame.name} calls itself without an end that is known while compiling",
