@@ -22,9 +22,18 @@ from chainer.functions.connection import (
 )
 from chainer.utils.type_check import InvalidType
 
+from astfront.rules.array.images import window_count
 from astfront.rules.array.shape import reshape_to
 from astfront.rules.registry import node_rule
-from astfront.rules.sizes import constant, guarded, needs_static, same_dim, slice_axis, take_checked
+from astfront.rules.sizes import (
+    constant,
+    counting,
+    guarded,
+    needs_static,
+    same_dim,
+    slice_axis,
+    take_checked,
+)
 from astfront.values import Static, Tensor
 
 Ints = tuple[int, ...]
@@ -220,24 +229,20 @@ def _conv_3d_staged(
     cx: Any, x: Tensor, w: Tensor, stride: Ints, begin: Ints, end: Ints, dilate: Ints, groups: int
 ) -> Tensor:
     """TVM has none: as a convolution of planes, each with those behind it as further channels."""
-    depth, channels, size = x.shape[2], x.shape[1], w.shape[2]
-    if depth is None:
-        raise cx.error(
-            "AF0306",
-            "a 3-d convolution of an array whose sizes aren't all known while compiling",
-            help="fix all sizes but the batch size",
-        )
-    count = (depth + begin[0] + end[0] - (size - 1) * dilate[0] - 1) // stride[0] + 1  # type: ignore[operator]
+    channels, size = x.shape[1], w.shape[2]
     padded = _pad_spatial(cx, x, (begin[0], 0, 0), (end[0], 0, 0))
-    index = np.arange(count)[:, None] * stride[0] + np.arange(size)[None, :] * dilate[0]  # type: ignore[arg-type]
-    planes = cx.call_op("take", padded, constant(cx, index, "int64"), axis=2, mode="clip")
+    count = window_count(cx, cx.dim_of(padded, 2), size, stride[0], 0, dilate[0])  # type: ignore[arg-type]
+    first = cx.call_op("multiply", counting(cx, count), constant(cx, stride[0], "int64"))
+    behind = constant(cx, np.arange(size) * dilate[0], "int64")  # type: ignore[arg-type]
+    index = cx.call_op("add", cx.call_op("expand_dims", first, axis=1), behind)
+    planes = cx.call_op("take", padded, index, axis=2, mode="clip")
     planes = cx.call_op("transpose", planes, axes=(0, 2, 1, 3, 4, 5))
     batch, rest = cx.dim_of(x, 0), [cx.dim_of(x, 3), cx.dim_of(x, 4)]
     folded = [Static(-1), Static(channels * size), *rest]  # type: ignore[operator]
     planes = reshape_to(cx, planes, folded)
     kernel = cx.call_op("reshape", w, newshape=(w.shape[0], -1, *w.shape[3:]))
     y = _conv(cx, planes, kernel, stride[1:], begin[1:], end[1:], dilate[1:], groups)
-    shape = [batch, Static(count), *(cx.dim_of(y, axis) for axis in (1, 2, 3))]
+    shape = [batch, count, *(cx.dim_of(y, axis) for axis in (1, 2, 3))]
     return cx.call_op("transpose", reshape_to(cx, y, shape), axes=(0, 2, 1, 3, 4))  # type: ignore[no-any-return]
 
 

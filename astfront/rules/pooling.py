@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import gast
 import numpy as np
 from chainer.functions.pooling import (
     average_pooling_2d,
@@ -17,12 +15,14 @@ from chainer.functions.pooling import (
     upsampling_2d,
 )
 from chainer.utils import conv
+from chainer.utils.type_check import InvalidType
 
+from astfront.rules.array.images import window_count, windows
 from astfront.rules.array.shape import reshape_to
-from astfront.rules.nodes import invalid_type, require_same_shape
+from astfront.rules.nodes import require_same_shape
 from astfront.rules.registry import node_rule
-from astfront.rules.sizes import constant, counting, dims_of, product
-from astfront.values import Scalar, Static, Tensor, Value
+from astfront.rules.sizes import constant, dims_of, equal, evaluated, guarded, product
+from astfront.values import NONE, Scalar, Static, Tensor, Value
 
 
 @node_rule(max_pooling_nd.MaxPoolingND)
@@ -40,50 +40,9 @@ def max_pooling(cx: Any, node: Any, x: Tensor) -> Tensor:
 
 def _max_and_place(cx: Any, node: Any, x: Tensor) -> Tensor:
     """The largest item of each window, and where in the window it is: the first of equal ones."""
-    columns = _columns(cx, x, node.ksize, node.stride, node.pad, node.cover_all)
+    columns = windows(cx, x, node.ksize, node.stride, node.pad, node.cover_all, fill=-np.inf)
     node.set("indexes", cx.cast(cx.call_op("argmax", columns, axis=2), np.dtype("int64")))
     return cx.call_op("max", columns, axis=2)  # type: ignore[no-any-return]
-
-
-def _columns(
-    cx: Any,
-    x: Tensor,
-    ksize: Sequence[int],
-    stride: Sequence[int],
-    pad: Sequence[int],
-    cover_all: bool,
-) -> Tensor:
-    """The windows of an image padded with -inf: (batch, channels, items of a window, *places)."""
-    sizes = [cx.dim_of(x, axis) for axis in range(2, x.ndim)]
-    places = [_outsize(cx, *item, cover_all) for item in zip(sizes, ksize, stride, pad)]
-    width = ((0, 0), (0, 0), *((p, p + s - 1) for p, s in zip(pad, stride)))
-    if np.any(width):
-        least = constant(cx, -np.inf, x.dtype)
-        x = cx.call_op("nn.pad", x, least, pad_width=width)
-    for i, (k, s, count) in enumerate(zip(ksize, stride, places)):
-        starts = cx.call_op("multiply", counting(cx, count), constant(cx, s, "int64"))
-        offsets = constant(cx, np.arange(k)[:, None], "int64")
-        index = cx.call_op("add", offsets, cx.call_op("expand_dims", starts, axis=0))
-        x = cx.call_op("take", x, index, axis=2 + 2 * i, mode="clip")
-    axes = (0, 1, *range(2, x.ndim, 2), *range(3, x.ndim, 2))
-    x = cx.call_op("transpose", x, axes=axes)
-    shape = [cx.dim_of(x, 0), cx.dim_of(x, 1), Static(int(np.prod(ksize))), *places]
-    return reshape_to(cx, x, shape)
-
-
-def _outsize(cx: Any, size: Value, k: int, s: int, p: int, cover_all: bool) -> Value:
-    """``conv.get_conv_outsize`` of a size that may be staged."""
-    if isinstance(size, Static):
-        count = conv.get_conv_outsize(size.obj, k, s, p, cover_all)
-        if count <= 0:
-            cx.raise_python(AssertionError("Output size should be positive."))
-        return Static(count)
-    span = cx.binary_op(operator.add, size, Static(2 * p - k + (s - 1 if cover_all else 0)))
-    windows = cx.binary_op(operator.floordiv, span, Static(s))
-    count = cx.binary_op(operator.add, windows, Static(1))
-    error = AssertionError("Output size should be positive.")
-    cx.check(cx.compare(gast.Gt(), count, Static(0)), error)
-    return count  # type: ignore[no-any-return]
 
 
 @node_rule(average_pooling_2d.AveragePooling2D)
@@ -155,54 +114,52 @@ def _pool_3d_staged(
 
 @node_rule(unpooling_2d.Unpooling2D)
 def unpooling_2d_node(cx: Any, node: Any, x: Tensor) -> Tensor:
-    return _unpool(
-        cx, x, (node.kh, node.kw), (node.sy, node.sx), (node.ph, node.pw),
-        (node.outh, node.outw), node.cover_all,
-    )  # fmt: skip
+    outs = [node.value("outh"), node.value("outw")]
+    axes = zip((node.kh, node.kw), (node.sy, node.sx), (node.ph, node.pw), outs)
+    return _unpool(cx, x, axes, node.cover_all)
 
 
 @node_rule(unpooling_nd.UnpoolingND)
 def unpooling_nd_node(cx: Any, node: Any, x: Tensor) -> Tensor:
-    outs = node.outs if node.outs is not None else (None,) * node.ndim
-    return _unpool(cx, x, node.ksize, node.stride, node.pad, outs, node.cover_all)
+    outs = cx.items_of(node.value("outs")) if node.outs is not None else [NONE] * node.ndim
+    return _unpool(cx, x, zip(node.ksize, node.stride, node.pad, outs), node.cover_all)
 
 
-def _unpool(
-    cx: Any, x: Tensor, ksize: Any, stride: Any, pad: Any, outs: Any, cover_all: bool
-) -> Tensor:
+def _unpool(cx: Any, x: Tensor, axes: Iterable[Any], cover_all: bool) -> Tensor:
     """Each element is added to all places of its window: along one axis after the other."""
-    for axis, (k, s, p, out) in enumerate(zip(ksize, stride, pad, outs), start=2):
-        size = x.shape[axis]
-        if size is None:
-            raise cx.error(
-                "AF0306", "unpooling along an axis whose size isn't known while compiling"
-            )
-        if out is None:
-            out = conv.get_deconv_outsize(size, k, s, p, cover_all=cover_all)
-        offset = np.arange(out)[:, None] + p - np.arange(size)[None, :] * s
-        x = _spread(cx, x, axis, (offset >= 0) & (offset < k))
+    for axis, (k, s, p, out) in enumerate(axes, start=2):
+        out = _out_size(cx, cx.dim_of(x, axis), k, s, p, out, cover_all)
+        total = None
+        for index, place in _windows_over(cx, out, cx.dim_of(x, axis), k, s, p):
+            term = cx.call_op("take", x, index, axis=axis, mode="clip")
+            if place.const is None or (place.const < 0).any():
+                there = cx.call_op("greater_equal", place, constant(cx, 0, place.dtype))
+                there = cx.call_op("expand_dims", there, axis=1, num_newaxis=x.ndim - 1 - axis)
+                term = cx.call_op("where", there, term, constant(cx, 0, x.dtype))
+            total = term if total is None else cx.call_op("add", total, term)
+        x = total  # type: ignore[assignment]
     return x
 
 
-def _spread(cx: Any, x: Tensor, axis: int, chosen: np.ndarray) -> Tensor:
-    """Along an axis, the sum of the elements that each row of ``chosen`` says."""
-    count = chosen.sum(axis=1)
-    index = constant(cx, chosen.argmax(axis=1), "int64")
-    if (count == 1).all():
-        return cx.call_op("take", x, index, axis=axis, mode="clip")  # type: ignore[no-any-return]
-    total = None
-    left = chosen.copy()
-    for _ in range(int(count.max(initial=0))):
-        index = constant(cx, left.argmax(axis=1), "int64")
-        term = cx.call_op("take", x, index, axis=axis, mode="clip")
-        shape = [-1 if i == axis else 1 for i in range(x.ndim)]
-        there = constant(cx, left.any(axis=1).reshape(shape), bool)
-        term = cx.call_op("where", there, term, constant(cx, 0, x.dtype))
-        total = term if total is None else cx.call_op("add", total, term)
-        left[np.arange(len(left)), left.argmax(axis=1)] = False
-    if total is None:
-        raise cx.error("AF0306", "unpooling into windows that no element reaches")
-    return total
+def _out_size(cx: Any, size: Value, k: int, s: int, p: int, out: Value, cover_all: bool) -> Value:
+    """The size that windows make: what is asked for, if it fits, else that of the windows."""
+    if isinstance(out, Static) and out.obj is None:
+        made = evaluated(cx, _deconv_outsize, size, *map(Static, (k, s, p, cover_all)))
+        return Static(made) if isinstance(made, int) else made  # type: ignore[no-any-return]
+    fits = equal(cx, window_count(cx, out, k, s, p, cover_all=cover_all), size)
+    error = InvalidType("the input has as many places as outsize has windows", "it hasn't")
+    guarded(cx, [fits], error, lambda: constant(cx, 0, bool))
+    return out
+
+
+def _windows_over(
+    cx: Any, out: Value, size: Value, k: int, s: int, p: int
+) -> list[tuple[Tensor, Tensor]]:
+    """Of each place along an axis the windows that it's in, and where in them (-1: in no more)."""
+    sizes = [out, size, *map(Static, (k, s, p))]
+    index = [evaluated(cx, _window_over, Static(turn), *sizes) for turn in range(-(-k // s))]
+    place = [evaluated(cx, _place_in, Static(turn), *sizes) for turn in range(-(-k // s))]
+    return list(zip(index, place))
 
 
 @node_rule(upsampling_2d.Upsampling2D)
@@ -214,31 +171,27 @@ def upsampling_2d_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     """
     indexes = cx.as_tensor(node.value("indexes"))
     require_same_shape(cx, x, indexes)
-    height, width = x.shape[2:]
-    if height is None or width is None:
-        raise cx.error("AF0306", "F.upsampling_2d of images whose size isn't known while compiling")
     kh, kw = node.kh, node.kw
-    outs = []
-    for size, k, s, p, out in (
-        (height, kh, node.sy, node.ph, node.outh),
-        (width, kw, node.sx, node.pw, node.outw),
+    over = []
+    for axis, k, s, p, name in (
+        (2, kh, node.sy, node.ph, "outh"),
+        (3, kw, node.sx, node.pw, "outw"),
     ):
-        known = conv.get_deconv_outsize(size, k, s, p, cover_all=node.cover_all)
-        outs.append(known if out is None else out)
-        if conv.get_conv_outsize(outs[-1], k, s, p, node.cover_all) != size:
-            invalid_type(cx, f"in_types[0].shape == {size}", "outsize doesn't fit")
+        size = cx.dim_of(x, axis)
+        out = _out_size(cx, size, k, s, p, node.value(name), node.cover_all)
+        over.append(_windows_over(cx, out, size, k, s, p))
     _require_places(cx, indexes, kh * kw)
-    rows = _windows_over(outs[0], height, kh, node.sy, node.ph)
-    columns = _windows_over(outs[1], width, kw, node.sx, node.pw)
+    zero, width = constant(cx, 0, x.dtype), constant(cx, kw, "int64")
     total = None
-    for row, dy in rows:
-        for column, dx in columns:
-            there = (dy >= 0)[:, None] & (dx >= 0)[None, :]
-            wanted = np.where(there, dy[:, None] * kw + dx[None, :], -1)
+    for row, dy in over[0]:
+        for column, dx in over[1]:
+            dy_ = cx.call_op("expand_dims", dy, axis=1)
+            wanted = cx.call_op("add", cx.call_op("multiply", dy_, width), dx)
+            negative = cx.call_op("less", cx.call_op("minimum", dy_, dx), constant(cx, 0, "int64"))
+            wanted = cx.call_op("where", negative, constant(cx, -1, "int64"), wanted)
             hit = cx.call_op(
-                "equal", _picked(cx, indexes, row, column), constant(cx, wanted, indexes.dtype)
+                "equal", _picked(cx, indexes, row, column), cx.cast(wanted, indexes.dtype)
             )
-            zero = constant(cx, 0, x.dtype)
             term = cx.call_op("where", hit, _picked(cx, x, row, column), zero)
             total = term if total is None else cx.call_op("add", total, term)
     return total  # type: ignore[return-value]
@@ -254,19 +207,26 @@ def _require_places(cx: Any, indexes: Tensor, count: int) -> None:
     cx.check(Scalar(fine.expr, bool), IndexError(f"an index is out of bounds for size {count}"))
 
 
-def _windows_over(out: int, count: int, k: int, s: int, p: int) -> list[Any]:
-    """Of each place along an axis the windows that it's in, and where in them (-1: in no more)."""
-    offset = np.arange(out)[:, None] + p - np.arange(count)[None, :] * s
-    inside = (offset >= 0) & (offset < k)
-    found = []
-    for _ in range(max(1, int(inside.sum(axis=1).max(initial=0)))):
-        window = inside.argmax(axis=1)
-        places = np.arange(out)
-        found.append((window, np.where(inside.any(axis=1), offset[places, window], -1)))
-        inside[places, window] = False
-    return found
+def _picked(cx: Any, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    x = cx.call_op("take", x, rows, axis=2, mode="clip")
+    return cx.call_op("take", x, columns, axis=3, mode="clip")  # type: ignore[no-any-return]
 
 
-def _picked(cx: Any, x: Tensor, rows: np.ndarray, columns: np.ndarray) -> Tensor:
-    x = cx.call_op("take", x, constant(cx, rows, "int64"), axis=2, mode="clip")
-    return cx.call_op("take", x, constant(cx, columns, "int64"), axis=3, mode="clip")  # type: ignore[no-any-return]
+# What follows is run where the sizes are known, and else compiled.
+
+
+def _deconv_outsize(size, k, s, p, cover_all):  # type: ignore[no-untyped-def]
+    return conv.get_deconv_outsize(size, k, s, p, cover_all=cover_all)
+
+
+def _window_over(turn, out, size, k, s, p):  # type: ignore[no-untyped-def]
+    """The windows, counted back from the last one that a place may be in; held within the image."""
+    return np.clip((np.arange(out) + p) // s - turn, 0, size - 1)
+
+
+def _place_in(turn, out, size, k, s, p):  # type: ignore[no-untyped-def]
+    """Where in that window each place is, or -1 if it isn't."""
+    places = np.arange(out) + p
+    window = places // s - turn
+    there = (window >= 0) & (window < size) & (places - window * s < k)
+    return np.where(there, places - window * s, -1)

@@ -149,6 +149,14 @@ def take_checked(cx: Any, x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
     return cx.b.call("take", x, indices, axis=axis, mode="wrap")  # type: ignore[no-any-return]
 
 
+def evaluated(cx: Any, function: Callable[..., Any], *args: Value) -> Any:
+    """``function``, which is written in numpy, of sizes: run now where all are known, else compiled."""
+    if all(isinstance(a, Static) for a in args):
+        made = function(*(a.obj for a in args))  # type: ignore[attr-defined]
+        return cx.b.constant(made) if isinstance(made, np.ndarray) else made
+    return cx.call_function_object(function, *args)
+
+
 def needs_static(cx: Any, x: Tensor, what: str, help: str = "") -> None:
     """AF0306 where a size of ``x`` is staged, for what has no code for that."""
     if not x.is_static_shape:

@@ -5,121 +5,162 @@ Their numpy code writes into parts of arrays in loops over pixels, or over the b
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
 from typing import Any
 
+import gast
 import numpy as np
 from chainer.functions.array import im2col, resize_images, spatial_transformer_sampler
 from chainer.utils import conv
 
 from astfront.rules.array.sequences import pad_constant
+from astfront.rules.array.shape import reshape_to
 from astfront.rules.registry import node_rule
-from astfront.rules.sizes import constant, needs_static
-from astfront.values import Tensor
+from astfront.rules.sizes import constant, counting, dims_of, evaluated, product
+from astfront.values import Static, Tensor, Value
 
 
 @node_rule(resize_images.ResizeImages)
 def resize_images_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     """Interpolation along one axis after the other, by two gathers and two weights each."""
-    height, width = x.shape[2:]
-    if height is None or width is None:
-        cx.fail("AF0306", "F.resize_images of images whose size isn't known while compiling")
-    v, u, vw, uw = resize_images.compute_indices_and_weights(
-        (node.out_H, node.out_W), (height, width), node.mode, node.align_corners, np
-    )
-    x = _interpolate(cx, x, 2, v, vw)
-    return _interpolate(cx, x, 3, u, uw)
+    for axis, name in ((2, "out_H"), (3, "out_W")):
+        sizes = [node.value(name), cx.dim_of(x, axis)]
+        place = evaluated(cx, _places, *sizes, Static(node.mode), Static(node.align_corners))
+        x = _interpolate(cx, x, axis, place)
+    return x
 
 
-def _interpolate(cx: Any, x: Tensor, axis: int, place: np.ndarray, weight: np.ndarray) -> Tensor:
-    low = place.astype("int64")
-    first = cx.call_op("take", x, constant(cx, low, "int64"), axis=axis, mode="clip")
-    if not weight.any():
+def _interpolate(cx: Any, x: Tensor, axis: int, place: Tensor) -> Tensor:
+    low = cx.call_op("cast", cx.call_op("floor", place), dtype="int64")
+    first = cx.call_op("take", x, low, axis=axis, mode="clip")
+    if place.const is not None and not np.modf(place.const)[0].any():
         return first  # type: ignore[no-any-return]
-    high = np.minimum(low + 1, x.shape[axis] - 1)  # type: ignore[operator]
-    second = cx.call_op("take", x, constant(cx, high, "int64"), axis=axis, mode="clip")
-    shape = [-1 if i == axis else 1 for i in range(x.ndim)]
-    w = weight.astype(x.dtype).reshape(shape)
-    a = cx.call_op("multiply", first, constant(cx, 1 - w, x.dtype))
-    b = cx.call_op("multiply", second, constant(cx, w, x.dtype))
+    after = cx.call_op("add", low, constant(cx, 1, "int64"))
+    second = cx.call_op("take", x, after, axis=axis, mode="clip")
+    weight = cx.call_op("subtract", place, cx.cast(low, place.dtype))
+    w = cx.cast(cx.call_op("expand_dims", weight, axis=1, num_newaxis=3 - axis), x.dtype)
+    rest = cx.call_op("subtract", constant(cx, 1, x.dtype), w)
+    a, b = cx.call_op("multiply", first, rest), cx.call_op("multiply", second, w)
     return cx.call_op("add", a, b)  # type: ignore[no-any-return]
 
 
 @node_rule(im2col.Im2Col)
 def im2col_node(cx: Any, node: Any, x: Tensor) -> Tensor:
-    """All patches by one gather along each axis."""
-    channels, height, width = x.shape[1:]
-    if channels is None or height is None or width is None:
-        raise cx.error("AF0306", "F.im2col of images whose size isn't known while compiling")
-    rows = _windows(cx, height, node.kh, node.sy, node.ph, node.dy, node.cover_all)
-    columns = _windows(cx, width, node.kw, node.sx, node.pw, node.dx, node.cover_all)
-    more = np.array([[0, 0], [0, 0], [node.ph, node.ph + node.sy], [node.pw, node.pw + node.sx]])
-    padded = pad_constant(cx, x, more, 0)
-    part = cx.call_op("take", padded, constant(cx, rows, "int64"), axis=2, mode="clip")
-    part = cx.call_op("take", part, constant(cx, columns, "int64"), axis=4, mode="clip")
-    # n, c, kh, out_h, kw, out_w
-    part = cx.call_op("transpose", part, axes=(0, 1, 2, 4, 3, 5))
-    newshape = (-1, channels * rows.shape[0] * columns.shape[0], rows.shape[1], columns.shape[1])
-    return cx.call_op("reshape", part, newshape=newshape)  # type: ignore[no-any-return]
+    part = windows(
+        cx, x, (node.kh, node.kw), (node.sy, node.sx), (node.ph, node.pw), node.cover_all,
+        (node.dy, node.dx),
+    )  # fmt: skip
+    batch, channels, *places = dims_of(cx, part)
+    return reshape_to(cx, part, [batch, product(cx, [channels, places[0]]), *places[1:]])
 
 
-def _windows(cx: Any, size: Any, k: int, s: int, p: int, d: int, cover_all: bool) -> np.ndarray:
-    """The index into the padded axis of each element of each window: (k, number of windows)."""
-    count = conv.get_conv_outsize(size, k, s, p, cover_all, d)
-    if count <= 0:
-        cx.raise_python(AssertionError("Height or width in the output should be positive."))
-    made: np.ndarray = np.arange(k)[:, None] * d + np.arange(count)[None, :] * s
-    return made
+def windows(
+    cx: Any,
+    x: Tensor,
+    ksize: Sequence[int],
+    stride: Sequence[int],
+    pad: Sequence[int],
+    cover_all: bool,
+    dilate: Sequence[int] | None = None,
+    fill: float = 0,
+) -> Tensor:
+    """The windows of a padded image: (batch, channels, items of a window, *places)."""
+    dilate = dilate or [1] * len(ksize)
+    sizes = [cx.dim_of(x, axis) for axis in range(2, x.ndim)]
+    places = [window_count(cx, *item, cover_all) for item in zip(sizes, ksize, stride, pad, dilate)]
+    width = ((0, 0), (0, 0), *((p, p + s - 1) for p, s in zip(pad, stride)))
+    if np.any(width):
+        x = cx.call_op("nn.pad", x, constant(cx, fill, x.dtype), pad_width=width)
+    for i, (k, s, d, count) in enumerate(zip(ksize, stride, dilate, places)):
+        starts = cx.call_op("multiply", counting(cx, count), constant(cx, s, "int64"))
+        offsets = constant(cx, d * np.arange(k)[:, None], "int64")
+        index = cx.call_op("add", offsets, cx.call_op("expand_dims", starts, axis=0))
+        x = cx.call_op("take", x, index, axis=2 + 2 * i, mode="clip")
+    axes = (0, 1, *range(2, x.ndim, 2), *range(3, x.ndim, 2))
+    x = cx.call_op("transpose", x, axes=axes)
+    shape = [cx.dim_of(x, 0), cx.dim_of(x, 1), Static(int(np.prod(ksize))), *places]
+    return reshape_to(cx, x, shape)
+
+
+def window_count(
+    cx: Any, size: Value, k: int, s: int, p: int, d: int = 1, cover_all: bool = False
+) -> Value:
+    """``conv.get_conv_outsize`` of a size that may be staged."""
+    error = AssertionError("Output size should be positive.")
+    if isinstance(size, Static):
+        count = conv.get_conv_outsize(size.obj, k, s, p, cover_all, d)
+        if count <= 0:
+            cx.raise_python(error)
+        return Static(count)
+    span = cx.binary_op(operator.add, size, Static(2 * p - (k - 1) * d - 1))
+    if cover_all:
+        span = cx.binary_op(operator.add, span, Static(s - 1))
+    count = cx.binary_op(operator.add, cx.binary_op(operator.floordiv, span, Static(s)), Static(1))
+    cx.check(cx.compare(gast.Gt(), count, Static(0)), error)
+    return count  # type: ignore[no-any-return]
 
 
 @node_rule(spatial_transformer_sampler.SpatialTransformerSampler)
 def spatial_transformer_sampler_node(cx: Any, node: Any, x: Tensor, grid: Tensor) -> Tensor:
     """Chainer's bilinear sampling, over flattened images, for the whole batch at once."""
-    needs_static(cx, x, "F.spatial_transformer_sampler")
-    needs_static(cx, grid, "F.spatial_transformer_sampler")
-    batch, channels, height, width = (d or 0 for d in x.shape)
-    count = (grid.shape[2] or 0) * (grid.shape[3] or 0)
+    batch, channels, height, width = dims_of(cx, x)
+    _, _, *places = dims_of(cx, grid)
     padded = pad_constant(cx, x, np.array([[0, 0], [0, 0], [1, 1], [1, 1]]), 0)
     pixels = cx.call_op("transpose", padded, axes=(0, 2, 3, 1))
-    pixels = cx.call_op("reshape", pixels, newshape=(-1, channels))
+    pixels = reshape_to(cx, pixels, [Static(-1), channels])
     parts = cx.call_op("split", grid, indices_or_sections=2, axis=1)
-    u, v = (cx.call_op("reshape", part, newshape=(batch, count)) for part in parts)
+    u, v = (reshape_to(cx, part, [batch, product(cx, places)]) for part in parts)
     (left, from_left, to_right), (top, from_top, to_bottom) = (
         _place(cx, u, width),
         _place(cx, v, height),
     )
-    stride = width + 2
-    image = constant(cx, np.arange(batch)[:, None] * stride * (height + 2), "int32")
-    first = cx.call_op("add", image, cx.call_op("multiply", top, _int(cx, stride)))
-    first = cx.call_op("add", first, left)
-    terms = []
-    for down, wv in ((0, to_bottom), (1, from_top)):
-        for right, wu in ((0, to_right), (1, from_left)):
-            index = cx.call_op("add", first, _int(cx, down * stride + right))
+    stride, rows = (_number(cx, cx.binary_op(operator.add, n, Static(2))) for n in (width, height))
+    images = cx.cast(cx.call_op("expand_dims", counting(cx, batch), axis=1), "int32")
+    first = cx.call_op("add", cx.call_op("multiply", images, rows), top)
+    first = cx.call_op("add", cx.call_op("multiply", first, stride), left)
+    below = cx.call_op("add", first, stride)
+    one = constant(cx, 1, "int32")
+    total = None
+    for row, wv in ((first, to_bottom), (below, from_top)):
+        for index, wu in ((row, to_right), (cx.call_op("add", row, one), from_left)):
             picked = cx.call_op("take", pixels, index, axis=0, mode="clip")
             weight = cx.call_op("expand_dims", cx.call_op("multiply", wu, wv), axis=2)
-            terms.append(cx.call_op("multiply", picked, cx.cast(weight, x.dtype)))
-    total = terms[0]
-    for term in terms[1:]:
-        total = cx.call_op("add", total, term)
-    total = cx.call_op("reshape", total, newshape=(batch, *grid.shape[2:], channels))
+            term = cx.call_op("multiply", picked, cx.cast(weight, x.dtype))
+            total = term if total is None else cx.call_op("add", total, term)
+    total = reshape_to(cx, total, [batch, *places, channels])  # type: ignore[arg-type]
     return cx.call_op("transpose", total, axes=(0, 3, 1, 2))  # type: ignore[no-any-return]
 
 
-def _int(cx: Any, value: int) -> Tensor:
-    return constant(cx, value, "int32")
+def _number(cx: Any, size: Value, dtype: Any = "int32") -> Tensor:
+    return cx.cast(cx.as_tensor(cx.as_scalar(size, int)), dtype)  # type: ignore[no-any-return]
 
 
-def _place(cx: Any, u: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+def _place(cx: Any, u: Tensor, size: Value) -> tuple[Tensor, Tensor, Tensor]:
     """The pixel to the left in the padded image, and the distances to it and to the next one."""
-
-    def number(value: float) -> Tensor:
-        return constant(cx, value, u.dtype)
-
-    scaled = cx.call_op("multiply", cx.call_op("add", u, number(1)), number(size - 1))
-    scaled = cx.call_op("add", cx.call_op("divide", scaled, number(2)), number(1))
-    clipped = cx.call_op("clip", scaled, a_min=0.0, a_max=float(size + 1))
+    last = cx.call_op("subtract", _number(cx, size, u.dtype), constant(cx, 1, u.dtype))
+    scaled = cx.call_op("multiply", cx.call_op("add", u, constant(cx, 1, u.dtype)), last)
+    scaled = cx.call_op("divide", scaled, constant(cx, 2, u.dtype))
+    scaled = cx.call_op("add", scaled, constant(cx, 1, u.dtype))
+    end = cx.call_op("add", last, constant(cx, 2, u.dtype))
+    clipped = cx.call_op("maximum", scaled, constant(cx, 0, u.dtype))
+    clipped = cx.call_op("minimum", clipped, end)
     left = cx.call_op("cast", cx.call_op("floor", clipped), dtype="int32")
-    left = cx.call_op("clip", left, a_min=0, a_max=size)
+    left = cx.call_op("maximum", left, constant(cx, 0, "int32"))
+    left = cx.call_op("minimum", left, _number(cx, size))
     before = cx.call_op("subtract", cx.cast(clipped, "float64"), cx.cast(left, "float64"))
     after = cx.call_op("subtract", constant(cx, 1, "float64"), before)
     return left, before, after
+
+
+# What follows is run where the sizes are known, and else compiled.
+
+
+def _places(out, size, mode, align_corners):  # type: ignore[no-untyped-def]
+    """``resize_images.compute_indices_and_weights`` along one axis: from where each pixel comes."""
+    pixels = np.arange(out).astype(np.float64)
+    if mode == "nearest":
+        return np.minimum(np.floor(pixels * (size / out)), size - 1)
+    if align_corners:
+        return pixels * ((size - 1) / max(out - 1, 1))
+    return np.maximum((pixels + 0.5) * (size / out) - 0.5, 0)

@@ -31,7 +31,9 @@ from astfront.rules.sizes import (
     constant,
     counting,
     equal,
+    evaluated,
     guarded,
+    product,
     same_dim,
     slice_axis,
     take_checked,
@@ -225,14 +227,18 @@ def diagonal_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     """A gather from the two axes made one."""
     i, j = node.axis1 % x.ndim, node.axis2 % x.ndim
     rest = [a for a in range(x.ndim) if a not in (i, j)]
-    height, width = x.shape[i], x.shape[j]
-    if height is None or width is None:
-        raise cx.error("AF0306", "F.diagonal of axes whose sizes aren't known while compiling")
-    places = np.arange(height * width).reshape(height, width).diagonal(node.offset)
+    height, width = cx.dim_of(x, i), cx.dim_of(x, j)
     moved = transpose_to(cx, x, [*rest, i, j])
-    flat = reshape_to(cx, moved, [*(cx.dim_of(x, a) for a in rest), Static(height * width)])
-    index = constant(cx, places, "int64")
+    flat = reshape_to(cx, moved, [*(cx.dim_of(x, a) for a in rest), product(cx, [height, width])])
+    index = evaluated(cx, _diagonal, height, width, Static(node.offset))
     return cx.call_op("take", flat, index, axis=len(rest), mode="clip")  # type: ignore[no-any-return]
+
+
+def _diagonal(height, width, offset):  # type: ignore[no-untyped-def]
+    """Where the diagonal is in a flattened matrix; compiled where the sizes are staged."""
+    row, column = max(-offset, 0), max(offset, 0)
+    count = max(min(height - row, width - column), 0)
+    return np.arange(count) * (width + 1) + (row * width + column)
 
 
 @node_rule(permutate.Permutate)

@@ -242,11 +242,24 @@ def _broadcast(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
 
 @node_rule(broadcast.Broadcast)
 def broadcast_node(cx: Any, node: Any, *xs: Tensor) -> tuple[Value, ...]:
-    if all(x.is_static_shape for x in xs):
-        shape = [Static(d) for d in np.broadcast_shapes(*(x.shape for x in xs))]  # type: ignore[arg-type]
-        return tuple(broadcast_tensor(cx, x, shape) for x in xs)
-    raise cx.error("AF0306", "F.broadcast of arrays whose sizes aren't all known while compiling",
-            help="use F.broadcast_to with the shape that you want")  # fmt: skip
+    ndim = max(x.ndim for x in xs)
+    shape: list[Value] = [Static(1)] * ndim
+    for x in xs:
+        lead = ndim - x.ndim
+        shape[lead:] = [_common_size(cx, *pair) for pair in zip(shape[lead:], dims_of(cx, x))]
+    return tuple(broadcast_tensor(cx, x, shape) for x in xs)
+
+
+def _common_size(cx: Any, a: Value, b: Value) -> Value:
+    """Of two sizes that broadcast: the other where one of them is 1."""
+    for one, other in ((a, b), (b, a)):
+        if isinstance(one, Static):
+            return other if one.obj == 1 else one
+    one = equal(cx, a, Static(1))
+    if isinstance(one, Static):
+        return b if one.obj else a
+    more = cx.binary_op(operator.sub, b, a)
+    return cx.binary_op(operator.add, a, cx.binary_op(operator.mul, more, one))  # type: ignore[no-any-return]
 
 
 @node_rule(cast.Cast)

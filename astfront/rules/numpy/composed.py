@@ -38,6 +38,18 @@ def _unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
     return tuple(places[::-1])
 
 
+def _linspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, *, dtype: Any = None
+) -> Any:
+    if np.ndim(start) or np.ndim(stop):
+        raise NotImplementedError("linspace between arrays")
+    steps = np.arange(num)
+    y = steps * ((stop - start) / max(num - 1 if endpoint else num, 1)) + start
+    if endpoint:
+        y = np.where((steps == num - 1) & (steps > 0), stop, y)
+    return y if dtype is None else y.astype(dtype)
+
+
 def _composed(target: Callable[..., Any], written: Callable[..., Any]) -> None:
     def applied(cx: Any, *args: Value, **kwargs: Value) -> Value:
         return cx.call(Static(written), args, kwargs)  # type: ignore[no-any-return]
@@ -50,3 +62,4 @@ _composed(np.isin, _isin)
 _composed(np.in1d, _in1d)
 _composed(np.allclose, _allclose)
 _composed(np.unravel_index, _unravel_index)
+_composed(np.linspace, _linspace)

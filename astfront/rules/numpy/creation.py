@@ -223,7 +223,9 @@ def tri(
 
 
 @numpy_rule(np.meshgrid)
-def meshgrid(cx: Any, *xi: Value, indexing: Value = Static("xy")) -> list[Tensor]:
+def meshgrid(
+    cx: Any, *xi: Value, indexing: Value = Static("xy"), copy: Value = Static(True)
+) -> list[Tensor]:
     arrays = [as_array(cx, x) for x in xi]
     if any(x.ndim > 1 for x in arrays):
         cx.fail("AF0306", "meshgrid of arrays of more than one axis isn't supported")
