@@ -311,9 +311,10 @@ class Calls(Machine):
         bound.arguments.update(converted)
         result = found.function(self, *bound.args, **bound.kwargs)
         value = self.result_value(result)
-        # (And not a method of a node, which works on arrays.)
-        is_method = "." in getattr(target, "__qualname__", "")
-        if str(getattr(target, "__module__", "")).startswith("chainer.functions") and not is_method:
+        # (And not a method of a node, or a function for those: they work on arrays.)
+        name = getattr(target, "__qualname__", "_")
+        is_inner = "." in name or name[0] == "_"
+        if str(getattr(target, "__module__", "")).startswith("chainer.functions") and not is_inner:
             value = as_variables(value)
         return value
 

@@ -11,17 +11,17 @@ import numpy as np
 from chainer.functions.normalization import (
     batch_normalization,
     batch_renormalization,
+    decorrelated_batch_normalization,
     group_normalization,
     local_response_normalization,
 )
 from chainer.utils.type_check import InvalidType
 
-from astfront.environment import same
 from astfront.rules.array.sequences import pad_constant
 from astfront.rules.array.shape import reshape_to
-from astfront.rules.registry import node_rule
+from astfront.rules.registry import node_rule, rule
 from astfront.rules.sizes import constant, dims_of, guarded, product, same_dim, slice_axis
-from astfront.values import Scalar, Static, Tensor, Value
+from astfront.values import Scalar, Static, Tensor, Tuple, Value
 
 
 def _key_axes(x: Tensor, gamma: Tensor, axis: Sequence[int] | None) -> tuple[int, ...]:
@@ -112,15 +112,11 @@ def _update_running(
     m = cx.binary_op(operator.floordiv, size, product(cx, dims_of(cx, gamma)))
     adjust = _adjustment(cx, m)
     scaled = cx.binary_op(operator.mul, rest, adjust)
-    for name, old, new, factor in (
-        (names[0], running_mean, mean, rest),
-        (names[1], running_var, var, scaled),
-    ):
+    for old, new, factor in ((running_mean, mean, rest), (running_var, var, scaled)):
         kept = cx.call_op("multiply", old, cx.cast(cx.as_tensor(decay), old.dtype))
         change = cx.call_op("multiply", new, cx.cast(cx.as_tensor(factor), new.dtype))
         updated = cx.call_op("add", kept, cx.cast(change, old.dtype))
-        _change_in_place(cx, old, updated)
-        node.set(name, updated)
+        cx.replace_array(old, old.viewed_as(updated))
 
 
 def _adjustment(cx: Any, m: Value) -> Value:
@@ -131,31 +127,6 @@ def _adjustment(cx: Any, m: Value) -> Value:
     one = cx.as_scalar(Static(1.0), float)
     less = cx.b.call("maximum", cx.b.call("subtract", size, one), one)
     return Scalar(cx.b.call("divide", size, less).expr, float)
-
-
-def _change_in_place(cx: Any, old: Tensor, new: Tensor) -> None:
-    """``old`` gets the contents of ``new`` wherever an attribute or a name holds it."""
-    new = old.viewed_as(new)
-    found = False
-    for (cell, name), value in list(cx.originals.items()):
-        if not isinstance(value, Tensor) or not same(value, old):
-            continue
-        if name not in cx.heap[cell].items or same(cx.heap.lookup(cell, name), value):
-            cx.heap.bind(cell, name, new)
-            found = True
-    for cell, content in list(cx.heap.cells.items()):
-        items = getattr(content, "items", None)
-        for key, held in list(items.items()) if isinstance(items, dict) else ():
-            if isinstance(held, Tensor) and same(held, old):
-                cx.heap.bind(cell, key, new)
-                found = found or cell in cx.instances
-    if not found:
-        raise cx.error(
-            "AF0306",
-            "batch normalisation that updates running statistics which no link holds",
-            help="keep them in attributes of the link, or use L.BatchNormalization; "
-            "for inference, compile under `chainer.using_config('train', False)`",
-        )
 
 
 @node_rule(batch_renormalization.BatchRenormalizationFunction)
@@ -189,6 +160,24 @@ def batch_renormalization_node(
         names = ("_running_mean", "_running_var")
         _update_running(cx, node, x, gamma, mean, var, names)
     return cx.cast(y, x.dtype)  # type: ignore[no-any-return]
+
+
+@rule(decorrelated_batch_normalization._eigh)
+def eigenvalues_and_vectors(cx: Any, a: Tensor, xp: Value) -> Tuple:
+    """What is left of decorrelated batch normalisation; the rest is compiled from its source.
+
+    Whose result doesn't depend on the vectors' order and signs, which aren't LAPACK's.
+    """
+    if a.dtype == np.float16:
+        cx.raise_python(TypeError("array type float16 is unsupported in linalg"))
+    if cx.checks:
+        numbers = cx.call_op("all", cx.call_op("equal", a, a))
+        error = np.linalg.LinAlgError("Eigenvalues did not converge")
+        cx.check(Scalar(numbers.expr, bool), error)
+    vectors = cx.b.call("astfront.eigenvectors", a)
+    turned = cx.call(Static(np.matmul), [a, vectors], {})
+    values = cx.call_op("sum", cx.call_op("multiply", vectors, turned), axis=1)
+    return Tuple((values.as_kind("array"), vectors.as_kind("array")))
 
 
 @node_rule(group_normalization.GroupNormalization)

@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from chainer.functions.math import matmul, tensordot
+from chainer.functions.math import matmul, sparse_matmul, tensordot
 
+from astfront.rules.array.shape import reshape_to
 from astfront.rules.nodes import (
     invalid_type,
     require_equal_dims,
     require_floats,
     reshape,
 )
-from astfront.rules.registry import node_rule
-from astfront.values import Tensor
+from astfront.rules.registry import node_rule, rule
+from astfront.rules.sizes import dims_of, guarded, same_dim
+from astfront.rules.sizes import product as multiplied
+from astfront.values import Tensor, Value
 
 
 @node_rule(matmul.MatMul)
@@ -169,17 +172,18 @@ def tensor_dot(cx: Any, node: Any, a: Tensor, b: Tensor) -> Tensor:
     b_axes = [_axis(cx, i, b.ndim) for i in b_axes]
     a_rest = [i for i in range(a.ndim) if i not in a_axes]
     b_rest = [i for i in range(b.ndim) if i not in b_axes]
-    if not (a.is_static_shape and b.is_static_shape):
-        cx.fail("AF0306", "F.tensordot of tensors whose sizes aren't known while compiling")
-    if [a.shape[i] for i in a_axes] != [b.shape[i] for i in b_axes]:
-        cx.raise_python(ValueError("shape mismatch"))
-    rows, columns = [a.shape[i] for i in a_rest], [b.shape[i] for i in b_rest]
-    depth = int(np.prod([a.shape[i] for i in a_axes]))  # type: ignore[arg-type]
-    left = cx.call_op("transpose", a, axes=[*a_rest, *a_axes])
-    right = cx.call_op("transpose", b, axes=[*b_rest, *b_axes])
-    left = reshape(cx, left, (int(np.prod(rows)), depth))  # type: ignore[arg-type]
-    right = reshape(cx, right, (int(np.prod(columns)), depth))  # type: ignore[arg-type]
-    made = reshape(cx, product(cx, left, right, transb=True), (*rows, *columns))
+    fits = [same_dim(cx, a, i, b, j) for i, j in zip(a_axes, b_axes)]
+
+    def compute() -> Tensor:
+        left = cx.call_op("transpose", a, axes=[*a_rest, *a_axes])
+        right = cx.call_op("transpose", b, axes=[*b_rest, *b_axes])
+        rows, columns = dims_of(cx, left)[: len(a_rest)], dims_of(cx, right)[: len(b_rest)]
+        depth = multiplied(cx, dims_of(cx, left)[len(a_rest) :])
+        left = reshape_to(cx, left, [multiplied(cx, rows), depth])
+        right = reshape_to(cx, right, [multiplied(cx, columns), depth])
+        return reshape_to(cx, product(cx, left, right, transb=True), [*rows, *columns])
+
+    made = guarded(cx, fits, ValueError("shape mismatch"), compute)
     return made if node.dtype is None else cx.cast(made, node.dtype)  # type: ignore[no-any-return]
 
 
@@ -187,3 +191,41 @@ def _axis(cx: Any, axis: Any, ndim: int) -> int:
     if not -ndim <= axis < ndim:
         cx.raise_python(IndexError("tuple index out of range"))
     return int(axis) % ndim
+
+
+@rule(sparse_matmul._coo_matmul_cpu)
+def coo_matmul(cx: Any, *args: Value) -> Value:
+    """Chainer's goes by scipy's sparse matrices."""
+    made: Value = cx.call_function_object(_sparse_product, *args)
+    return made
+
+
+# What follows is compiled, not run.
+
+
+def _sparse_product(data, row, column, shape, dense, dtype):  # type: ignore[no-untyped-def]
+    """Rows of the dense matrix, each times an entry of the sparse one, added up in the entry's row."""
+    height, width = shape
+    inner = np.result_type(data.dtype, dense.dtype, np.float32)
+    if dense.ndim == 2:
+        if (
+            np.any(row < 0)
+            or np.any(row >= height)
+            or np.any(column < 0)
+            or np.any(column >= width)
+        ):
+            raise ValueError("an index exceeds the matrix dimensions")
+        made = np.zeros((height, dense.shape[1]), inner)
+        np.add.at(made, row, (data[:, None] * dense[column]).astype(inner))
+        return made.astype(dtype)
+    # Where a matrix of the batch has fewer entries than others, it's filled up with those of row -1.
+    there = row >= 0
+    if np.any(there & ((row >= height) | (column < 0) | (column >= width))):
+        raise ValueError("an index exceeds the matrix dimensions")
+    if np.any(there[:, 1:] & ~there[:, :-1]):
+        raise ValueError("negative row index found")
+    made = np.zeros((len(dense), height, dense.shape[2]), inner)
+    batch = np.arange(len(dense))[:, None]
+    terms = np.where(there[:, :, None], data[:, :, None] * dense[batch, column], 0)
+    np.add.at(made, (batch, row), terms.astype(inner))
+    return made.astype(dtype)

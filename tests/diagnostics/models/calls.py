@@ -18,11 +18,13 @@ def af0301_numpy(x):
     return np.linalg.svd(x)
 
 
-SPARSE = chainer.utils.to_coo(np.eye(2, dtype="f"))
+class Spectrum(chainer.FunctionNode):
+    def forward(self, inputs):
+        return (np.linalg.svd(inputs[0])[1],)
 
 
 def af0301_chainer_function(x):
-    return F.sparse_matmul(SPARSE, F.matmul(x, x, transb=True))
+    return Spectrum().apply((F.matmul(x, x, transb=True),))
 
 
 class Inner(chainer.Chain):
