@@ -371,6 +371,8 @@ class Join(Sharing):
                 values.append(v.value)
             elif not same(v, assert_absent):
                 values.append(v)
+            elif _is_number(v):  # 0 before the first turn, and an array or 0 after it
+                self._require_one_kind(v, option)
         value = values[0]
         for v in values[1:]:
             value = self.value(value, v, place, whole=True)
