@@ -15,7 +15,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint types format constraints hooks clean distclean no-environment
+.PHONY: help setup demo test lint types format constraints docs hooks clean distclean no-environment
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ hooks: $(STAMP) ## run lint, format and types at every commit
 
 constraints: $(STAMP) ## write what .venv holds to constraints.txt
 	$(PYTHON) tools/constraints.py
+
+docs: $(STAMP) ## write the pages that are made from the tests
+	$(PYTHON) -m tools.operators
 
 clean: ## remove what builds and tests leave
 	rm -rf build dist out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .pkl_memoize_py3

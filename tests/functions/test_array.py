@@ -7,18 +7,17 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
-from astfront.diagnostics import CompileError
-from tests.support import check, check_staged, run, run_staged
+from tests.functions.cases import FLOATS, V, cases, f, programs, refused
+from tests.support import run, run_staged
 
-
-def f(*shape, dtype="float32", seed=0):
-    return np.random.RandomState(seed + sum(shape)).randn(*shape).astype(dtype)
+INTEGERS = ("uint8", "int32", "int64")
 
 
 def var(*shape, **kwargs):
-    return chainer.Variable(f(*shape, **kwargs))
+    return V(f(*shape, **kwargs))
 
 
+@cases([var(2, 3, 4), var(0, 3)], dtypes=("float16", "float32"))
 def shapes(x, y):
     a, b, c = x.shape
     return (
@@ -53,10 +52,7 @@ def f3(x):
     return x[0, 0]
 
 
-def test_shapes():
-    check(shapes, (var(2, 3, 4), var(0, 3)))
-
-
+@cases([var(2, 3, 4)], dtypes=(), staged=[{0: (None, 3, 4)}, {0: (None, None, None)}])
 def staged_shapes(x):
     a, b, c = x.shape
     return (
@@ -82,9 +78,25 @@ def staged_shapes(x):
     )
 
 
-@pytest.mark.parametrize("shape", [(None, 3, 4), (None, None, None)])
-def test_staged_shapes(shape):
-    check_staged(staged_shapes, (var(2, 3, 4),), {0: shape})
+@cases([var(2, 3, 4)], [var(1, 3, 4)], dtypes=(), staged={0: (None, 3, None)})
+def more_staged_shapes(x):
+    return (
+        F.fliplr(x),
+        F.flipud(x),
+        F.rollaxis(x, 2),
+        F.moveaxis(x, 0, -1),
+        F.identity(x),
+        F.cast(x, "float64"),
+        F.copy(x, -1),
+        F.broadcast(x, x[0, 0]),
+        F.diagonal(x[0]),
+        F.diagonal(x, 1, 1, 2),
+        F.pad(x, 1, "constant"),
+        F.where(x.array > 0, x, -x),
+        F.separate(F.reshape(x, (-1, 3, 4)), axis=1),
+        F.swapaxes(x, -1, 0),
+        F.depth2space(F.reshape(x, (1, 4, -1, 3)), 2),
+    )
 
 
 def to_two_by_four(x):
@@ -113,6 +125,11 @@ def test_sizes_that_do_not_fit(g):
         run_staged(g, (f(2, 3),), {0: (None, None)})
 
 
+@cases(
+    [var(2, 3), var(2, 2), var(4, 3)],
+    dtypes=("float32", "int32"),
+    staged={0: (None, 3), 1: (None, None)},
+)
 def joining(x, y, z):
     return (
         F.concat((x, y)),
@@ -127,12 +144,6 @@ def joining(x, y, z):
         F.vstack([z[0], z[1]]),
         F.dstack([z[0], z[1]]),
     )
-
-
-def test_joining():
-    check(joining, (var(2, 3), var(2, 2), var(4, 3)))
-    args = (var(2, 3), var(2, 2), var(4, 3))
-    check_staged(joining, args, {0: (None, 3), 1: (None, None), 2: (4, 3)})
 
 
 def join_rows(x, y):
@@ -159,6 +170,7 @@ def test_joining_what_does_not_fit():
             run_staged(g, args, {0: shape})
 
 
+@cases([var(3, 2, 4)], [var(1, 2, 4)], dtypes=(), staged={0: (None, 2, 4)})
 def grown(x):
     rows = []
     for i in range(x.shape[0]):
@@ -175,6 +187,7 @@ def grown(x):
     )
 
 
+@cases([var(3, 4)], [var(1, 2)], dtypes=(), staged={0: (None, None)})
 def grown_vectors(x):
     rows = []
     for i in range(x.shape[0]):
@@ -182,16 +195,12 @@ def grown_vectors(x):
     return F.stack(rows), F.concat(rows, axis=0), F.vstack(rows), F.hstack(rows)
 
 
-def test_lists_that_grew_in_a_loop():
-    check_staged(grown, (var(3, 2, 4),), {0: (None, 2, 4)})
-    check_staged(grown_vectors, (var(3, 4),), {0: (None, None)})
-
-
 def test_lists_that_did_not_grow():
     with pytest.raises(chainer.utils.type_check.InvalidType):
         run_staged(grown_vectors, (chainer.Variable(f(0, 4)),), {0: (None, 4)})
 
 
+@cases([var(2, 6)], dtypes=("float16", "float32"))
 def splitting(x):
     return (
         F.split_axis(x, 3, axis=1),
@@ -207,10 +216,7 @@ def splitting(x):
     )
 
 
-def test_splitting():
-    check(splitting, (var(2, 6),))
-
-
+@cases([var(6, 4), np.array([2, 2, 5])], dtypes=(), staged={0: (None, 4)})
 def staged_splitting(x, ends):
     first, *_ = F.split_axis(x, 3, axis=0)
     return (
@@ -221,11 +227,6 @@ def staged_splitting(x, ends):
         F.separate(x, axis=1),
         F.split_axis(x, ends, axis=0),
     )
-
-
-def test_splitting_of_staged_sizes():
-    args = (var(6, 4), np.array([2, 2, 5]))
-    check_staged(staged_splitting, args, {0: (None, 4)})
 
 
 def split_in_four(x):
@@ -244,25 +245,27 @@ def test_splitting_what_does_not_split(g):
         run_staged(g, (f(6, 2),), {0: (None, 2)})
 
 
+@cases([var(3, 4), np.array([0, -1, 2], "i"), np.array([2, 0, 1], "i")], dtypes=FLOATS)
 def picking(x, t, order):
     return (
-        F.get_item(x, (0, slice(1, 3))),
-        x[:, -1],
-        F.select_item(x, t),
-        F.flip(x, 1),
-        F.fliplr(x),
-        F.flipud(x),
-        F.permutate(x, order),
-        F.permutate(x, order, inv=True),
-        F.permutate(x, np.array([1, 2, 0, 3], "i"), axis=1),
-        F.where(x.array > 0, x, -x),
-        F.diagonal(x),
-    )
+        F.get_item(x, (0, slice(1, 3))), F.get_item(x, Ellipsis), F.get_item(x, (None, [0, 2, 0])),
+        F.get_item(x, (slice(None, None, -1), slice(0, 4, 2))), F.get_item(x, -1), x[:, -1],
+        F.get_item(x, ([0, 1], [1, 2])), F.select_item(x, t), F.flip(x, 1), F.flip(x, -1), F.fliplr(x),
+        F.flipud(x), F.permutate(x, order), F.permutate(x, order, inv=True),
+        F.permutate(x, np.array([1, 2, 0, 3], "i"), axis=1), F.where(x.array > 0, x, -x),
+        F.where(x.array[:1] > 0, x[:, :1], -x), F.where(t > 0, x[:, 0], x[:, 1]), F.diagonal(x),
+        F.diagonal(x, offset=1), F.diagonal(x[None], -1, axis1=-1, axis2=1),
+    )  # fmt: skip
 
 
-def test_picking():
-    args = (var(3, 4), np.array([0, -1, 2], "i"), np.array([2, 0, 1], "i"))
-    check(picking, args)
+@cases(
+    [var(3, 4), np.array([0, 3, 2])],
+    [var(2, 5), np.array([4, 1])],
+    dtypes=(),
+    staged={0: (None, None), 1: (None,)},
+)
+def picking_of_staged_sizes(x, t):
+    return F.select_item(x, t), F.get_item(x, (slice(None), 1))
 
 
 def select(x, t):
@@ -270,14 +273,13 @@ def select(x, t):
 
 
 def test_select_item():
-    args = (f(3, 4), np.array([0, 3, 2]))
-    check_staged(select, args, {0: (None, None), 1: (None,)})
     with pytest.raises(IndexError):
         run(select, f(3, 4), np.array([0, 4, 2]))
     with pytest.raises(chainer.utils.type_check.InvalidType):
         run_staged(select, (f(3, 4), np.array([0, 1])), {0: (None, 4), 1: (None,)})
 
 
+@cases([var(2, 3), var(3, 5)], [var(2, 3), var(4, 3)], dtypes=("float16", "float32"))
 def copies(x, y):
     return (
         F.tile(x, 2),
@@ -286,7 +288,11 @@ def copies(x, y):
         F.repeat(x, 2),
         F.repeat(x, 2, axis=1),
         F.repeat(x, (1, 0, 2), axis=1),
+        F.repeat(x, (2,), axis=-1),
         F.pad(x, 1, "constant"),
+        F.pad(x, (1, 2), "edge"),
+        F.pad(x, 1, "reflect"),
+        F.pad(x, ((0, 1), (2, 0)), mode="symmetric"),
         F.pad(x, ((0, 2), (1, 0)), "constant", constant_values=3),
         F.pad_sequence([x[0], y[0], x[1]]),
         F.pad_sequence([x[0], y[0], x[1]], length=7, padding=-1),
@@ -294,17 +300,14 @@ def copies(x, y):
     )
 
 
-def test_copies():
-    check(copies, (var(2, 3), var(3, 5)), (var(2, 3), var(4, 3)))
-
-
+@cases(
+    [var(2, 3), var(4, 3), var(0, 3)],
+    [var(1, 3), var(1, 3), var(5, 3)],
+    dtypes=(),
+    staged=dict.fromkeys(range(3), (None, 3)),
+)
 def ragged(x, y, z):
     return F.pad_sequence([x, y, z]), F.pad_sequence([x, z], 5, 2.0)
-
-
-def test_pad_sequence_of_staged_sizes():
-    args = (var(2, 3), var(4, 3), var(0, 3))
-    check_staged(ragged, args, {0: (None, 3), 1: (None, 3)})
 
 
 def pad_too_short(x):
@@ -316,6 +319,7 @@ def test_pad_sequence_too_short():
         run_staged(pad_too_short, (f(2, 3),), {0: (None, 3)})
 
 
+@cases([var(4, 2), var(3, 2), var(1, 2)], [var(2, 2), var(2, 2), var(0, 2)], dtypes=FLOATS)
 def sequences(x, y, z):
     return (
         F.transpose_sequence([x, y, z]),
@@ -325,44 +329,74 @@ def sequences(x, y, z):
     )
 
 
-def test_transpose_sequence():
-    check(sequences, (var(4, 2), var(3, 2), var(1, 2)), (var(2, 2), var(2, 2), var(0, 2)))
+@cases([var(4, 3)], dtypes=("uint8", "int32", "int64"))
+def of_integers(x):
+    return (
+        F.reshape(x, (6, -1)), F.concat((x, x), 0), F.stack([x, x]), F.get_item(x, (0, 1)), F.cast(x, "float32"),
+        F.split_axis(x, 2, axis=0), F.select_item(x, np.array([0, 1, 2, 0])), F.expand_dims(x, 0),
+        F.squeeze(x[:1], 0), F.broadcast_to(x, (2, 4, 3)), F.flip(x, 0), F.copy(x, -1), F.hstack([x, x]),
+        F.separate(x), F.flatten(x), F.swapaxes(x, 0, 1), F.where(x.array > 1, x, x),
+    )  # fmt: skip
 
 
-def images(x, grid):
+THETA = f(2, 2, 3)
+GRID = np.clip(f(2, 2, 3, 5), -1.2, 1.2)
+
+
+@cases([V(f(2, 4, 6, 4)), V(GRID), V(THETA)])
+def images(x, grid, theta):
     return (
         F.resize_images(x, (5, 7)),
         F.resize_images(x, (3, 2), align_corners=False),
         F.resize_images(x, (9, 6), mode="nearest"),
+        F.resize_images(x, (9, 6), mode="nearest", align_corners=False),
         F.im2col(x, 3, 1, 1),
         F.im2col(x, (2, 3), stride=2, pad=(1, 0), cover_all=True),
+        F.im2col(x, 2, dilate=2),
+        F.spatial_transformer_sampler(x, grid),
+        F.spatial_transformer_grid(theta, (3, 5)),
+        F.depth2space(x, 2),
+        F.space2depth(x, 2),
+    )
+
+
+@cases(
+    [V(f(2, 4, 6, 4)), V(GRID)],
+    [V(f(1, 4, 3, 5)), V(GRID[:1])],
+    dtypes=(),
+    staged={0: (None, 4, None, None), 1: (None, 2, None, None)},
+)
+def images_of_staged_sizes(x, grid):
+    return (
+        F.resize_images(x, (5, 7)),
+        F.resize_images(x, (9, 6), mode="nearest"),
+        F.resize_images(x, (x.shape[2] * 2, x.shape[3] * 2)),
+        F.im2col(x, 3, 1, 1),
         F.im2col(x, 2, dilate=2),
         F.spatial_transformer_sampler(x, grid),
     )
 
 
-def compiled_from_numpy(x, theta):
-    return (
-        F.depth2space(x, 2),
-        F.space2depth(x, 2),
-        F.spatial_transformer_grid(theta, (3, 5)),
-        F.pad(x, 1, "edge"),
-    )
+@cases(
+    [V(f(2, 4, 6, 4)), V(THETA)],
+    [V(f(1, 4, 2, 8)), V(THETA[:1])],
+    dtypes=(),
+    staged={0: (None, 4, None, None), 1: (None, 2, 3)},
+)
+def rearranged_images_of_staged_sizes(x, theta):
+    return F.depth2space(x, 2), F.spatial_transformer_grid(theta, x.shape[2:])
 
 
-def test_images_compiled_from_their_source():
-    check(compiled_from_numpy, (f(2, 4, 6, 4), f(2, 2, 3)))
+@refused("AF0306", var(3, 2), var(2, 2), staged={0: (None, 2), 1: (None, 2)})
+def sequences_of_staged_lengths(x, y):
+    return F.transpose_sequence([x, y])
 
 
-def test_images():
-    grid = np.clip(f(2, 2, 3, 5), -1.2, 1.2)
-    check(images, (f(2, 4, 6, 4), grid))
-
-
-def refused(x):
+@refused("AF0306", f(2, 3))
+def strides(x):
     return F.as_strided(x, (2,), (1,))
 
 
-def test_refused():
-    with pytest.raises(CompileError, match="AF0306"):
-        run(refused, f(2, 3))
+@pytest.mark.parametrize("program", programs(__name__), ids=str)
+def test_cases(program):
+    program.check()

@@ -7,14 +7,11 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
-from tests.support import check, run, run_staged
-from tests.support import check_staged as staged
+from tests.functions.cases import FLOATS, cases, f, programs
+from tests.support import run, run_staged
 
 
-def f(*shape, dtype="float32", seed=0):
-    return np.random.RandomState(seed + sum(shape)).randn(*shape).astype(dtype)
-
-
+@cases([f(2, 12), f(4, 12), f(4), chainer.Variable(f(2, 3, 4)), f(5, 4)], dtypes=FLOATS)
 def linear(x, w, b, h, v):
     return (
         F.linear(x, w),
@@ -24,28 +21,33 @@ def linear(x, w, b, h, v):
     )
 
 
-def test_linear():
-    h = chainer.Variable(f(2, 3, 4))
-    check(linear, (f(2, 12), f(4, 12), f(4), h, f(5, 4)))
+@cases(
+    [f(2, 3), f(4, 3), f(4), chainer.Variable(f(2, 5, 3))],
+    [f(1, 3), f(4, 3), f(4), chainer.Variable(f(3, 1, 3))],
+    dtypes=(),
+    staged={0: (None, 3), 3: (None, None, 3)},
+)
+def linear_of_staged_sizes(x, w, b, h):
+    return F.linear(x, w), F.linear(x, w, b), F.linear(h, w, b, n_batch_axes=2)
 
 
+@cases(
+    [f(2, 3, dtype="f8"), f(4, 3, dtype="f8"), f(4, dtype="f8"), f(2, 3, dtype="f2"), f(4, 3)],
+    rtol=1e-2,
+)
 def mixed(x, w, b, y, v):
     return F.linear(x, w, b), F.linear(y, v), F.linear(x, v)
 
 
-def test_linear_of_other_dtypes():
-    args = (f(2, 3, dtype="f8"), f(4, 3, dtype="f8"), f(4, dtype="f8"))
-    check(mixed, (*args, f(2, 3, dtype="f2"), f(4, 3)), rtol=1e-2)
-
-
+@cases([f(0, 3), f(4, 3), f(4)], [f(2, 0), f(4, 0), f(4)])
 def empty(x, w, b):
     return F.linear(x, w, b)
 
 
-def test_linear_of_nothing():
-    check(empty, (f(0, 3), f(4, 3), f(4)), (f(2, 0), f(4, 0), f(4)))
+CONV = (f(2, 4, 9, 8), f(6, 4, 3, 3), f(6), f(6, 2, 3, 3), f(6), f(4, 1, 3, 3))
 
 
+@cases(CONV)
 def convolutions(x, w, b, wg, bg, wd):
     return (
         F.convolution_2d(x, w),
@@ -57,17 +59,17 @@ def convolutions(x, w, b, wg, bg, wd):
         F.convolution_2d(x, wg, bg, groups=2, pad=1),
         F.convolution_2d(x, wd, groups=4, stride=2, pad=1),
         F.depthwise_convolution_2d(x, F.reshape(wg, (3, 4, 3, 3)), pad=1),
+        F.depthwise_convolution_2d(x, F.reshape(wg, (3, 4, 3, 3)), b=None, stride=2),
+        F.depthwise_convolution_2d(x, w[:2], F.concat((b, b[:2]), 0)),
         F.dilated_convolution_2d(x, w, b, dilate=2, pad=2),
+        F.dilated_convolution_2d(x, w, None, 2, pad=1, dilate=(1, 2), cover_all=True),
     )
 
 
-CONV = (f(2, 4, 9, 8), f(6, 4, 3, 3), f(6), f(6, 2, 3, 3), f(6), f(4, 1, 3, 3))
+STAGED_IMAGES = [{0: shape} for shape in ((None, 4, 9, 8), (2, 4, None, None), (None, 4, None, 8))]
 
 
-def test_convolution_2d():
-    check(convolutions, CONV)
-
-
+@cases([*CONV[:3], f(4, 2, 3, 3), f(4), CONV[5], f(6, 4, 1, 1)], dtypes=(), staged=STAGED_IMAGES)
 def staged_convolutions(x, w, b, wg, bg, wd, w1):
     return (
         F.convolution_2d(x, w, b, stride=2, pad=1),
@@ -81,23 +83,17 @@ def staged_convolutions(x, w, b, wg, bg, wd, w1):
     )
 
 
-@pytest.mark.parametrize("shape", [(None, 4, 9, 8), (2, 4, None, None), (None, 4, None, 8)])
-def test_convolution_2d_of_staged_sizes(shape):
-    wg = f(4, 2, 3, 3)
-    args = (*CONV[:3], wg, f(4), CONV[5], f(6, 4, 1, 1))
-    staged(staged_convolutions, args, {0: shape})
-
-
+@cases([f(2, 3, 5, 5), f(3, 3, 3, 3), f(3), f(3, 3, 3, 3, dtype="f8")])
+@cases([f(2, 3, 5, 5), f(3, 3, 3, 3), f(3), f(3, 3, 3, 3)], dtypes=("float16", "float64"))
 def conv_dtypes(x, w, b, y):
     return F.convolution_2d(x, w, b, pad=1), F.convolution_2d(y, w), F.convolution_2d(w, y)
 
 
-def test_convolution_2d_of_other_dtypes():
-    check(conv_dtypes, (f(2, 3, 5, 5), f(3, 3, 3, 3), f(3), f(3, 3, 3, 3, dtype="f8")))
-    x, w, b = f(2, 3, 5, 5, dtype="f2"), f(3, 3, 3, 3, dtype="f2"), f(3, dtype="f2")
-    check(conv_dtypes, (x, w, b, w), rtol=1e-2, atol=1e-2)
-
-
+@cases([f(2, 4, 9), f(6, 4, 3), f(6), f(6, 2, 3), f(2, 3, 4, 5, 4), f(4, 3, 2, 3, 2), f(4)])
+@cases(
+    [f(2, 4, 5), f(6, 4, 3), f(6), f(6, 2, 3), f(2, 3, 3, 3, 3), f(4, 3, 2, 3, 2), f(4)],
+    dtypes=("float16", "float64"),
+)
 def convolutions_nd(x1, w1, b1, wg, x3, w3, b3):
     return (
         F.convolution_1d(x1, w1, b1, stride=2, pad=1),
@@ -108,11 +104,12 @@ def convolutions_nd(x1, w1, b1, wg, x3, w3, b3):
     )
 
 
-def test_convolution_nd():
-    args = (f(2, 4, 9), f(6, 4, 3), f(6), f(6, 2, 3), f(2, 3, 4, 5, 4), f(4, 3, 2, 3, 2), f(4))
-    check(convolutions_nd, args)
-
-
+@cases(
+    [f(2, 4, 9), f(6, 4, 3), f(6), f(4, 6, 3)],
+    [f(1, 4, 9), f(6, 4, 3), f(6), f(4, 6, 3)],
+    dtypes=(),
+    staged=[{0: (None, 4, 9)}, {0: (None, 4, None)}],
+)
 def one_dimension(x, w, b, v):
     return (
         F.convolution_1d(x, w, b, stride=2, pad=1),
@@ -121,11 +118,7 @@ def one_dimension(x, w, b, v):
     )
 
 
-@pytest.mark.parametrize("shape", [(None, 4, 9), (2, 4, None)])
-def test_convolution_1d_of_staged_sizes(shape):
-    staged(one_dimension, (f(2, 4, 9), f(6, 4, 3), f(6), f(4, 6, 3)), {0: shape})
-
-
+@cases([f(2, 4, 5, 4), f(4, 3, 3, 3), f(3), f(4, 3, 3, 3), f(6)])
 def deconvolutions(x, w, b, wg, bg):
     return (
         F.deconvolution_2d(x, w),
@@ -139,10 +132,7 @@ def deconvolutions(x, w, b, wg, bg):
     )
 
 
-def test_deconvolution_2d():
-    check(deconvolutions, (f(2, 4, 5, 4), f(4, 3, 3, 3), f(3), f(4, 3, 3, 3), f(6)))
-
-
+@cases([f(2, 4, 4), f(4, 6, 3), f(6), f(4, 3, 3), f(1, 4, 3, 2, 3), f(4, 3, 3, 2, 3), f(3)])
 def deconvolutions_nd(x1, w1, b1, wg, x3, w3, b3):
     return (
         F.deconvolution_1d(x1, w1, b1, stride=2, pad=1),
@@ -150,26 +140,30 @@ def deconvolutions_nd(x1, w1, b1, wg, x3, w3, b3):
         F.deconvolution_1d(x1, wg, groups=2),
         F.deconvolution_3d(x3, w3, b3, pad=1, stride=2),
         F.deconvolution_3d(x3, w3, groups=2),
+        F.deconvolution_nd(x3, w3, stride=2, pad=(1, 0, 1), outsize=(6, 4, 6), dilate=1),
     )
 
 
-def test_deconvolution_nd():
-    args = (f(2, 4, 4), f(4, 6, 3), f(6), f(4, 3, 3), f(1, 4, 3, 2, 3), f(4, 3, 3, 2, 3), f(3))
-    check(deconvolutions_nd, args)
+@cases([f(2, 4, 3, 3), f(4, 3, 3, 3), f(3), f(2, 4, 3), f(4, 2, 3)], dtypes=("float16", "float64"))
+def deconvolution_dtypes(x, w, b, y, v):
+    return (
+        F.deconvolution_2d(x, w, b, stride=2, pad=1), F.deconvolution_2d(x, w, groups=2),
+        F.deconvolution_1d(y, v, stride=2),
+    )  # fmt: skip
 
 
+IDS = np.array([[-1, 2, 0], [4, -5, 3]])
+
+
+@cases([IDS, f(5, 4)], [IDS.astype("i"), f(5, 4)])
+@cases([IDS, f(5, 4)], [IDS[:1, 1:], f(5, 4)], dtypes=(), staged={0: (None, None)})
+@cases([IDS, f(5, 4)], dtypes=("float16", "float64"))
 def embed(ids, w):
     return (
         F.embed_id(ids, w),
         F.embed_id(ids[0], w, ignore_label=-1),
         F.embed_id(ids, w, ignore_label=2),
     )
-
-
-def test_embed_id():
-    ids = np.array([[-1, 2, 0], [4, -5, 3]])
-    check(embed, (ids, f(5, 4)), (ids.astype("i"), f(5, 4)))
-    staged(embed, (ids, f(5, 4)), {0: (None, None)})
 
 
 def out_of_range(ids, w):
@@ -183,26 +177,59 @@ def test_embed_id_out_of_range():
         run(out_of_range, np.array([1, -6], "i"), f(5, 4))
 
 
-def others(e1, e2, w, v1, v2, b, x):
+@cases(
+    [f(3, 4), f(3, 5), f(4, 5, 2), f(4, 2), f(5, 2), f(2)],
+    [f(2, 4), f(2, 5), f(4, 5, 2), f(4, 2), f(5, 2), f(2)],
+)
+def bilinear(e1, e2, w, v1, v2, b):
     return (
         F.bilinear(e1, e2, w),
         F.bilinear(e1, e2, w, v1, v2, b),
-        F.shift(x),
-        F.shift(x, ksize=3, dilate=2),
     )
 
 
-def test_bilinear_and_shift():
-    args = (f(3, 4), f(3, 5), f(4, 5, 2), f(4, 2), f(5, 2), f(2), f(2, 10, 5, 4))
-    check(others, args)
+@cases([f(2, 10, 5, 4)], dtypes=FLOATS)
+def shifts(x):
+    return F.shift(x), F.shift(x, ksize=3, dilate=2), F.shift(x, 1)
 
 
+@cases([f(2, 3, 7, 5), f(2, 2, 2, 3, 3, 3), f(2, 2, 2)])
 def local(x, w, b):
-    return F.local_convolution_2d(x, w, b), F.local_convolution_2d(x, w, stride=(2, 1))
+    return F.local_convolution_2d(x, w, b, 2), F.local_convolution_2d(x, w, stride=(4, 2))
 
 
-def test_local_convolution_2d():
-    check(local, (f(2, 3, 7, 5), f(2, 2, 2, 3, 3, 3), f(2, 2, 2)))
+DEFORMED = [f(2, 3, 5, 5), f(2, 18, 5, 5), f(4, 3, 3, 3), f(4)]
+
+
+@cases(DEFORMED)
+def deformed(x, offset, w, b):
+    return (
+        F.deformable_convolution_2d_sampler(x, offset, w, b, 1, 1),
+        F.deformable_convolution_2d_sampler(x, offset[:, :, :2, :2], w, stride=2),
+    )
+
+
+@cases(
+    DEFORMED,
+    [f(1, 3, 4, 6), f(1, 18, 4, 6), f(4, 3, 3, 3), f(4)],
+    dtypes=(),
+    staged=[
+        {0: (None, 3, 5, 5), 1: (None, 18, 5, 5)},
+        {0: (None, 3, None, None), 1: (None, 18, None, None)},
+    ][1:],
+)
+def deformed_of_staged_sizes(x, offset, w, b):
+    return F.deformable_convolution_2d_sampler(x, offset, w, b, pad=1)
+
+
+@cases(
+    [f(3, 4), f(3, 5), f(4, 5, 2), f(2, 10, 5, 4)],
+    [f(1, 4), f(1, 5), f(4, 5, 2), f(1, 10, 5, 4)],
+    dtypes=(),
+    staged={0: (None, 4), 1: (None, 5), 3: (None, 10, 5, 4)},
+)
+def others_of_staged_batches(e1, e2, w, x):
+    return F.bilinear(e1, e2, w), F.shift(x)
 
 
 def wrong_linear(x, w):
@@ -216,6 +243,15 @@ def test_sizes_that_do_not_fit():
         run_staged(wrong_linear, (f(2, 3), f(4, 5)), {0: (None, None)})
 
 
+SOLID = (f(4, 4, 3, 2, 2), f(6, 2, 3, 2, 2), f(4))
+
+
+@cases(
+    [f(2, 4, 6, 5, 4), *SOLID],
+    [f(1, 4, 6, 5, 4), *SOLID],
+    dtypes=(),
+    staged={0: (None, 4, 6, 5, 4)},
+)
 def solid(x, w, v, b):
     return (
         F.convolution_nd(x, w, b, stride=(2, 1, 1), pad=1, cover_all=True),
@@ -224,6 +260,16 @@ def solid(x, w, v, b):
     )
 
 
-def test_staged_batch_of_three_dimensions():
-    args = (f(2, 4, 6, 5, 4), f(4, 4, 3, 2, 2), f(6, 2, 3, 2, 2), f(4))
-    staged(solid, args, {0: (None, 4, 6, 5, 4)})
+@cases(
+    [f(1, 2, 4, 4, 4), f(2, 2, 3, 2, 2), f(2)],
+    [f(2, 2, 5, 3, 4), f(2, 2, 3, 2, 2), f(2)],
+    dtypes=(),
+    staged={0: (None, 2, None, None, None)},
+)
+def solid_of_staged_depth(x, w, b):
+    return F.convolution_nd(x, w, b, stride=(2, 1, 1), pad=(1, 0, 1))
+
+
+@pytest.mark.parametrize("program", programs(__name__), ids=str)
+def test_cases(program):
+    program.check()

@@ -7,55 +7,54 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
-from tests.functions.cases import V, check_staged, rows
-from tests.support import check, run
+from tests.functions.cases import FLOATS, WIDE, V, cases, f, programs, rows
+from tests.support import check, check_staged, run
 
 T = np.array([1, 0, -1, 3, 2], "int32")
 W = np.array([0.5, 1, 2, 0.1], "float32")
+SOFT = V(abs(rows(5, 4, seed=1)))
 
 
+@cases(
+    [V(rows(5, 4)), T, SOFT, W], [V(rows(5, 4)), T.astype("int64"), SOFT, W], dtypes=("float32",)
+)
+@cases([V(rows(5, 4)), T, SOFT, W], dtypes=("float16", "float64"))
 def softmax_losses(x, t, soft, w):
     return (
         F.softmax_cross_entropy(x, t), F.softmax_cross_entropy(x, t, normalize=False),
         F.softmax_cross_entropy(x, t, reduce="no"), F.softmax_cross_entropy(x, t, ignore_label=3 - 1),
         F.softmax_cross_entropy(x, t, class_weight=w), F.softmax_cross_entropy(x, t, cache_score=False),
+        F.softmax_cross_entropy(x, t, class_weight=w, reduce="no", ignore_label=0),
+        F.softmax_cross_entropy(x, t, enable_double_backprop=True),
+        F.softmax_cross_entropy(x, t, enable_double_backprop=True, class_weight=w, reduce="no"),
         F.softmax_cross_entropy(x, soft), F.softmax_cross_entropy(x, soft, reduce="no"),
         F.softmax_cross_entropy(x, soft, soft_target_loss="kl-divergence"),
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("dtype", "labels"), [("float16", "int32"), ("float32", "int32"), ("float64", "int64")]
-)
-def test_softmax_cross_entropy(dtype, labels):
-    loose = {"rtol": 1e-2, "atol": 1e-2} if dtype == "float16" else {}
-    x, soft = V(rows(5, 4, dtype=dtype)), V(abs(rows(5, 4, seed=1, dtype=dtype)))
-    check(softmax_losses, [x, T.astype(labels), soft, W.astype(dtype)], **loose)
+IMAGE_LABELS = np.random.RandomState(0).randint(-1, 4, (2, 3, 2)).astype("int32")
 
 
-def test_softmax_cross_entropy_of_images():
-    x, soft = V(rows(2, 4, 3, 2)), V(abs(rows(2, 4, 3, 2, seed=1)))
-    t = np.random.RandomState(0).randint(-1, 4, (2, 3, 2)).astype("int32")
-
-    def losses(x, t, soft):
-        return (
-            F.softmax_cross_entropy(x, t), F.softmax_cross_entropy(x, t, reduce="no"),
-            F.softmax_cross_entropy(x, soft, reduce="no"), F.softmax_cross_entropy(x, soft),
-        )  # fmt: skip
-
-    check(losses, [x, t, soft])
-
-
-def staged_softmax_losses(x, t, soft):
+@cases([V(rows(2, 4, 3, 2)), IMAGE_LABELS, V(abs(rows(2, 4, 3, 2, seed=1))), W])
+def softmax_losses_of_images(x, t, soft, w):
     return (
-        F.softmax_cross_entropy(x, t), F.softmax_cross_entropy(x, t, normalize=False),
-        F.softmax_cross_entropy(x, soft),
+        F.softmax_cross_entropy(x, t), F.softmax_cross_entropy(x, t, reduce="no"),
+        F.softmax_cross_entropy(x, t, class_weight=w, normalize=False), F.accuracy(x, t),
+        F.softmax_cross_entropy(x, soft, reduce="no"), F.softmax_cross_entropy(x, soft),
     )  # fmt: skip
 
 
-def test_softmax_cross_entropy_of_staged_batches():
-    specs = [((None, 4), "float32"), ((None,), "int32"), ((None, 4), "float32")]
-    check_staged(staged_softmax_losses, [V(rows(5, 4)), T, V(abs(rows(5, 4, seed=1)))], specs=specs)
+@cases(
+    [V(rows(5, 4)), T, SOFT],
+    [V(rows(2, 4)), T[:2], SOFT[:2]],
+    dtypes=(),
+    staged={0: (None, 4), 1: (None,), 2: (None, 4)},
+)
+def staged_softmax_losses(x, t, soft):
+    return (
+        F.softmax_cross_entropy(x, t), F.softmax_cross_entropy(x, t, normalize=False),
+        F.softmax_cross_entropy(x, soft), F.softmax_cross_entropy(x, t, reduce="no"),
+    )  # fmt: skip
 
 
 def plain(x, t):
@@ -69,31 +68,33 @@ def test_labels():
         run(plain, x, np.array([0, 4, 1], "int32"))
 
 
+@cases([V(rows(4, 3)), V(rows(4, 3, seed=1))], dtypes=FLOATS)
 def errors(x, y):
     return (
         F.mean_squared_error(x, y), F.mean_absolute_error(x, y), F.huber_loss(x, y, delta=0.5),
         F.huber_loss(x, y, 1.0, reduce="no"), F.squared_error(x, y), F.absolute_error(x, y),
         F.triplet(x, y, x * y), F.triplet(x, y, x * y, margin=1.0, reduce="no"),
         F.gaussian_kl_divergence(x, y), F.gaussian_kl_divergence(x, y, reduce="no"),
-        F.bernoulli_nll(x, y), F.bernoulli_nll(x, y, reduce="mean"), F.gaussian_nll(x, y, x * y),
+        F.gaussian_kl_divergence(x, y, reduce="mean"), F.bernoulli_nll(x, y),
+        F.bernoulli_nll(x, y, reduce="mean"), F.bernoulli_nll(x, y, reduce="no"),
+        F.gaussian_nll(x, y, x * y), F.gaussian_nll(x, y, x * y, reduce="no"),
+        F.gaussian_nll(x, y, x * y, reduce="mean"),
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_errors(dtype):
-    loose = {"rtol": 2e-2, "atol": 2e-2} if dtype == "float16" else {}
-    check(errors, [V(rows(4, 3, dtype=dtype)), V(rows(4, 3, dtype=dtype, seed=1))], **loose)
+@cases([V(rows(4, 3)), V(rows(4, 3, seed=1))], dtypes=(), staged={0: (None, 3), 1: (None, 3)})
+def errors_of_staged_sizes(x, y):
+    return (
+        F.mean_squared_error(x, y), F.huber_loss(x, y, delta=0.5), F.triplet(x, y, y),
+        F.mean_absolute_error(x, y), F.gaussian_kl_divergence(x, y), F.bernoulli_nll(x, y),
+        F.gaussian_nll(x, y, y),
+    )  # fmt: skip
 
 
-def staged_errors(x, y):
-    return F.mean_squared_error(x, y), F.huber_loss(x, y, delta=0.5), F.triplet(x, y, y)
+BITS = np.random.RandomState(0).randint(-1, 2, (5, 4)).astype("int32")
 
 
-def test_errors_of_staged_sizes():
-    specs = [((None, 3), "float32")] * 2
-    check_staged(staged_errors, [V(rows(4, 3)), V(rows(4, 3, seed=1))], specs=specs)
-
-
+@cases([V(rows(5, 4)), T, BITS], dtypes=FLOATS)
 def with_labels(x, t, b):
     return (
         F.sigmoid_cross_entropy(x, b), F.sigmoid_cross_entropy(x, b, normalize=False),
@@ -101,62 +102,55 @@ def with_labels(x, t, b):
         F.hinge(x, t, reduce="no"), F.contrastive(x, x[::-1] * 0.5, t % 2),
         F.contrastive(x, x * 0.5, t % 2, margin=2, reduce="no"),
         F.accuracy(x, t), F.accuracy(x, t, ignore_label=1), F.binary_accuracy(x, b),
+        F.accuracy(x, t, ignore_label=9), F.hinge(x, t, "L2", reduce="no"),
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_labels_and_scores(dtype):
-    loose = {"rtol": 2e-2, "atol": 2e-2} if dtype == "float16" else {}
-    b = np.random.RandomState(0).randint(-1, 2, (5, 4)).astype("int32")
-    t = np.array([1, 0, -1, 3, 2], "int32")
-    check(with_labels, [V(rows(5, 4, dtype=dtype)), t, b], **loose)
-
-
+@cases(
+    [V(rows(5, 4)), T, BITS],
+    [V(rows(1, 4)), T[:1], BITS[:1]],
+    dtypes=(),
+    staged={0: (None, 4), 1: (None,), 2: (None, 4)},
+)
 def staged_labels(x, t, b):
     return (
         F.sigmoid_cross_entropy(x, b), F.hinge(x, t), F.accuracy(x, t), F.binary_accuracy(x, b),
-        F.accuracy(x, t, ignore_label=1),
+        F.accuracy(x, t, ignore_label=1), F.contrastive(x, x, t % 2),
     )  # fmt: skip
 
 
-def test_labels_and_scores_of_staged_batches():
-    b = np.random.RandomState(0).randint(-1, 2, (5, 4)).astype("int32")
-    specs = [((None, 4), "float32"), ((None,), "int32"), ((None, 4), "int32")]
-    check_staged(staged_labels, [V(rows(5, 4)), T, b], specs=specs)
-
-
-def covariances(y, z):
+@cases(
+    [V(rows(5, 3)), V(rows(5, 2)), V(rows(5))], dtypes=FLOATS, staged={0: (None, 3), 1: (None, 2)}
+)
+def covariances(y, z, w):
     return (
         F.cross_covariance(y, z), F.cross_covariance(y, z, reduce="no"), F.decov(y),
         F.decov(y, reduce="no"), F.r2_score(y, y * 1.1), F.r2_score(y, y * 0.9, multioutput="raw_values"),
+        F.r2_score(y, y * 1.1, multioutput="uniform_average"), F.r2_score(w, w * 2),
     )  # fmt: skip
 
 
-def test_covariances():
-    check(covariances, [V(rows(5, 3)), V(rows(5, 2))])
-
-
+@cases([V(rows(9, 4)), np.array([0, 1, 2, 3, 0, 1, 2, -1, 3], "int32")])
 def summaries(x, t):
     return (
         F.classification_summary(x, t, label_num=4), F.precision(x, t, label_num=4),
         F.recall(x, t, label_num=4), F.f1_score(x, t, label_num=4, ignore_label=-1),
+        F.classification_summary(x, abs(t), 4, 2.0, ignore_label=1),
     )  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore:invalid value encountered")
-def test_classification_summary():
-    check(summaries, [V(rows(9, 4)), np.array([0, 1, 2, 3, 0, 1, 2, -1, 3], "int32")])
+@cases(
+    [V(rows(9, 4)), np.array([0, 1, 2, 3, 0, 1, 2, 1, 2], "int32")],
+    [V(rows(9, 4)), np.array([0, 1, 0, 1, 0, 1, 0, 1, 0], "int32")],
+    dtypes=(),
+    staged={0: (None, 4), 1: (None,)},
+)
+def summaries_of_as_many_classes_as_the_labels_have(x, t):
+    return F.classification_summary(x, t), F.precision(x, t, ignore_label=1)
 
 
-@pytest.mark.filterwarnings("ignore:invalid value encountered")
-@pytest.mark.filterwarnings("ignore:divide by zero encountered")
-def test_classification_summary_of_as_many_classes_as_the_labels_have():
+def test_summaries_of_negative_labels():
     t = np.array([0, 1, 2, 3, 0, 1, 2, -1, 2], "int32")
-
-    def summaries(x, t):
-        return F.classification_summary(x, t), F.precision(x, t, ignore_label=1)
-
-    check(summaries, [V(rows(9, 4)), abs(t)], [V(rows(9, 4)), abs(t) % 2])
     with pytest.raises(ValueError, match="negative elements"):
         run(lambda x, t: F.recall(x, t, ignore_label=7), V(rows(9, 4)), t)
 
@@ -166,32 +160,57 @@ def test_dropped_dtype_check():
         check_staged(
             lambda x, y: F.mean_squared_error(x, y),
             [V(rows(2, 3)), V(rows(2, 3, dtype="float64"))],
-            specs=[((None, 3), "float32"), ((None, 3), "float64")],
+            {0: (None, 3), 1: (None, 3)},
         )
 
 
+@cases(
+    [V(rows(6, 3, 5)), np.array([[1, 2], [3, 3], [4, 1]], "int32"),
+     np.array([6, 5, 3], "int32"), np.array([2, 2, 1], "int32")],
+)  # fmt: skip
 def temporal(xs, t, lengths, label_lengths):
     xs = list(xs)
     return (
         F.connectionist_temporal_classification(xs, t, 0),
         F.connectionist_temporal_classification(xs, t, 0, lengths, label_lengths, reduce="no"),
+        F.connectionist_temporal_classification(xs, t - 1, 4, input_length=lengths),
     )
 
 
-def test_connectionist_temporal_classification():
-    args = [V(rows(6, 3, 5)), np.array([[1, 2], [3, 3], [4, 1]], "int32"),
-            np.array([6, 5, 3], "int32"), np.array([2, 2, 1], "int32")]  # fmt: skip
-    check(temporal, args)
+SAMPLES = np.array([[1, 2], [3, 4], [0, 1]], "int32")
 
 
-def sampled(x, w, t, s):
+@cases([V(rows(3, 4)), V(rows(5, 4, seed=1)), np.array([0, 3, 2], "int32"), SAMPLES], dtypes=WIDE)
+def given_samples(x, w, t, s):
     return (
         F.negative_sampling(x, t, w, lambda shape: s, 2), F.black_out(x, t, w, abs(s), reduce="no"),
         F.negative_sampling(x, t, w, lambda shape: s, 2, reduce="no", return_samples=True),
+        F.black_out(x, t, w, s),
     )  # fmt: skip
 
 
-def test_given_samples():
-    samples = np.array([[1, 2], [3, 4], [0, 1]], "int32")
-    args = [V(rows(3, 4)), V(rows(5, 4, seed=1)), np.array([0, 3, 2], "int32"), samples]
-    check(sampled, args)
+SEQUENCES = [V(f(n, 4)) for n in (3, 2, 1)]
+PATHS = [np.array(p, "int32") for p in ([0, 1, 2], [1, 3], [2])]
+
+
+@cases([V(f(4, 4)), SEQUENCES, PATHS], dtypes=WIDE)
+def conditional_random_fields(cost, xs, ys):
+    return (
+        F.crf1d(cost, xs, ys), F.crf1d(cost, xs, ys, reduce="no"), F.argmax_crf1d(cost, xs),
+        F.crf1d(cost, xs[:1], ys[:1], reduce="mean"),
+    )  # fmt: skip
+
+
+@cases([V(f(3, 3, 4, 4)), np.random.RandomState(0).randint(0, 4, (3, 4, 4)).astype("int32")])
+def clustering(x, labels):
+    return (
+        F.discriminative_margin_based_clustering_loss(x, labels, 0.5, 1.5, 3),
+        F.discriminative_margin_based_clustering_loss(
+            x, labels, 0.1, 0.5, 3, norm=2, alpha=0.5, beta=2.0, gamma=0.1
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("program", programs(__name__), ids=str)
+def test_cases(program):
+    program.check()

@@ -8,14 +8,20 @@ import chainer.links as L
 import numpy as np
 import pytest
 
-from astfront.diagnostics import CompileError
-from tests.support import check, check_staged, run
+from tests.functions.cases import FLOATS, cases, f, programs
+from tests.support import run
+
+VARIANCE = np.abs(f(3)) + 0.1
+FIXED = [f(2, 3, 4, 5), f(4, 3), f(3), f(3, seed=1), f(3, seed=2), VARIANCE]
 
 
-def f(*shape, dtype="float32", seed=0):
-    return np.random.RandomState(seed + sum(shape)).randn(*shape).astype(dtype)
-
-
+@cases(FIXED, dtypes=FLOATS)
+@cases(
+    FIXED,
+    [f(1, 3, 2, 3), f(1, 3), *FIXED[2:]],
+    dtypes=(),
+    staged={0: (None, 3, None, None), 1: (None, 3)},
+)
 def fixed(x, y, g, b, m, v):
     return (
         F.fixed_batch_normalization(x, g, b, m, v),
@@ -23,24 +29,27 @@ def fixed(x, y, g, b, m, v):
         F.fixed_batch_normalization(x, g, b, m, v, axis=(0, 2, 3)),
         F.fixed_batch_normalization(y, g, b, m, v, axis=0),
         F.fixed_batch_normalization(F.transpose(x, (0, 2, 3, 1)), g, b, m, v, axis=(0, 1, 2)),
+        F.fixed_batch_renormalization(x, g, b, m, v),
     )
 
 
+@cases([f(2, 3, 4, 5).astype("f2"), f(4, 3).astype("f2"), *FIXED[2:]], rtol=1e-2, atol=1e-2)
+def fixed_of_mixed_dtypes(x, y, g, b, m, v):
+    return F.fixed_batch_normalization(x, g, b, m, v), F.fixed_batch_normalization(y, g, b, m, v)
+
+
+@cases([f(2, 3, 4), f(3, 4), f(3, 4), f(3, 4), np.abs(f(3, 4)) + 0.1])
 def fixed_matrix(x, g, b, m, v):
     return F.fixed_batch_normalization(x, g, b, m, v, axis=(0,))
 
 
-def test_fixed_batch_normalization():
-    v = np.abs(f(3)) + 0.1
-    args = (f(2, 3, 4, 5), f(4, 3), f(3), f(3, seed=1), f(3, seed=2), v)
-    check(fixed, args)
-    check_staged(fixed, args, {0: (None, 3, None, None), 1: (None, 3)})
-    wide = [a.astype("f8") for a in args]
-    check(fixed, wide)
-    check(fixed, (args[0].astype("f2"), args[1].astype("f2"), *args[2:]), rtol=1e-2, atol=1e-2)
-    check(fixed_matrix, (f(2, 3, 4), f(3, 4), f(3, 4), f(3, 4), np.abs(f(3, 4)) + 0.1))
-
-
+@cases([f(2, 3, 4, 5), f(4, 3), f(3), f(3, seed=1)], dtypes=FLOATS)
+@cases(
+    [f(2, 3, 4, 5), f(4, 3), f(3), f(3, seed=1)],
+    [f(3, 3, 2, 1), f(2, 3), f(3), f(3, seed=1)],
+    dtypes=(),
+    staged={0: (None, 3, None, None), 1: (None, 3)},
+)
 def batch(x, y, g, b):
     return (
         F.batch_normalization(x, g, b),
@@ -48,13 +57,6 @@ def batch(x, y, g, b):
         F.batch_normalization(x, g, b, axis=(0, 2, 3)),
         F.batch_normalization(y[:1], g, b),
     )
-
-
-@pytest.mark.filterwarnings("ignore:A batch with no more than one sample")
-def test_batch_normalization():
-    args = (f(2, 3, 4, 5), f(4, 3), f(3), f(3, seed=1))
-    check(batch, args)
-    check_staged(batch, args, {0: (None, 3, None, None), 1: (None, 3)})
 
 
 class Train(chainer.Chain):
@@ -105,15 +107,19 @@ def test_finetuning():
     np.testing.assert_allclose(got.bn.avg_var, expected.bn.avg_var, rtol=1e-4, atol=1e-6)
 
 
-def with_arguments(x, g, b, mean, var):
-    return F.batch_normalization(x, g, b, running_mean=mean, running_var=var)
+@cases([f(4, 3), f(3), f(3), f(3), VARIANCE], train=True)
+def running_statistics_that_are_arguments(x, g, b, mean, var):
+    y = F.batch_normalization(x, g, b, running_mean=mean, running_var=var, decay=0.6)
+    return y, mean, var
 
 
-def test_running_statistics_that_are_arguments():
-    with pytest.raises(CompileError, match="AF0306"):
-        run(with_arguments, f(4, 3), f(3), f(3), f(3), f(3))
-
-
+@cases([f(2, 4, 3, 5), f(4), f(4, seed=1)], dtypes=FLOATS)
+@cases(
+    [f(2, 4, 3, 5), f(4), f(4, seed=1)],
+    [f(1, 4, 2, 2), f(4), f(4, seed=1)],
+    dtypes=(),
+    staged={0: (None, 4, None, None)},
+)
 def others(x, g4, b4):
     return (
         F.group_normalization(x, 2, g4, b4),
@@ -125,37 +131,58 @@ def others(x, g4, b4):
     )
 
 
+@cases([f(2, 4, 3, 5), f(3, 6), f(6), f(6, seed=1)], dtypes=FLOATS)
+@cases(
+    [f(2, 4, 3, 5), f(3, 6), f(6), f(6, seed=1)],
+    [f(1, 4, 2, 2), f(1, 6), f(6), f(6, seed=1)],
+    dtypes=(),
+    staged={0: (None, 4, None, None), 1: (None, 6)},
+)
 def compiled_from_numpy(x, y, g, b):
     return (
         F.layer_normalization(y, g, b),
+        F.layer_normalization(y, g, b, eps=0.1),
         F.normalize(y),
         F.normalize(x, axis=(1, 2), eps=1e-3),
+        F.normalize(x, axis=-1),
     )
 
 
-def test_normalizations_compiled_from_their_source():
-    args = (f(2, 4, 3, 5), f(3, 6), f(6), f(6, seed=1))
-    check(compiled_from_numpy, args)
-    check_staged(compiled_from_numpy, args, {0: (None, 4, None, None), 1: (None, 6)})
+RENORMALIZED = [f(5, 4, 3, 3), f(4), f(4, seed=1), f(4, seed=2), np.abs(f(4)) + 0.5]
 
 
-def test_other_normalizations():
-    args = (f(2, 4, 3, 5), f(4), f(4, seed=1))
-    check(others, args)
-    check_staged(others, args, {0: (None, 4, None, None)})
-    check(others, [a.astype("f8") for a in args])
-
-
+@cases(RENORMALIZED, dtypes=FLOATS, train=True)
 def renormalized(x, g, b, m, v):
     return (
         F.batch_renormalization(x, g, b, 1.5, 0.5, running_mean=m, running_var=v),
-        F.fixed_batch_renormalization(x, g, b, m, v),
+        F.batch_renormalization(x, g, b, 1.5, 0.5, 1e-3, m, v, decay=0.5, update_statistics=True),
+        F.fixed_batch_renormalization(x, g, b, m, v, eps=1e-3),
+        m,
+        v,
     )
 
 
-def test_batch_renormalization():
-    args = (f(5, 4, 3, 3), f(4), f(4, seed=1), f(4, seed=2), np.abs(f(4)) + 0.5)
-    with chainer.using_config("train", True):
-        check(renormalized, args)
+def test_renormalization_when_testing():
     with chainer.using_config("train", False), pytest.raises(AssertionError):
-        run(renormalized, *args)
+        run(renormalized, *RENORMALIZED)
+
+
+@cases([f(7, 4), f(5, 4, 3, 2)], train=True, rtol=1e-3, atol=1e-3)
+def decorrelated(x, y):
+    return (
+        F.decorrelated_batch_normalization(x, groups=2),
+        F.decorrelated_batch_normalization(y, groups=1, eps=1e-3, decay=0.5),
+    )
+
+
+@cases([f(7, 4), f(5, 4, 3, 2), f(2, 2), f(2, 2, 2), f(1, 4), f(1, 4, 4)])
+def decorrelated_by_fixed(x, y, mean, projection, m, p):
+    return (
+        F.fixed_decorrelated_batch_normalization(x, mean, projection, groups=2),
+        F.fixed_decorrelated_batch_normalization(y, m, p, groups=1),
+    )
+
+
+@pytest.mark.parametrize("program", programs(__name__), ids=str)
+def test_cases(program):
+    program.check()

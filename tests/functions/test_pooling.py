@@ -7,13 +7,15 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
-from tests.support import check, check_staged, run
+from tests.functions.cases import FLOATS, cases, f, programs, refused
+from tests.support import run
+
+LOW = f(1, 1, 6, 5)
+LOW[0, 0, :3, :3] = -np.inf
 
 
-def f(*shape, dtype="float32", seed=0):
-    return np.random.RandomState(seed + sum(shape)).randn(*shape).astype(dtype)
-
-
+@cases([f(2, 3, 7, 6)], [LOW])
+@cases([f(1, 2, 6, 6)], dtypes=("float16", "float64"))
 def maximum(x):
     return (
         F.max_pooling_2d(x, 2),
@@ -26,12 +28,8 @@ def maximum(x):
     )
 
 
-def test_max_pooling_2d():
-    low = f(1, 1, 6, 5)
-    low[0, 0, :3, :3] = -np.inf
-    check(maximum, (f(2, 3, 7, 6),), (low,), (f(1, 2, 6, 6, dtype="f8"),))
-
-
+@cases([f(2, 3, 7, 6)])
+@cases([f(1, 2, 6, 6)], dtypes=("float16", "float64"))
 def average(x):
     return (
         F.average_pooling_2d(x, 2),
@@ -42,11 +40,12 @@ def average(x):
     )
 
 
-def test_average_pooling_2d():
-    check(average, (f(2, 3, 7, 6),), (f(1, 2, 6, 6, dtype="f8"),))
-    check(average, (f(1, 2, 6, 6, dtype="f2"),), rtol=1e-2)
-
-
+@cases(
+    [f(2, 3, 7, 6)],
+    [f(1, 3, 7, 6)],
+    dtypes=(),
+    staged=[{0: (None, 3, 7, 6)}, {0: (None, 3, None, None)}],
+)
 def staged(x):
     return (
         F.max_pooling_2d(x, 2),
@@ -57,35 +56,30 @@ def staged(x):
     )
 
 
-@pytest.mark.parametrize("shape", [(None, 3, 7, 6), (None, 3, None, None)])
-def test_staged_sizes(shape):
-    check_staged(staged, (f(2, 3, 7, 6),), {0: shape})
-
-
+@cases([f(2, 3, 8)], [f(1, 3, 8)], staged={0: (None, 3, None)})
 def one_dimension(x):
     return (
         F.max_pooling_1d(x, 2),
         F.max_pooling_1d(x, 3, stride=2, pad=1),
+        F.max_pooling_1d(x, 3, stride=2, cover_all=False),
         F.average_pooling_1d(x, 3, stride=2, pad=1),
         F.average_pooling_1d(x, 3, stride=2, pad=1, pad_value=None),
     )
 
 
+@cases([f(2, 3, 5, 4, 6)])
 def three_dimensions(x):
     return (
         F.max_pooling_3d(x, 2),
+        F.max_pooling_3d(x, 2, 1, (1, 0, 1), cover_all=False),
         F.max_pooling_nd(x, 3, stride=2, pad=1),
+        F.average_pooling_nd(x, 2, (1, 2, 1)),
         F.average_pooling_3d(x, (2, 1, 2), pad=(1, 0, 0)),
         F.average_pooling_3d(x, 3, stride=2, pad=1, pad_value=None),
     )
 
 
-def test_other_dimensions():
-    check(one_dimension, (f(2, 3, 8),))
-    check_staged(one_dimension, (f(2, 3, 8),), {0: (None, 3, None)})
-    check(three_dimensions, (f(2, 3, 5, 4, 6),))
-
-
+@cases([f(2, 3, 4, 3)], dtypes=FLOATS)
 def back(x):
     return (
         F.unpooling_2d(x, 2),
@@ -94,61 +88,89 @@ def back(x):
         F.unpooling_2d(x, 2, stride=3, pad=0),
         F.unpooling_2d(x, 2, outsize=(8, 5)),
         F.unpooling_nd(x, (2, 3), stride=2, pad=(0, 1)),
-        F.spatial_pyramid_pooling_2d(x, 2, pooling="max"),
     )
 
 
+@cases([f(2, 3, 4), f(2, 1, 2, 3, 2)])
 def back_nd(x, y):
-    return F.unpooling_1d(x, 3, stride=2), F.unpooling_3d(y, 2, cover_all=False)
+    return (
+        F.unpooling_1d(x, 3, stride=2), F.unpooling_1d(x, 2, outsize=(7,)), F.unpooling_3d(y, 2, cover_all=False),
+        F.unpooling_nd(y, 2, (2, 1, 2), pad=(1, 0, 0)),
+    )  # fmt: skip
 
 
-def test_unpooling():
-    check(back, (f(2, 3, 4, 3),))
-    check(back_nd, (f(2, 3, 4), f(2, 1, 2, 3, 2)))
+@cases(
+    [f(2, 3, 4, 3), f(2, 3, 4), f(2, 3, 2, 3, 2)],
+    [f(1, 3, 2, 5), f(1, 3, 1), f(1, 3, 1, 2, 1)],
+    dtypes=(),
+    staged=[{0: (None, 3, None, None), 1: (None, 3, None), 2: (None, 3, None, None, None)}],
+)
+def back_of_staged_sizes(x, y, z):
+    return (
+        F.unpooling_2d(x, 2), F.unpooling_2d(x, 2, cover_all=False), F.unpooling_2d(x, 3, stride=2, pad=1),
+        F.unpooling_nd(x, (2, 3), stride=2, pad=(0, 1)), F.unpooling_1d(y, 3, stride=2),
+        F.unpooling_3d(z, 2),
+    )  # fmt: skip
 
 
+@cases([f(2, 3, 7, 6)], dtypes=FLOATS)
+def pyramids(x):
+    return F.spatial_pyramid_pooling_2d(x, 2, pooling="max"), F.spatial_pyramid_pooling_2d(
+        x, 1, "max"
+    )
+
+
+LOWER = f(2, 3, 7, 6)
+LOWER[0, 0, :4, :4] = -np.inf
+LOWER[1, 0, 5, 2] = np.nan
+
+
+@cases([LOWER])
 def with_indices(x):
     y, places = F.max_pooling_2d(x, 2, return_indices=True)
     wide, _ = F.max_pooling_2d(x, (3, 2), (2, 1), (1, 0), cover_all=False, return_indices=True)
     return y, places, wide, F.max_pooling_2d(x, 3, 2, 1, return_indices=True)[1]
 
 
+@cases([f(2, 3, 7, 6)], [f(1, 3, 5, 8)], dtypes=(), staged={0: (None, 3, None, None)})
 def one_with_indices(x):
-    return F.max_pooling_2d(x, 2, return_indices=True)
+    y, places = F.max_pooling_2d(x, 2, return_indices=True)
+    return y, places, F.upsampling_2d(y, places, 2)
 
 
-def test_max_pooling_with_indices():
-    low = f(2, 3, 7, 6)
-    low[0, 0, :4, :4] = -np.inf
-    low[1, 0, 5, 2] = np.nan
-    check(with_indices, (low,))
-    check_staged(one_with_indices, (f(2, 3, 7, 6),), {0: (None, 3, None, None)})
+@cases([f(2, 3, 7), f(1, 2, 4, 5, 4)])
+def others_with_indices(x, y):
+    return (
+        F.max_pooling_1d(x, 2, return_indices=True), F.max_pooling_nd(x, 3, 2, 1, return_indices=True),
+        F.max_pooling_3d(y, 2, return_indices=True),
+    )  # fmt: skip
 
 
+@cases([f(2, 3, 7, 6)])
+@cases([f(2, 3, 6, 6)], [f(1, 3, 6, 6)], dtypes=(), staged={0: (None, 3, 6, 6)})
 def up_again(x):
     y, places = F.max_pooling_2d(x, 2, return_indices=True)
     return F.upsampling_2d(y, places, 2), F.upsampling_2d(y, places, 2, outsize=x.shape[2:])
 
 
+@cases([f(2, 3, 3, 3), np.random.RandomState(0).randint(0, 9, (2, 3, 3, 3))])
 def up(x, places):
     return F.upsampling_2d(x, places, 3, stride=2, pad=1, outsize=(5, 5))
 
 
-def test_upsampling():
-    check(up_again, (f(2, 3, 7, 6),))
-    check_staged(up_again, (f(2, 3, 6, 6),), {0: (None, 3, 6, 6)})
-    overlapping = np.random.RandomState(0).randint(0, 9, (2, 3, 3, 3))
-    check(up, (f(2, 3, 3, 3), overlapping))
+def test_upsampling_of_what_is_out_of_range():
     with pytest.raises(IndexError):
         run(up, f(2, 3, 3, 3), np.full((2, 3, 3, 3), 9))
 
 
+@cases(
+    [f(2, 3, 5, 4, 6)],
+    [f(1, 3, 5, 4, 6)],
+    dtypes=(),
+    staged=[{0: (None, 3, 5, 4, 6)}, {0: (None, 3, None, None, None)}],
+)
 def three_dimensions_of_some(x):
     return F.max_pooling_nd(x, 3, stride=2, pad=1), F.average_pooling_nd(x, 2, pad=(1, 0, 1))
-
-
-def test_staged_batch_of_three_dimensions():
-    check_staged(three_dimensions_of_some, (f(2, 3, 5, 4, 6),), {0: (None, 3, 5, 4, 6)})
 
 
 # --- regions of interest ---------------------------------------------------------------------
@@ -160,6 +182,12 @@ REGIONS = np.array(
 IMAGES = np.array([0, 1, 0, 1, -1, 0], "i")
 
 
+@cases([f(2, 3, 8, 8), REGIONS, IMAGES])
+@cases(
+    [f(2, 3, 8, 9), REGIONS[1:], IMAGES[1:]],
+    dtypes=(),
+    staged={0: (None, 3, None, None), 1: (None, 4), 2: (None,)},
+)
 def pooled(x, rois, index):
     flipped = F.concat([index.astype(x.dtype)[:, None], rois[:, [1, 0, 3, 2]]])
     return (
@@ -169,15 +197,13 @@ def pooled(x, rois, index):
     )
 
 
-def test_roi_pooling():
-    check(pooled, (f(2, 3, 8, 8), REGIONS, IMAGES))
-    sizes = {0: (None, 3, None, None), 1: (None, 4), 2: (None,)}
-    check_staged(pooled, (f(2, 3, 8, 9), REGIONS[1:], IMAGES[1:]), sizes)
+def test_regions_that_do_not_fit():
     for bad in ((REGIONS[:1], np.array([2], "i")), (REGIONS[:1] * np.nan, IMAGES[:1])):
         with pytest.raises((IndexError, ValueError)):
             run(pooled, f(2, 3, 8, 8), *bad)
 
 
+@cases([f(2, 3, 8, 8), REGIONS, IMAGES])
 def aligned(x, rois, index):
     return (
         F.roi_max_align_2d(x, rois, index, 3, 0.5, sampling_ratio=1),
@@ -185,17 +211,13 @@ def aligned(x, rois, index):
     )
 
 
+@cases(
+    [f(2, 3, 8, 9), REGIONS[:5], IMAGES[:5]],
+    [f(2, 3, 8, 9), REGIONS[:0], IMAGES[:0]],
+    staged={1: (None, 4), 2: (None,)},
+)
 def aligned_by_size(x, rois, index):
     return F.roi_average_align_2d(x, rois, index, 3, 0.5, sampling_ratio=(None, 2))
-
-
-def test_roi_align():
-    check(aligned, (f(2, 3, 8, 8), REGIONS, IMAGES))
-    check(aligned_by_size, (f(2, 3, 8, 8), REGIONS, IMAGES))
-    staged = {1: (None, 4), 2: (None,)}
-    for count in (5, 0):
-        args = (f(2, 3, 8, 9), REGIONS[:count], IMAGES[:count])
-        check_staged(aligned_by_size, args, staged)
 
 
 def too_large(x):
@@ -208,3 +230,13 @@ def test_windows_larger_than_the_image():
             run(g, f(1, 1, 3, 3))
     with pytest.raises(chainer.utils.type_check.InvalidType):
         run(too_large, f(1, 3, 3))
+
+
+@refused("AF0306", f(1, 1, 4))
+def windows_of_nothing_but_padding(x):
+    return F.average_pooling_1d(x, 2, pad=2, pad_value=None)
+
+
+@pytest.mark.parametrize("program", programs(__name__), ids=str)
+def test_cases(program):
+    program.check()

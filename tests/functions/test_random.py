@@ -13,15 +13,16 @@ from scipy import stats
 import astfront
 from astfront.relay_builder import RelayBuilder
 from astfront.signature import TensorSpec
-from tests.functions.cases import V
+from tests.functions.cases import V, proved_apart
 
 N = 4000
 
 
+@proved_apart("statistics")
 def noise(x):
     return (
         F.dropout(x, 0.3), F.zoneout(x * 0, x, 0.2), F.rrelu(-x), F.gaussian(x, x * 0 + 2),
-        F.gumbel_softmax(x[:, None] * np.zeros((1, 2), "f"), tau=1e-3)[:, 0],
+        F.gumbel_softmax(x[:, None] * np.zeros((1, 2), "f"), tau=1e-3, axis=1)[:, 0],
         F.simplified_dropconnect(x[:100][None], x[:100][None] * np.ones((40, 1), "f"), ratio=0.25),
         F.dropout(x, 0.3),
     )  # fmt: skip

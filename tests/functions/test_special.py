@@ -8,10 +8,19 @@ import numpy as np
 import pytest
 from scipy import special
 
-from tests.functions.cases import V, check_staged, rows
-from tests.support import check, run
+from tests.functions.cases import FLOATS, V, cases, programs, refused, rows
+from tests.support import run
+
+EDGES = [
+    0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.5, -3.5, 1e-3, -1e-3, 10.0, -10.0, 27.0, -30.0, np.inf,
+    -np.inf, np.nan, 1e-6, 100.0, 0.1, 0.9, -0.9, 0.99, 0.999999, 1e-30, 1.46163214, 1.4617, -2.3, 1.99,
+]  # fmt: skip
+WIDELY = np.concatenate([EDGES, rows(60, seed=1), 4 * rows(60, seed=2)]).astype("f")
 
 
+@cases([V(WIDELY)], dtypes=("float16",), rtol=2e-3, atol=1e-7)
+@cases([V(WIDELY)], rtol=1e-6, atol=1e-13)
+@cases([V(WIDELY)], dtypes=("float64",), rtol=1e-11, atol=1e-13)
 def special_functions(x):
     return (
         F.digamma(x), F.lgamma(x), F.erfc(x), F.erfcx(x), F.erfinv(x), F.erfcinv(x), F.ndtr(x),
@@ -19,21 +28,10 @@ def special_functions(x):
     )  # fmt: skip
 
 
-EDGES = [
-    0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.5, -3.5, 1e-3, -1e-3, 10.0, -10.0, 27.0, -30.0, np.inf,
-    -np.inf, np.nan, 1e-6, 100.0, 0.1, 0.9, -0.9, 0.99, 0.999999, 1e-30, 1.46163214, 1.4617, -2.3, 1.99,
-]  # fmt: skip
+THIRDS = V(abs(rows(3, 4)) / 3)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "rtol"), [("float16", 2e-3), ("float32", 1e-6), ("float64", 1e-11)]
-)
-def test_special_functions(dtype, rtol):
-    x = np.concatenate([EDGES, rows(60, seed=1), 4 * rows(60, seed=2)]).astype(dtype)
-    with np.errstate(all="ignore"):
-        check(special_functions, [V(x)], rtol=rtol, atol=1e-7 if dtype == "float16" else 1e-13)
-
-
+@cases([THIRDS], dtypes=("float16", "float32"), rtol=1e-5)
 def of_scipy(x):
     a = x.array
     return (
@@ -41,38 +39,49 @@ def of_scipy(x):
     )  # fmt: skip
 
 
-def test_functions_of_scipy():
-    x = abs(rows(3, 4)) / 3
-    check(of_scipy, [V(x)], [V(x.astype("float16"))], rtol=1e-5)
-    check_staged(special_functions, [V(x)], specs=[((None, None), "float32")])
+@cases([THIRDS], [V(abs(rows(1, 2)) / 3)], dtypes=(), staged={0: (None, None)})
+def special_functions_of_staged_sizes(x):
+    return (
+        F.digamma(x), F.lgamma(x), F.erfc(x), F.erfcx(x), F.erfinv(x), F.erfcinv(x), F.ndtr(x),
+        F.ndtri(x), F.log_ndtr(x), F.erf(x), F.zeta(x.array + 2, x), F.polygamma(np.array(1, "int32"), x),
+    )  # fmt: skip
 
 
+ZETA = [
+    np.array([1, 2, 2, 2, 2, 3, 2.5, 0.5, 1, np.nan, 100, 2, 7.5, 3, 2], "f"),
+    V(np.array([1, 0, -1, -0.5, -3, -25.5, -2.5, 1, 0, 1, 1.5, 6e4, 3.25, 0.1, np.nan], "f")),
+    np.array([0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 1, 1, 1, 2, 1], "int32"),
+]
+
+
+@cases(ZETA, dtypes=("float16",), rtol=2e-3, atol=0)
+@cases(ZETA, rtol=2e-6, atol=0)
+@cases(ZETA, dtypes=("float64",), rtol=1e-12, atol=0)
 def zetas(x, q, n):
     return F.zeta(x, q), F.zeta(np.full(q.shape, 2.0), q), F.polygamma(n, abs(q))
 
 
-@pytest.mark.parametrize(
-    ("dtype", "rtol"), [("float16", 2e-3), ("float32", 2e-6), ("float64", 1e-12)]
-)
-def test_zeta(dtype, rtol):
-    x = np.array([1, 2, 2, 2, 2, 3, 2.5, 0.5, 1, np.nan, 100, 2, 7.5, 3, 2], dtype)
-    q = np.array([1, 0, -1, -0.5, -3, -25.5, -2.5, 1, 0, 1, 1.5, 6e4, 3.25, 0.1, np.nan], dtype)
-    n = np.array([0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 1, 1, 1, 2, 1], "int32")
-    with np.errstate(all="ignore"):
-        check(zetas, [x, V(q), n], rtol=rtol, atol=0)
+WAVES = [V(rows(2, 7)), V(rows(2, 7, seed=1)), V(rows(5))]
 
 
+@cases(WAVES, dtypes=("float16",), rtol=1e-2, atol=1e-2)
+@cases(WAVES, rtol=1e-5, atol=1e-5)
+@cases(WAVES, dtypes=("float64",), rtol=1e-11, atol=1e-11)
 def transforms(x, y, z):
     return F.fft((x, y)), F.ifft((x, y)), F.fft((z, z * 0))
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_fourier_transforms(dtype):
-    tolerance = {"float16": 1e-2, "float32": 1e-5, "float64": 1e-11}[dtype]
-    args = [V(rows(2, 7, dtype=dtype)), V(rows(2, 7, seed=1, dtype=dtype)), V(rows(5, dtype=dtype))]
-    check(transforms, args, rtol=tolerance, atol=tolerance)
+@refused("AF0306", V(rows(2, 7)), staged={0: (2, None)})
+def transforms_of_staged_sizes(x):
+    return F.fft((x, x))
 
 
+WELL = np.eye(5, dtype="f")[[1, 0, 4, 2, 3]] * 2 + rows(5, 5) / 4
+FACTORED = [V(WELL), V(rows(3, 4, 4, seed=3)), V(WELL @ WELL.T + np.eye(5, dtype="f"))]
+
+
+@cases(FACTORED, rtol=1e-4, atol=1e-4)
+@cases(FACTORED, dtypes=("float64",), rtol=1e-10, atol=1e-10)
 def factored(x, batch, spd):
     a = batch.array
     return (
@@ -82,24 +91,16 @@ def factored(x, batch, spd):
     )  # fmt: skip
 
 
+@cases([V(rows(3, 3) + 3 * np.eye(3, dtype="f")), V(rows(2, 4, 4, seed=1))], dtypes=("float16",))
+@cases(
+    [V(rows(3, 3) + 3 * np.eye(3, dtype="f")), V(rows(2, 4, 4, seed=1))],
+    [V(rows(1, 1)), V(rows(1, 4, 4, seed=1))],
+    dtypes=(),
+    staged={0: (None, None), 1: (None, 4, 4)},
+    rtol=1e-3,
+)
 def some_factored(x, batch):
     return F.inv(x), F.batch_inv(batch), F.det(x), F.batch_det(batch)
-
-
-def test_linear_algebra():
-    for dtype, tolerance in (("float32", 1e-4), ("float64", 1e-10)):
-        x = np.eye(5, dtype=dtype)[[1, 0, 4, 2, 3]] * 2 + rows(5, 5, dtype=dtype) / 4
-        batch = rows(3, 4, 4, dtype=dtype, seed=3)
-        spd = (x @ x.T + np.eye(5)).astype(dtype)
-        check(factored, [V(x), V(batch), V(spd)], rtol=tolerance, atol=tolerance)
-        some = [V(x.astype("float16")), V(batch.astype("float16"))]
-        check(some_factored, some, rtol=2e-2, atol=2e-2)
-
-
-def test_linear_algebra_of_staged_sizes():
-    specs = [((None, None), "float32"), ((None, 4, 4), "float32")]
-    args = [V(rows(3, 3) + 3 * np.eye(3, dtype="f")), V(rows(2, 4, 4, seed=1))]
-    check_staged(some_factored, args, specs=specs, rtol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +120,10 @@ def test_matrices_that_have_no_factors(f, x, exception):
         run(f, V(x))
 
 
+@cases(
+    [V(rows(*s, seed=i)) for i, s in enumerate([(2, 3), (3, 4), (2, 5, 3), (3, 3)])],
+    dtypes=("float16", "float32"),
+)
 def sums(a, b, c, d):
     return (
         F.einsum("ij,jk->ik", a, b), F.einsum("ij,kj", a, a), F.einsum("ii->i", d), F.einsum("ii", d),
@@ -130,13 +135,12 @@ def sums(a, b, c, d):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_einsum(dtype):
-    loose = {"rtol": 2e-2, "atol": 2e-2} if dtype == "float16" else {}
-    shapes = [(2, 3), (3, 4), (2, 5, 3), (3, 3)]
-    check(sums, [V(rows(*s, dtype=dtype, seed=i)) for i, s in enumerate(shapes)], **loose)
-
-
+@cases(
+    [V(rows(2, 3)), V(rows(3, 4)), V(rows(2, 5, 3))],
+    [V(rows(1, 3)), V(rows(3, 4)), V(rows(4, 1, 3))],
+    dtypes=(),
+    staged={0: (None, 3), 2: (None, None, 3)},
+)
 def staged_sums(a, b, c):
     return (
         F.einsum("ij,jk->ik", a, b), F.einsum("bij,bkj->bik", c, c), F.einsum("bij->ij", c),
@@ -144,11 +148,10 @@ def staged_sums(a, b, c):
     )  # fmt: skip
 
 
-def test_einsum_of_staged_sizes():
-    specs = [((None, 3), "float32"), ((3, 4), "float32"), ((None, None, 3), "float32")]
-    check_staged(staged_sums, [V(rows(2, 3)), V(rows(3, 4)), V(rows(2, 5, 3))], specs=specs)
+SCATTERED = [V(rows(2, 3, 4)), np.array([1, 1, 0], "int32"), V(rows(2, 3, 4, seed=1))]
 
 
+@cases(SCATTERED, dtypes=FLOATS)
 def scattered(x, i, y):
     a = x.array.copy()
     np.add.at(a, (slice(None), i), 1.5)
@@ -159,8 +162,29 @@ def scattered(x, i, y):
     )  # fmt: skip
 
 
-def test_scatter_add():
-    args = [V(rows(2, 3, 4)), np.array([1, 1, 0], "int32"), V(rows(2, 3, 4, seed=1))]
-    check(scattered, args)
-    specs = [((None, 3, 4), "float32"), ((3,), "int32"), ((2, 3, 4), "float32")]
-    check_staged(lambda x, i, y: F.scatter_add(x, (slice(None), i), y), args, specs=specs)
+@cases(SCATTERED, dtypes=(), staged={0: (None, 3, 4)})
+def scattered_to_staged_sizes(x, i, y):
+    return F.scatter_add(x, (slice(None), i), y)
+
+
+SPARSE = chainer.utils.to_coo(np.array([[0, 2, 0, 0.5], [-1, 0, 0, 3], [0, 0, 0, 0]], "f"))
+SPARSE_BATCH = chainer.utils.to_coo(rows(2, 3, 4) * (rows(2, 3, 4, seed=1) > 0))
+
+
+@cases([V(rows(4, 2)), V(rows(2, 4)), V(rows(3, 2)), V(rows(2, 4, 5))])
+def sparse(x, y, z, batch):
+    return (
+        F.sparse_matmul(SPARSE, x), F.sparse_matmul(SPARSE, y, transb=True),
+        F.sparse_matmul(SPARSE, z, transa=True), F.sparse_matmul(y, SPARSE, transb=True),
+        F.sparse_matmul(z, SPARSE, transa=True), F.sparse_matmul(SPARSE_BATCH, batch),
+    )  # fmt: skip
+
+
+@cases([V(rows(4, 2))], [V(rows(4, 1))], dtypes=(), staged={0: (4, None)})
+def sparse_by_staged_sizes(x):
+    return F.sparse_matmul(SPARSE, x)
+
+
+@pytest.mark.parametrize("program", programs(__name__), ids=str)
+def test_cases(program):
+    program.check()
