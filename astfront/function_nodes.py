@@ -13,6 +13,7 @@ from astfront.machine import Machine
 from astfront.rules.registry import NODE_RULES
 from astfront.values import (
     Object,
+    Option,
     Tensor,
     Tuple,
     Value,
@@ -24,7 +25,7 @@ class FunctionNodes(Machine):
 
     def apply_node(self, node: Object, inputs: Sequence[Value]) -> Value:
         """``FunctionNode.apply``: by the class's rule, or by compiling its numpy ``forward``."""
-        tensors = [self.as_tensor(x) for x in inputs]
+        tensors = [self._node_input(x) for x in inputs]
         self.check_node_types(node, tensors)
         arrays = [x.as_kind("array") for x in tensors]
         found = next((NODE_RULES[c] for c in node.cls.__mro__ if c in NODE_RULES), None)
@@ -34,6 +35,14 @@ class FunctionNodes(Machine):
         else:
             outputs = self.items_of(self.forward_of(node, arrays))
         return self.tuple([as_variables(self.as_tensor(y)) for y in outputs])
+
+    def _node_input(self, x: Value) -> Tensor:
+        """An input as a tensor; where it may be a number instead, Chainer raises a TypeError."""
+        if isinstance(x, Option) and self.is_number(x.absent):
+            mixed = "incompatible array types are mixed in the forward input"
+            self.check(x.present, TypeError(mixed))
+            x = x.value
+        return self.as_tensor(x)
 
     def forward_of(self, node: Object, arrays: Sequence[Tensor]) -> Value:
         """A node's ``forward`` compiled from its source; a refusal in Chainer's own is one of it."""

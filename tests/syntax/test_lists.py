@@ -176,6 +176,24 @@ def test_items_set_one_by_one():
     agrees(forward, (X, X[0], 1.0), (X[:, ::-1], X[1], 2.0))
 
 
+def test_items_set_in_an_order_that_depends_on_data():
+    def forward(x, k):
+        order = np.argsort(x.array)
+        parts = [0] * 3
+        product = 1.0
+        for i in range(3):
+            product = product * x[order[i] : order[i] + 1]
+            parts[order[i]] = product
+        pair = [0, x[:1]]
+        pair[k] = x[1:2]
+        return F.concat(parts, axis=0), F.concat(pair, axis=0)
+
+    compiled = agrees(forward, (X[0], N(0)), (X[1], N(0)))
+    for function in (forward, compiled):
+        with pytest.raises(TypeError, match="incompatible array types"):
+            function(X[1], N(1))  # F.concat gets the 0.
+
+
 @KINDS
 def test_nested_lists(kind):
     def f(x, n):
