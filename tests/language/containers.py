@@ -1,0 +1,300 @@
+"""Containers that change."""
+
+import collections
+import copy
+import itertools
+
+import chainer
+import chainer.functions as F
+
+from tests.language.construct import Section
+
+construct = Section("Containers")
+
+
+@construct("list methods")
+def list_methods(x, n):
+    items = [1, n]
+    items.append(5)
+    items.extend((n, 7))
+    items.insert(1, 9)
+    last = items.pop()
+    first = items.pop(0)
+    items.reverse()
+    return tuple(items), last, first, items.copy()[0]
+
+
+@construct("`index`, `count` of a list", staged="AF0205", kept="AF0205")
+def list_searches(x, n):
+    items = [1, n, 5]
+    return items.index(5), items.count(n)
+
+
+@construct("`list.remove`, `sort`, `clear`", staged="AF0205", kept="AF0205")
+def list_changes(x, n):
+    items = [3, 1, n]
+    items.remove(n)
+    items.sort()
+    other = [x]
+    other.clear()
+    return items[0], len(other)
+
+
+@construct("a list that grows by a number of items known at run time only")
+def growing_list(x, n):
+    rows = [x[0]]
+    for i in range(n):
+        rows.append(x[i] * 2)
+        if i > 0:
+            rows.append(x[i])
+    return F.stack(rows)[-1], len(rows), rows[-1], rows[0]
+
+
+@construct("a list of arrays of differing lengths")
+def ragged_list(x, n):
+    parts = []
+    for i in range(n):
+        parts.append(x[: i + 1])
+    total = x[0]
+    for part in parts:
+        total = total + F.sum(part, axis=0) * len(part)
+    return total
+
+
+@construct("a list of tuples that grows")
+def list_of_tuples(x, n):
+    pairs = []
+    for i in range(n):
+        pairs.append((x[i], i * 2))
+    total = x[0]
+    for row, k in pairs:
+        total = total + row * k
+    return total
+
+
+@construct("a list of lists that grow")
+def list_of_lists(x, n):
+    beams = [[0], [1]]
+    for i in range(n):
+        beams = [beam + [i] for beam in beams]
+    return len(beams[0]), beams[1][-1]
+
+
+@construct("a growing list of lists", staged="AF0206", kept="AF0206")
+def list_of_growing_lists(x, n):
+    table = []
+    for i in range(n):
+        table.append([i, i + 1])
+    return len(table)
+
+
+@construct("a stack: push and pop")
+def stack(x, n):
+    waiting = [x[0]]
+    total = x[0]
+    for i in range(n):
+        waiting.append(x[i] * 2)
+        waiting.append(x[i])
+        total = total + waiting.pop()
+    while waiting:
+        total = total * 0.5 + waiting.pop()
+    return total
+
+
+@construct("item assignment to a list that grew", staged="AF0208", kept="AF0208")
+def changed_items(x, n):
+    rows = []
+    for i in range(n + 1):
+        rows.append(x[i])
+    for i in range(len(rows)):
+        rows[i] = rows[i] * i
+    rows[-1] = x[0]
+    return F.sum(F.stack(rows), axis=0)
+
+
+@construct("`insert` into a list that grew", staged="AF0208", kept="AF0208")
+def grown_insertion(x, n):
+    rows = []
+    for i in range(n):
+        rows.append(x[i])
+    rows.insert(0, x[1])
+    return F.sum(F.stack(rows), axis=0)
+
+
+@construct("slices, `+`, `reversed` of a list that grew")
+def grown_operations(x, n):
+    rows = []
+    for i in range(n):
+        rows.append(x[i])
+    rows = [x[3], x[1]] + rows
+    total = x[0]
+    for row in reversed(rows[1:]):
+        total = total * 0.5 + row
+    return total, len(rows[::-1])
+
+
+@construct("`in` a list that grew", staged="AF0205", kept="AF0205")
+def membership(x, n):
+    seen = []
+    for i in range(n):
+        seen.append(i * 2)
+    return 2 in seen, n in seen
+
+
+@construct("dict methods")
+def dict_methods(x, n):
+    table = {"a": x, "b": n}
+    table.update(c=n + 1)
+    table.setdefault("d", 5)
+    table["a"] = table["a"] * 2
+    names = [k for k in table]
+    values = sum(v for k, v in table.items() if k != "a")
+    return values, table.get("z", n), table.pop("a"), len(names), "b" in table
+
+
+@construct("a dict changed in branches and loops")
+def dict_state(x, n):
+    state = {"h": x, "steps": 0}
+    for i in range(n):
+        state["h"] = state["h"] * 0.5
+        if i > 0:
+            state["steps"] += 1
+    return state["h"], state["steps"]
+
+
+@construct("a dict that gets keys in a staged branch", staged="AF0204", kept="AF0204")
+def dict_keys_in_branch(x, n):
+    table = {}
+    if n > 1:
+        table["h"] = x * 2
+    return table.get("h", x)
+
+
+@construct("a dict with staged keys", staged="AF0205", kept="AF0205")
+def staged_keys(x, n):
+    table = {}
+    table[n] = x
+    return table[n]
+
+
+@construct("a dict of static keys looked up by a staged int")
+def staged_lookup(x, n):
+    names = {0: 2, 1: 3, 2: 5, 3: 7}
+    return x * names[n]
+
+
+@construct("`defaultdict`, `OrderedDict`, `deque`")
+def collections_types(x, n):
+    groups = collections.defaultdict(list)
+    groups["a"].append(x)
+    groups["a"].append(x * n)
+    table = collections.OrderedDict(a=1, b=n)
+    recent = collections.deque(maxlen=2)
+    for i in range(3):
+        recent.append(x[i])
+    return groups["a"][1], table["b"], recent[0], len(recent)
+
+
+@construct("`collections.Counter`", static="AF0301", staged="AF0301", kept="AF0301")
+def counters(x, n):
+    return x * collections.Counter("aab")["a"] * n
+
+
+@construct("a `deque` that grows by a number of items known at run time only")
+def queue(x, n):
+    waiting = collections.deque([x[0]])
+    for i in range(n):
+        waiting.append(x[i])
+    total = x[1]
+    while waiting:
+        total = total * 0.5 + waiting.popleft()
+    return total
+
+
+@construct("sets of static items")
+def sets(x, n):
+    kinds = {"a", "b"} | {"c"}
+    kinds.add("d")
+    kinds.discard("a")
+    return x * n * len(kinds), "b" in kinds, kinds >= {"c", "d"}
+
+
+@construct("a set with staged items", staged="AF0205", kept="AF0205")
+def staged_set(x, n):
+    seen = set()
+    seen.add(n)
+    return len(seen)
+
+
+@construct("tuples: unpacking, slices, `+`, `index`, `count`")
+def tuples(x, n):
+    pair = (n, x)
+    triple = pair + (n * 2,)
+    a, b, c = triple
+    return triple[::2], a + c, b, (1, 2, 2).count(2), (4, 5).index(5)
+
+
+@construct("a list or tuple of which a loop changes the items")
+def carried_tuple(x, n):
+    state = (x, 0)
+    states = [x, x * 2]
+    for i in range(n):
+        state = (state[0] * 0.5, state[1] + i)
+        states[0], states[1] = states[1], states[0] * 0.5
+    return state, states[0], states[1]
+
+
+@construct(
+    "`copy.copy`, `copy.deepcopy` of containers", static="AF0301", staged="AF0301", kept="AF0301"
+)
+def copies(x, n):
+    items = [[1], x]
+    shallow, deep = copy.copy(items), copy.deepcopy(items)
+    items[0].append(n)
+    return len(shallow[0]), len(deep[0]), shallow[1] * deep[1]
+
+
+@construct("`itertools`: `chain`, `product`, `islice`, `zip_longest`, `accumulate`, `groupby`")
+def iterator_tools(x, n):
+    total = sum(a * b for a, b in itertools.product((1, n), (2, 3)))
+    joined = list(itertools.chain([1], (n,), range(2)))
+    sums = list(itertools.accumulate([1, n, 3]))
+    pairs = list(itertools.zip_longest([1, 2], [n], fillvalue=0))
+    return total, joined[1], sums[2], pairs[0], len(list(itertools.islice(joined, 1, 3)))
+
+
+@construct("`itertools.tee`", static="AF0301", staged="AF0301", kept="AF0301")
+def tee(x, n):
+    first, second = itertools.tee([1, 2, n])
+    return x * sum(first) * sum(second)
+
+
+@construct("`itertools.count`, `itertools.cycle`")
+def endless_iterators(x, n):
+    total = x[0]
+    for i, row in zip(itertools.count(n), x):
+        total = total + row * i
+    for k, row in zip(itertools.cycle((1, 2)), x):
+        total = total + row * k
+    return total
+
+
+@construct("`iter`, `next`")
+def iterators(x, n):
+    walker = iter([x, x * n, x * 3])
+    first = next(walker)
+    rest = [y for y in walker]
+    return first + rest[0], next(walker, n), len(rest)
+
+
+@construct("lists and dicts of the model, changed by calls")
+class kept_containers(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        self.counts = [0, 0]
+        self.table = {"steps": 0}
+
+    def forward(self, x, n):
+        self.counts[0] += 1
+        self.table["steps"] += n
+        return x * self.counts[0] + self.table["steps"]
