@@ -48,6 +48,7 @@ constraints: $(STAMP) ## write what .venv holds to constraints.txt
 
 docs: $(STAMP) ## write the pages that are made from the tests
 	$(PYTHON) -m tools.operators
+	$(PYTHON) -m tools.language
 
 clean: ## remove what builds and tests leave
 	rm -rf build dist out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .pkl_memoize_py3

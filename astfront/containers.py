@@ -147,15 +147,25 @@ class Containers(Machine):
         self.exhausted(v)
         length = iterator.length
         if not isinstance(length, Static) and expected is not None:
-            self.check(
-                self.compare(gast.Eq(), length, Static(expected)),
-                ValueError(f"the number of values to unpack isn't {expected}"),
-            )
+            self._require_count(length, expected)
             length = Static(expected)
         count = self.static(length, "the number of items")
         if count > ITEMS_LIMIT:
             self.fail("AF0503", f"all items of {describe(v)} are taken, which are {count}")
         return [iterator.item(Static(i)) for i in range(count)]
+
+    def _require_count(self, length: Value, expected: int) -> None:
+        """As many values as are unpacked, or Python's ValueError."""
+
+        def too_few() -> None:
+            form = f"not enough values to unpack (expected {expected}, got %d)"
+            text = self.text(operator.mod, Static(form), length)
+            self.raise_value(self.construct(ValueError, [text], {}))
+
+        if self.checks:
+            self.stage_if(self.compare(gast.Lt(), length, Static(expected)), too_few, lambda: None)
+            message = f"too many values to unpack (expected {expected})"
+            self.check(self.compare(gast.LtE(), length, Static(expected)), ValueError(message))
 
     def iterator_of(self, v: Value) -> Iterator:
         """How to walk over ``v`` by position."""

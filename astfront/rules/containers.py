@@ -7,12 +7,10 @@ import operator
 from dataclasses import replace
 from typing import Any
 
-import gast
-
 from astfront.attributes import fields_as_dict, replace_fields
 from astfront.environment import same
 from astfront.rules.builtins import copy_list, dict_
-from astfront.rules.methods import append, clear, index, pop, reverse
+from astfront.rules.methods import append, clear, index, popped, reverse
 from astfront.rules.registry import StaticArg, rule
 from astfront.values import (
     NONE,
@@ -90,19 +88,12 @@ def _put_first(cx: Any, queue: List, items: list[Value]) -> None:
 
 @rule(collections.deque.pop)
 def deque_pop(cx: Any, self: List) -> Value:
-    _require_some(cx, self)
-    return pop(cx, self, -1)
+    return popped(cx, self, -1, "pop from an empty deque")
 
 
 @rule(collections.deque.popleft)
 def popleft(cx: Any, self: List) -> Value:
-    _require_some(cx, self)
-    return pop(cx, self, 0)
-
-
-def _require_some(cx: Any, queue: List) -> None:
-    some = cx.compare(gast.Gt(), cx.length(queue), Static(0))
-    cx.check(some, IndexError("pop from an empty deque"))
+    return popped(cx, self, 0, "pop from an empty deque")
 
 
 @rule(collections.deque.rotate)

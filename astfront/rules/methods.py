@@ -60,6 +60,11 @@ def insert(cx: Any, self: List, index: StaticArg[int], item: Value) -> Value:
 
 @rule(list.pop)
 def pop(cx: Any, self: List, index: StaticArg[int] = -1) -> Value:
+    return popped(cx, self, index, "pop from empty list")
+
+
+def popped(cx: Any, self: List, index: int, when_empty: str) -> Value:
+    cx.check(cx.compare(gast.Gt(), cx.length(self), Static(0)), IndexError(when_empty))
     content = cx.heap[self.cell]
     if isinstance(content, GrownList):
         return pop_grown(cx, self, content, index)
