@@ -14,7 +14,7 @@ import numpy as np
 from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.machine import Machine
 from astfront.numbers import NUMBERS
-from astfront.rules import dataclass
+from astfront.rules import dataclass, folds
 from astfront.values import (
     FALSE,
     NONE,
@@ -222,6 +222,8 @@ class Comparisons(Machine):
         if isinstance(container, Tensor) and container.kind == "array":
             equal = self.compare(gast.Eq(), container, item)
             return self.call(Static(bool), [self.call(Static(np.any), [equal], {})], {})
+        if self.has_grown(container) and self.holds_ints(container) and self.is_number(item):
+            return self.call(Static(folds.contains), [container, item], {})
         found: Value = FALSE
         for other in self.items_of(container):
             found = self.lazy(False, found, lambda other=other: self.equal_items(item, other))

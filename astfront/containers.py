@@ -12,6 +12,7 @@ from astfront.bounds import Bounds
 from astfront.diagnostics import CompileError
 from astfront.iterators import ITEMS_LIMIT
 from astfront.machine import Machine
+from astfront.templates import Leaf
 from astfront.values import (
     Choice,
     Content,
@@ -74,6 +75,20 @@ class Containers(Machine):
             if not isinstance(length, Static) or length.obj > FEW_ITEMS:
                 return None
         return self.items_of(v)
+
+    def has_grown(self, v: Value) -> bool:
+        """Whether ``v`` is a list whose length is known at run time only."""
+        content = self.heap[v.cell] if isinstance(v, List) else None
+        return isinstance(content, GrownList) and not isinstance(content.length, Static)
+
+    def holds_ints(self, v: Value) -> bool:
+        """Whether all items of a list or tuple are ints, so that equal ones are as good as one."""
+        content = self.heap[v.cell] if isinstance(v, List) else None
+        if isinstance(content, GrownList):
+            return isinstance(content.element, Leaf) and content.element.scalar in (int, bool)
+        items = self.items_of(v) if content is not None or self.is_tuple(v) else ()
+        types = {x.type if isinstance(x, Scalar) else type(getattr(x, "obj", x)) for x in items}
+        return types <= {int, bool}
 
     def append(self, target: Value, item: Value) -> None:
         """``list.append``; a list that grew in a kept loop gets one more row in each buffer."""

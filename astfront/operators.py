@@ -16,6 +16,7 @@ from astfront.effects import is_text
 from astfront.environment import UNKNOWN_STORAGE
 from astfront.machine import Machine
 from astfront.numbers import NUMBERS
+from astfront.rules import folds
 from astfront.values import (
     FALSE,
     POISON,
@@ -272,6 +273,8 @@ class Operators(Machine):
             return self.run_python(f, self.static(a), self.static(b))
         if f is operator.mul:
             for seq, times in ((a, b), (b, a)):
+                if isinstance(seq, List) and isinstance(times, Scalar):
+                    return self.call(Static(folds.repeated), [seq, times], {})
                 if isinstance(seq, Tuple | List) and self.is_number(times):
                     items = self.items_of(seq) * self.static(times, "the number of repetitions")
                     return self.heap.new_list(items) if isinstance(seq, List) else self.tuple(items)

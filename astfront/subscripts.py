@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import chainer
 import gast
@@ -13,9 +14,11 @@ import numpy as np
 from astfront.builder import Scope
 from astfront.environment import UNKNOWN_STORAGE, same, same_array, storages_of
 from astfront.machine import Machine
+from astfront.rules import folds
 from astfront.rules.registry import RULES
 from astfront.values import (
     FALSE,
+    NONE,
     POISON,
     Attributes,
     Choice,
@@ -30,6 +33,7 @@ from astfront.values import (
     Poison,
     Range,
     Scalar,
+    Slice,
     Static,
     Tensor,
     Tuple,
@@ -91,6 +95,8 @@ class Subscripts(Machine):
                 self.raise_python(IndexError(f"{kind} index out of range"))
             checked = self.checked_index(index, Static(len(items)), kind)
             return self.select(items, checked)
+        if isinstance(index, Slice) and isinstance(container, List) and same(index.step, NONE):
+            return self.call(Static(folds.part), [container, index.start, index.stop], {})
         key = self.static(index, "the index of a list or tuple")
         if isinstance(key, slice):
             part = items[key]
@@ -241,10 +247,15 @@ class Subscripts(Machine):
             )
 
     def _set_list_item(self, container: List, index: Value, value: Value) -> None:
-        items = self.as_items(container)
-        if items is None:
-            self.fail("AF0208", "an item of a list that grew in a loop is assigned")
         index = self._sequence_index(index)
+        items = self.as_items(container)
+        if items is None and self.is_number(index):
+            place = self.checked_index(index, self.length(container), "list assignment")
+            made: Any = self.call(Static(folds.replaced), [container, place, value], {})
+            self.heap[container.cell] = self.heap[made.cell]
+            return
+        if items is None:
+            self.fail("AF0208", "a slice of a list that grew in a loop is assigned")
         if isinstance(index, Scalar) and index.type is not float:
             self._set_staged_item(container, items, index, value)
             return

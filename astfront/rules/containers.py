@@ -9,6 +9,7 @@ from typing import Any
 
 from astfront.attributes import fields_as_dict, replace_fields
 from astfront.environment import same
+from astfront.rules import folds
 from astfront.rules.builtins import copy_list, dict_
 from astfront.rules.methods import append, clear, index, popped, reverse
 from astfront.rules.registry import StaticArg, rule
@@ -142,6 +143,8 @@ def as_dict(cx: Any, self: Tuple) -> Value:
 
 @rule(list.count, tuple.count, collections.deque.count)
 def count(cx: Any, self: Value, item: Value) -> Value:
+    if cx.has_grown(self) and cx.holds_ints(self) and cx.is_number(item):
+        return cx.call(Static(folds.count), [self, item], {})
     total: Value = Static(0)
     for other in cx.items_of(self):
         equal = cx.equal_items(item, other)

@@ -47,3 +47,65 @@ def smallest(items: Sequence[Any]) -> Any:
         if x < best:
             best = x
     return best
+
+
+def contains(items: Iterable[Any], item: Any) -> bool:
+    for x in items:  # noqa: SIM110
+        if x == item:
+            return True
+    return False
+
+
+def count(items: Iterable[Any], item: Any) -> int:
+    found = 0
+    for x in items:
+        if x == item:
+            found += 1
+    return found
+
+
+def index(items: Iterable[Any], item: Any) -> int:
+    for i, x in enumerate(items):
+        if x == item:
+            return i
+    raise ValueError(f"{item!r} is not in list")
+
+
+def index_in_tuple(items: Iterable[Any], item: Any) -> int:
+    for i, x in enumerate(items):
+        if x == item:
+            return i
+    raise ValueError("tuple.index(x): x not in tuple")
+
+
+def repeated(items: list[Any], times: int) -> list[Any]:
+    made: list[Any] = []
+    for _ in range(times):
+        made.extend(items)
+    return made
+
+
+def part(items: Sequence[Any], start: int | None, stop: int | None) -> list[Any]:
+    """``items[start:stop]``"""
+    size = len(items)
+    first = 0 if start is None else _place(start, size)
+    last = size if stop is None else _place(stop, size)
+    made = []
+    for i in range(first, last):
+        made.append(items[i])
+    return made
+
+
+def _place(end: int, size: int) -> int:
+    """An end of a slice as ``slice.indices`` gives it."""
+    if end < 0:
+        return max(end + size, 0)
+    return min(end, size)
+
+
+def inserted(items: list[Any], index: int, item: Any) -> list[Any]:
+    return items[:index] + [item] + items[index:]
+
+
+def replaced(items: list[Any], index: int, item: Any) -> list[Any]:
+    return items[:index] + [item] + items[index + 1 :]

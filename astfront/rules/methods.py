@@ -8,6 +8,7 @@ from typing import Any
 import gast
 
 from astfront.environment import same
+from astfront.rules import folds
 from astfront.rules.builtins import copy_list, dict_, sorted_
 from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (
@@ -52,7 +53,11 @@ def extend(cx: Any, self: List, more: Value) -> Value:
 
 @rule(list.insert, splits=False)
 def insert(cx: Any, self: List, index: StaticArg[int], item: Value) -> Value:
-    items = items_or_fail(cx, self, "insert")
+    items = cx.as_items(self)
+    if items is None:
+        made = cx.call(Static(folds.inserted), [self, Static(index), item], {})
+        cx.heap[self.cell] = cx.heap[made.cell]
+        return NONE
     items.insert(index, item)
     cx.heap[self.cell] = Items(tuple(items))
     return NONE
@@ -109,6 +114,9 @@ def copy(cx: Any, self: Value) -> Value:
 
 @rule(list.index, tuple.index)
 def index(cx: Any, self: Value, item: Value) -> Value:
+    if cx.holds_ints(self) and cx.is_number(item):
+        fold = folds.index if isinstance(self, List) else folds.index_in_tuple
+        return cx.call(Static(fold), [self, item], {})
     for i, other in enumerate(cx.items_of(self)):
         equal = cx.truth(cx.compare(gast.Eq(), item, other)) if not same(item, other) else True
         if isinstance(equal, Scalar):

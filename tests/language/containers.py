@@ -24,10 +24,10 @@ def list_methods(x, n):
     return tuple(items), last, first, items.copy()[0]
 
 
-@construct("`index`, `count` of a list", staged="AF0205", kept="AF0205")
+@construct("`index`, `count` of a list")
 def list_searches(x, n):
-    items = [1, n, 5]
-    return items.index(5), items.count(n)
+    items = [n, 1, n, 5]
+    return items.index(n), items.index(1), items.count(n)
 
 
 @construct("`list.remove`, `sort`, `clear`", staged="AF0205", kept="AF0205")
@@ -101,7 +101,7 @@ def stack(x, n):
     return total
 
 
-@construct("item assignment to a list that grew", staged="AF0208", kept="AF0208")
+@construct("item assignment to a list that grew")
 def changed_items(x, n):
     rows = []
     for i in range(n + 1):
@@ -112,7 +112,7 @@ def changed_items(x, n):
     return F.sum(F.stack(rows), axis=0)
 
 
-@construct("`insert` into a list that grew", staged="AF0208", kept="AF0208")
+@construct("`insert` into a list that grew")
 def grown_insertion(x, n):
     rows = []
     for i in range(n):
@@ -133,7 +133,7 @@ def grown_operations(x, n):
     return total, len(rows[::-1])
 
 
-@construct("`in` a list that grew", staged="AF0205", kept="AF0205")
+@construct("`in` a list that grew")
 def membership(x, n):
     seen = []
     for i in range(n):

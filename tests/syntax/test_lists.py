@@ -396,3 +396,30 @@ def test_numpy_ints_as_indices():
     check(f, (ROWS, np.array([2, 0, -1]), np.int64(3)))
     with pytest.raises(IndexError):
         run(f, ROWS, np.array([2, 0, -4]), np.int64(3))
+
+
+def test_sequence_operations_by_numbers_known_at_run_time():
+    def ends(x, n):
+        n = int(n)
+        items = [x[0], x[1] * 2]
+        return items[-n:1], items[: 1 - n], len([1, 2] * n), len([0.5] * (n - 1)), n * [n]
+
+    def places(x, n):
+        seen = [7, 3]
+        for i in range(int(n)):
+            seen.insert(1, i)
+            seen[i - 2] += 10
+        return seen, 17 in seen, seen.count(3), seen.index(3), (1, int(n), 0).index(0)
+
+    agrees(lambda x, n: (ends(x, n), places(x, n)), *((X, N(k)) for k in (0, 1, 2, 5)), programs=1)
+
+
+def test_places_out_of_range_of_a_list_that_grew():
+    def f(n):
+        rows = [n]
+        for i in range(int(n)):
+            rows.append(n)
+        rows[2] = n
+        return [1, int(n)].index(3)
+
+    agrees(f, *((N(k),) for k in (0, 2, 3)), programs=1)

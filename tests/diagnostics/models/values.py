@@ -93,7 +93,7 @@ def af0208_grown(xs, n):
     rows = []
     for i in range(n):
         rows.append(xs[i])
-    rows[0] = xs[1]
+    rows[1:] = [xs[1]]
     return rows
 
 
