@@ -108,12 +108,19 @@ def scalar(expr: Any) -> int | None:
 class Rewriter(relay.ExprMutator):  # type: ignore[misc]
     """Rewrites every chain of bindings, those further in first."""
 
+    def __init__(self, note: Note = ignore) -> None:
+        super().__init__()
+        self.note = note
+        self.values: dict[Any, Any] = {}
+        """What the variables that can be seen were bound to."""
+
     def rewrite(self, bindings: Scope, result: Any) -> Any:
         """What stands in the place of a chain."""
         raise NotImplementedError
 
     def visit_let(self, let: relay.Let) -> relay.Expr:
         bindings, result = unchain(let)
+        self.values.update(bindings)
         return self.rewrite(
             [(var, self.visit(value)) for var, value in bindings], self.visit(result)
         )

@@ -89,18 +89,6 @@ def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
 
 
 class _Collect(Rewriter):
-    def __init__(self, note: Note) -> None:
-        super().__init__()
-        self.note = note
-        self.values: dict[Any, Any] = {}
-
-    def visit_let(self, let: relay.Let) -> relay.Expr:
-        rest: Any = let
-        while isinstance(rest, relay.Let):
-            self.values[rest.var] = rest.value
-            rest = rest.body
-        return super().visit_let(let)
-
     def rewrite(self, bindings: Scope, result: Any) -> Any:
         for at in reversed(range(len(bindings))):
             site = Site.of(bindings, at, result)

@@ -54,7 +54,6 @@ from __future__ import annotations
 from typing import Any
 
 import tvm
-from tvm import relay
 
 from passes.relay import dead_bindings
 from passes.relay.bindings import (
@@ -79,19 +78,6 @@ def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
 
 
 class _Project(Rewriter):
-    def __init__(self, note: Note) -> None:
-        super().__init__()
-        self.note = note
-        self.values: dict[Any, Any] = {}
-        """What each variable is bound to, so far."""
-
-    def visit_let(self, let: relay.Let) -> relay.Expr:
-        rest: Any = let
-        while isinstance(rest, relay.Let):
-            self.values[rest.var] = rest.value
-            rest = rest.body
-        return super().visit_let(let)
-
     def rewrite(self, bindings: Scope, result: Any) -> Any:
         out: Scope = []
         for at, (var, value) in enumerate(bindings):

@@ -69,10 +69,6 @@ def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
 
 
 class _Hoist(Rewriter):
-    def __init__(self, note: Note) -> None:
-        super().__init__()
-        self.note = note
-
     def rewrite(self, bindings: Scope, result: Any) -> Any:
         out: Scope = []
         for var, value in bindings:

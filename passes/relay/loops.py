@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import tvm
 
-from passes.relay import collected_rows, input_projections, loop_invariants, loop_variables
+from passes.relay import (
+    collected_rows,
+    input_projections,
+    loop_invariants,
+    loop_variables,
+    regathered_rows,
+)
 from passes.relay.bindings import Note, ignore
 
 PASSES = [
+    regathered_rows,
     loop_variables,
     loop_invariants,
     # After them: a row is of something that doesn't change.

@@ -277,3 +277,21 @@ def test_memory_of_a_long_loop() -> None:
     before = memory()
     compiled(floats(4), number(60_000))
     assert memory() - before < 60e6
+
+
+def test_rows_that_are_gathered_again() -> None:
+    def function(x, n):
+        parts = F.split_axis(x, 3, 0)
+        rows = [x[0], x[1], x[2]]
+        h = x[0]
+        for i in range(int(n)):
+            h = h + F.stack(rows)[i % 3]
+        apart = F.concat([parts[1], parts[0], parts[2]], axis=0)
+        return (
+            F.concat(parts, axis=0), F.stack(parts), F.concat(parts, axis=1), apart, h,
+            F.stack(rows), F.stack(rows[1:]), F.stack(rows, axis=1), F.concat(rows, axis=0),
+        )  # fmt: skip
+
+    check(function, (floats(3, 2), number(4)))
+    mod = lower(function, (floats(3, 2), number(4)), {}).mod
+    assert text(loops.run(mod)).count("stack(") == 2
