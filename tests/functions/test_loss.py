@@ -7,7 +7,7 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
-from tests.functions.cases import FLOATS, WIDE, V, cases, f, programs, rows
+from tests.functions.cases import FLOATS, V, cases, f, programs, rows
 from tests.support import check, check_staged, run
 
 T = np.array([1, 0, -1, 3, 2], "int32")
@@ -180,7 +180,7 @@ def temporal(xs, t, lengths, label_lengths):
 SAMPLES = np.array([[1, 2], [3, 4], [0, 1]], "int32")
 
 
-@cases([V(rows(3, 4)), V(rows(5, 4, seed=1)), np.array([0, 3, 2], "int32"), SAMPLES], dtypes=WIDE)
+@cases([V(rows(3, 4)), V(rows(5, 4, seed=1)), np.array([0, 3, 2], "int32"), SAMPLES])
 def given_samples(x, w, t, s):
     return (
         F.negative_sampling(x, t, w, lambda shape: s, 2), F.black_out(x, t, w, abs(s), reduce="no"),
@@ -193,7 +193,7 @@ SEQUENCES = [V(f(n, 4)) for n in (3, 2, 1)]
 PATHS = [np.array(p, "int32") for p in ([0, 1, 2], [1, 3], [2])]
 
 
-@cases([V(f(4, 4)), SEQUENCES, PATHS], dtypes=WIDE)
+@cases([V(f(4, 4)), SEQUENCES, PATHS])
 def conditional_random_fields(cost, xs, ys):
     return (
         F.crf1d(cost, xs, ys), F.crf1d(cost, xs, ys, reduce="no"), F.argmax_crf1d(cost, xs),

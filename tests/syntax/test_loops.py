@@ -508,3 +508,16 @@ def test_one_program_for_all_lengths():
 
     spec = astfront.TensorSpec((None, 3), "float32")
     agrees(f, *((array(n, 3),) for n in (0, 1, 5, 50)), specs=[spec], programs=1)
+
+
+def test_a_sum_over_pairs():
+    """The inner loop, which may have no turn, makes a number an array."""
+
+    def f(x):
+        total = 0.0
+        for i in range(len(x)):
+            for j in range(i + 1, len(x)):
+                total += F.sum(F.relu(x[i] - x[j]))
+        return total / 2
+
+    agrees(f, *((variable(n, 2),) for n in (1, 2, 4)))
