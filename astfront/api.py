@@ -8,6 +8,7 @@ signature and finds the one that fits a call.
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ import passes.relay
 from astfront.build import Executable, build, prepare_module, to_params
 from astfront.diagnostics import error
 from astfront.freezing import Frozen, freeze
-from astfront.lifting import Guard, Input
+from astfront.lifting import Guard, Input, is_static
 from astfront.program import Program, lower
 from astfront.randomness import RandomKeys
 from astfront.relay_builder import span_of_relay
@@ -471,16 +472,28 @@ def explain(compiled: Any, *args: Any, **kwargs: Any) -> str:
     lowered = compiled_of(compiled).lower(*args, **kwargs)
     program = lowered._program
     lines = [lowered.explain()]
-    granted = [g for g in program.guards if isinstance(g, Guard) and g.is_data]
-    if granted:
-        lines.append("taken for granted:")
-        for guard in granted:
+    granted = [*_static_arguments(compiled_of(compiled).function, args, kwargs)]
+    for guard in program.guards:
+        if isinstance(guard, Guard) and guard.is_data:
             where = f"  ({guard.span.location(column=False)})" if guard.span else ""
-            lines.append(f"  {guard.location} = {guard.expected!r:.60}{where}")
+            granted.append(f"  {guard.location} = {guard.expected!r:.60}{where}")
+    if granted:
+        lines += ["taken for granted:", *granted]
     if program.writes:
         lines.append("changed by the call:")
         lines.extend(f"  {write}" for write in program.writes)
     return "\n".join(lines)
+
+
+def _static_arguments(
+    function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Iterator[str]:
+    """The arguments of a call for whose very values a program is compiled."""
+    if isinstance(function, chainer.Link):
+        function = function.forward
+    for name, value in inspect.signature(function).bind_partial(*args, **kwargs).arguments.items():
+        if is_static(value):
+            yield f"  the argument {name} = {value!r:.60}"
 
 
 # --- helpers ---------------------------------------------------------------------------------

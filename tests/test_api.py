@@ -679,7 +679,7 @@ def test_explain() -> None:
             self.depth = 2
             self.count = 0
 
-        def forward(self, xs):
+        def forward(self, xs, scale):
             self.count += 1
             h = xs[0]
             for x in xs:
@@ -688,18 +688,18 @@ def test_explain() -> None:
                 h = self.double(h)
             if chainer.config.train:
                 h = h + 1
-            return h
+            return h * scale
 
         def double(self, h):
             return h * 2
 
-    text = astfront.explain(Explained(), array(4, 3))
+    text = astfront.explain(Explained(), array(4, 3), 3)
     for part in (
         "test_api.py",
         "for x in xs:",
         "kept",
         "inlined: double",
-        "taken for granted:",
+        "taken for granted:\n  the argument scale = 3",
         "Explained.depth = 2",
         "config.train = True",
         "changed by the call:\n  Explained.count",
