@@ -42,6 +42,7 @@ class Options:
     opt_level: int = 3
     seed: int | None = None
     fast_math: bool = True
+    fallback: str | None = None
 
 
 #: Programs kept for one signature, where what they take for granted differs.
@@ -80,6 +81,7 @@ def compile(  # type: ignore[misc]
     opt_level: int = 3,
     seed: int | None = None,
     fast_math: bool = True,
+    fallback: str | None = None,
     specs: Sequence[Any] | None = None,
 ) -> Any:
     """Compile a Link class, a link, a bound method or a function, when it's called.
@@ -99,6 +101,10 @@ def compile(  # type: ignore[misc]
             Chainer's do: after ``numpy.random.seed(0)`` the same calls give the same numbers.
         fast_math: whether ``exp``, ``log``, ``tanh``, ``sigmoid`` and ``erf`` of float32 are vectorised
             (within 3 units in the last place) or calls of the C library.
+        fallback: ``"chainer"`` runs a call that can't be compiled in Python, in the middle of the
+            program (``explain`` lists them). The function may compute and return arrays and numbers, and
+            nothing else. It's called while compiling, too, on arrays that are made up: what it gives
+            has to be of the same types each time, of any sizes.
         specs: types of the arguments, :class:`TensorSpec` with ``None`` for a size that differs
             from call to call: one program for all calls that fit.
 
@@ -109,7 +115,9 @@ def compile(  # type: ignore[misc]
     """
     if opt_level not in (2, 3):
         raise ValueError(f"opt_level is 2 or 3, not {opt_level!r}")
-    options = Options(target, freeze, checks, opt_level, seed, fast_math)
+    if fallback not in (None, "chainer"):
+        raise ValueError(f'fallback is None or "chainer", not {fallback!r}')
+    options = Options(target, freeze, checks, opt_level, seed, fast_math, fallback)
     if x is None:
         return functools.partial(compile, specs=specs, **vars(options))
     if isinstance(x, type):
@@ -212,6 +220,7 @@ class Compiled:
             checks=self.options.checks,
             random_keys=self._random_keys,
             trees=self._trees if self.specs is None else None,
+            fallback=self.options.fallback,
         )
 
     def _load(self, program: Program) -> Loaded:

@@ -70,7 +70,7 @@ class Calls(Machine):
             return self.zero_argument_super()
         if isinstance(function, Static) and function.obj is super and len(args) == 2:
             return Super(self.static(args[0], "super()'s class"), args[1])
-        return self.call(function, args, kwargs)
+        return self.call_or_fall_back(function, args, kwargs)
 
     def call(self, function: Value, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
         """Call any callable value."""

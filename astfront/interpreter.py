@@ -33,6 +33,7 @@ from astfront.effects import Effects, Noted, Site, is_exception
 from astfront.environment import Heap
 from astfront.exceptions import Exceptions, Handler
 from astfront.expressions import Expressions
+from astfront.fallback import EagerCall, Fallbacks
 from astfront.frames import Frame
 from astfront.function_nodes import FunctionNodes
 from astfront.generators import Generators
@@ -79,6 +80,7 @@ class Interpreter(
     Subscripts,
     Attributes,
     Calls,
+    Fallbacks,
     Recursions,
     FunctionNodes,
     Branches,
@@ -93,10 +95,13 @@ class Interpreter(
 ):
     """Compiles one call of one function; ``program.py`` is what uses it.
 
-    With ``checks=False`` the program has no run-time checks (indices in range, divisors not 0).
+    With ``checks=False`` the program has no run-time checks (indices in range, divisors not 0). With a
+    ``fallback``, calls that are refused run in Python.
     """
 
-    def __init__(self, builder: Builder, *, checks: bool = True) -> None:
+    def __init__(
+        self, builder: Builder, *, checks: bool = True, fallback: str | None = None
+    ) -> None:
         self.b = builder
         self.heap = Heap()
         self.lifter = Lifter(self.heap, builder, self.span)
@@ -128,6 +133,8 @@ class Interpreter(
         self.effects_refused = False
         self.minima: dict[Any, int] = {}
         """Lower bounds that hold where the interpreter is: see ``bounds.py``."""
+        self.fallback = fallback
+        self.eager_calls: list[EagerCall] = []
         self.forests: list[Forest] = []
         self.known_kinds: dict[Any, tuple[int, ...]] = {}
         self.keeps_recursion = False

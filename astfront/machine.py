@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from astfront.branches import PythonError
     from astfront.effects import Noted, Site
     from astfront.exceptions import Handler
+    from astfront.fallback import EagerCall
     from astfront.recursion import Recursion
     from astfront.trees import Forest
 
@@ -66,6 +67,10 @@ class Machine:
     """What catches exceptions around the place being compiled, innermost last."""
     handled: list[PythonError]
     """The exceptions whose handlers are being compiled."""
+    fallback: str | None
+    """Where calls that are refused run, if anywhere."""
+    eager_calls: list[EagerCall]
+    """The calls that run in Python."""
     keeps_recursion: bool
     """Whether the program has a recursive function."""
     forests: list[Forest]

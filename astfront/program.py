@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from astfront.branches import Diverged, PythonError
 from astfront.diagnostics import CompileError, internal_error
 from astfront.effects import Call, Noted, Site, arguments_of, in_order, perform
 from astfront.environment import same_static
+from astfront.fallback import EagerCall, pending
 from astfront.interpreter import Interpreter
 from astfront.lifting import Condition, Guard, Input, Location, is_static
 from astfront.outputs import DictOut, Known, OptionOut, Outcome, Results, Template
@@ -54,6 +56,8 @@ class Program:
     report: Report
     outputs: int
     effects: list[tuple[Site, Template]]
+    eager_calls: list[EagerCall] = field(default_factory=list)
+    """Of functions that run in Python."""
     keeps_recursion: bool = False
     """Whether it has a recursive function."""
     trees: Types = field(default_factory=dict)
@@ -84,6 +88,9 @@ class Program:
         if self.effects:
             calls = in_order((site, template.build(outcome)) for site, template in self.effects)
             perform(calls)
+        raised = pending.take()
+        if raised is not None:
+            raise raised
         code = self.error_code
         if self.error_index is not None:
             code = int(arrays[self.error_index])
@@ -120,6 +127,7 @@ def lower(
     checks: bool = True,
     random_keys: RandomKeys | None = None,
     trees: Types | None = None,
+    fallback: str | None = None,
 ) -> Program:
     """Compile one call to Relay.
 
@@ -133,13 +141,17 @@ def lower(
     CompileError, or what the function itself raises for such arguments.
     """
 
+    make = functools.partial(
+        _lower, function, checks=checks, random_keys=random_keys, fallback=fallback
+    )
+
     def attempt(args: Sequence[Any], kwargs: dict[str, Any]) -> Program:
-        program = _lower(function, args, kwargs, checks, frozenset(), random_keys)
+        program = make(args, kwargs)
         counters = frozenset(_counters(program))
         if not counters:
             return program
         try:
-            return _lower(function, args, kwargs, checks, counters, random_keys)
+            return make(args, kwargs, volatile=counters)
         except CompileError:
             return program
 
@@ -188,12 +200,14 @@ def _lower(
     function: Any,
     args: Sequence[Any],
     kwargs: dict[str, Any],
+    *,
     checks: bool,
-    volatile: frozenset[Any],
     random_keys: RandomKeys | None,
+    fallback: str | None,
+    volatile: frozenset[Any] = frozenset(),
 ) -> Program:
     builder = RelayBuilder()
-    cx = Interpreter(builder, checks=checks)
+    cx = Interpreter(builder, checks=checks, fallback=fallback)
     cx.lifter.volatile = volatile
     if random_keys is not None:
         cx.random_keys = random_keys
@@ -289,6 +303,7 @@ def _finish(
         outputs=len(results.tensors),
         effects=effects,
         keeps_recursion=cx.keeps_recursion,
+        eager_calls=cx.eager_calls,
         error_code=code.obj if isinstance(code, Static) else 0,
     )
 

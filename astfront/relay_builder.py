@@ -17,6 +17,7 @@ import astfront.relay_linalg
 import astfront.relay_random
 import astfront.relay_shape_functions
 import astfront.relay_special  # noqa: F401  (they register what they have)
+from astfront import relay_fallback
 from astfront.bounds import Bounds
 from astfront.builder import Builder, OperatorError, Scope
 from astfront.source import Span
@@ -369,6 +370,8 @@ def _relay_function(op: str) -> Any:
         return _dyn_strided_slice
     if op in _ADAPTED:
         return _ADAPTED[op]
+    if op.startswith("astfront.eager_"):
+        relay_fallback.register(int(op.rpartition("_")[2]))
     if op.startswith("astfront."):
         return functools.partial(_own, op)
     found: Any = relay

@@ -330,10 +330,13 @@ def _zeta(x: Any, q: Any, out: Any) -> Any:
 # --- registration ------------------------------------------------------------------------------
 
 
-def make_operator(name: str, inputs: int, relation: Callable[..., Any] | None = None) -> str:
+def make_operator(
+    name: str, inputs: int, relation: Callable[..., Any] | None = None, stateful: bool = False
+) -> str:
     """Make an operator known to Relay; ``relation`` gives the type of its result.
 
-    By default it's that of its input, or what its inputs broadcast to.
+    By default it's that of its input, or what its inputs broadcast to. Of a ``stateful`` one each call
+    counts: none is left out or shared.
     """
     full = f"astfront.{name}"
     tvm._ffi.get_global_func("ir.RegisterOp")(full, name)
@@ -341,7 +344,7 @@ def make_operator(name: str, inputs: int, relation: Callable[..., Any] | None = 
     op.set_num_inputs(inputs)
     for i in range(inputs):
         op.add_argument(f"x{i}", "Tensor", "An operand.")
-    op.set_attr("TOpIsStateful", False)
+    op.set_attr("TOpIsStateful", stateful)
     if relation is not None:
         op.add_type_rel(full, relation)
         return full

@@ -8,9 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TVM_MODULES = {
-    "build.py", "relay_builder.py", "relay_conv.py", "relay_dense.py", "relay_kernels.py",
-    "relay_linalg.py", "relay_math.py", "relay_random.py", "relay_shape_functions.py",
-    "relay_special.py",
+    "build.py", "relay_builder.py", "relay_conv.py", "relay_dense.py",
+    "relay_fallback.py", "relay_kernels.py", "relay_linalg.py", "relay_math.py", "relay_random.py",
+    "relay_shape_functions.py", "relay_special.py",
 }  # fmt: skip
 
 
