@@ -71,6 +71,27 @@ def static_recursion(x, n):
     return power(x, 3) * n
 
 
+@construct("recursion that depends on data")
+def data_recursion(x, n):
+    def power(k):
+        if k <= 0:
+            return x
+        return power(k - 1) * 0.5 + x
+
+    return power(n)
+
+
+@construct("recursion over nested tuples")
+def tree_recursion(x, n):
+    def total(tree):
+        if isinstance(tree, tuple):
+            left, right = tree
+            return total(left) + total(right) * 2
+        return tree * n
+
+    return total(((x, (x, x + 1)), x))
+
+
 @construct("generator functions")
 def generator_functions(x, n):
     def halves(y):
