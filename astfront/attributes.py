@@ -26,6 +26,7 @@ from astfront.values import (
     Dict,
     Function,
     List,
+    Memory,
     Object,
     Option,
     Poison,
@@ -85,6 +86,14 @@ class Attributes(Machine):
                 return self.static_attribute(obj, name)
             case Tensor():
                 return self.tensor_attribute(owner, name)
+            case Memory(array=array):
+                if name not in ("shape", "ndim", "itemsize"):
+                    self.fail(
+                        "AF0202",
+                        f"`{name}` of a memoryview, which an ndarray's `data` is",
+                        help="use the array itself",
+                    )
+                return self.tensor_attribute(array, name)
             case Object():
                 return self.object_attribute(owner, name)
             case Super(cls=cls, self=inner):
@@ -232,6 +241,8 @@ class Attributes(Machine):
             return self.variable_attribute(x, name)
         if name == "flat":
             return self.call(Static(np.ndarray.ravel), [x], {})
+        if name == "data" and x.kind == "array":
+            return Memory(x)
         if name in ("real", "imag", "data", "base", "flags", "strides"):
             self.fail("AF0202", f"the attribute `{name}` of an array isn't supported")
         cls = np.ndarray if x.kind == "array" else np.generic

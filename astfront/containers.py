@@ -24,6 +24,7 @@ from astfront.values import (
     Items,
     Iterator,
     List,
+    Memory,
     Node,
     Object,
     Range,
@@ -125,6 +126,8 @@ class Containers(Machine):
                 if not shape:
                     self.raise_python(TypeError("len() of unsized object"))
                 return self.dim_of(v, 0)
+            case Memory(array=array):
+                return self.length(array)
             case Range() | Iterator():
                 return self.iterator_of(v).length
             case Choice():

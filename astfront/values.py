@@ -148,6 +148,13 @@ class Tuple(Value):
 
 
 @dataclass(frozen=True, eq=False)
+class Memory(Value):
+    """``array.data`` of an ndarray: a memoryview, which has the array's shape."""
+
+    array: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class Slice(Value):
     start: Value = NONE
     stop: Value = NONE
@@ -413,6 +420,8 @@ def describe(value: Value) -> str:
             return f"a {cls.__name__}"
         case Function() | BoundMethod() | Partial():
             return "a function"
+        case Memory():
+            return "a memoryview"
         case Range():
             return "a staged range"
         case Deferred(function=function):

@@ -23,6 +23,7 @@ from astfront.values import (
     Function,
     Generator,
     List,
+    Memory,
     Object,
     Option,
     Partial,
@@ -70,6 +71,8 @@ def class_of(cx: Any, x: Value) -> type:
             return cls
         case Slice():
             return slice
+        case Memory():
+            return memoryview
         case Range():
             return range
         case Function() | BoundMethod():

@@ -6,7 +6,7 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
-from tests.syntax.compare import N, agrees, array, full, variable
+from tests.syntax.compare import N, agrees, array, full, refuses, variable
 
 X = variable(2, 3)
 
@@ -290,3 +290,12 @@ def test_none_and_is():
         return z, y is None, x is x, x is not None, None is None, x is y
 
     agrees(f, (X,), (X, X + 1), (X, None))
+
+
+def test_the_memory_of_an_array():
+    def f(x, v, n):
+        sizes = x.data.shape, v.data.shape, x.data.ndim, len(x.data), isinstance(x.data, np.ndarray)
+        return sizes, np.zeros((x.data.shape[0] + n, 2), "f")
+
+    agrees(f, (array(2, 3), variable(2, 3), N(0)), (array(4), variable(1), N(2)))
+    refuses("AF0202", lambda x: x.data.tobytes(), array(2))
