@@ -43,6 +43,7 @@ class Options:
     seed: int | None = None
     fast_math: bool = True
     fallback: str | None = None
+    long_loops: bool = True
 
 
 #: Programs kept for one signature, where what they take for granted differs.
@@ -82,6 +83,7 @@ def compile(  # type: ignore[misc]
     seed: int | None = None,
     fast_math: bool = True,
     fallback: str | None = None,
+    long_loops: bool = True,
     specs: Sequence[Any] | None = None,
 ) -> Any:
     """Compile a Link class, a link, a bound method or a function, when it's called.
@@ -105,6 +107,9 @@ def compile(  # type: ignore[misc]
             program (``explain`` lists them). The function may compute and return arrays and numbers, and
             nothing else. It's called while compiling, too, on arrays that are made up: what it gives
             has to be of the same types each time, of any sizes.
+        long_loops: whether loops are made for a million turns: TVM keeps some 10 KB a turn until a loop
+            ends, and copies a list that grows at each. In blocks of turns they don't, and compile
+            half a second longer each.
         specs: types of the arguments, :class:`TensorSpec` with ``None`` for a size that differs
             from call to call: one program for all calls that fit.
 
@@ -117,7 +122,7 @@ def compile(  # type: ignore[misc]
         raise ValueError(f"opt_level is 2 or 3, not {opt_level!r}")
     if fallback not in (None, "chainer"):
         raise ValueError(f'fallback is None or "chainer", not {fallback!r}')
-    options = Options(target, freeze, checks, opt_level, seed, fast_math, fallback)
+    options = Options(target, freeze, checks, opt_level, seed, fast_math, fallback, long_loops)
     if x is None:
         return functools.partial(compile, specs=specs, **vars(options))
     if isinstance(x, type):
@@ -229,7 +234,9 @@ class Compiled:
         executable = None
         if program.outputs:
             o = self.options
-            executable = build(program.mod, params, o.target, o.opt_level, o.fast_math)
+            executable = build(
+                program.mod, params, o.target, o.opt_level, o.fast_math, o.long_loops
+            )
         return Loaded(program, executable, frozen)
 
     def _frozen(self) -> list[Frozen]:

@@ -169,15 +169,17 @@ def build(
     target: Any = None,
     opt_level: int = 3,
     fast_math: bool = True,
+    long_loops: bool = True,
 ) -> Executable:
     """Compile a module; ``params`` become constants of the program, folded and packed.
 
-    Raises CompileError (AF0601) where TVM fails.
+    With ``long_loops``, its loops are put in blocks. Raises CompileError (AF0601) where TVM fails.
     """
     bound = to_params(params or {})
     try:
         with relay_math.fast_math(fast_math):
-            return Executable(_compiled(mod, bound, complete_target(target), opt_level))
+            prepared = prepare_module(mod, bound, in_blocks=long_loops)
+            return Executable(_compiled(prepared, bound, complete_target(target), opt_level))
     except Exception as e:
         raise _tvm_failed("builds", e) from e
 
@@ -190,9 +192,7 @@ def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int) -> 
     # model, for what the program hardly has (identities, reshapes of reshapes).
     disabled = ["EliminateCommonSubexpr", "SimplifyExpr", "SimplifyExprPostAlterOp"]
     with tvm.transform.PassContext(opt_level=opt_level, disabled_pass=disabled):
-        return relay.vm.compile(
-            prepare_module(mod, params, in_blocks=True), target=target, params=params
-        )
+        return relay.vm.compile(mod, target=target, params=params)
 
 
 def _tvm_failed(when: str, cause: Exception) -> CompileError:

@@ -26,7 +26,7 @@ def prepared(
     """Compile for arguments or their specs; what comes back takes lists of arguments."""
     kwargs = dict(kwargs)
     program = lower(function, specs, kwargs)
-    executable = build(program.mod)
+    executable = build(program.mod, long_loops=False)
 
     def call(args: Sequence[Any]) -> Any:
         # A number is an argument of the program only where its spec says so, a numpy scalar always.
