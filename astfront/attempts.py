@@ -61,7 +61,6 @@ class Attempts(Machine):
         """What ``build`` gives; what it refuses is raised as Refused, and nothing of it is left."""
         checkpoint = self.checkpoint()
         outer, self.diagnostics = self.diagnostics, []
-        self.attempts += 1
         try:
             result = build()
             if self.diagnostics:
@@ -77,7 +76,6 @@ class Attempts(Machine):
             raise Refused([*found, *e.diagnostics]) from e
         finally:
             self.diagnostics = outer
-            self.attempts -= 1
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:

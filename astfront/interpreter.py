@@ -141,8 +141,6 @@ class Interpreter(
         self.recursions: list[Recursion] = []
         self.staged_depth = 0
         """How many staged branches and loops enclose what is being compiled."""
-        self.attempts = 0
-        """How many attempts at keeping a loop are under way (their faults aren't final)."""
 
     # --- places and errors -------------------------------------------------------------------
 

@@ -80,8 +80,6 @@ class Machine:
     recursions: list[Recursion]
     """The recursive functions of the program that are being made, innermost last."""
     effects_refused: bool
-    attempts: int
-    """How many attempts at keeping a loop are under way (their faults aren't final)."""
 
     if TYPE_CHECKING:
 
