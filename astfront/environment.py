@@ -179,8 +179,7 @@ class Heap:
 
     def holders(self, storage: int) -> int:
         """How many places hold an array that shares memory with ``storage``."""
-        held = (value for content in self.cells.values() for value in values_of(content))
-        return sum(found == storage for found in storages_of(held))
+        return sum(found == storage for found in storages_in(self.cells))
 
     def references(self, cell: int) -> int:
         """How many places hold a reference to ``cell``."""
@@ -199,6 +198,11 @@ def storages_of(values: Iterable[Value]) -> Iterator[int]:
         for inner in walk(value):
             if isinstance(inner, Tensor) and inner.kind != "generic":
                 yield inner.storage
+
+
+def storages_in(state: State) -> Iterator[int]:
+    """The storages of the arrays that a state's cells hold, once for each place."""
+    return storages_of(value for content in state.values() for value in values_of(content))
 
 
 def values_of(content: Content) -> Iterator[Value]:

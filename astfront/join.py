@@ -473,6 +473,12 @@ class Join(Sharing):
 
     # --- step 3: the joined contents ---------------------------------------------------------
 
+    def put_fresh(self, builder: Builder) -> list[Tensor]:
+        """Put new names in the place of the leaves, as a loop or function takes them."""
+        made = [builder.fresh(x.name, x.shape, x.dtype) for x in self.leaves()]
+        self.instantiate(made)
+        return made
+
     def instantiate(self, tensors: Sequence[Tensor]) -> None:
         """Put the joined contents into the heap, with ``tensors`` for the leaves, in order."""
         it = iter(tensors)

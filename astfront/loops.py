@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -306,20 +307,14 @@ class Loops(Machine):
         """A loop in the program: its carried values are found by running the body until they agree."""
         runs = self._surely_runs(test)
         start = self.heap.snapshot()
-        if not self.loop_depth:
-            self.loop_order = self.next_order()
-        self.staged_depth += 1
-        self.loop_depth += 1
         try:
-            loop = self._settle(test, body, live, counter, strict)
+            with self.repeated():
+                loop = self._settle(test, body, live, counter, strict)
         except Unreached:
             if runs:
                 raise
             self.heap.restore(start)  # For now: no turn comes to its end.
             return
-        finally:
-            self.staged_depth -= 1
-            self.loop_depth -= 1
         if turns is not None:
             self._require_items_of_one_kind(loop)
         with self.in_scope(loop.turn):
@@ -344,6 +339,19 @@ class Loops(Machine):
                     self.fail(
                         "AF0205", "which item of a list is set to something else must be known"
                     )
+
+    @contextmanager
+    def repeated(self) -> Iterator[None]:
+        """What is compiled inside runs any number of times: a loop's turn, a recursive function."""
+        if not self.loop_depth:
+            self.loop_order = self.next_order()
+        self.staged_depth += 1
+        self.loop_depth += 1
+        try:
+            yield
+        finally:
+            self.staged_depth -= 1
+            self.loop_depth -= 1
 
     def _surely_runs(self, test: Callable[[], Value]) -> bool:
         """Whether it's known that a loop has a turn."""
@@ -416,8 +424,7 @@ class Loops(Machine):
             self.heap.restore(start)
             state = []
             if template is not None:
-                state = [self.b.fresh(x.name, x.shape, x.dtype) for x in template.leaves()]
-                template.instantiate(state)
+                state = template.put_fresh(self.b)
             elif counter is not None:
                 # The counter is staged from the first: its first value decides no branch.
                 fresh = self.b.fresh("i", (), np.dtype("int64"))

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import enum
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
@@ -31,7 +31,7 @@ from astfront.environment import (
     Heap,
     State,
     same,
-    storages_of,
+    storages_in,
     values_of,
     walk,
 )
@@ -168,17 +168,12 @@ class Recursions(Machine):
         result = heap.new(Names({_RESULT: UNBOUND}))
         depth = heap.new(Names({_DEPTH: Static(0)}))
         recursion = Recursion(frame, result, depth, heap.snapshot())
-        if not self.loop_depth:
-            self.loop_order = self.next_order()
-        self.staged_depth += 1
-        self.loop_depth += 1
         self.recursions.append(recursion)
         try:
-            scope, leave = self._settle_recursion(recursion)
+            with self.repeated():
+                scope, leave = self._settle_recursion(recursion)
         finally:
             self.recursions.pop()
-            self.staged_depth -= 1
-            self.loop_depth -= 1
         entry, exit = _made(recursion)
         with self.in_scope(scope):
             results = exit.collect(self.b, leave, "b")
@@ -196,9 +191,7 @@ class Recursions(Machine):
         for _ in range(ROUNDS):
             del self.exceptions[exceptions:]
             heap.restore(recursion.start)
-            parameters = self._fresh(recursion.entry)
-            if recursion.entry is not None:
-                recursion.entry.instantiate(parameters)
+            parameters = recursion.entry.put_fresh(self.b) if recursion.entry else []
             recursion.state = heap.snapshot()
             recursion.inside = new_storage()
             # Whoever calls the function still holds what it passes.
@@ -233,17 +226,13 @@ class Recursions(Machine):
         message = f"the types of what {frame.name} takes and gives don't settle"
         return self.error("AF0304", message).diagnostics[0]
 
-    def _fresh(self, template: Join | None) -> list[Tensor]:
-        leaves = template.leaves() if template else []
-        return [self.b.fresh(x.name, x.shape, x.dtype) for x in leaves]
-
     def _exit(self, recursion: Recursion, leave: State) -> Join:
         """The template of the result and of what a call changes."""
         if recursion.exit is None:
             found = Join.export(self.heap, recursion.state, leave, lambda cell, name: True)
         else:
             self.heap.restore(recursion.state)
-            recursion.exit.instantiate(self._fresh(recursion.exit))
+            recursion.exit.put_fresh(self.b)
             before = self.heap.snapshot()
             found = self._join(recursion, recursion.state, before, leave, recursion.exit)
         for content in found.cells.values():
@@ -337,8 +326,7 @@ class Recursions(Machine):
         for cell in exit.cells:
             self.heap[cell] = storages.of_call(self.heap[cell])
         if storages.may_be_given:
-            held = (v for c in self.heap.cells.values() for v in values_of(c))
-            self.heap.copied.update(storages_of(held))
+            self.heap.copied.update(storages_in(self.heap.cells))
         value = self.heap.lookup(recursion.result, _RESULT)
         self.heap[recursion.result] = Names({_RESULT: UNBOUND})
         return value
@@ -348,8 +336,8 @@ class _Storages:
     """The memory of the arrays that come out of a call: what a call makes, each makes anew."""
 
     def __init__(self, recursion: Recursion, heap: Heap) -> None:
-        self.outside = {*_storages(recursion.start), *heap.array_cells}
-        self.given = set(_storages(recursion.state))
+        self.outside = {*storages_in(recursion.start), *heap.array_cells}
+        self.given = set(storages_in(recursion.state))
         self.made: dict[int, int] = {}
         self.may_be_given = False
         """Whether a result may be an array that the call was given."""
@@ -379,10 +367,6 @@ class _Storages:
             self.may_be_given = True
             return UNKNOWN_STORAGE
         return self.made.setdefault(storage, new_storage())
-
-
-def _storages(state: State) -> Iterator[int]:
-    return storages_of(v for content in state.values() for v in values_of(content))
 
 
 def _made(recursion: Recursion) -> tuple[Join, Join]:

@@ -16,6 +16,7 @@ from astfront.environment import (
     Heap,
     State,
     same_array,
+    storages_in,
     storages_of,
     values_of,
 )
@@ -55,10 +56,7 @@ class Sharing:
             if not any(map(_may_be_shared, content_leaves(content))):
                 continue
             if not counts:
-                counts = [
-                    Counter(storages_of(v for c in state.values() for v in values_of(c)))
-                    for state in (self._a, self._b)
-                ]
+                counts = [Counter(storages_in(state)) for state in (self._a, self._b)]
             if not isinstance(content, Names | Entries | Attributes):
                 for side in sides:
                     self.heap.copied.update(storages_of(values_of(side) if side else ()))

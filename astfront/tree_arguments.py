@@ -17,7 +17,7 @@ from typing import Any
 import chainer
 import numpy as np
 
-from astfront.values import SCALAR_DTYPES, Shape
+from astfront.values import SCALAR_DTYPES, Shape, TensorKind
 
 #: A value of more kinds of nodes isn't compiled as a tree.
 MOST_KINDS = 12
@@ -40,6 +40,13 @@ class Kind:
     def order(self) -> str:
         name = f"{self.cls.__module__}.{self.cls.__qualname__}"
         return f"{name} {self.keys} {self.lengths} {self.leaf}"
+
+    @property
+    def tensor_kind(self) -> TensorKind:
+        """Of a leaf that is an array."""
+        if issubclass(self.cls, chainer.Variable):
+            return "variable"
+        return "array" if self.cls is np.ndarray else "generic"
 
     @property
     def is_static(self) -> bool:

@@ -59,16 +59,20 @@ class Trees(Machine):
 
     def split_node(self, node: Node, f: Callable[[Value], Value]) -> Value:
         """Apply ``f`` to a node as what it is."""
+        return self._by_kind(node, lambda: f(self.opened(node)))
+
+    def _by_kind(self, node: Node, f: Callable[[], Value]) -> Value:
+        """Run ``f`` for each kind that a node may be, where that is known."""
         first, *others = self.kinds_of(node)
         if not others:
-            return f(self._opened(node, first))
+            return f()
+
+        def of(*kinds: int) -> Value:
+            with self._knowing(node, kinds):
+                return self._by_kind(node, f)
+
         is_first = self.compare(gast.Eq(), node.kind, Static(first))
-
-        def otherwise() -> Value:
-            with self._knowing(node, tuple(others)):
-                return self.split_node(node, f)
-
-        return self.stage_if(is_first, lambda: f(self._opened(node, first)), otherwise)
+        return self.stage_if(is_first, lambda: of(first), lambda: of(*others))
 
     def run_by_kinds(self, frame: Frame) -> Value:
         """Run the body of a call, for each kind of node that its arguments may be."""
@@ -77,17 +81,7 @@ class Trees(Machine):
         node = next((n for n in nodes if len(self.kinds_of(n)) > 1), None)
         if node is None:
             return self.run_frame(frame)
-        return self._run_by_kinds(frame, node)
-
-    def _run_by_kinds(self, frame: Frame, node: Node) -> Value:
-        first, *others = self.kinds_of(node)
-
-        def run(kinds: tuple[int, ...]) -> Value:
-            with self._knowing(node, kinds):
-                return self.run_by_kinds(frame)
-
-        is_first = self.compare(gast.Eq(), node.kind, Static(first))
-        return self.stage_if(is_first, lambda: run((first,)), lambda: run(tuple(others)))
+        return self._by_kind(node, lambda: self.run_by_kinds(frame))
 
     @contextmanager
     def _knowing(self, node: Node, kinds: tuple[int, ...]) -> Iterator[None]:
@@ -104,14 +98,8 @@ class Trees(Machine):
         return self.opened(node) if is_leaf else node
 
     def opened(self, node: Node) -> Value:
-        """A node of which the kind is known as what it is."""
-        (kind,) = self.kinds_of(node)
-        return self._opened(node, kind)
-
-    # --- a node of a known kind --------------------------------------------------------------
-
-    def _opened(self, node: Node, number: int) -> Value:
-        """A node as the tuple, list, dict, object or leaf that it is."""
+        """A node of which the kind is known as the tuple, list, dict, object or leaf that it is."""
+        (number,) = self.kinds_of(node)
         forest: Forest = node.forest
         kind = forest.type.kinds[number]
         if kind.keys is None:
@@ -135,11 +123,7 @@ class Trees(Machine):
         found = self._cell(forest.columns[number, None, "leaf"], row)
         if kind.cls in SCALAR_DTYPES:
             return Scalar(found.expr, kind.cls)
-        names = {"ndarray": "array"}
-        tensor_kind: Any = names.get(kind.cls.__name__, "generic")
-        if len(kind.leaf) > 2:
-            tensor_kind = "variable"
-        return replace(found, kind=tensor_kind, storage=UNKNOWN_STORAGE)
+        return replace(found, kind=kind.tensor_kind, storage=UNKNOWN_STORAGE)
 
     def _part(self, node: Node, number: int, key: Any) -> Value:
         forest: Forest = node.forest

@@ -35,6 +35,8 @@ from typing import Any
 import tvm
 from tvm import relay
 
+from passes.relay.bindings import operands
+
 
 def run(mod: tvm.IRModule) -> tvm.IRModule:
     """The module with its operator calls in data-flow form."""
@@ -82,20 +84,11 @@ def _captured(root: relay.Expr) -> set[Any]:
             work.append((expr, function))
             work.extend((value, function) for value in pending)
         else:
-            work.extend((child, function) for child in _children(expr))
+            children = operands(expr)
+            if isinstance(expr, relay.Match):
+                children = [expr.data, *(clause.rhs for clause in expr.clauses)]
+            work.extend((child, function) for child in children)
     return captured
-
-
-def _children(expr: Any) -> list[Any]:
-    if isinstance(expr, relay.Call):
-        return [expr.op, *expr.args]
-    if isinstance(expr, relay.Tuple):
-        return list(expr.fields)
-    if isinstance(expr, relay.TupleGetItem):
-        return [expr.tuple_value]
-    if isinstance(expr, relay.Match):
-        return [expr.data, *(clause.rhs for clause in expr.clauses)]
-    return []
 
 
 class _Inline(relay.ExprMutator):  # type: ignore[misc]

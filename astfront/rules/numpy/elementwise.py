@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from astfront.rules.nodes import log1p
 from astfront.rules.numpy.support import BOOL, FLOAT32, as_bool, convert, full, invert
 from astfront.values import Scalar, Tensor
 
@@ -270,31 +271,6 @@ def shift(name: str) -> Callable[[Any, Tensor, Tensor], Tensor]:
 
 
 # --- functions of floats -----------------------------------------------------------------------
-
-
-def log1p(cx: Any, x: Tensor) -> Tensor:
-    """TVM folds (1 + x) − 1, so the usual correction of log(1 + x) is of no use."""
-    call = cx.b.call
-    small = call("less", call("abs", x), like(x, 0.5))
-    inner = call("where", small, x, like(x, 0))
-    near = call("atanh", call("divide", inner, call("add", inner, like(x, 2))))
-    far = call("log", call("add", x, like(x, 1)))
-    return call("where", small, call("add", near, near), far)  # type: ignore[no-any-return]
-
-
-def expm1(cx: Any, x: Tensor) -> Tensor:
-    """(exp(x) − 1) / 2 is tanh-like: sinh(x/2)·exp(x/2), by a series where it would cancel."""
-    call = cx.b.call
-    small = call("less", call("abs", x), like(x, 0.5))
-    inner = call("where", small, x, like(x, 0))
-    total = like(x, 0)
-    terms = 10 if x.dtype != np.float64 else 15
-    for n in range(terms, 0, -1):
-        # x/1 (1 + x/2 (1 + x/3 (…)))
-        scaled = call("multiply", inner, like(x, 1.0 / n))
-        total = call("multiply", scaled, call("add", total, like(x, 1)))
-    far = call("subtract", call("exp", x), like(x, 1))
-    return call("where", small, total, far)  # type: ignore[no-any-return]
 
 
 def arctan2(cx: Any, y: Tensor, x: Tensor) -> Tensor:

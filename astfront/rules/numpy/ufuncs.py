@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from astfront.rules import nodes
 from astfront.rules.numpy import elementwise as e
 from astfront.rules.numpy.support import (
     BOOL,
@@ -67,8 +68,8 @@ ARITHMETIC: dict[np.ufunc, Operation] = {
     np.log: e.in_float32(e.relay("log")),
     np.log2: e.in_float32(e.relay("log2")),
     np.log10: e.in_float32(e.relay("log10")),
-    np.log1p: e.in_float32(e.log1p),
-    np.expm1: e.in_float32(e.expm1),
+    np.log1p: e.in_float32(nodes.log1p),
+    np.expm1: e.in_float32(nodes.expm1),
     np.sin: e.in_float32(e.relay("sin")),
     np.cos: e.in_float32(e.relay("cos")),
     np.tan: e.in_float32(e.relay("tan")),
