@@ -44,7 +44,7 @@ class Kind:
     @property
     def tensor_kind(self) -> TensorKind:
         """Of a leaf that is an array."""
-        if issubclass(self.cls, chainer.Variable):
+        if self.cls is chainer.Variable:
             return "variable"
         return "array" if self.cls is np.ndarray else "generic"
 
@@ -293,7 +293,7 @@ def _leaf_kind(x: Any) -> Kind:
     cls = type(x)
     if cls is np.ndarray:
         return Kind(cls, leaf=(x.dtype.str, x.shape))
-    if isinstance(x, chainer.Variable) and type(x.array) is np.ndarray:
+    if cls is chainer.Variable and type(x.array) is np.ndarray:
         return Kind(cls, leaf=(x.dtype.str, x.shape, x.name, x.requires_grad))
     if isinstance(x, np.generic) and x.dtype.kind in "biuf":
         return Kind(cls, leaf=(x.dtype.str, ()))
