@@ -87,5 +87,19 @@ class Attempts(Machine):
         finally:
             self.rewind(checkpoint)
 
+    def unaltered(self, way: Callable[[], T], what: str, *but: int | None) -> T:
+        """What ``way`` gives, if it does nothing else; AF0305 where it changes or prints something.
+
+        ``but`` are cells that may change.
+        """
+        but = (*but, self.error_cell)
+        before, sites = self.heap.snapshot(), len(self.sites)
+        result = way()
+        cells = self.heap.cells
+        changed = any(cells.get(c) is not v for c, v in before.items() if c not in but)
+        if changed or len(self.sites) > sites:
+            self.fail("AF0305", f"{what} does more than to give a result")
+        return result
+
     def give_up(self, refusals: list[Diagnostic]) -> NoReturn:
         raise CompileError(refusals)

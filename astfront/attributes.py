@@ -23,6 +23,7 @@ from astfront.values import (
     Argument,
     BoundMethod,
     Choice,
+    Copied,
     Dict,
     Function,
     List,
@@ -67,6 +68,11 @@ def replace_fields(self: Any, **changes: Any) -> Any:
 def fields_as_dict(self: Any) -> Any:
     """``_asdict`` of a named tuple."""
     return self._asdict()
+
+
+def attribute_dict(owner: Any) -> Any:
+    """``__dict__`` of an object."""
+    return vars(owner)
 
 
 _OF_NAMED_TUPLES = {"_replace": replace_fields, "_asdict": fields_as_dict}
@@ -118,7 +124,11 @@ class Attributes(Machine):
                 return self.builtin_method(owner, cls, name)
             case Slice():
                 return {"start": owner.start, "stop": owner.stop, "step": owner.step}[name]
-            case Function():
+            case Function(wrapped=wrapped):
+                if wrapped is not None and name in functools.WRAPPER_ASSIGNMENTS:
+                    return self.get_attribute(wrapped, name)
+                if wrapped is not None and name == "__wrapped__":
+                    return wrapped
                 if name in ("__name__", "__qualname__"):
                     return Static(getattr(owner.node, "name", "<lambda>"))
             case Scalar(type=kind):
@@ -305,7 +315,7 @@ class Attributes(Machine):
         if name == "__class__":
             return Static(cls)
         if name == "__dict__":
-            self.fail("AF0202", "`__dict__` isn't supported")
+            return self.call(Static(attribute_dict), [owner], {})
         on_class = next((vars(c)[name] for c in cls.__mro__ if name in vars(c)), MISSING)
         if isinstance(on_class, _METHODS) and not self.is_trusted({"__name__": cls.__module__}):
             self.lifter.guard(Location(cls, "class", name), on_class, identity=True)
@@ -461,6 +471,8 @@ class Attributes(Machine):
 
             self.split(owner, assign)
             return
+        if _drops_gradient(owner, name, value):
+            return
         if not isinstance(owner, Object):
             self.fail(
                 "AF0209",
@@ -499,9 +511,17 @@ class Attributes(Machine):
 
 def variable_class(x: Tensor) -> type:
     """The Python class of a tensor that is a Variable: Parameter, where it's one."""
-    if isinstance(x.origin, Argument):
+    if isinstance(x.origin, Argument | Copied):
         return x.origin.cls
     return type(x.origin) if isinstance(x.origin, chainer.Variable) else chainer.Variable
+
+
+def _drops_gradient(owner: Value, name: str, value: Value) -> bool:
+    """Whether this is ``x.grad = None`` of a Variable that the program made: it has none anyway."""
+    is_none = isinstance(value, Static) and value.obj is None
+    if not isinstance(owner, Tensor) or owner.kind != "variable" or name != "grad" or not is_none:
+        return False
+    return owner.origin is None or isinstance(owner.origin, Copied)
 
 
 _PLAIN_VARIABLE = chainer.Variable(np.zeros((), np.float32))

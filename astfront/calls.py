@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import functools
+import enum
 import inspect
 import random
 import types
@@ -42,14 +41,13 @@ from astfront.values import (
     Value,
     describe,
 )
+from astfront.wrappers import call_wrapper
 
 #: Calls of one function inside each other, before it counts as endless recursion (AF0304).
 RECURSION_LIMIT = 100
 
 #: The same where an argument is a tree: the ways double with each call.
 TREE_LIMIT = 3
-
-_CONTEXT_MANAGER = contextlib.contextmanager(lambda: iter(())).__code__
 
 IMMUTABLE = (str, bytes, int, float, complex, tuple, frozenset, range, type(None), np.dtype, type)
 
@@ -148,18 +146,11 @@ class Calls(Machine):
         if isinstance(f, types.MethodType):
             owner = self.constant_value(f.__self__)
             return self.call(Static(f.__func__), [owner, *args], kwargs)
-        if isinstance(f, functools.partial):
-            lift = self.lifted
-            keywords = {
-                k: lift(v, Location(f.keywords, "item", k), k) for k, v in f.keywords.items()
-            }
-            bound = [lift(v, Location(f.args, "item", i), "arg") for i, v in enumerate(f.args)]
-            return self.call(Static(f.func), [*bound, *args], {**keywords, **kwargs})
+        wrapped = call_wrapper(self, f, args, kwargs)
+        if wrapped is not None:
+            return wrapped
         if isinstance(f, type):
             return self.construct(f, args, kwargs)
-        if getattr(f, "__code__", None) is _CONTEXT_MANAGER:
-            # The generator function's own value: a closure's variable.
-            return self.call(Static(closure_of(f)["func"].cell_contents), args, kwargs)
         if isinstance(f, types.FunctionType) and not is_numpy(f):
             return self.call_python(f, args, kwargs)
         if not callable(f):
@@ -241,6 +232,9 @@ class Calls(Machine):
             bound.apply_defaults()
             items = [v if isinstance(v, Value) else Static(v) for v in bound.arguments.values()]
             return Tuple(tuple(items), cls)
+        if issubclass(cls, enum.Enum):
+            given = [self.static(a, "the value of an enum") for a in (*args, *kwargs.values())]
+            return self.run_python(cls, *given)
         if issubclass(cls, chainer.Link):
             self.fail(
                 "AF0305",

@@ -108,6 +108,9 @@ class Containers(Machine):
             return content.items if isinstance(content, Entries) else {}
         if isinstance(v, Static) and hasattr(v.obj, "keys"):
             return {k: self.constant_value(v.obj[k]) for k in v.obj}
+        if isinstance(v, Object) and hasattr(v.cls, "keys"):
+            keys = self.items_of(self.call(self.get_attribute(v, "keys"), [], {}))
+            return {self.static(k, "a key"): self.get_item(v, k) for k in keys}
         self.fail("AF0208", f"a dict is wanted here, not {describe(v)}")
 
     def length(self, v: Value) -> Value:

@@ -276,6 +276,7 @@ def same(a: Value, b: Value) -> bool:
                 and a.frame is b.frame  # type: ignore[attr-defined]
                 and len(a.defaults) == len(b.defaults)  # type: ignore[attr-defined]
                 and all(map(same, a.defaults, b.defaults))  # type: ignore[attr-defined]
+                and a.wrapped is b.wrapped  # type: ignore[attr-defined]
             )
         case _:
             if hasattr(a, "expr"):

@@ -381,6 +381,7 @@ CONTAINERS = (
     collections.deque,
     collections.OrderedDict,
     collections.defaultdict,
+    collections.Counter,
 )
 
 
@@ -418,6 +419,7 @@ def is_static(obj: Any) -> bool:
         | types.MethodType
         | np.ufunc
         | functools.partial
+        | functools._lru_cache_wrapper
         | BaseException
         | type(Ellipsis)
         | type(NotImplemented),

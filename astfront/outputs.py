@@ -22,6 +22,7 @@ from astfront.values import (
     NONE,
     UNBOUND,
     Argument,
+    Copied,
     Deferred,
     Dict,
     Entries,
@@ -156,7 +157,8 @@ class DictOut(Template):
             else:
                 result: Any = self.make()
                 run.made[self.cell] = result
-                result.update((k, v.build(run)) for k, v in self.items)
+                for k, v in self.items:
+                    result[k] = v.build(run)
         return run.made[self.cell]
 
 
@@ -269,6 +271,12 @@ class Results:
                 return Known(obj)
             case Tensor(origin=Argument(path=path)):
                 return ArgumentOut(path)
+            case Tensor(origin=Copied(cls=cls)):
+                raise error(
+                    "AF0405",
+                    f"the function gives back a copy of a {cls.__name__}, with its name and so on",
+                    help="give back `x * 1`",
+                )
             case Tensor(origin=origin) if origin is not None and value.kind in (
                 "variable",
                 "array",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import operator
 from collections.abc import Sequence
 from dataclasses import replace
@@ -67,6 +68,8 @@ class Subscripts(Machine):
                 made = self.call(container.factory, [], {})  # type: ignore[arg-type]
                 self.heap.bind(container.cell, key, made)
                 return made
+            if key not in entries and container.cls is collections.Counter:
+                return Static(0)
             if key not in entries:
                 self.raise_python(KeyError(key))
             return entries[key]
@@ -279,9 +282,12 @@ class Subscripts(Machine):
     def delete_item(self, container: Value, index: Value) -> None:
         if isinstance(container, Dict):
             key = self.static(index, "a dict's key")
-            if key not in self.entries_of(container):
+            if key in self.entries_of(container):
+                self.heap.unbind(container.cell, key)
+            elif container.cls is not collections.Counter:
                 self.raise_python(KeyError(key))
-            self.heap.unbind(container.cell, key)
+        elif isinstance(container, Object) and hasattr(container.cls, "__delitem__"):
+            self.call(self.get_attribute(container, "__delitem__"), [index], {})
         elif isinstance(container, List):
             items = self.items_of(container)
             try:

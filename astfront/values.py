@@ -64,7 +64,8 @@ class Tensor(Value):
     ``expr`` is ``None`` for a constant that no staged operation has used yet: the builder makes the
     expression when it is needed. ``storage`` tells arrays apart that may share memory: views keep the
     token of what they were taken from. ``origin`` is the Python object that the tensor was lifted
-    from (a parameter, an attribute), or an :class:`Argument`, where the tensor came from outside.
+    from (a parameter, an attribute), or an :class:`Argument`, where the tensor came from outside;
+    of a copy of such a Variable, :class:`Copied`.
     """
 
     expr: Expr
@@ -110,6 +111,15 @@ class Argument:
     cls: type
     name: str | None = None
     requires_grad: bool = True
+
+
+@dataclass(frozen=True)
+class Copied:
+    """The origin of a tensor that is a copy of a Variable: what it has of that."""
+
+    cls: type
+    name: str | None
+    requires_grad: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +230,8 @@ class Function(Value):
     frame: Any
     defaults: tuple[Value, ...] = ()
     kw_defaults: tuple[Value | None, ...] = ()
+    wrapped: Value | None = None
+    """The function whose name it has (``functools.wraps``)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -218,12 +218,15 @@ def frozenset_(cx: Any, iterable: Value = Static(())) -> Value:
 def dict_(cx: Any, *args: Value, **kwargs: Value) -> Value:
     items: dict[Any, Value] = {}
     for arg in args:
-        if isinstance(arg, Dict):
+        if isinstance(arg, Dict) or (isinstance(arg, Object) and hasattr(arg.cls, "keys")):
             items.update(cx.entries_of(arg))
-        else:
-            for pair in cx.items_of(arg):
-                key, value = cx.items_of(pair, 2)
-                items[cx.static(key, "a dict's key")] = value
+            continue
+        for i, pair in enumerate(cx.items_of(arg)):
+            parts = cx.items_of(pair, 2)
+            if len(parts) != 2:
+                wrong = f"element #{i} has length {len(parts)}; 2 is required"
+                cx.raise_python(ValueError(f"dictionary update sequence {wrong}"))
+            items[cx.static(parts[0], "a dict's key")] = parts[1]
     return cx.heap.new_dict({**items, **kwargs})
 
 

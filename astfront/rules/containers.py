@@ -222,6 +222,61 @@ def fromkeys(cx: Any, keys: Value, value: Value = NONE) -> Value:
     )
 
 
+# --- Counter -----------------------------------------------------------------------------------
+
+
+@rule(collections.Counter)
+def counter(cx: Any, items: Value = NONE, **counts: Value) -> Value:
+    made = replace(cx.heap.new_dict(), cls=collections.Counter)
+    counter_update(cx, made, items, **counts)
+    return made  # type: ignore[no-any-return]
+
+
+@rule(collections.Counter.update)
+def counter_update(cx: Any, self: Dict, items: Value = NONE, **counts: Value) -> Value:
+    return _count(cx, operator.add, self, items, counts)
+
+
+@rule(collections.Counter.subtract)
+def counter_subtract(cx: Any, self: Dict, items: Value = NONE, **counts: Value) -> Value:
+    return _count(cx, operator.sub, self, items, counts)
+
+
+def _count(cx: Any, op: Any, counter: Dict, items: Value, named: dict[str, Value]) -> Value:
+    if isinstance(items, Dict):
+        changes = list(cx.entries_of(items).items())
+    elif items is NONE:
+        changes = []
+    else:
+        keys = (cx.static(item, "what is counted") for item in cx.items_of(items))
+        changes = [(key, Static(1)) for key in keys]
+    for key, change in (*changes, *named.items()):
+        before = cx.get_item(counter, Static(key))
+        cx.heap.bind(counter.cell, key, cx.binary_op(op, before, change))
+    return NONE
+
+
+@rule(collections.Counter.most_common)
+def most_common(cx: Any, self: Dict, n: StaticArg[int | None] = None) -> Value:
+    return cx.run_python(collections.Counter.most_common, _known_counts(cx, self), n)  # type: ignore
+
+
+@rule(collections.Counter.elements)
+def elements(cx: Any, self: Dict) -> Value:
+    found = tuple(_known_counts(cx, self).elements())
+    return cx.once(cx.iterator_of(Static(found)))  # type: ignore[no-any-return]
+
+
+def _known_counts(cx: Any, counter: Dict) -> collections.Counter[Any]:
+    entries = cx.entries_of(counter).items()
+    return collections.Counter({k: cx.static(v, "a count") for k, v in entries})
+
+
+@rule(collections.Counter.copy)
+def counter_copy(cx: Any, self: Dict) -> Value:
+    return replace(cx.heap.new_dict(cx.entries_of(self)), cls=collections.Counter)  # type: ignore
+
+
 def _inherit(cls: type, base: type, names: str) -> None:
     """Methods of a class that are those of its base, though Python writes them anew."""
     from astfront.rules.registry import RULES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from typing import Any
 
@@ -19,14 +18,12 @@ from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (
     FALSE,
     NONE,
-    Dict,
     List,
     Object,
     Scalar,
     Static,
     Tensor,
     Tuple,
-    Unbound,
     Value,
     describe,
 )
@@ -252,30 +249,6 @@ def namedlinks(cx: Any, self: Object, skipself: StaticArg[bool] = False) -> Valu
 def count_params(cx: Any, self: Object) -> Value:
     _parts(cx, self, "params", True)
     return Static(self.instance.count_params())
-
-
-@rule(copy.copy)
-def shallow_copy(cx: Any, x: Value) -> Value:
-    """``copy.copy``: of an object, another one that shares what its attributes hold."""
-    if isinstance(x, Tensor) and x.kind == "array":
-        return cx.call(Static(np.ndarray.copy), [x], {})  # type: ignore[no-any-return]
-    if isinstance(x, List | Dict):
-        return cx.call(cx.get_attribute(x, "copy"), [], {})  # type: ignore[no-any-return]
-    if isinstance(x, Static | Scalar | Tuple):
-        return x
-    special = ("__copy__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__")
-    plain = isinstance(x, Object) and all(
-        getattr(x.cls, name, None) is getattr(object, name, None) for name in special
-    )
-    if not isinstance(x, Object) or not plain or issubclass(x.cls, chainer.Link):
-        raise cx.error("AF0301", f"copy.copy of {describe(x)} isn't supported")
-    made: Object = cx.heap.new_object(x.cls)
-    names = [*cx.heap[x.cell].items, *(vars(x.instance) if x.instance is not None else ())]
-    for name in dict.fromkeys(names):
-        held = cx.heap[x.cell].items.get(name)
-        if not isinstance(held, Unbound):
-            cx.heap.bind(made.cell, name, held or cx.get_attribute(x, name))
-    return made
 
 
 # --- configuration ---------------------------------------------------------------------------

@@ -8,7 +8,8 @@ import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from astfront.rules.registry import rule
+from astfront.rules.builtins import copy_list
+from astfront.rules.registry import StaticArg, rule
 from astfront.values import Function, Generator, Static, Value
 from astfront.values import Iterator as IteratorValue
 
@@ -40,6 +41,17 @@ def cycle(cx: Any, iterable: Value) -> Value:
 
     made = IteratorValue(_ENDLESS, item, "cycle", inner.sources)
     return cx.once(made)  # type: ignore[no-any-return]
+
+
+@rule(itertools.tee)
+def tee(cx: Any, iterable: Value, n: StaticArg[int] = 2) -> Value:
+    if isinstance(iterable, Generator | IteratorValue):
+        # Its items are made at once, not when they're asked for: that mustn't show.
+        walker = iterable
+        own = (walker.cell, *getattr(walker, "cells", ()))
+        what = "what itertools.tee walks over"
+        iterable = cx.unaltered(lambda: copy_list(cx, walker), what, *own)
+    return cx.tuple([cx.once(cx.iterator_of(iterable)) for _ in range(n)])  # type: ignore
 
 
 def chain(*iterables: Iterable[Any]) -> Iterator[Any]:

@@ -134,7 +134,7 @@ def getattribute(cx: Any, x: Value, name: StaticArg[str]) -> Value:
     return cx.get_attribute(x, name)
 
 
-@rule(delattr)
+@rule(delattr, object.__delattr__)
 def delattr_(cx: Any, owner: Value, name: StaticArg[str]) -> Value:
     cx.delete_attribute(owner, name)
     return NONE
@@ -144,11 +144,6 @@ def delattr_(cx: Any, owner: Value, name: StaticArg[str]) -> Value:
 def setattr_(cx: Any, x: Value, name: StaticArg[str], value: Value) -> Value:
     cx.set_attribute(x, name, value)
     return NONE
-
-
-@rule(functools.partial)
-def partial_(cx: Any, f: Value, *args: Value, **kwargs: Value) -> Value:
-    return Partial(f, args, kwargs)
 
 
 def _operator(f: Any) -> None:

@@ -195,9 +195,12 @@ def collections_types(x, n):
     return groups["a"][1], table["b"], recent[0], len(recent)
 
 
-@construct("`collections.Counter`", static="AF0301", staged="AF0301", kept="AF0301")
+@construct("`collections.Counter`")
 def counters(x, n):
-    return x * collections.Counter("aab")["a"] * n
+    counts = collections.Counter("aab", b=n)
+    counts["c"] += n
+    counts.update(["a"])
+    return x * counts["a"], counts["b"], counts["missing"], len(counts)
 
 
 @construct("a `deque` that grows by a number of items known at run time only")
@@ -244,9 +247,7 @@ def carried_tuple(x, n):
     return state, states[0], states[1]
 
 
-@construct(
-    "`copy.copy`, `copy.deepcopy` of containers", static="AF0301", staged="AF0301", kept="AF0301"
-)
+@construct("`copy.copy`, `copy.deepcopy` of containers")
 def copies(x, n):
     items = [[1], x]
     shallow, deep = copy.copy(items), copy.deepcopy(items)
@@ -263,7 +264,7 @@ def iterator_tools(x, n):
     return total, joined[1], sums[2], pairs[0], len(list(itertools.islice(joined, 1, 3)))
 
 
-@construct("`itertools.tee`", static="AF0301", staged="AF0301", kept="AF0301")
+@construct("`itertools.tee`")
 def tee(x, n):
     first, second = itertools.tee([1, 2, n])
     return x * sum(first) * sum(second)

@@ -54,7 +54,7 @@ def decorators(x, n):
     return tripled(x) * n
 
 
-@construct("`functools.wraps` in `forward`", static="AF0202", staged="AF0202", kept="AF0202")
+@construct("`functools.wraps` in `forward`")
 def wrapped_locally(x, n):
     @doubled
     def scale(y):
@@ -316,13 +316,13 @@ def own_functions(x, n):
 
 
 @functools.lru_cache(maxsize=None)
-def factorial(k):
-    return 1 if k < 2 else k * factorial(k - 1)
+def triangular(k):
+    return k * (k + 1) // 2
 
 
-@construct("`functools.lru_cache`", static="AF0301", staged="AF0301", kept="AF0301")
+@construct("`functools.lru_cache`")
 def cached(x, n):
-    return x * factorial(n)
+    return x * triangular(n)
 
 
 @construct("functions in lists and dicts")

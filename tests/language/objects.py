@@ -181,9 +181,7 @@ def bound_on_one_way(x, n):
     return total
 
 
-@construct(
-    "`copy.copy`, `copy.deepcopy` of objects", static="AF0301", staged="AF0301", kept="AF0301"
-)
+@construct("`copy.copy`, `copy.deepcopy` of objects")
 def copied_objects(x, n):
     memory = Memory(x)
     other = copy.copy(memory)
@@ -199,7 +197,9 @@ def nested_objects(x, n):
     return outer.h.h, outer.h.steps
 
 
-@construct("`__dict__`, `vars`", static="AF0202", staged="AF0202", kept="AF0202")
+@construct("`__dict__`, `vars`")
 def instance_dict(x, n):
     memory = Memory(x)
-    return len(memory.__dict__)
+    attributes = memory.__dict__
+    attributes["steps"] = n
+    return len(attributes), memory.steps, sorted(vars(memory)), attributes["h"]
