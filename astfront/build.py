@@ -190,7 +190,15 @@ def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int) -> 
     #
     # SimplifyExpr infers all types anew for each of its patterns: half the time of compiling a large
     # model, for what the program hardly has (identities, reshapes of reshapes).
-    disabled = ["EliminateCommonSubexpr", "SimplifyExpr", "SimplifyExprPostAlterOp"]
+    #
+    # ForwardFoldScaleAxis makes (x + y / s) * s of x * s + y before a product or a convolution, whatever
+    # is in s: NaN where that has a zero.
+    disabled = [
+        "EliminateCommonSubexpr",
+        "ForwardFoldScaleAxis",
+        "SimplifyExpr",
+        "SimplifyExprPostAlterOp",
+    ]
     with tvm.transform.PassContext(opt_level=opt_level, disabled_pass=disabled):
         return relay.vm.compile(mod, target=target, params=params)
 

@@ -44,6 +44,18 @@ def empty(x, w, b):
     return F.linear(x, w, b)
 
 
+@cases([f(1, 7), f(2, 7), f(1, 4, 5, 5), f(1, 4, 1, 1), f(3, 4, 3, 3)])
+def of_scaled_operands(x, w, y, g, v):
+    """A scale may be zero: TVM's folding of scales divides by it."""
+    t, h, r = F.sigmoid(x), F.relu(x), F.relu(g)
+    gated = F.broadcast_to(r, y.shape) * y + y
+    return (
+        F.linear(t * h + (1 - t) * x, w),
+        F.matmul(h * x + t, w, transb=True),
+        F.convolution_2d(gated, v),
+    )
+
+
 CONV = (f(2, 4, 9, 8), f(6, 4, 3, 3), f(6), f(6, 2, 3, 3), f(6), f(4, 1, 3, 3))
 
 

@@ -178,10 +178,31 @@ def test_assignment_to_staged_sizes():
     )
 
 
+def test_assignment_to_a_list_of_positions():
+    def use(x, i, v):
+        a, b, c, d = x.copy(), x.copy(), x.copy(), x.copy()
+        a[np.arange(len(i)), i] = v
+        b[i] = v[:, None]
+        c[i[::-1]] = v[::-1, None]
+        d[:, i] = v
+        return a, b, c, d
+
+    v = np.array([5, 6, 7], "f")
+    same(
+        use,
+        (Y, np.array([1, 3, 1]), v),
+        (Y, np.array([0, -1]), v[:2]),
+        (Y, np.array([2, 2, -2]), v),
+        (Y, np.zeros(0, int), v[:0]),
+        specs=[None, (None,), (None,)],
+    )
+
+
 def test_refused_assignments():
     def several(x, i):
         y = np.zeros(4, "f")
-        y[i] = x[0, 0, :3]
+        y[i] = x[0, 0, :1, None]
+        y[i[:, None]] = x[0, 0, :3, None]
         return y
 
     with pytest.raises(CompileError, match="AF0208"):

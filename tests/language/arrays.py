@@ -53,7 +53,7 @@ def fancy_assignment(x, n):
     return y
 
 
-@construct("assignment to fancy indices beside an int", staged="AF0208", kept="AF0208")
+@construct("assignment to fancy indices beside an int")
 def mixed_assignment(x, n):
     y = np.zeros((4, 3), "float32")
     y[np.array([1, 3]), n % 3] += 1

@@ -26,7 +26,6 @@ from astfront.rules.numpy.subscripts import (
 )
 from astfront.rules.numpy.support import (
     BOOL,
-    INT64,
     as_array,
     broadcast_to,
     constant,
@@ -38,7 +37,7 @@ from astfront.rules.numpy.support import (
     sizes_of,
 )
 from astfront.rules.registry import rule
-from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value, describe
+from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value
 
 
 @rule(np.ndarray.__setitem__)
@@ -233,29 +232,33 @@ def _by_mask(cx: Any, x: Tensor, mask: Tensor, value: Tensor) -> Tensor:
 
 
 def _scattered(cx: Any, x: Tensor, index: Value, axes: Sequence[Entry], value: Tensor) -> Tensor:
-    """By the positions that the index picks of the flat array."""
-    if not x.is_static_shape:
-        cx.fail(
-            "AF0208",
-            f"assignment to such a part of {describe(x)} isn't supported",
-            help="assign to one row, a slice of step 1, or a mask",
-        )
-    total = int(np.prod(x.shape))  # type: ignore[arg-type]
-    numbers = constant(np.arange(total, dtype=INT64).reshape(x.shape))  # type: ignore[arg-type]
-    places = index_tensor(cx, numbers, index)
+    """By the positions that the index picks of the flat array.
+
+    Of several values for one position numpy leaves the last, in the order of a list of positions; in
+    which order it goes through several axes of them depends on how they lie in memory.
+    """
+    places = _places(cx, x, index)
     if places.const is not None:
         unique = np.unique(places.const).size == places.const.size
     else:
         arrays = [e.index for e in axes if isinstance(e, Among) and not e.safe]
         unique = all(d == 1 for i in arrays for d in i.shape)
+    in_order = all(e.index.ndim == 1 for e in axes if isinstance(e, Among))
     one_value = all(d == 1 for d in value.shape)
-    if not unique and not one_value:
+    if not (unique or in_order or one_value):
         cx.fail(
             "AF0208",
             "assignment of several values to positions that may be the same one isn't supported",
             help="which one stays isn't certain; use a loop, or a sum with F.scatter_add",
         )
     return _at_places(cx, x, places, value, "update")
+
+
+def _places(cx: Any, x: Tensor, index: Value) -> Tensor:
+    """The positions in the flat array of ``x[index]``."""
+    total = product(cx, sizes_of(cx, x))
+    numbers = reshaped(cx, cx.call(Static(np.arange), [total], {}), sizes_of(cx, x))
+    return index_tensor(cx, numbers, index)
 
 
 def _at_places(cx: Any, x: Tensor, places: Tensor, value: Tensor, mode: str) -> Tensor:
@@ -276,16 +279,10 @@ def add_at(cx: Any, a: Value, indices: Value, b: Value) -> Value:
         return cx.raise_python(TypeError("first operand must be array"))
     values = as_array(cx, b)
     cx.require_same_kind(values.dtype, a.dtype, "ufunc 'add'")
-    new = a.viewed_as(_added(cx, a, indices, convert(cx, values, a.dtype)).as_kind("array"))
+    added = _at_places(cx, a, _places(cx, a, indices), convert(cx, values, a.dtype), "add")
+    new = a.viewed_as(added.as_kind("array"))
     cx.replace_array(a, new)
     return NONE
-
-
-def _added(cx: Any, x: Tensor, index: Value, value: Tensor) -> Tensor:
-    total = product(cx, sizes_of(cx, x))
-    numbers = reshaped(cx, cx.call(Static(np.arange), [total], {}), sizes_of(cx, x))
-    places = index_tensor(cx, numbers, index)
-    return _at_places(cx, x, places, value, "add")
 
 
 __all__ = ["Tuple", "updated"]
