@@ -169,6 +169,10 @@ class Attributes(Machine):
 
     def class_attribute(self, cls: type, name: str) -> Value:
         for base in cls.__mro__:
+            bound = self.found_outside(base, name)
+            if bound is not None and not isinstance(bound, Unbound):
+                missing = f"type object '{cls.__name__}' has no attribute '{name}'"
+                return self.if_bound(bound, AttributeError(missing))
             if name in vars(base):
                 raw = vars(base)[name]
                 if isinstance(raw, classmethod):
@@ -187,6 +191,10 @@ class Attributes(Machine):
         return self.lifted(found, Location(cls, "attribute", name), name)
 
     def module_attribute(self, module: types.ModuleType, name: str) -> Value:
+        bound = self.found_outside(module, name)
+        if bound is not None:
+            missing = f"module '{module.__name__}' has no attribute '{name}'"
+            return self.if_bound(bound, AttributeError(missing))
         try:
             found = getattr(module, name)
         except AttributeError as e:
@@ -342,7 +350,7 @@ class Attributes(Machine):
         original = self.original_attribute(owner.cell, name)
         if not isinstance(original, Unbound):
             return self.heap.current(original)
-        if on_class is not MISSING:
+        if on_class is not MISSING or any(self.found_outside(c, name) for c in cls.__mro__):
             return self.bind_class_attribute(owner, cls, on_class, name)
         if isinstance(owner.instance, type(chainer.config)):
             self.lifter.guard(Location(owner.instance, "attribute", name), MISSING)
@@ -426,7 +434,7 @@ class Attributes(Machine):
             self.originals[cell, name] = value
             return value
         own = getattr(instance, "__dict__", {})
-        if name not in own:
+        if name not in own and not isinstance(instance, types.CellType):
             slot = getattr(type(instance), str(name), None)
             if not isinstance(slot, types.MemberDescriptorType) or not hasattr(instance, name):
                 self.lifter.guard(Location(_dict_of(instance), "item", name), MISSING)
@@ -473,6 +481,9 @@ class Attributes(Machine):
             return
         if _drops_gradient(owner, name, value):
             return
+        if isinstance(owner, Static) and is_open(owner.obj, name, value):
+            self.bind_outside(owner.obj, name, value)
+            return
         if not isinstance(owner, Object):
             self.fail(
                 "AF0209",
@@ -503,6 +514,10 @@ class Attributes(Machine):
         self.heap.bind(owner.cell, name, value)
 
     def delete_attribute(self, owner: Value, name: str) -> None:
+        if isinstance(owner, Static) and isinstance(owner.obj, types.ModuleType):
+            self.module_attribute(owner.obj, name)
+            self.bind_outside(owner.obj, name, UNBOUND)
+            return
         if not isinstance(owner, Object):
             self.fail("AF0209", f"an attribute of {describe(owner)} is deleted")
         self.get_attribute(owner, name)
@@ -514,6 +529,21 @@ def variable_class(x: Tensor) -> type:
     if isinstance(x.origin, Argument | Copied):
         return x.origin.cls
     return type(x.origin) if isinstance(x.origin, chainer.Variable) else chainer.Variable
+
+
+def is_open(owner: Any, name: str, value: Value) -> bool:
+    """Whether a program may set an attribute of a module or a class.
+
+    Not what a class does or how it's stored: the values that it keeps for its instances.
+    """
+    if isinstance(owner, types.ModuleType):
+        return True
+    if isinstance(value, Function) or (isinstance(value, Static) and callable(value.obj)):
+        return False
+    if not isinstance(owner, type) or type(owner).__setattr__ is not type.__setattr__:
+        return False
+    before = getattr(owner, name, None)
+    return not callable(before) and not hasattr(type(before), "__get__") and name[:2] != "__"
 
 
 def _drops_gradient(owner: Value, name: str, value: Value) -> bool:

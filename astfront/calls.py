@@ -14,6 +14,7 @@ import chainer
 import gast
 import numpy as np
 
+from astfront.classes import frame_around
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.frames import Frame, Prepared, closure_of, prepare
 from astfront.function_nodes import as_variables
@@ -185,6 +186,8 @@ class Calls(Machine):
 
     def known(self, value: Value) -> tuple[bool, Any]:
         if isinstance(value, Function | BoundMethod | Partial):
+            return False, None
+        if isinstance(value, Static) and frame_around(value.obj) is not None:
             return False, None
         return self.try_static(value)
 
@@ -372,7 +375,7 @@ class Calls(Machine):
         prepared = prepare(source.node)
         frame = Frame(
             f.__name__, prepared, source.filename, -1, f.__globals__, closure_of(f), function=f,
-            owner=owner,
+            owner=owner, parent=frame_around(f),
         )  # fmt: skip
         return self.enter(frame, args, kwargs, defaults, kw_defaults)
 

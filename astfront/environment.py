@@ -129,6 +129,10 @@ class Heap:
             return made
         return Object(self.new(Attributes()), cls, None)
 
+    def is_known(self, instance: Any) -> bool:
+        """Whether there's an object for a real instance."""
+        return id(instance) in self._instances
+
     def __getitem__(self, cell: int) -> Content:
         return self.cells[cell]
 

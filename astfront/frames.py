@@ -13,7 +13,7 @@ import gast
 from astfront.diagnostics import Diagnostic
 from astfront.source import FunctionSource, Span, span_of
 from astfront.values import Value
-from passes.syntax import canonicalise, check, liveness
+from passes.syntax import canonicalise, check, liveness, tree
 
 _FUNCTIONS = (gast.FunctionDef, gast.Lambda)
 
@@ -22,7 +22,7 @@ _FUNCTIONS = (gast.FunctionDef, gast.Lambda)
 class Prepared:
     """A function's tree after the syntax passes, with what lowering wants to know about it."""
 
-    node: gast.FunctionDef | gast.Lambda
+    node: gast.FunctionDef | gast.Lambda | gast.ClassDef
     liveness: liveness.Liveness | None
     locals: frozenset[str]
     problems: tuple[check.Problem, ...]
@@ -36,6 +36,12 @@ class Prepared:
     @functools.cached_property
     def is_generator(self) -> bool:
         return isinstance(self.node, gast.FunctionDef) and _yields(self.node.body)
+
+    @functools.cached_property
+    def global_names(self) -> frozenset[str]:
+        """The names that it declares `global`."""
+        found = tree.own(self.body, into_loops=True)
+        return frozenset(n for stmt in found if isinstance(stmt, gast.Global) for n in stmt.names)
 
     @property
     def body(self) -> list[gast.stmt]:
@@ -64,9 +70,9 @@ def prepare(node: gast.FunctionDef | gast.Lambda, *, canonical: bool = False) ->
         made = Prepared(node, None, names, ())
     else:
         problems = () if canonical else tuple(check.run(node))
-        tree = node if canonical or problems else canonicalise(node)
-        flow = liveness.analyse(tree) if not problems else None
-        made = Prepared(tree, flow, names | set(liveness.assigned(tree.body)), problems)
+        plain = node if canonical or problems else canonicalise(node)
+        flow = liveness.analyse(plain) if not problems else None
+        made = Prepared(plain, flow, names | set(liveness.assigned(plain.body)), problems)
     _prepared[id(node)] = (node, made)
     return made
 

@@ -26,6 +26,7 @@ from astfront.bounds import KnownBounds
 from astfront.branches import Branches, Diverged, PythonError
 from astfront.builder import Builder, OperatorError
 from astfront.calls import Calls
+from astfront.classes import Classes
 from astfront.comparisons import Comparisons
 from astfront.containers import Containers
 from astfront.diagnostics import CompileError, Diagnostic, InternalError, error, internal_error
@@ -80,6 +81,7 @@ class Interpreter(
     Subscripts,
     Attributes,
     Calls,
+    Classes,
     Fallbacks,
     Recursions,
     FunctionNodes,
@@ -281,17 +283,21 @@ class Interpreter(
         for target in node.targets:
             if isinstance(target, gast.Name):
                 self.load_name(target.id)
-                self.heap.unbind(self.frame.cell, target.id)
+                self.unbind_name(target.id)
             elif isinstance(target, gast.Attribute):
                 self.delete_attribute(self.visit(target.value), target.attr)
             elif isinstance(target, gast.Subscript):
                 self.delete_item(self.visit(target.value), self.visit(target.slice))
 
     def exec_FunctionDef(self, node: gast.FunctionDef) -> None:
-        function: Value = self.make_function(node)
+        is_method = isinstance(self.frame.prepared.node, gast.ClassDef)
+        function: Value = self.make_method(node) if is_method else self.make_function(node)
         for decorator in reversed(node.decorator_list):
             function = self.call(self.visit(decorator), [function], {})
         self.bind_name(node.name, function)
+
+    def exec_ClassDef(self, node: gast.ClassDef) -> None:
+        self.class_statement(node)
 
     def exec_Return(self, node: gast.Return) -> None:
         self.fail("AF0108", "a return in this place isn't supported")
@@ -330,17 +336,6 @@ class Interpreter(
         pass
 
     def exec_Nonlocal(self, node: gast.Nonlocal) -> None:
-        """The names are those of a function around it, and of one that's compiled."""
-        for name in node.names:
-            frame = self.frame.parent
-            while frame is not None and name not in frame.prepared.locals:
-                frame = frame.parent
-            if frame is None:
-                self.fail(
-                    "AF0105",
-                    f"assigning to `{name}` of a function around the model is not supported",
-                    help="return the value, or keep it in an attribute of the model",
-                )
         self.frame.nonlocals.update(node.names)
 
     def exec_Import(self, node: gast.Import) -> None:

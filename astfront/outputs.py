@@ -13,6 +13,7 @@ import chainer
 import numpy as np
 from chainer.utils import cache
 
+from astfront.classes import is_local
 from astfront.diagnostics import error
 from astfront.environment import UNKNOWN_STORAGE, same, same_array
 from astfront.grown import leaf_buffers
@@ -267,7 +268,7 @@ class Results:
 
     def template(self, value: Value) -> Template:
         match value:
-            case Static(obj=obj):
+            case Static(obj=obj) if not isinstance(obj, type) or not is_local(obj):
                 return Known(obj)
             case Tensor(origin=Argument(path=path)):
                 return ArgumentOut(path)
@@ -305,7 +306,7 @@ class Results:
                 return self._once(cell, lambda: self.contents(value))
             case Object(instance=instance) if instance is not None:
                 return Known(instance)
-            case Object(cell=cell, cls=cls):
+            case Object(cell=cell, cls=cls) if not _is_inner(cls):
                 return self._once(cell, lambda: self._object(cell, cls))
             case Option(present=present, value=inner, absent=absent) if absent is not UNBOUND:
                 return OptionOut(self.add(present), self.template(inner), self.template(absent))
@@ -360,6 +361,11 @@ class Results:
         element = _element_template(content.element, counter)
         length = self.add(self.cx.as_scalar(content.length, int))
         return GrownOut(cell, element, buffers, length)
+
+
+def _is_inner(cls: type) -> bool:
+    """Whether a class is known to the compiler only."""
+    return cls.__module__.startswith("astfront.rules.") or is_local(cls)
 
 
 def _element_template(value: Value, counter: Any) -> Template:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import sys
+import types
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +16,7 @@ from astfront.lifting import MISSING, TRUSTED_PACKAGES, Location
 from astfront.machine import Machine
 from astfront.values import (
     NONE,
+    UNBOUND,
     Node,
     Option,
     Poison,
@@ -68,17 +71,64 @@ class Targets(Machine):
                 self.assign(target.value if isinstance(target, gast.Starred) else target, item)
 
     def bind_name(self, name: str, value: Value) -> None:
+        frame = self.owner_of(name)
+        outer = self.outer_place(frame, name)
+        if outer is None:
+            self.heap.bind(frame.cell, name, value)
+        else:
+            self.bind_outside(*outer, value)
+
+    def unbind_name(self, name: str) -> None:
+        frame = self.owner_of(name)
+        outer = self.outer_place(frame, name)
+        if outer is None:
+            self.heap.unbind(frame.cell, name)
+        else:
+            self.bind_outside(*outer, UNBOUND)
+
+    def owner_of(self, name: str) -> Frame:
+        """The frame that has the name which is bound in this one."""
         frame = self.frame
         if name in frame.nonlocals:
             while frame.parent is not None and (
                 name in frame.nonlocals or name not in frame.prepared.locals
             ):
                 frame = frame.parent
-        self.heap.bind(frame.cell, name, value)
+        return frame
+
+    def outer_place(self, frame: Frame, name: str) -> tuple[Any, str] | None:
+        """The object and its attribute that a name is which isn't one of compiled code."""
+        if name in frame.prepared.global_names:
+            module = module_of(frame)
+            if module is None:
+                self.fail(
+                    "AF0105",
+                    f"assigning to the global name `{name}` of a module that isn't imported",
+                    help=f"return the value, or keep it in an attribute of the model "
+                    f"(`self.{name} = …`)",
+                )
+            return module, name
+        if name in frame.nonlocals and name in frame.closure:
+            return frame.closure[name], "cell_contents"
+        return None
+
+    def bind_outside(self, owner: Any, name: str, value: Value) -> None:
+        """Set an attribute of a module, a class, or a closure's variable, which is found outside."""
+        self.heap.bind(self.heap.new_object(type(owner), owner).cell, name, value)
+
+    def found_outside(self, owner: Any, name: str) -> Value | None:
+        """What the program has bound there; None where it has not."""
+        if not self.heap.is_known(owner):
+            return None
+        cell = self.heap.new_object(type(owner), owner).cell
+        found: Value | None = self.heap[cell].items.get(name)  # type: ignore[union-attr]
+        return found
 
     def load_name(self, name: str) -> Value:
         frame: Frame | None = self.frame
         while frame is not None:
+            if name in frame.prepared.global_names:
+                return self.load_global(frame, name)
             found = self.heap.lookup(frame.cell, name)
             if isinstance(found, Option) and isinstance(found.absent, Unbound):
                 if not names.is_generated(name):
@@ -104,23 +154,48 @@ class Targets(Machine):
 
     def load_outer(self, frame: Frame, name: str) -> Value:
         """A name of the Python closure, of the module, or a builtin."""
-        if name in frame.closure:
-            location = Location(frame.closure[name], "attribute", "cell_contents", name)
-            try:
-                found = location.read()
-                return self.lifted(found, location, name)
-            except ValueError:
-                self.raise_python(NameError(f"free variable '{name}' referenced before assignment"))
-        if name in frame.globals:
+        if name not in frame.closure:
+            return self.load_global(frame, name)
+        cell = frame.closure[name]
+        missing = NameError(f"free variable '{name}' referenced before assignment")
+        bound = self.found_outside(cell, "cell_contents")
+        if bound is not None:
+            return self.if_bound(bound, missing)
+        location = Location(cell, "attribute", "cell_contents", name)
+        try:
+            found = location.read()
+        except ValueError:
+            self.raise_python(missing)
+        return self.lifted(found, location, name)
+
+    def load_global(self, frame: Frame, name: str) -> Value:
+        missing = NameError(f"name '{name}' is not defined")
+        module = module_of(frame)
+        bound = self.found_outside(module, name)
+        if bound is not None and not isinstance(bound, Unbound):
+            return self.if_bound(bound, missing)
+        if name in frame.globals and bound is None:
             found = frame.globals[name]
             if self.is_trusted(frame.globals) and not isinstance(found, np.ndarray | list | dict):
                 return self.constant_value(found)
-            return self.lifted(found, Location(frame.globals, "item", name), name)
+            location = Location(frame.globals, "item", name)
+            if module is not None:
+                location = Location(module, "attribute", name)
+            return self.lifted(found, location, name)
         if hasattr(builtins, name):
             if not self.is_trusted(frame.globals):
                 self.lifter.guard(Location(frame.globals, "item", name), MISSING)
             return Static(getattr(builtins, name))
-        self.raise_python(NameError(f"name '{name}' is not defined"))
+        self.raise_python(missing)
+
+    def if_bound(self, value: Value, missing: Exception) -> Value:
+        """What a place outside holds; the program raises an exception where it holds nothing."""
+        if isinstance(value, Option) and isinstance(value.absent, Unbound):
+            self.check(value.present, missing)
+            return value.value
+        if isinstance(value, Unbound):
+            self.raise_python(missing)
+        return value
 
     @staticmethod
     def is_trusted(module_globals: dict[str, Any]) -> bool:
@@ -130,3 +205,9 @@ class Targets(Machine):
         if frame is self.frame:
             return UnboundLocalError(f"local variable '{name}' referenced before assignment")
         return NameError(f"free variable '{name}' referenced before assignment in enclosing scope")
+
+
+def module_of(frame: Frame) -> types.ModuleType | None:
+    """The module whose globals a function has."""
+    module = sys.modules.get(str(frame.globals.get("__name__")))
+    return module if module is not None and vars(module) is frame.globals else None

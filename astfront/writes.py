@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import types
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from typing import Any, Literal
 import chainer
 import numpy as np
 
+from astfront.classes import is_local
 from astfront.diagnostics import error
 from astfront.environment import same
 from astfront.lifting import Location
@@ -46,6 +48,8 @@ class Write:
             return functools.partial(_refill, self.target.build(outcome), value)
         location: Any = self.location
         owner, name = location.container, location.key
+        if value is UNBOUND and isinstance(owner, types.CellType):
+            return functools.partial(delattr, owner, name)
         if value is UNBOUND:
             return lambda: vars(owner).pop(name, None)
         return functools.partial(setattr, owner, name, value)
@@ -70,6 +74,8 @@ def writes_of(cx: Any, lifter: ArgumentLifter, results: Results) -> Iterator[Wri
     """What the program changed on real Python objects."""
     for cell, content in cx.heap.cells.items():
         if cell in cx.instances and isinstance(content, Attributes):
+            if isinstance(cx.instances[cell], type) and is_local(cx.instances[cell]):
+                continue
             yield from _attribute_writes(cx, cell, content, results)
         elif cell in cx.lifter.containers and content is not cx.heap.base.get(cell):
             made = results.contents(cx.lifter.reference(cell))

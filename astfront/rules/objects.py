@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
+import abc
+import dataclasses
 import functools
 import types
 from typing import Any
@@ -38,8 +39,23 @@ from astfront.values import (
     describe,
 )
 
-_PURE = "ascii bin bytes callable chr complex frozenset hash hex oct ord pow"
-pure(*(getattr(builtins, n) for n in _PURE.split()))
+pure(dataclasses.dataclass)
+
+
+def _decorator(f: Any) -> None:
+    """A rule for what decorates methods: it's applied while compiling, to functions and their like."""
+
+    def apply(cx: Any, *functions: Value) -> Value:
+        found = [cx.static(function, "what is decorated") for function in functions]
+        return cx.run_python(f, *found)  # type: ignore[no-any-return]
+
+    rule(f)(apply)
+
+
+_PROPERTY = (property, property.getter, property.setter, property.deleter)
+for _function in (*_PROPERTY, staticmethod, classmethod, functools.cached_property):
+    _decorator(_function)
+_decorator(abc.abstractmethod)
 
 
 @rule(isinstance, splits=True)

@@ -35,12 +35,14 @@ from collections.abc import Callable
 
 import gast
 
-from passes.syntax import break_continue, loop_else, returns
+from passes.syntax import break_continue, loop_else, matching, returns
 
 Pass = Callable[[gast.FunctionDef], gast.FunctionDef]
 
 PIPELINE: tuple[Pass, ...] = (
-    # First, while a `break` in the tree is still one that the source has: those that `returns`
+    # What the other passes don't know becomes what they do.
+    matching.run,
+    # While a `break` in the tree is still one that the source has: those that `returns`
     # makes leave the function, and mustn't count as the loop's own. What was the `else` is then
     # guarded like any statement.
     loop_else.run,

@@ -49,7 +49,7 @@ SUPPORTED: frozenset[type] = frozenset(
         *(gast.FunctionDef, gast.Return, gast.Delete, gast.Assign, gast.AugAssign, gast.AnnAssign),
         *(gast.For, gast.While, gast.If, gast.With, gast.Raise, gast.Assert, gast.Import),
         *(gast.ImportFrom, gast.Global, gast.Nonlocal, gast.Expr, gast.Pass, gast.Break),
-        *(gast.Continue, gast.Try),
+        *(gast.Continue, gast.Try, gast.ClassDef, gast.Match),
         # Expressions
         *(gast.BoolOp, gast.NamedExpr, gast.BinOp, gast.UnaryOp, gast.Lambda, gast.IfExp),
         *(gast.Dict, gast.Set, gast.ListComp, gast.SetComp, gast.DictComp, gast.GeneratorExp),
@@ -71,9 +71,7 @@ _HELP_GENERATOR = "append the values to a list and return the list"
 _HELP_ASYNC = (
     "write it as ordinary code: a compiled model runs in one go and has nothing to wait for"
 )
-_HELP_CLASS = "define the class at module level and use it here"
-_HELP_MATCH = "write it as an `if` / `elif` / `else` chain"
-_HELP_GLOBAL = "return the value, or keep it in an attribute of the model (`self.{0} = …`)"
+_HELP_MATCH = "name the subject, and take from it what is wanted"
 _HELP_TRY = (
     "test for the condition with an `if` beforehand, "
     "or handle the exception in the code that calls the model"
@@ -131,7 +129,7 @@ class _Check:
             yield from self.function(node, outermost=False)
             return
         if isinstance(node, gast.ClassDef):
-            return  # it has to move out of the function, with all that is in it
+            return  # its methods are checked when they're called
         if isinstance(node, gast.Name):
             yield from self._name(node.id, node)
         elif isinstance(node, gast.alias):
@@ -165,17 +163,9 @@ class _Check:
         if any(each.is_async for each in getattr(node, "generators", [])):
             message = "an asynchronous comprehension is not supported"
             return Problem("AF0102", message, node, _HELP_ASYNC)
-        if isinstance(node, gast.ClassDef):
-            message = f"the class `{node.name}` is defined inside a function"
-            return Problem("AF0103", message, node, _HELP_CLASS)
-        if isinstance(node, gast.Match):
-            return Problem("AF0104", "`match` is not supported", node, _HELP_MATCH)
-        if isinstance(node, gast.Global):
-            written = [name for name in node.names if name in tree.bound_names(fn.body)]
-            if written:
-                message = f"assigning to the global name {_quoted(written)} is not supported"
-                return Problem("AF0105", message, node, _HELP_GLOBAL.format(written[0]))
-            return None
+        if isinstance(node, gast.match_case) and any(_rests(node.pattern)):
+            message = "a pattern with `**` is not supported"
+            return Problem("AF0104", message, node.pattern, _HELP_MATCH)
         if isinstance(node, gast.TryStar):
             return Problem("AF0106", "`except*` is not supported", node, _HELP_TRY)
         if isinstance(node, gast.Try) and (jumps := list(_leaving(node.finalbody))):
@@ -198,6 +188,11 @@ class _Check:
         return Problem("AF0108", message, node, _HELP_UNKNOWN)
 
 
+def _rests(pattern: gast.AST) -> Iterator[bool]:
+    for node in gast.walk(pattern):
+        yield isinstance(node, gast.MatchMapping) and node.rest is not None
+
+
 # Reported as a function, or with the statement that they are part of.
 _REPORTED_ELSEWHERE = (gast.AsyncFunctionDef, gast.ExceptHandler, gast.match_case)
 
@@ -213,9 +208,5 @@ def _leaving(stmts: list[gast.stmt], in_loop: bool = False) -> Iterator[gast.stm
             if not isinstance(stmt, (gast.FunctionDef, gast.ClassDef)):
                 inner = getattr(stmt, name, None) or []
                 yield from _leaving(inner, in_loop or (loops and name == "body"))
-        for handler in getattr(stmt, "handlers", None) or []:
-            yield from _leaving(handler.body, in_loop)
-
-
-def _quoted(names: list[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+        for part in [*getattr(stmt, "handlers", ()), *getattr(stmt, "cases", ())]:
+            yield from _leaving(part.body, in_loop)

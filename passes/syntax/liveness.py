@@ -221,6 +221,8 @@ def _simple(stmt: gast.stmt, live: Names) -> Names:
         for child in reversed(tree.evaluated_by_def(stmt)):
             live = _expression(child, live)
         return live
+    if isinstance(stmt, gast.ClassDef):  # its own names count as read: they may be, from outside
+        return (live - {stmt.name}) | _reads([stmt])
     if isinstance(stmt, (gast.Import, gast.ImportFrom)):
         return live - {*tree.bound_names([stmt])}
     if isinstance(stmt, gast.Assert):  # the message is evaluated only where the test fails

@@ -53,6 +53,12 @@ def run(fn: Any, cls: str) -> Any:
     return fn
 
 
+def mangled(name: str, cls: str) -> str:
+    """What a name that's bound in the body of the class `cls` is called outside."""
+    prefix = "_" + cls.lstrip("_")
+    return name if prefix == "_" else str(_mangled(name, prefix))
+
+
 def _has_private(name: Any) -> bool:
     if isinstance(name, list):
         return any(map(_has_private, name))

@@ -1,7 +1,7 @@
 """What the syntax passes share: copying trees, building small statements, following control flow.
 
 The passes know the statements of the supported subset only. Where another compound statement turns
-up (`match`, a class …), `check` wasn't run, and going on could leave a jump in it unseen:
+up (`match`, `async with` …), `check` wasn't run, and going on could leave a jump in it unseen:
 that is a `ValueError`.
 """
 
@@ -20,7 +20,6 @@ _UNSUPPORTED = (
     gast.AsyncFor,
     gast.AsyncFunctionDef,
     gast.AsyncWith,
-    gast.ClassDef,
     gast.Match,
     gast.TryStar,
 )
@@ -274,6 +273,10 @@ def _bound(node: gast.AST, found: dict[str, None], declared: bool, in_comp: bool
         _bound(node.value, found, declared, in_comp)
     elif isinstance(node, gast.FunctionDef):
         for child in evaluated_by_def(node):
+            _bound(child, found, declared, in_comp)
+        found[node.name] = None
+    elif isinstance(node, gast.ClassDef):
+        for child in [*node.decorator_list, *node.bases, *node.keywords]:
             _bound(child, found, declared, in_comp)
         found[node.name] = None
     elif isinstance(node, gast.Lambda):

@@ -242,11 +242,16 @@ def global_name(x, n):
     return x * SCALES[1] * n
 
 
-@construct("assigning to a global", static="AF0105", staged="AF0105", kept="AF0105")
+last = 0
+
+
+@construct("assigning to a global")
 def global_assignment(x, n):
     global last
     last = n
-    return x
+    if n > 1:
+        last += 1
+    return x * last
 
 
 @construct("`import` in a function")
@@ -277,20 +282,29 @@ def printing(x, n):
     return x * n
 
 
-@construct("`match`", static="AF0104", staged="AF0104", kept="AF0104")
+@construct("`match`")
 def matching(x, n):
     match n:
-        case 0:
+        case 0 | 1:
             return x
-        case _:
-            return x * n
+        case k if k > 2:
+            return x * k
+    match x, [n, 1]:
+        case y, [k, *rest]:
+            return y * k + len(rest)
 
 
-@construct("`class` in a function", static="AF0103", staged="AF0103", kept="AF0103")
+@construct("`class` in a function")
 def local_class(x, n):
-    class Scale:
+    class Scale(Counting):
+        by = 2
+
+        @property
+        def twice(self):
+            return self.by * n
+
         def __call__(self, y):
-            return y * n
+            return y * self.twice + self.depth
 
     return Scale()(x)
 

@@ -228,7 +228,7 @@ def check(
     assert gast.dump(canonicalise(canonical)) == gast.dump(canonical), "doing it twice changes it"
 
     without_else = loop_else.run(fn)
-    versions = [canonical, without_else, *(run(without_else) for run in PIPELINE[1:])]
+    versions = [canonical, without_else, *(run(without_else) for run in PIPELINE)]
     for text in map(gast.unparse, versions):
         assert [trace(text, tape) for tape in tapes] == expected, text
 

@@ -15,18 +15,6 @@ def af0202_memory(x):
     return x.strides[0]
 
 
-def af0202_dict(x):
-    return af0202_dict.__dict__, STATE.__dict__
-
-
-class State:
-    def __init__(self):
-        self.n = 1
-
-
-STATE = State()
-
-
 def af0203_range(x, n):
     if n < 0:
         raise ValueError("negative")
