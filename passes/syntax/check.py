@@ -9,16 +9,17 @@ It reads the source as the user wrote it, before any other pass: generated names
 >>> import gast
 >>> tree = gast.parse('''
 ... def f(xs):
-...     class Empty:
+...     async def later():
 ...         pass
 ...     try:
-...         global count
+...         from math import *
 ...     finally:
 ...         return len(xs)
 ... ''')
 >>> for problem in run(tree.body[0]):
 ...     print(problem.code, problem.node.lineno, problem.message)
-AF0103 3 the class `Empty` is defined inside a function
+AF0102 3 `async def` is not supported
+AF0107 6 `from math import *` is not supported
 AF0106 8 `return` in a `finally` is not supported
 """
 
