@@ -7,6 +7,7 @@ import functools
 import importlib
 import types
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import chainer
@@ -25,6 +26,7 @@ from astfront.values import (
     Choice,
     Copied,
     Dict,
+    EitherDtype,
     Function,
     List,
     Memory,
@@ -86,6 +88,9 @@ class Attributes(Machine):
         match owner:
             case Poison():
                 return POISON
+            case EitherDtype(array=array) if name not in ("dtype", "itemsize"):
+                found = self.tensor_attribute(array, name)
+                return replace(found, self=owner) if isinstance(found, BoundMethod) else found
             case Choice():
                 return self.split(owner, lambda v: self.get_attribute(v, name))
             case Static(obj=obj):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 
 import gast
 
+from astfront.attempts import Refused
 from astfront.builder import Scope
 from astfront.effects import Noted
 from astfront.environment import State, same
@@ -22,6 +24,7 @@ from astfront.values import (
     UNBOUND,
     Choice,
     Deferred,
+    EitherDtype,
     Names,
     Node,
     Object,
@@ -29,6 +32,7 @@ from astfront.values import (
     Poison,
     Scalar,
     Static,
+    Tensor,
     Value,
 )
 from passes.syntax import names
@@ -284,11 +288,28 @@ class Branches(Machine):
         """Apply ``f`` to each of the values that one may be."""
         if isinstance(option, Node):
             return self.split_node(option, f)
+        if isinstance(option, EitherDtype):
+            return self._split_dtypes(option, f)
         if not isinstance(option, Option):
             raise TypeError(f"a choice of another kind: {option!r}")
         if option.absent is UNBOUND:
             self.fail("AF0203", "a value that may be undefined is used here")
         return self.stage_if(option.present, lambda: f(option.value), lambda: f(option.absent))
+
+    def _split_dtypes(self, either: EitherDtype, f: Callable[[Value], Value]) -> Value:
+        other = functools.partial(self.cast, either.array, either.dtype)
+        try:
+            return self.attempted(  # type: ignore[no-any-return]
+                lambda: self.stage_if(either.other, lambda: f(other()), lambda: f(either.array))
+            )
+        except Refused:
+            return f(self.of_one_dtype(either))
+
+    def of_one_dtype(self, either: EitherDtype) -> Tensor:
+        """The array, where what's done with it isn't compiled for both dtypes."""
+        message = f"an array of an empty list, which is {either.dtype.name}, isn't supported here"
+        self.check(self.unary(gast.Not(), either.other), ValueError(message))
+        return either.array
 
     def lazy(self, conjunction: bool, first: Value, rest: Callable[[], Value]) -> Value:
         """``first and rest()``, or with ``conjunction`` false ``first or rest()``."""

@@ -33,7 +33,6 @@ from astfront.values import (
     Names,
     Node,
     Object,
-    Option,
     Partial,
     Poison,
     Static,
@@ -269,7 +268,7 @@ class Calls(Machine):
         for i, value in enumerate(args):
             if isinstance(value, Poison):
                 return POISON
-            if isinstance(value, Node) or (isinstance(value, Option) and found.splits):
+            if isinstance(value, Node) or (isinstance(value, Choice) and found.splits):
                 return self.split(
                     value,
                     lambda v, i=i: self.apply_rule(

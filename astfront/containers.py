@@ -18,6 +18,7 @@ from astfront.values import (
     Content,
     Deferred,
     Dict,
+    EitherDtype,
     Entries,
     Generator,
     GrownList,
@@ -43,7 +44,26 @@ FEW_ITEMS = 64
 class Containers(Machine):
     @staticmethod
     def is_tuple(v: Value) -> bool:
+        if isinstance(v, List):
+            return v.cls is tuple
         return isinstance(v, Tuple) or (isinstance(v, Static) and isinstance(v.obj, tuple))
+
+    def listed_copy(self, v: Value) -> List:
+        """A new list of the items of a list or tuple."""
+        if isinstance(v, List):
+            return List(self.heap.new(self.heap[v.cell]))
+        return self.heap.new_list(self.items_of(v))
+
+    def as_tuple(self, v: List) -> Value:
+        """``tuple(v)``; where the length of the list is staged, that of the tuple is."""
+        items = self.as_items(v)
+        if items is None:
+            return List(self.heap.new(self.heap[v.cell]), tuple)
+        return self.tuple(items)
+
+    def like(self, sequence: Value, made: List) -> Value:
+        """What an operator makes of a list or tuple: a list, or the tuple of its items."""
+        return self.as_tuple(made) if self.is_tuple(sequence) else made
 
     def extend_list(self, target: List, more: Value) -> None:
         if isinstance(more, Generator):
@@ -193,6 +213,8 @@ class Containers(Machine):
         match v:
             case Iterator():
                 return self.taken(v)
+            case EitherDtype():
+                return self.iterator_of(self.of_one_dtype(v))
             case Generator():
                 with self.pure_generator(v):
                     made = self.listed(v)

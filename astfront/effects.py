@@ -26,6 +26,7 @@ from astfront.values import (
     BoundMethod,
     Deferred,
     Dict,
+    EitherDtype,
     GrownList,
     Items,
     List,
@@ -199,7 +200,7 @@ class Effects(Machine):
     def as_it_is(self, value: Value) -> Value:
         """A value that stays what ``value`` is now, whatever the program changes later."""
         match value:
-            case Static() | Tensor() | Scalar() | Deferred():
+            case Static() | Tensor() | Scalar() | Deferred() | EitherDtype():
                 return value
             case Tuple(items=items, cls=cls):
                 return Tuple(tuple(map(self.as_it_is, items)), cls)

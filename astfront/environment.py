@@ -22,6 +22,7 @@ from astfront.values import (
     Content,
     Deferred,
     Dict,
+    EitherDtype,
     Entries,
     Function,
     GrownList,
@@ -233,6 +234,8 @@ def walk(value: Value) -> Iterator[Value]:
         case Option(value=inner, absent=absent):
             yield from walk(inner)
             yield from walk(absent)
+        case EitherDtype(array=array):
+            yield array
         case BoundMethod(self=owner, function=function):
             yield from walk(owner)
             yield from walk(function)
@@ -272,6 +275,9 @@ def same(a: Value, b: Value) -> bool:
         case (Deferred(args=x), Deferred(args=y)):
             same_function = a.function == b.function  # type: ignore[attr-defined]
             return same_function and len(x) == len(y) and all(map(same, x, y))
+        case (EitherDtype(), EitherDtype()):
+            same_flag = a.dtype == b.dtype and same(a.other, b.other)  # type: ignore[attr-defined]
+            return same_flag and same(a.array, b.array)  # type: ignore[attr-defined]
         case (BoundMethod(), BoundMethod()):
             return same(a.self, b.self) and same(a.function, b.function)  # type: ignore[attr-defined]
         case (Function(), Function()):

@@ -64,21 +64,8 @@ class GrownLists(Machine):
             apart = [self.as_items(List(self.heap.new(content))) for content in (first, second)]
             if None not in apart:
                 return Items(tuple(item for items in apart for item in items or ()))
-        join = Join(self.heap)
-        try:
-            template = join._grown(first, second, None)
-        except JoinError as e:
-            self.fail(
-                "AF0504",
-                "the items of a list that grows differ: "
-                + e.message.removeprefix("elements of a list that grows differ: "),
-            )
-        sides = []
-        for content in (first, second):
-            collector = Collector(self.b, self.heap)
-            collector.widen = False
-            collector.content(template, content, -1)
-            sides.append(replace(template, buffers=tuple(collector.tensors[:-1])))
+        template = self._template_of(first, second)
+        sides = [self._collected(template, content) for content in (first, second)]
         buffers = []
         for (leaf, before), (_, after) in zip(*map(leaf_buffers, sides)):
             if is_ragged(leaf):
@@ -96,6 +83,55 @@ class GrownLists(Machine):
             added = (base, count + other.obj)
         made = GrownList(template.element, tuple(buffers), total, added)
         return self.of_length(made, total.obj) if isinstance(total, Static) else made
+
+    def as_grown(self, content: Content) -> GrownList:
+        """A list of known length (and at least one item) as one whose items are in buffers."""
+        if isinstance(content, GrownList):
+            return content
+        template = self._template_of(content, content)
+        return self._collected(template, content)
+
+    def _template_of(self, first: Content, second: Content) -> GrownList:
+        try:
+            return Join(self.heap)._grown(first, second, None)
+        except JoinError as e:
+            self.fail(
+                "AF0504",
+                "the items of a list that grows differ: "
+                + e.message.removeprefix("elements of a list that grows differ: "),
+            )
+
+    def _collected(self, template: GrownList, content: Content) -> GrownList:
+        collector = Collector(self.b, self.heap)
+        collector.widen = False
+        collector.content(template, content, -1)
+        buffers = tuple(collector.tensors[:-1])
+        return replace(template, buffers=buffers, length=self._length_of(content))
+
+    def repeated_list(self, v: List, times: Value) -> List:
+        """``v * times``"""
+        content = self.heap[v.cell]
+        known = isinstance(times, Static)
+        if isinstance(content, Items) and (known or not content.items):
+            count = operator.index(times.obj) if isinstance(times, Static) else 0
+            return self.heap.new_list(content.items * count)
+        grown = self.as_grown(content)
+        length = grown.length
+        total = self.binary_op(operator.mul, length, self.at_least_zero(times))
+        if not grown.buffers:
+            return List(self.heap.new(replace(grown, length=total, added=None)))
+        every = self.call(Static(np.arange), [total], {})
+        return List(
+            self.heap.new(self.items_at(grown, self.binary_op(operator.mod, every, length)))
+        )
+
+    def items_at(self, content: GrownList, places: Tensor) -> GrownList:
+        """The items at these places, which are in range."""
+        buffers: list[Tensor] = []
+        for leaf, (*data, rows) in leaf_buffers(content):
+            part = self.b.call("take", rows, places, axis=0, mode="clip")
+            buffers += self._compact(data[0], part) if is_ragged(leaf) else [part]
+        return GrownList(content.element, tuple(buffers), self.dim_of(places, 0))
 
     @staticmethod
     def _length_of(content: Content) -> Value:
@@ -141,10 +177,11 @@ class GrownLists(Machine):
         if not isinstance(content, GrownList):
             self.fail("AF0208", "a list is wanted here")
         if isinstance(index, Slice) or (isinstance(index, Static) and isinstance(index.obj, slice)):
-            return List(self.heap.new(self.grown_slice(content, index)))
-        i = self.checked_index(index, content.length, "list")
+            return self.like(container, List(self.heap.new(self.grown_slice(content, index))))
+        kind = "tuple" if self.is_tuple(container) else "list"
+        i = self.checked_index(index, content.length, kind)
         if isinstance(content.element, Unbound):
-            self.raise_python(IndexError("list index out of range"))
+            self.raise_python(IndexError(f"{kind} index out of range"))
         return self.grown_element(content, i)
 
     def grown_slice(self, content: GrownList, index: Value) -> Content:

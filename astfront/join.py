@@ -49,6 +49,7 @@ from astfront.values import (
     Content,
     Deferred,
     Dict,
+    EitherDtype,
     Entries,
     Function,
     GrownList,
@@ -271,6 +272,8 @@ class Join(Sharing):
             return _node(a, b, forced)
         if isinstance(a, Option) or isinstance(b, Option):
             return self._option(a, b, place)
+        if isinstance(a, EitherDtype) or isinstance(b, EitherDtype):
+            return self._either_dtype(a, b, place)
         if isinstance(a, Tensor | Leaf | Scalar) and isinstance(b, Tensor | Leaf | Scalar):
             return self._leaf(a, b, place, forced, whole)
         if isinstance(a, Static) and isinstance(b, Static):
@@ -379,6 +382,14 @@ class Join(Sharing):
         value = self.value(value, value, place, whole=True)
         return Option(BOOL_LEAF, value, assert_absent)  # type: ignore[arg-type]
 
+    def _either_dtype(self, a: Value, b: Value, place: str) -> Value:
+        x, y = (v.array if isinstance(v, EitherDtype) else v for v in (a, b))
+        array: Any = self.value(x, y, place, whole=True)
+        dtypes = {v.dtype for v in (a, b) if isinstance(v, EitherDtype)}
+        if len(dtypes) > 1 or not isinstance(array, Leaf):
+            raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
+        return EitherDtype(array, dtypes.pop(), BOOL_LEAF)  # type: ignore[arg-type]
+
     def _reference(self, a: Value, b: Value, whole: bool) -> Value:
         ca, cb = a.cell, b.cell  # type: ignore[attr-defined]
         if ca == cb:
@@ -387,6 +398,8 @@ class Join(Sharing):
             return a
         if whole and not self._adopts:
             raise JoinError(f"{describe(a)} inside a list that grows, or that may be undefined")
+        if not isinstance(a, Object) and a.cls is not b.cls:  # type: ignore[attr-defined]
+            raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
         if isinstance(a, Object) and (
             a.cls is not b.cls  # type: ignore[attr-defined]
             or a.instance is not None
@@ -548,6 +561,10 @@ def _exported(value: Value) -> Value:
         return replace(value, items=tuple(map(_exported, value.items)))
     if isinstance(value, Deferred):
         return replace(value, args=tuple(map(_exported, value.args)))
+    if isinstance(value, EitherDtype):
+        array: Any = _exported(value.array)
+        other: Any = _exported(value.other)
+        return replace(value, array=array, other=other)
     if isinstance(value, Option):
         present: Any = _exported(value.present)
         return replace(value, present=present, value=_exported(value.value))
@@ -570,6 +587,8 @@ def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:
             return Tuple(tuple(visit(x) for x in t.items), t.cls)
         if isinstance(t, Deferred):
             return replace(t, args=tuple(visit(x) for x in t.args))
+        if isinstance(t, EitherDtype):
+            return replace(t, array=visit(t.array), other=visit(t.other))
         if isinstance(t, Option):
             return replace(t, present=visit(t.present), value=visit(t.value))
         return t

@@ -26,6 +26,7 @@ from astfront.values import (
     POISON,
     UNBOUND,
     Attributes,
+    EitherDtype,
     Generator,
     GrownList,
     Items,
@@ -107,6 +108,8 @@ class Loops(Machine):
         if isinstance(iterable, Poison):
             self._poisoned_if(lambda: self._poisoned_body(node), lambda: None)
             return
+        if isinstance(iterable, EitherDtype):
+            iterable = self.of_one_dtype(iterable)
         if isinstance(iterable, Option):
             self.fail("AF0503", "a loop over something that may be None")
         if isinstance(iterable, Object) and hasattr(iterable.cls, "__iter__"):

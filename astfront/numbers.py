@@ -11,6 +11,7 @@ import numpy as np
 
 from astfront.machine import Machine
 from astfront.values import (
+    EitherDtype,
     List,
     Poison,
     Scalar,
@@ -132,8 +133,12 @@ class Numbers(Machine):
                     if array.dtype != object:
                         return Tensor(None, array.shape, array.dtype, "array", const=array)
                 made = self.call(Static(np.array), [v], {})
-                if isinstance(made, Tensor):
-                    return made if dtype is None else self.cast(made, dtype)
+                if isinstance(made, Tensor | EitherDtype):
+                    return self.as_tensor(made, dtype)
+            case EitherDtype(array=array) if dtype is None:
+                return self.of_one_dtype(v)  # type: ignore[no-any-return]
+            case EitherDtype(array=array):
+                return self.cast(array, dtype)
         if isinstance(v, Poison):
             self.poisoned()
         self.fail("AF0207", f"an array is wanted here, not {describe(v)}")

@@ -16,7 +16,6 @@ from astfront.effects import is_text
 from astfront.environment import UNKNOWN_STORAGE
 from astfront.machine import Machine
 from astfront.numbers import NUMBERS
-from astfront.rules import folds
 from astfront.values import (
     FALSE,
     POISON,
@@ -178,6 +177,8 @@ class Operators(Machine):
         With ``part``, ``old`` is a part of an array that the result is assigned to.
         """
         f, inplace, _ = BINARY[type(op)]
+        if self.is_tuple(old):
+            return self.binary_op(f, old, value)
         if isinstance(old, List) and f is operator.add:
             self.extend_list(old, value)
             return old
@@ -263,21 +264,19 @@ class Operators(Machine):
 
     def sequence_operator(self, f: Callable[..., Any], a: Value, b: Value) -> Value:
         if f is operator.add:
-            if self.is_tuple(a) and self.is_tuple(b):
-                return self.tuple([*self.items_of(a), *self.items_of(b)])
-            if isinstance(a, List) and isinstance(b, List):
-                new = List(self.heap.new(self.heap[a.cell]))
+            sequences = all(self.is_tuple(v) or isinstance(v, List) for v in (a, b))
+            if sequences and self.is_tuple(a) == self.is_tuple(b):
+                new = self.listed_copy(a)
                 self.extend_list(new, b)
-                return new
+                return self.like(a, new)
         if isinstance(a, Set) and isinstance(b, Set) and f in _SET_OPERATORS:
             return self.run_python(f, self.static(a), self.static(b))
         if f is operator.mul:
             for seq, times in ((a, b), (b, a)):
-                if isinstance(seq, List) and isinstance(times, Scalar):
-                    return self.call(Static(folds.repeated), [seq, times], {})
-                if isinstance(seq, Tuple | List) and self.is_number(times):
-                    items = self.items_of(seq) * self.static(times, "the number of repetitions")
-                    return self.heap.new_list(items) if isinstance(seq, List) else self.tuple(items)
+                if isinstance(times, Tensor) and times.ndim == 0:
+                    times = self.tensor_to_scalar(times)
+                if (self.is_tuple(seq) or isinstance(seq, List)) and self.is_number(times):
+                    return self.like(seq, self.repeated_list(self.listed_copy(seq), times))
         if f is operator.mod and isinstance(a, Static) and isinstance(a.obj, str):
             return self.text(f, a, b)
         if f is operator.add and is_text(a) and is_text(b):

@@ -26,6 +26,7 @@ from astfront.values import (
     Copied,
     Deferred,
     Dict,
+    EitherDtype,
     Entries,
     Items,
     List,
@@ -108,9 +109,11 @@ class TupleOut(Template):
 class ListOut(Template):
     cell: int
     items: tuple[Template, ...]
-    make: Callable[[], Any] = list
+    make: Callable[..., Any] = list
 
     def build(self, run: Outcome) -> Any:
+        if self.make is tuple:
+            return tuple(i.build(run) for i in self.items)
         if self.cell not in run.made:
             result: Any = self.make()
             run.made[self.cell] = result
@@ -126,14 +129,17 @@ class GrownOut(Template):
     element: Template
     buffers: tuple[tuple[int, ...], ...]
     length: int
+    make: Callable[[list[Any]], Any] = list
 
     def build(self, run: Outcome) -> Any:
         if self.cell not in run.made:
             leaves = [[run.arrays[i] for i in group] for group in self.buffers]
-            run.made[self.cell] = [
-                self.element.build(Outcome([_row(i, *buffers) for buffers in leaves]))
-                for i in range(int(run.arrays[self.length]))
-            ]
+            run.made[self.cell] = self.make(
+                [
+                    self.element.build(Outcome([_row(i, *buffers) for buffers in leaves]))
+                    for i in range(int(run.arrays[self.length]))
+                ]
+            )
         return run.made[self.cell]
 
 
@@ -308,6 +314,9 @@ class Results:
                 return Known(instance)
             case Object(cell=cell, cls=cls) if not _is_inner(cls):
                 return self._once(cell, lambda: self._object(cell, cls))
+            case EitherDtype(array=array, dtype=dtype, other=other):
+                parts = ArrayOut(self.add(array), "array"), NumberOut(self.add(other), bool)
+                return CallOut(_of_dtype, (*parts, Known(dtype)))
             case Option(present=present, value=inner, absent=absent) if absent is not UNBOUND:
                 return OptionOut(self.add(present), self.template(inner), self.template(absent))
         raise error(
@@ -336,8 +345,8 @@ class Results:
             return OptionOut(self.add(value.present), self.template(value.value), Known(UNBOUND))
         return Known(UNBOUND) if value is UNBOUND else self.template(value)
 
-    def _maker(self, value: List | Dict) -> Callable[[], Any]:
-        """What makes an empty container of the value's class."""
+    def _maker(self, value: List | Dict) -> Callable[..., Any]:
+        """What makes a container of the value's class: an empty one, or of given items."""
         if isinstance(value, List) and value.cls is collections.deque:
             return functools.partial(collections.deque, maxlen=value.longest)
         if isinstance(value, Dict) and value.cls is collections.defaultdict:
@@ -360,7 +369,11 @@ class Results:
         counter = iter(range(len(buffers)))
         element = _element_template(content.element, counter)
         length = self.add(self.cx.as_scalar(content.length, int))
-        return GrownOut(cell, element, buffers, length)
+        return GrownOut(cell, element, buffers, length, self._maker(value))
+
+
+def _of_dtype(array: np.ndarray, other: bool, dtype: np.dtype[Any]) -> np.ndarray:
+    return array.astype(dtype) if other else array
 
 
 def _is_inner(cls: type) -> bool:
@@ -380,6 +393,9 @@ def _element_template(value: Value, counter: Any) -> Template:
             return TupleOut(tuple(_element_template(i, counter) for i in items), cls)
         case Deferred(function=function, args=args):
             return CallOut(function, tuple(_element_template(a, counter) for a in args))
+        case EitherDtype(array=array, dtype=dtype):
+            parts = _element_template(array, counter), NumberOut(next(counter), bool)
+            return CallOut(_of_dtype, (*parts, Known(dtype)))
         case Option(present=_, value=inner, absent=absent):
             flag = next(counter)
             return OptionOut(flag, _element_template(inner, counter), Known(absent.obj))  # type: ignore

@@ -19,7 +19,6 @@ from astfront.rules import folds
 from astfront.rules.registry import RULES
 from astfront.values import (
     FALSE,
-    NONE,
     POISON,
     Attributes,
     Choice,
@@ -93,13 +92,14 @@ class Subscripts(Machine):
         items = self.items_of(container)
         index = self._sequence_index(index)
         if isinstance(index, Scalar) and index.type is not float:
-            kind = "list" if isinstance(container, List) else "tuple"
+            kind = "tuple" if self.is_tuple(container) else "list"
             if not items:
                 self.raise_python(IndexError(f"{kind} index out of range"))
             checked = self.checked_index(index, Static(len(items)), kind)
             return self.select(items, checked)
-        if isinstance(index, Slice) and isinstance(container, List) and same(index.step, NONE):
-            return self.call(Static(folds.part), [container, index.start, index.stop], {})
+        if isinstance(index, Slice):
+            made = List(self.heap.new(self.grown_slice(self.as_grown(Items(tuple(items))), index)))
+            return self.like(container, made)
         key = self.static(index, "the index of a list or tuple")
         if isinstance(key, slice):
             part = items[key]
@@ -164,7 +164,7 @@ class Subscripts(Machine):
             return items[index.obj]
         if items and all(self.is_number(i) or isinstance(i, Tensor) for i in items):
             return self._select_stacked(items, index, self.b.scope if scope is None else scope)
-        tuples = [i for i in items if self.is_tuple(i)]
+        tuples = [i for i in items if self.is_tuple(i) and not isinstance(i, List)]
         if items and len(tuples) == len(items):
             rows = [self.items_of(i) for i in items]
             if len({len(r) for r in rows}) == 1:
@@ -240,7 +240,7 @@ class Subscripts(Machine):
         elif isinstance(container, Dict):
             key = self.static(index, "a dict's key")
             self.heap.bind(container.cell, key, value)
-        elif isinstance(container, List):
+        elif isinstance(container, List) and not self.is_tuple(container):
             self._set_list_item(container, index, value)
         elif isinstance(container, Object):
             self.call(self.get_attribute(container, "__setitem__"), [index, value], {})
@@ -288,7 +288,7 @@ class Subscripts(Machine):
                 self.raise_python(KeyError(key))
         elif isinstance(container, Object) and hasattr(container.cls, "__delitem__"):
             self.call(self.get_attribute(container, "__delitem__"), [index], {})
-        elif isinstance(container, List):
+        elif isinstance(container, List) and not self.is_tuple(container):
             items = self.items_of(container)
             try:
                 del items[self.static(index, "the index of an item that is deleted")]

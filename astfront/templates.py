@@ -15,6 +15,7 @@ from astfront.values import (
     Attributes,
     Content,
     Deferred,
+    EitherDtype,
     Entries,
     GrownList,
     Items,
@@ -176,6 +177,10 @@ class Collector:
                 self.value(t, v)
         elif isinstance(template, Node):
             self._node(template, actual)
+        elif isinstance(template, EitherDtype):
+            known = isinstance(actual, EitherDtype)
+            self.value(template.array, actual.array if known else actual)  # type: ignore[attr-defined]
+            self.value(template.other, actual.other if known else Static(False))  # type: ignore[attr-defined]
         elif isinstance(template, Option):
             self._option(template, actual)
 
@@ -239,6 +244,10 @@ class _Rows:
             items = actual.items if isinstance(actual, Tuple) else (UNBOUND,) * len(template.items)
             for t, v in zip(template.items, items):
                 self.collect(t, v)
+        elif isinstance(template, EitherDtype):
+            known = isinstance(actual, EitherDtype)
+            self.collect(template.array, actual.array if known else actual)  # type: ignore[attr-defined]
+            self.collect(template.other, actual.other if known else Static(False))  # type: ignore[attr-defined]
         elif isinstance(template, Option):
             if isinstance(actual, Option):
                 self.collect(template.present, actual.present)
@@ -335,6 +344,10 @@ def fill(template: Value, tensors: Iterator[Tensor]) -> Value:
     if isinstance(template, Node):
         kind, row = fill(template.kind, tensors), fill(template.row, tensors)
         return replace(template, kind=kind, row=row, key=("row", getattr(row, "expr", row)))
+    if isinstance(template, EitherDtype):
+        array: Any = fill(template.array, tensors)
+        other: Any = fill(template.other, tensors)
+        return replace(template, array=array, other=other)
     if isinstance(template, Option):
         present: Any = fill(template.present, tensors)
         return replace(template, present=present, value=fill(template.value, tensors))
@@ -366,6 +379,9 @@ def leaves_of(template: Value) -> Iterator[Leaf]:
     elif isinstance(template, Node):
         yield from leaves_of(template.kind)
         yield from leaves_of(template.row)
+    elif isinstance(template, EitherDtype):
+        yield from leaves_of(template.array)
+        yield from leaves_of(template.other)
     elif isinstance(template, Option):
         yield from leaves_of(template.present)
         yield from leaves_of(template.value)
@@ -412,6 +428,8 @@ def same_template(a: Any, b: Any) -> bool:
         return same_function and all(map(same_template, a.args, b.args))
     if isinstance(a, Node):
         return a.forest is b.forest and a.kinds == b.kinds
+    if isinstance(a, EitherDtype):
+        return a.dtype == b.dtype and same_template(a.array, b.array)
     if isinstance(a, Option):
         return same_template(a.value, b.value) and same(a.absent, b.absent)
     return same(a, b)

@@ -184,7 +184,8 @@ class Range(Value):
 class List(Value):
     """A reference to a list's cell, whose content is :class:`Items` or :class:`GrownList`.
 
-    A deque is one too; ``longest`` is its ``maxlen``.
+    A deque is one too; ``longest`` is its ``maxlen``. So is a tuple whose length is staged: its cell
+    never changes.
     """
 
     cell: int
@@ -334,6 +335,18 @@ class Option(Choice):
 
 
 @dataclass(frozen=True, eq=False)
+class EitherDtype(Choice):
+    """An array whose dtype is ``dtype`` where ``other`` holds, and that of ``array`` where not.
+
+    numpy makes float64 of an empty list, whatever its items would have been.
+    """
+
+    array: Tensor
+    dtype: np.dtype[Any]
+    other: Scalar
+
+
+@dataclass(frozen=True, eq=False)
 class Node(Choice):
     """A part of a tree that is an argument: see ``trees.py``.
 
@@ -401,7 +414,9 @@ Content: TypeAlias = "Items | GrownList | Entries | Attributes | Names"
 
 def is_staged(value: Value) -> bool:
     """Whether ``value`` itself is known only at run time."""
-    return isinstance(value, Scalar | Option) or (isinstance(value, Tensor) and value.const is None)
+    if isinstance(value, Tensor):
+        return value.const is None
+    return isinstance(value, Scalar | Option | EitherDtype)
 
 
 def describe(value: Value) -> str:
@@ -445,6 +460,8 @@ def describe(value: Value) -> str:
             return "a generator"
         case Node():
             return "a part of a tree"
+        case EitherDtype(array=array, dtype=dtype):
+            return f"an array of {array.dtype.name} or {dtype.name}"
         case Option(absent=absent):
             if absent is UNBOUND:
                 return "a value that may be undefined"

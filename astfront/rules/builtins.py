@@ -182,7 +182,7 @@ def copy_list(cx: Any, iterable: Value) -> Value:
     if isinstance(iterable, Generator):
         return cx.listed(iterable)
     if isinstance(iterable, List):
-        return List(cx.heap.new(cx.heap[iterable.cell]))
+        return cx.listed_copy(iterable)
     iterator = None
     if isinstance(iterable, Tensor | Range | Iterator):
         iterator = cx.iterator_of(iterable)
@@ -201,6 +201,8 @@ def copy_list(cx: Any, iterable: Value) -> Value:
 
 @rule(tuple)
 def tuple_(cx: Any, iterable: Value = Static(())) -> Value:
+    if isinstance(iterable, Generator | List | Tensor):
+        return cx.as_tuple(copy_list(cx, iterable))
     return cx.tuple(cx.items_of(iterable))
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 
 def total(iterable: Iterable[Any], start: Any = 0) -> Any:
     for x in iterable:
@@ -78,29 +80,20 @@ def index_in_tuple(items: Iterable[Any], item: Any) -> int:
     raise ValueError("tuple.index(x): x not in tuple")
 
 
-def repeated(items: list[Any], times: int) -> list[Any]:
-    made: list[Any] = []
-    for _ in range(times):
-        made.extend(items)
-    return made
+def sliced_places(start: int | None, stop: int | None, step: int, size: int) -> Any:
+    """The places that ``slice(start, stop, step)`` picks of a sequence of this size."""
+    if step == 0:
+        raise ValueError("slice step cannot be zero")
+    low = 0 if step > 0 else -1
+    first = (low if step > 0 else size - 1) if start is None else _place(start, low, size)
+    last = (low + size if step > 0 else low) if stop is None else _place(stop, low, size)
+    count = (last - first + step - (1 if step > 0 else -1)) // step
+    return first + np.arange(max(count, 0)) * step
 
 
-def part(items: Sequence[Any], start: int | None, stop: int | None) -> list[Any]:
-    """``items[start:stop]``"""
-    size = len(items)
-    first = 0 if start is None else _place(start, size)
-    last = size if stop is None else _place(stop, size)
-    made = []
-    for i in range(first, last):
-        made.append(items[i])
-    return made
-
-
-def _place(end: int, size: int) -> int:
-    """An end of a slice as ``slice.indices`` gives it."""
-    if end < 0:
-        return max(end + size, 0)
-    return min(end, size)
+def _place(end: int, low: int, size: int) -> int:
+    """An end of a slice as ``slice.indices`` gives it, between ``low`` and ``low + size``."""
+    return min(max(end + size if end < 0 else end, low), low + size)
 
 
 def inserted(items: list[Any], index: int, item: Any) -> list[Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.rules import folds
 from astfront.rules.numpy.subscripts import (
     Among,
     At,
@@ -178,9 +179,9 @@ def _window(cx: Any, x: Tensor, axis: int, part: Part) -> Tensor | None:
     size = cx.dim_of(x, axis)
     start = Static(0) if is_none(part.start) else part.start
     stop = size if is_none(part.stop) else part.stop
-    step = cx.static(part.step, "the step of a slice")
     length = cx.difference(stop, start)
-    if length is None or length <= 0 or step not in (None, 1):
+    unit = isinstance(part.step, Static) and part.step.obj in (None, 1)
+    if length is None or length <= 0 or not unit:
         return None
     if not (cx.is_at_least(start, 0) and cx.is_at_most(stop, size)):
         return None
@@ -199,6 +200,12 @@ def _staged_slice(cx: Any, x: Tensor, parts: Sequence[tuple[int, Part]]) -> Tens
         if window is not None:
             rest = [*parts[:n], *parts[n + 1 :]]
             return _staged_slice(cx, window, rest) if rest else window
+        if isinstance(part.step, Scalar):
+            ends = [part.start, part.stop, part.step, cx.dim_of(x, axis)]
+            places = cx.call(Static(folds.sliced_places), ends, {})
+            x = cx.b.call("take", x, places, axis=axis, mode="clip")
+            rest = [*parts[:n], *parts[n + 1 :]]
+            return _staged_slice(cx, x, rest) if rest else x
     begin: list[Value] = [Static(0)] * x.ndim
     end: list[Value] = [Static(FAR if d is None else d) for d in x.shape]
     strides = [1] * x.ndim

@@ -115,7 +115,7 @@ def copy(cx: Any, self: Value) -> Value:
 @rule(list.index, tuple.index)
 def index(cx: Any, self: Value, item: Value) -> Value:
     if cx.holds_ints(self) and cx.is_number(item):
-        fold = folds.index if isinstance(self, List) else folds.index_in_tuple
+        fold = folds.index_in_tuple if cx.is_tuple(self) else folds.index
         return cx.call(Static(fold), [self, item], {})
     for i, other in enumerate(cx.items_of(self)):
         equal = cx.truth(cx.compare(gast.Eq(), item, other)) if not same(item, other) else True

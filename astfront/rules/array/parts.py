@@ -16,19 +16,16 @@ from chainer.functions.array import (
     flipud,
     get_item,
     permutate,
-    repeat,
     select_item,
     separate,
     split_axis,
-    tile,
     where,
 )
 from chainer.utils.type_check import InvalidType
 
-from astfront.rules.array.shape import known_shape, reshape_to, transpose_to
+from astfront.rules.array.shape import reshape_to, transpose_to
 from astfront.rules.registry import node_rule
 from astfront.rules.sizes import (
-    constant,
     counting,
     equal,
     evaluated,
@@ -257,38 +254,6 @@ def permutate_node(cx: Any, node: Any, x: Tensor) -> Tensor:
 
 
 # --- copies and choices ----------------------------------------------------------------------
-
-
-@node_rule(tile.Tile)
-def tile_node(cx: Any, node: Any, x: Tensor) -> Tensor:
-    reps = node.reps
-    if 0 in reps or x.ndim == 0 or not reps:
-        if not x.is_static_shape:
-            raise cx.error("AF0306", "F.tile with 0 repetitions of an array of staged sizes")
-        if not reps:
-            return x
-        shape = np.tile(np.broadcast_to(np.zeros((), bool), known_shape(x)), reps).shape
-        if 0 in shape:
-            return cx.b.call("zeros", shape=shape, dtype=x.dtype.name)  # type: ignore[no-any-return]
-        return cx.call_op("broadcast_to", x, shape=shape)  # type: ignore[no-any-return]
-    return cx.call_op("tile", x, reps=reps)  # type: ignore[no-any-return]
-
-
-@node_rule(repeat.Repeat)
-def repeat_node(cx: Any, node: Any, x: Tensor) -> Tensor:
-    repeats, axis = node.repeats, node.axis
-    if axis is None:
-        x, axis = reshape_to(cx, x, [Static(-1)]), 0
-    size = x.shape[axis]
-    if len(repeats) == 1 and repeats[0] > 0:
-        return cx.call_op("repeat", x, repeats=repeats[0], axis=axis % x.ndim)  # type: ignore[no-any-return]
-    if size is None:
-        raise cx.error("AF0306", "F.repeat by several counts along an axis whose size is staged")
-    try:
-        index = np.repeat(np.arange(size), repeats)
-    except ValueError as e:
-        cx.raise_python(e)
-    return cx.call_op("take", x, constant(cx, index, "int64"), axis=axis % x.ndim, mode="clip")  # type: ignore[no-any-return]
 
 
 @node_rule(where.Where)

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import gast
 import numpy as np
 
 from astfront.rules.numpy.support import (
@@ -31,9 +32,25 @@ from astfront.rules.numpy.support import (
 from astfront.rules.numpy.support import (
     full as full_scalar,
 )
-from astfront.values import NONE, GrownList, List, Scalar, Static, Tensor, Tuple, Value, describe
+from astfront.values import (
+    NONE,
+    UNBOUND,
+    EitherDtype,
+    GrownList,
+    List,
+    Scalar,
+    Static,
+    Tensor,
+    Tuple,
+    Value,
+    describe,
+)
 
 FLOAT = Static(np.float64)
+
+
+def _is_none(v: Value) -> bool:
+    return isinstance(v, Static) and v.obj is None
 
 
 def filled(cx: Any, sizes: Sequence[Value], value: Tensor) -> Tensor:
@@ -259,25 +276,41 @@ def array(
     order: Value = NONE,
     subok: Value = NONE,
     ndmin: Value = Static(0),
-) -> Tensor:
+) -> Value:
     made = asarray(cx, object, dtype)
-    missing = cx.static(ndmin, "`ndmin`") - made.ndim
+    wanted = cx.static(ndmin, "`ndmin`")
+    if isinstance(made, EitherDtype):
+        return made if wanted < 2 else cx.split(made, lambda x: array(cx, x, ndmin=ndmin))
+    missing = wanted - made.ndim
     if missing > 0:
         made = made.viewed_as(cx.b.call("expand_dims", made, axis=0, num_newaxis=missing))
     return _fresh(made) if cx.static(copy, "`copy`") else made
 
 
 @numpy_rule(np.asarray, np.ascontiguousarray, np.asanyarray, np.asfortranarray)
-def asarray(cx: Any, a: Value, dtype: Value = NONE, order: Value = NONE) -> Tensor:
+def asarray(cx: Any, a: Value, dtype: Value = NONE, order: Value = NONE) -> Value:
+    content = grown_list(cx, a, may_be_empty=True)
+    if content is not None and getattr(content.element, "shape", None) == ():
+        return _array_of_numbers(cx, content, dtype)
     made = _made_of(cx, a)
     wanted = dtype_of(cx, dtype, made.dtype)
     return convert(cx, made, wanted).as_kind("array") if wanted != made.dtype else made
 
 
+def _array_of_numbers(cx: Any, content: GrownList, dtype: Value) -> Value:
+    """Numbers as an array; of none of them numpy makes float64."""
+    made: Tensor = cx.stack_of(content)
+    if not _is_none(dtype):
+        return convert(cx, made, dtype_of(cx, dtype, made.dtype))
+    filled = cx.is_filled(content)
+    if made.dtype == np.float64 or isinstance(filled, Static):
+        return made
+    return EitherDtype(made, np.dtype(float), cx.unary(gast.Not(), filled))
+
+
 def _array_of_grown(cx: Any, content: GrownList) -> Tensor:
-    leaf: Any = content.element
-    if not leaf.shape and leaf.dtype == np.float64:
-        return cx.stack_of(content)  # type: ignore[no-any-return]
+    if content.element is UNBOUND:
+        return constant(np.array([]))
     # Of an empty list numpy makes float64 and one dimension.
     empty = ValueError("an array of an empty list that grew in a compiled loop isn't supported")
     rows: Tensor = cx.uniform_rows(content, empty, UNEVEN)
@@ -285,7 +318,7 @@ def _array_of_grown(cx: Any, content: GrownList) -> Tensor:
 
 
 def _made_of(cx: Any, v: Value) -> Tensor:
-    content = grown_list(cx, v)
+    content = grown_list(cx, v, may_be_empty=True)
     if content is not None:
         return _array_of_grown(cx, content)
     known, obj = cx.try_static(v)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ from astfront.rules.numpy.support import (
     sizes_of,
     store_out,
 )
-from astfront.values import NONE, GrownList, Static, Tensor, Value
+from astfront.values import NONE, EitherDtype, GrownList, List, Scalar, Static, Tensor, Value
 
 
 def _items(cx: Any, arrays: Value) -> list[Tensor]:
@@ -64,6 +66,39 @@ def joined(cx: Any, items: Sequence[Tensor], axis: int) -> Tensor:
     return cx.b.refine(made, shape)  # type: ignore[no-any-return]
 
 
+def _with_either_dtype(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule for a function of a list of arrays, some of which may be of one of two dtypes."""
+
+    @functools.wraps(function)
+    def apply(cx: Any, arrays: Value, *args: Value, **kwargs: Value) -> Value:
+        content = cx.heap[arrays.cell] if isinstance(arrays, List) else None
+        if isinstance(content, GrownList):
+            element = content.element
+            if not isinstance(element, EitherDtype):
+                return function(cx, arrays, *args, **kwargs)  # type: ignore[no-any-return]
+            *buffers, flags = content.buffers
+            plain = replace(content, element=element.array, buffers=tuple(buffers))
+            arrays = List(cx.heap.new(plain))
+            dtype, narrow = element.dtype, element.array.dtype
+            other = cx.b.call("any", flags)
+        else:
+            items = cx.items_of(arrays)
+            either = [x for x in items if isinstance(x, EitherDtype)]
+            if not either:
+                return function(cx, cx.tuple(items), *args, **kwargs)  # type: ignore[no-any-return]
+            inner = [x.array if isinstance(x, EitherDtype) else as_array(cx, x) for x in items]
+            narrow = np.result_type(*(x.dtype for x in inner))
+            dtype = np.result_type(narrow, *(x.dtype for x in either))
+            arrays = cx.tuple(inner)
+            other = functools.reduce(
+                lambda a, b: cx.b.call("logical_or", a, b), (x.other for x in either)
+            )
+        made = function(cx, arrays, *args, **kwargs)
+        return made if dtype == narrow else EitherDtype(made, dtype, Scalar(other.expr, bool))
+
+    return apply
+
+
 def _fresh(x: Tensor) -> Tensor:
     return Tensor(x.expr, x.shape, x.dtype, "array", x.const)
 
@@ -90,6 +125,7 @@ def _merged_rows(cx: Any, rows: Tensor, axis: int) -> Tensor:
 
 
 @numpy_rule(np.concatenate)
+@_with_either_dtype
 def concatenate(
     cx: Any, arrays: Value, axis: Value = Static(0), out: Value = NONE, *, dtype: Value = NONE
 ) -> Tensor:
@@ -127,6 +163,7 @@ def stack(cx: Any, arrays: Value, axis: Value = Static(0), out: Value = NONE) ->
 def _by_rank(at_least: Any, axis: Callable[[int], int]) -> Callable[..., Tensor]:
     """vstack, hstack and dstack: each array made wide enough, then concatenated."""
 
+    @_with_either_dtype
     def apply(cx: Any, tup: Value) -> Tensor:
         content = grown_list(cx, tup)
         if content is None:

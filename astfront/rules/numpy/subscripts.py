@@ -12,6 +12,7 @@ import numpy as np
 from astfront.rules.numpy.support import BOOL, INT64, constant, full
 from astfront.values import (
     NONE,
+    EitherDtype,
     List,
     Scalar,
     Slice,
@@ -103,10 +104,8 @@ def entries_of(cx: Any, x: Tensor, index: Value) -> list[Entry]:
 
 
 def index_items(cx: Any, index: Value) -> list[Value]:
-    if isinstance(index, Tuple):
-        return list(index.items)
-    if isinstance(index, Static) and isinstance(index.obj, tuple):
-        return [cx.constant_value(i) for i in index.obj]
+    if cx.is_tuple(index):
+        return cx.items_of(index)  # type: ignore[no-any-return]
     return [index]
 
 
@@ -134,6 +133,8 @@ def _entry(cx: Any, x: Tensor, item: Value, axis: int, hole: int | None) -> list
         known, obj = cx.try_static(item)
         empty = known and np.size(obj) == 0
         item = cx.call(Static(np.array), [item], {})
+        if isinstance(item, EitherDtype):
+            item = item.array  # An empty list picks nothing.
         if empty:
             item = constant(item.const.astype(INT64))  # type: ignore[attr-defined]
     if not isinstance(item, Tensor) or item.kind in ("variable", "either"):

@@ -383,13 +383,13 @@ def require_equal(cx: Any, a: Value, b: Value, message: str) -> None:
     cx.check(cx.compare(gast.Eq(), a, b), ValueError(message))
 
 
-def grown_list(cx: Any, v: Value) -> GrownList | None:
+def grown_list(cx: Any, v: Value, may_be_empty: bool = False) -> GrownList | None:
     """A list of arrays that grew in a kept loop; ``None`` for any other value."""
     content = cx.heap[v.cell] if isinstance(v, List) else None
     if not isinstance(content, GrownList):
         return None
     if content.element is UNBOUND:
-        cx.raise_python(NO_ARRAYS)
+        return content if may_be_empty else cx.raise_python(NO_ARRAYS)  # type: ignore[no-any-return]
     if isinstance(content.element, Static) and type(content.element.obj) in SCALAR_DTYPES:
         content = _with_rows(cx, content)
     if not isinstance(content.element, Leaf) or content.element.kind not in ("array", "generic"):
