@@ -20,6 +20,7 @@ from astfront.rules.registry import pure, rule
 from astfront.values import (
     FALSE,
     NONE,
+    UNBOUND,
     Dict,
     Generator,
     Iterator,
@@ -319,11 +320,15 @@ def _extreme(
     if len(args) == 1:
         iterable, found = known_items(cx, args[0])
         if found is None:
-            if key is not None or default is not None:
-                cx.fail("AF0205", f"{name}() of a number of items known at run time only, with key")
-            fold = folds.smallest if name == "min" else folds.largest
+            if default is not None:
+                what = "a number of items known at run time only"
+                cx.fail("AF0205", f"{name}() of {what}, with a default")
             if not isinstance(iterable, List | Tensor):
                 iterable = copy_list(cx, iterable)
+            if key is not None and not _is_none(key):
+                by = folds.smallest_by if name == "min" else folds.largest_by
+                return cx.call(Static(by), [iterable, key], {})
+            fold = folds.smallest if name == "min" else folds.largest
             return cx.call(Static(fold), [iterable], {})
         items = found
     if not items and default is not None:
@@ -435,17 +440,22 @@ def _decided(cx: Any, iterable: Value, decisive: bool, fold: Callable[..., bool]
 
 @rule(sorted)
 def sorted_(cx: Any, iterable: Value, key: Value | None = None, reverse: Value = FALSE) -> Value:
-    items = cx.items_of(iterable)
+    iterable, found = known_items(cx, iterable)
+    if key is not None and _is_none(key):
+        key = None
+    if found is None:
+        return _sorted_grown(cx, copy_list(cx, iterable), key, cx.static(reverse))
+    items: list[Value] = found
     keys = items if key is None else [cx.call(key, [i], {}) for i in items]
     if not all(cx.try_static(k)[0] for k in keys) and all(map(cx.is_number, keys)):
         return sorted_by_numbers(cx, items, keys, cx.static(reverse))
     known = [cx.try_static(k) for k in keys]
     if all(k for k, _ in known):
         turned = cx.static(reverse)
-        found: Any = cx.run_python(
+        order: Any = cx.run_python(
             sorted, range(len(items)), key=lambda n: known[n][1], reverse=turned
         )
-        return cx.heap.new_list([items[n] for n in cx.static(found)])
+        return cx.heap.new_list([items[n] for n in cx.static(order)])
 
     def before(i: int, j: int) -> int:
         """What Python asks for when it sorts is only ever whether one is less than another."""
@@ -457,19 +467,40 @@ def sorted_(cx: Any, iterable: Value, key: Value | None = None, reverse: Value =
                 return sign
         return 0
 
-    order = sorted(range(len(items)), key=functools.cmp_to_key(before), reverse=cx.static(reverse))
-    return cx.heap.new_list([items[n] for n in order])
+    places = sorted(range(len(items)), key=functools.cmp_to_key(before), reverse=cx.static(reverse))
+    return cx.heap.new_list([items[n] for n in places])
+
+
+def _sorted_grown(cx: Any, v: Any, key: Value | None, reverse: bool) -> Value:
+    """A list whose length is known at run time only, in the order of numbers."""
+    content = cx.heap[v.cell]
+    keys = v if key is None else cx.call(Static(folds.mapped), [v, key], {})
+    element = cx.heap[keys.cell].element
+    if element is UNBOUND or isinstance(element, Static):
+        return v  # type: ignore[no-any-return]
+    if getattr(element, "shape", None) != ():
+        cx.fail("AF0205", "sorted() by what is known at run time only, and not by numbers")
+    numbers = cx.stack_of(cx.heap[keys.cell])
+    return List(cx.heap.new(cx.items_at(content, _order(cx, numbers, reverse))))
+
+
+def _order(cx: Any, numbers: Tensor, reverse: bool) -> Tensor:
+    """The places of numbers in Python's order, which is stable, in reverse too."""
+    if reverse:
+        numbers = cx.call(Static(np.negative), [numbers], {})
+    return cx.call(Static(np.argsort), [numbers], {"kind": Static("stable")})  # type: ignore[no-any-return]
+
+
+def _is_none(v: Value) -> bool:
+    return isinstance(v, Static) and v.obj is None
 
 
 def sorted_by_numbers(cx: Any, items: list[Value], keys: list[Value], reverse: bool) -> Value:
-    """Python's order is stable, in reverse too."""
     kinds = {_number_type(k) for k in keys}
     kind = float if float in kinds else int
     numbers = [Tensor(cx.as_scalar(k, kind).expr, (), np.dtype(kind)) for k in keys]
     stacked = cx.call(Static(np.stack), [cx.heap.new_list(numbers)], {})
-    if reverse:
-        stacked = cx.call(Static(np.negative), [stacked], {})
-    order = cx.call(Static(np.argsort), [stacked], {"kind": Static("stable")})
+    order = _order(cx, stacked, reverse)
     scope = cx.b.scope
     places = [cx.tensor_to_scalar(cx.tensor_row(order, Static(i))) for i in range(len(items))]
     return cx.heap.new_list([cx.select(items, place, scope) for place in places])

@@ -11,7 +11,7 @@ from astfront.attributes import fields_as_dict, replace_fields
 from astfront.environment import same
 from astfront.rules import folds
 from astfront.rules.builtins import copy_list, dict_
-from astfront.rules.methods import append, clear, index, popped, reverse
+from astfront.rules.methods import append, clear, index, popped, reverse, without
 from astfront.rules.registry import StaticArg, rule
 from astfront.values import (
     NONE,
@@ -89,12 +89,12 @@ def _put_first(cx: Any, queue: List, items: list[Value]) -> None:
 
 @rule(collections.deque.pop)
 def deque_pop(cx: Any, self: List) -> Value:
-    return popped(cx, self, -1, "pop from an empty deque")
+    return popped(cx, self, Static(-1), "pop from an empty deque")
 
 
 @rule(collections.deque.popleft)
 def popleft(cx: Any, self: List) -> Value:
-    return popped(cx, self, 0, "pop from an empty deque")
+    return popped(cx, self, Static(0), "pop from an empty deque")
 
 
 @rule(collections.deque.rotate)
@@ -158,6 +158,10 @@ def count(cx: Any, self: Value, item: Value) -> Value:
 
 @rule(list.remove, collections.deque.remove)
 def remove(cx: Any, self: List, item: Value) -> Value:
+    if cx.holds_ints(self) and cx.is_number(item):
+        place = cx.call(Static(folds.place_to_remove), [self, item], {})
+        cx.heap[self.cell] = without(cx, self, place)
+        return NONE
     items = cx.as_items(self)
     if items is None:
         cx.fail("AF0208", "`remove` on a list that grew in a kept loop isn't supported")

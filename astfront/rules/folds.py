@@ -5,7 +5,7 @@ Each gives what the builtin of that name gives.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,37 @@ def smallest(items: Sequence[Any]) -> Any:
     return best
 
 
+def largest_by(items: Sequence[Any], key: Callable[[Any], Any]) -> Any:
+    if len(items) == 0:
+        raise ValueError("max() arg is an empty sequence")
+    best = items[0]
+    most = key(best)
+    for i in range(1, len(items)):
+        value = key(items[i])
+        if value > most:
+            best, most = items[i], value
+    return best
+
+
+def smallest_by(items: Sequence[Any], key: Callable[[Any], Any]) -> Any:
+    if len(items) == 0:
+        raise ValueError("min() arg is an empty sequence")
+    best = items[0]
+    least = key(best)
+    for i in range(1, len(items)):
+        value = key(items[i])
+        if value < least:
+            best, least = items[i], value
+    return best
+
+
+def mapped(items: Iterable[Any], function: Callable[[Any], Any]) -> list[Any]:
+    made = []
+    for x in items:
+        made.append(function(x))
+    return made
+
+
 def contains(items: Iterable[Any], item: Any) -> bool:
     for x in items:  # noqa: SIM110
         if x == item:
@@ -71,6 +102,13 @@ def index(items: Iterable[Any], item: Any) -> int:
         if x == item:
             return i
     raise ValueError(f"{item!r} is not in list")
+
+
+def place_to_remove(items: Iterable[Any], item: Any) -> int:
+    for i, x in enumerate(items):
+        if x == item:
+            return i
+    raise ValueError("list.remove(x): x not in list")
 
 
 def index_in_tuple(items: Iterable[Any], item: Any) -> int:
@@ -94,6 +132,12 @@ def sliced_places(start: int | None, stop: int | None, step: int, size: int) -> 
 def _place(end: int, low: int, size: int) -> int:
     """An end of a slice as ``slice.indices`` gives it, between ``low`` and ``low + size``."""
     return min(max(end + size if end < 0 else end, low), low + size)
+
+
+def other_places(count: int, place: int) -> Any:
+    """The places of ``count`` items beside the one at ``place``."""
+    places = np.arange(count)
+    return places + (places >= place)
 
 
 def inserted(items: list[Any], index: int, item: Any) -> list[Any]:

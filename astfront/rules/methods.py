@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import itertools
+import operator
 from typing import Any
 
 import gast
@@ -14,6 +16,7 @@ from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (
     FALSE,
     NONE,
+    Content,
     Dict,
     GrownList,
     Items,
@@ -52,43 +55,50 @@ def extend(cx: Any, self: List, more: Value) -> Value:
 
 
 @rule(list.insert, splits=False)
-def insert(cx: Any, self: List, index: StaticArg[int], item: Value) -> Value:
+def insert(cx: Any, self: List, index: Value, item: Value) -> Value:
     items = cx.as_items(self)
-    if items is None:
-        made = cx.call(Static(folds.inserted), [self, Static(index), item], {})
+    if items is None or not isinstance(index, Static):
+        made = cx.call(Static(folds.inserted), [self, index, item], {})
         cx.heap[self.cell] = cx.heap[made.cell]
         return NONE
-    items.insert(index, item)
+    items.insert(index.obj, item)
     cx.heap[self.cell] = Items(tuple(items))
     return NONE
 
 
 @rule(list.pop)
-def pop(cx: Any, self: List, index: StaticArg[int] = -1) -> Value:
+def pop(cx: Any, self: List, index: Value = Static(-1)) -> Value:
     return popped(cx, self, index, "pop from empty list")
 
 
-def popped(cx: Any, self: List, index: int, when_empty: str) -> Value:
-    cx.check(cx.compare(gast.Gt(), cx.length(self), Static(0)), IndexError(when_empty))
-    content = cx.heap[self.cell]
+def popped(cx: Any, self: List, index: Value, when_empty: str) -> Value:
+    length = cx.length(self)
+    cx.check(cx.compare(gast.Gt(), length, Static(0)), IndexError(when_empty))
+    place = cx.checked_index(index, length, "pop")
+    item = cx.get_item(self, place)
+    cx.heap[self.cell] = without(cx, self, place)
+    return item  # type: ignore[no-any-return]
+
+
+def without(cx: Any, self: List, place: Value) -> Content:
+    """A list without the item at a place that is in range."""
+    content: Content = cx.heap[self.cell]
     if isinstance(content, GrownList):
-        return pop_grown(cx, self, content, index)
-    items = list(content.items)
-    try:
-        item = items.pop(index)
-    except IndexError as e:
-        cx.raise_python(e)
-    cx.heap[self.cell] = Items(tuple(items))
-    return item
-
-
-def pop_grown(cx: Any, self: List, content: GrownList, index: int) -> Value:
-    if index not in (-1, 0):
-        cx.fail("AF0208", "only the first or last item of a list that grew can be popped")
-    item = cx.grown_item(self, Static(index))
-    part = slice(None, -1) if index == -1 else slice(1, None)
-    cx.heap[self.cell] = cx.grown_slice(content, Static(part))
-    return item
+        if isinstance(place, Static) and place.obj == 0:
+            return cx.grown_slice(content, Static(slice(1, None)))  # type: ignore[no-any-return]
+        if cx.difference(place, content.length) == -1:
+            return cx.grown_slice(content, Static(slice(None, -1)))  # type: ignore[no-any-return]
+        last = cx.binary_op(operator.sub, content.length, Static(1))
+        places = cx.call(Static(folds.other_places), [last, place], {})
+        return cx.items_at(content, places)  # type: ignore[no-any-return]
+    items: Any = content.items  # type: ignore[union-attr]
+    kept = [
+        cx.select(pair, cx.as_scalar(cx.compare(gast.LtE(), place, Static(i)), int))
+        if isinstance(place, Scalar)
+        else pair[place.obj <= i]  # type: ignore[attr-defined]
+        for i, pair in enumerate(itertools.pairwise(items))
+    ]
+    return Items(tuple(kept))
 
 
 @rule(list.reverse)
