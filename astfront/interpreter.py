@@ -116,6 +116,7 @@ class Interpreter(
         self.sites: list[Site] = []
         self.loop_sites: dict[Any, int] = {}
         self.order = self.loop_order = self.loop_depth = 0
+        self.exact_choices = False
         self.instances = self.heap.instances
         self.originals: dict[tuple[int, Any], Value] = {}
         """What attributes of real objects were when they were first read."""

@@ -197,7 +197,8 @@ class Loops(Machine):
             try:
                 how = (peel, rotate, few, None if breaks or rotate else count)
                 keep = functools.partial(self._keep, test, body, live, counter, *how)
-                self.attempted(keep)
+                with self._in_attempt(count):
+                    self.attempted(keep)
                 self._report_kept(span, count, peel)
                 return
             except Refused as e:
@@ -218,6 +219,15 @@ class Loops(Machine):
         if not fixable:
             self.give_up(refusals)
         self.unroll(test, body, live, refusals, span)
+
+    @contextmanager
+    def _in_attempt(self, count: int | None) -> Iterator[None]:
+        """A loop that can be unrolled isn't kept by choosing between arrays of differing sizes."""
+        outer, self.exact_choices = self.exact_choices, self.exact_choices or count is not None
+        try:
+            yield
+        finally:
+            self.exact_choices = outer
 
     def _exposed(self, node: gast.For | gast.While, breaks: str | None) -> list[str]:
         flow = self.frame.prepared.liveness

@@ -61,6 +61,8 @@ class Machine:
     loop_order: int
     loop_depth: int
     """How many kept loops enclose what is being compiled."""
+    exact_choices: bool
+    """Whether a staged index may only choose between values of one type and known sizes."""
     staged_depth: int
     """How many staged branches and loops enclose what is being compiled."""
     handlers: list[Handler]

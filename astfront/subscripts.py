@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import operator
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ import gast
 import numpy as np
 
 from astfront.builder import Scope
+from astfront.diagnostics import CompileError
 from astfront.environment import UNKNOWN_STORAGE, same, same_array, storages_of
 from astfront.machine import Machine
 from astfront.rules import folds
@@ -162,8 +164,10 @@ class Subscripts(Machine):
         """
         if isinstance(index, Static):
             return items[index.obj]
-        if items and all(self.is_number(i) or isinstance(i, Tensor) for i in items):
-            return self._select_stacked(items, index, self.b.scope if scope is None else scope)
+        if items and all(self.is_number(i) for i in items):
+            return self._select_number(items, index, self.b.scope if scope is None else scope)
+        if _stack(items):
+            return self._select_row(items, index, self.b.scope if scope is None else scope)
         tuples = [i for i in items if self.is_tuple(i) and not isinstance(i, List)]
         if items and len(tuples) == len(items):
             rows = [self.items_of(i) for i in items]
@@ -171,6 +175,9 @@ class Subscripts(Machine):
                 return self.tuple([self.select(column, index, scope) for column in zip(*rows)])
         if items and all(same(i, items[0]) for i in items):
             return items[0]
+        if items and not self.exact_choices and not any(isinstance(i, Static) for i in items):
+            with contextlib.suppress(CompileError):
+                return self.grown_element(self.as_grown(Items(tuple(items))), index)
         self.fail(
             "AF0504",
             "a staged index chooses between values that aren't tensors of one type: "
@@ -178,29 +185,21 @@ class Subscripts(Machine):
             help="index with an int that is known while compiling",
         )
 
-    def _select_stacked(self, items: Sequence[Value], index: Value, scope: Scope) -> Value:
-        numbers = [i for i in items if self.is_number(i)]
-        if numbers and len(numbers) == len(items):
-            kinds = {v.type if isinstance(v, Scalar) else type(v.obj) for v in items}  # type: ignore
-            if len(kinds) > 1:
-                self.fail("AF0504", "a staged index chooses between numbers of several types")
-            (kind,) = kinds
-            if all(isinstance(v, Static) for v in items):
-                table = np.array([v.obj for v in items], self.as_scalar(items[0], kind).dtype)  # type: ignore
-                stacked = self.b.constant(table)
-            else:
-                with self.in_scope(scope):
-                    scalars = [self.as_tensor(self.as_scalar(v, kind)) for v in items]
-                stacked = self.stacked(scalars, scope)
-            return Scalar(self.row(stacked, index).expr, kind)
-        tensors = [i for i in items if isinstance(i, Tensor)]
-        types = {(t.shape, t.dtype, t.kind) for t in tensors}
-        if len(tensors) != len(items) or len(types) > 1 or not tensors[0].is_static_shape:
-            self.fail(
-                "AF0504",
-                "a staged index chooses between tensors that differ in shape or dtype",
-                help="index with an int that is known while compiling",
-            )
+    def _select_number(self, items: Sequence[Value], index: Value, scope: Scope) -> Value:
+        kinds = {v.type if isinstance(v, Scalar) else type(v.obj) for v in items}  # type: ignore
+        if len(kinds) > 1:
+            self.fail("AF0504", "a staged index chooses between numbers of several types")
+        (kind,) = kinds
+        if all(isinstance(v, Static) for v in items):
+            table = np.array([v.obj for v in items], self.as_scalar(items[0], kind).dtype)  # type: ignore
+            stacked = self.b.constant(table)
+        else:
+            with self.in_scope(scope):
+                scalars = [self.as_tensor(self.as_scalar(v, kind)) for v in items]
+            stacked = self.stacked(scalars, scope)
+        return Scalar(self.row(stacked, index).expr, kind)
+
+    def _select_row(self, tensors: Sequence[Any], index: Value, scope: Scope) -> Value:
         stacked = self.stacked(tensors, scope)
         self.heap.copied.update(storages_of(tensors))
         row = self.row(stacked, index)
@@ -346,6 +345,13 @@ class Subscripts(Machine):
                 "an array is changed in place while a view of it is in use",
                 help="take a copy of the part that is kept: `x[i].copy()`",
             )
+
+
+def _stack(items: Sequence[Value]) -> bool:
+    """Whether all items are arrays of one type and known sizes."""
+    tensors = [i for i in items if isinstance(i, Tensor) and i.is_static_shape]
+    types = {(t.shape, t.dtype, t.kind) for t in tensors}
+    return len(tensors) == len(items) and len(types) == 1
 
 
 def _is_range(v: Value) -> bool:

@@ -23,6 +23,7 @@ from astfront.values import (
     UNBOUND,
     Dict,
     Generator,
+    Items,
     Iterator,
     List,
     Names,
@@ -501,9 +502,8 @@ def sorted_by_numbers(cx: Any, items: list[Value], keys: list[Value], reverse: b
     numbers = [Tensor(cx.as_scalar(k, kind).expr, (), np.dtype(kind)) for k in keys]
     stacked = cx.call(Static(np.stack), [cx.heap.new_list(numbers)], {})
     order = _order(cx, stacked, reverse)
-    scope = cx.b.scope
-    places = [cx.tensor_to_scalar(cx.tensor_row(order, Static(i))) for i in range(len(items))]
-    return cx.heap.new_list([cx.select(items, place, scope) for place in places])
+    grown = cx.items_at(cx.as_grown(Items(tuple(items))), order)
+    return cx.heap.new_list([cx.grown_element(grown, Static(i)) for i in range(len(items))])
 
 
 @rule(slice)
