@@ -17,7 +17,7 @@ def over_arguments(xs, n):
     return total * len(xs) + xs[-1][0] * n
 
 
-@construct("an array of the list by its index", staged="AF0504", kept="AF0504")
+@construct("an array of the list by its index")
 def chosen_argument(xs, n):
     return xs[n % 3][0]
 

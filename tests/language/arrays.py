@@ -149,7 +149,7 @@ def staged_sizes(x, n):
     return F.sum(wide, axis=0), F.sum(F.reshape(wide, (n + 1, -1)), axis=1)[n]
 
 
-@construct("`F.tile`, `F.repeat` a number of times", staged="AF0205", kept="AF0205")
+@construct("`F.tile`, `F.repeat` a number of times")
 def tiled(x, n):
     return F.sum(F.tile(x, (n + 1, 1)), axis=0)
 

@@ -30,7 +30,7 @@ def list_searches(x, n):
     return items.index(n), items.index(1), items.count(n)
 
 
-@construct("`list.remove`, `sort`, `clear`", staged="AF0205", kept="AF0205")
+@construct("`list.remove`, `sort`, `clear`")
 def list_changes(x, n):
     items = [3, 1, n]
     items.remove(n)

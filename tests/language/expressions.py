@@ -190,12 +190,12 @@ def list_slices(x, n):
     return len(items[:n]), sum(items[n:]) + x[0]
 
 
-@construct("slices of tuples", staged="AF0205", kept="AF0205")
+@construct("slices of tuples")
 def tuple_slices(x, n):
     return x * sum((1, 2, 3, 4)[:n])
 
 
-@construct("slices with a step", staged="AF0205", kept="AF0205")
+@construct("slices with a step")
 def sliced_by_step(x, n):
     return F.sum(x[:: n + 1], axis=0)
 
@@ -218,7 +218,7 @@ def repeated_list(x, n):
     return x * sum(ones), len(ones)
 
 
-@construct("a tuple times an int", staged="AF0207", kept="AF0207")
+@construct("a tuple times an int")
 def repeated_tuple(x, n):
     pair = (1, 2) * n
     return len(pair), sum(pair)
