@@ -2,16 +2,13 @@
 
 import chainer.functions as F
 import numpy as np
-import pytest
 
 from tests.syntax.compare import N, agrees, variable
 
 X = variable(7, 3)
-KINDS = pytest.mark.parametrize("kind", [int, N], ids=["static", "staged"])
 
 
-@KINDS
-def test_tuples(kind):
+def test_tuples():
     def forward(x, n):
         n = int(n)
         pairs = (1, 2) * n
@@ -20,25 +17,24 @@ def test_tuples(kind):
         grown = []
         for i in range(n):
             grown.append(i * 2)
-        total = 0
+        total, area = 0, x[0, 0]
         for i in numbers:
             total = total + i
         for row in rows:
-            total = total + F.sum(row)
+            area = area + F.sum(row)
         kept = tuple(grown)
         numbers += (n,)
         return (
             (pairs, len(pairs), sum(pairs), 3 in pairs, isinstance(pairs, tuple), pairs == 3),
-            (numbers, (1, 2, 3, 4)[:n], rows, total),
+            (numbers, (1, 2, 3, 4)[:n], rows, total, area),
             (kept, kept[1:], kept + kept, kept * n, [None] * n, np.array(kept).shape),
             (grown[::-1], grown[::2], x.array[grown], np.array(grown, "i")),
         )
 
-    agrees(forward, *((X, kind(n)) for n in (0, 1, 2)))
+    agrees(forward, *((X, N(n)) for n in (0, 1, 2)), (X, 2))
 
 
-@KINDS
-def test_an_array_of_an_empty_tuple_is_of_floats(kind):
+def test_an_array_of_an_empty_tuple_is_of_floats():
     def forward(x, n):
         parts, labels = [], []
         for k in range(3):
@@ -52,11 +48,10 @@ def test_an_array_of_an_empty_tuple_is_of_floats(kind):
             (np.vstack(parts), alone, alone.astype("int32"), len(alone)),
         )
 
-    agrees(forward, *((X, kind(n)) for n in (0, 1, 2, 5)))
+    agrees(forward, *((X, N(n)) for n in (0, 1, 2, 5)))
 
 
-@KINDS
-def test_steps(kind):
+def test_steps():
     def forward(x, n):
         n = int(n)
         items = [1, 2, n, 4, 5]
@@ -67,11 +62,10 @@ def test_steps(kind):
             (F.tile(x, (n, 1)), F.tile(x, n), F.repeat(x, n, axis=0), F.repeat(x, n + 1)),
         )
 
-    agrees(forward, *((X, kind(n)) for n in (0, 1, 2, 3, 4)))
+    agrees(forward, *((X, N(n)) for n in (0, 1, 2, 3, 4)), (X, 2))
 
 
-@KINDS
-def test_lists_changed_at_staged_places(kind):
+def test_lists_changed_at_staged_places():
     def forward(x, n):
         n = int(n)
         numbers = [3, 1, n, 7]
@@ -83,11 +77,10 @@ def test_lists_changed_at_staged_places(kind):
         rows.insert(n, row * 2)
         return numbers, ordered, row, F.stack(rows), sorted(numbers, reverse=True), len(rows)
 
-    agrees(forward, *((X, kind(n)) for n in (0, 1, 4)))
+    agrees(forward, *((X, N(n)) for n in (0, 1, 4)), (X, 2))
 
 
-@KINDS
-def test_lists_that_grew_in_another_order(kind):
+def test_lists_that_grew_in_another_order():
     def forward(x, n):
         n = int(n)
         numbers, parts = [], []
@@ -106,7 +99,7 @@ def test_lists_that_grew_in_another_order(kind):
         numbers.insert(n, 100)
         return ordered, falling, longest_first, numbers, popped, best
 
-    agrees(forward, *((X, kind(n)) for n in (0, 1, 4)))
+    agrees(forward, *((X, N(n)) for n in (0, 1, 4)), (X, 2))
 
 
 def test_what_isn_t_there():
