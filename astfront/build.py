@@ -23,6 +23,7 @@ import astfront.relay_conv
 import astfront.relay_dense  # noqa: F401  (both register their kernels)
 from astfront import relay_math
 from astfront.diagnostics import CompileError, error
+from astfront.relay_pipeline import NeededPasses
 from passes.relay import dataflow, loops, nested_branches, recursive_globals, strip_mining
 from passes.relay.bindings import Note, has_loops, ignore
 
@@ -199,7 +200,9 @@ def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int) -> 
         "SimplifyExpr",
         "SimplifyExprPostAlterOp",
     ]
-    with tvm.transform.PassContext(opt_level=opt_level, disabled_pass=disabled):
+    with tvm.transform.PassContext(
+        opt_level=opt_level, disabled_pass=disabled, instruments=[NeededPasses()]
+    ):
         return relay.vm.compile(mod, target=target, params=params)
 
 
