@@ -1,0 +1,51 @@
+"""What the pass instrument leaves out changes nothing of the program."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import tvm
+from tvm import relay
+
+from astfront.relay_pipeline import NeededPasses
+
+STATIC = """
+#[version = "0.0.5"]
+def @main(%x: Tensor[(4, 3), float32], %w: Tensor[(3, 3), float32], %c: bool) {
+  if (%c) { nn.relu(nn.dense(%x, %w, units=3)) } else { let %y = tanh(%x); add(%y, multiply(%y, 2f)) }
+}
+"""
+STAGED = """
+#[version = "0.0.5"]
+def @loop(%i: int64, %x: Tensor[(?, 3), float32]) -> Tensor[(?, 3), float32] {
+  if (less(%i, 3i64)) {
+    let %y = concatenate((%x, tanh(%x)), axis=0);
+    @loop(add(%i, 1i64), %y)
+  } else { %x }
+}
+def @main(%x: Tensor[(?, 3), float32]) { multiply(@loop(0i64, %x), 2f) }
+"""
+
+
+def compiled(text, *instruments):
+    with tvm.transform.PassContext(opt_level=3, instruments=list(instruments)):
+        return relay.vm.compile(tvm.relay.parse(text), target="llvm")
+
+
+def test_a_program_of_known_sizes_is_the_same():
+    given, expected = (compiled(STATIC, *i).bytecode for i in ([NeededPasses()], []))
+    addresses = re.compile(r"\d{12,}")
+    assert addresses.sub("", given) == addresses.sub("", expected)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_a_program_of_staged_sizes_gives_the_same(rows):
+    x = np.random.RandomState(0).uniform(-1, 1, (rows, 3)).astype("float32")
+    results = []
+    for instruments in ([NeededPasses()], []):
+        vm = tvm.runtime.vm.VirtualMachine(compiled(STAGED, *instruments), tvm.cpu())
+        results.append(vm.invoke("main", tvm.nd.array(x)).numpy())
+    assert results[0].shape == (8 * rows, 3)
+    np.testing.assert_array_equal(*results)
