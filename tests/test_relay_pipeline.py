@@ -9,6 +9,7 @@ import pytest
 import tvm
 from tvm import relay
 
+from astfront.build import host_target
 from astfront.relay_pipeline import NeededPasses
 
 STATIC = """
@@ -31,7 +32,7 @@ def @main(%x: Tensor[(?, 3), float32]) { multiply(@loop(0i64, %x), 2f) }
 
 def compiled(text, *instruments):
     with tvm.transform.PassContext(opt_level=3, instruments=list(instruments)):
-        return relay.vm.compile(tvm.relay.parse(text), target="llvm")
+        return relay.vm.compile(tvm.relay.parse(text), target=host_target())
 
 
 def test_a_program_of_known_sizes_is_the_same():
