@@ -361,9 +361,10 @@ class Attributes(Machine):
             self.lifter.guard(Location(owner.instance, "attribute", name), MISSING)
             return UNBOUND
         getter = getattr(cls, "__getattr__", None)
-        if isinstance(getter, types.FunctionType):
-            return self.call(Static(getter), [owner, Static(name)], {})
-        return UNBOUND
+        if getter is None:
+            return UNBOUND
+        method = self.bind_class_attribute(owner, cls, getter, "__getattr__")
+        return self.call(method, [Static(name)], {})
 
     def special_property(self, owner: Object, name: str) -> Value | None:
         """Properties of links that say where they are: a CPU, always."""
@@ -384,7 +385,7 @@ class Attributes(Machine):
         if isinstance(raw, classmethod):
             return BoundMethod(Static(cls), Static(raw.__func__))
         if isinstance(raw, types.MethodDescriptorType | types.WrapperDescriptorType):
-            return BoundMethod(owner, Static(raw))
+            return BoundMethod(self.own_items(owner, raw.__objclass__), Static(raw))
         instance = owner.instance if isinstance(owner, Object) else None
         if isinstance(owner, Object) and type(raw) in _CACHING:
             value = self.call(Static(raw.func), [owner], {})
@@ -403,6 +404,18 @@ class Attributes(Machine):
                 )
             self.fail("AF0202", f"`{name}` is a descriptor of its class, which isn't supported")
         return self.class_attribute(cls, name)
+
+    def own_items(self, owner: Value, kind: type) -> Value:
+        """What a method of a list or dict reads, called on an instance of a subclass: its items."""
+        instance = owner.instance if isinstance(owner, Object) else None
+        if (
+            instance is None
+            or kind not in (list, dict)
+            or not has_plain_items(type(instance), kind)
+        ):
+            return owner
+        location = Location(_Box(instance), "attribute", "value")
+        return self.lifter.own_items(instance, kind, location)
 
     def cached_for_backprop(self, owner: Object, raw: Any, name: str) -> Value:
         """Chainer's ``cached_property``: what it is with and without backprop, in a dict."""
@@ -534,6 +547,14 @@ def variable_class(x: Tensor) -> type:
     if isinstance(x.origin, Argument | Copied):
         return x.origin.cls
     return type(x.origin) if isinstance(x.origin, chainer.Variable) else chainer.Variable
+
+
+def has_plain_items(cls: type, kind: type) -> bool:
+    """Whether a subclass of a container's class finds its items as that does."""
+    names = ("__getitem__", "__iter__", "__len__")
+    return not hasattr(cls, "__missing__") and all(
+        getattr(cls, name) is getattr(kind, name) for name in names
+    )
 
 
 def is_open(owner: Any, name: str, value: Value) -> bool:

@@ -62,6 +62,8 @@ class Heap:
         self.watched: set[int] = set()
         self.frozen: set[int] = set()
         """Cells that can't change: those of the parts of tree arguments."""
+        self.read_only: set[int] = set()
+        """Cells that the program can't change: those of items of subclasses of list and dict."""
         self.copied: set[int] = set()
         """Storages of arrays of which some place holds what they were, not what they'll become."""
         self.array_cells: dict[int, int] = {}
@@ -147,6 +149,13 @@ class Heap:
                 "a part of a tree argument is changed",
                 self.place(),
                 help="keep what's computed in variables, and return it",
+            )
+        if cell in self.read_only:
+            raise error(
+                "AF0209",
+                "an item of an instance of a subclass of list or dict is changed",
+                self.place(),
+                help="keep what changes in an attribute, or in a plain list or dict",
             )
         if cell in self.watched:
             self.changed_at.setdefault(cell, self.place())

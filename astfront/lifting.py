@@ -327,7 +327,15 @@ class Lifter:
         self._tensors.pop(id(obj), None)
         self.places.pop(id(obj), None)
 
-    def _container(self, obj: Any, location: Location, name: str) -> Value:
+    def own_items(self, obj: Any, kind: type, location: Location) -> Value:
+        """The items of an instance of a subclass of ``list`` or ``dict``, to be read only."""
+        made = self._container(obj, location, type(obj).__name__, kind)
+        self.heap.read_only.add(made.cell)
+        return made
+
+    def _container(
+        self, obj: Any, location: Location, name: str, kind: type | None = None
+    ) -> List | Dict:
         if id(obj) in self._cells:
             known = self._cells[id(obj)]
             first = self.containers[known.cell]
@@ -335,10 +343,10 @@ class Lifter:
                 self.guards.append(Same(location, first))
             return known
         self._keep.append(obj)
-        kind = type(obj)
+        kind = kind or type(obj)
         is_list = kind in (list, collections.deque)
         keys = () if is_list else tuple(obj)
-        self.guards.append(Structure(location, kind, len(obj), keys))
+        self.guards.append(Structure(location, type(obj), len(obj), keys))
         empty: Items | Entries = Items() if is_list else Entries()
         cell = self.heap.new_external(empty)
         made: List | Dict
@@ -347,7 +355,7 @@ class Lifter:
         elif kind is set:
             made = Set(cell)
         else:
-            factory = getattr(obj, "default_factory", None)
+            factory = obj.default_factory if kind is collections.defaultdict else None
             made = Dict(cell, kind, None if factory is None else Static(factory))
         self._cells[id(obj)] = made
         self.containers[cell] = location

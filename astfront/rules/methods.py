@@ -32,7 +32,30 @@ _PURE = "ascii bin bytes callable chr complex frozenset hash hex oct ord pow"
 pure(*(getattr(builtins, n) for n in _PURE.split()))
 
 
+# --- what lists and dicts have in common -------------------------------------------------------
+
+
+@rule(list.__getitem__, dict.__getitem__)
+def get_item(cx: Any, self: Value, key: Value) -> Value:
+    return cx.get_item(self, key)  # type: ignore[no-any-return]
+
+
+@rule(list.__contains__, dict.__contains__)
+def contains(cx: Any, self: Value, item: Value) -> Value:
+    return cx.contains(item, self)  # type: ignore[no-any-return]
+
+
+@rule(list.__len__, dict.__len__)
+def length(cx: Any, self: Value) -> Value:
+    return cx.length(self)  # type: ignore[no-any-return]
+
+
 # --- lists -----------------------------------------------------------------------------------
+
+
+@rule(list.__iter__)
+def iterate(cx: Any, self: Value) -> Value:
+    return cx.call(Static(iter), [self], {})  # type: ignore[no-any-return]
 
 
 def items_or_fail(cx: Any, x: List, what: str) -> list[Value]:

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 import astfront
+from astfront.diagnostics import CompileError
+from tests.support import assert_same
 from tests.syntax.test_exceptions import agrees
 
 X = np.array([[0.5, -1.0, 2.0], [1.5, -0.5, 0.25]], "f")
@@ -213,3 +215,66 @@ def test_dataclasses():
 
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'h'"):
         astfront.compile(wrong)(X)
+
+
+class Flags(dict):
+    """What configurations often are: a dict whose items are attributes, too."""
+
+    __getattr__ = dict.__getitem__
+
+
+class Settings(dict):
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Sizes(list):
+    def total(self):
+        return sum(self)
+
+
+class Configured(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        self.config = Flags(scale=2.0, inner=Settings(shift=0.5))
+        self.sizes = Sizes([1, 2, 3])
+
+    def forward(self, x):
+        inner, sizes = self.config.inner, self.sizes
+        y = x * self.config.scale + inner.shift + getattr(inner, "bias", 0)
+        known = "bias" in inner, hasattr(inner, "bias"), len(inner), bool(sizes), 2 in sizes
+        walked = [y * i for i in sizes], sorted(inner), sizes.total(), sizes[-1], sizes[1:]
+        return y, known, walked, {**inner}["shift"], next(iter(sizes))
+
+
+def test_subclasses_of_containers():
+    model, x = Configured(), np.array([1, 2], "f")
+    compiled = astfront.compile(model)
+
+    def same():
+        assert_same(compiled(x), model(x))
+
+    same()
+    model.config["scale"] = 3.0
+    same()
+    model.config.inner["bias"] = 1.0
+    same()
+    model.config.inner["bias"] = np.array([3, 4], "f")
+    same()
+    model.sizes.append(7)
+    same()
+
+
+def test_items_of_subclasses_are_not_changed():
+    sizes = Sizes([1, 2])
+
+    def use(x):
+        sizes.append(3)
+        return x * len(sizes)
+
+    with pytest.raises(CompileError, match="subclass of list or dict"):
+        astfront.compile(use)(np.ones(2, "f"))
+    assert sizes == [1, 2]
