@@ -31,6 +31,7 @@ class Checkpoint:
     exceptions: int
     bindings: int
     copied: frozenset[int]
+    frozen: frozenset[int]
     staged_depth: int
 
 
@@ -43,6 +44,7 @@ class Attempts(Machine):
             len(self.exceptions),
             len(self.b.scope.bindings),
             frozenset(self.heap.copied),
+            frozenset(self.heap.frozen),
             self.staged_depth,
         )
 
@@ -55,6 +57,7 @@ class Attempts(Machine):
         del self.b.scope.bindings[checkpoint.bindings :]
         self.b.scope.stacks.clear()
         self.heap.copied = set(checkpoint.copied)
+        self.heap.frozen = set(checkpoint.frozen)
         self.staged_depth = checkpoint.staged_depth
 
     def attempted(self, build: Callable[[], T]) -> T:

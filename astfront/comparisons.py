@@ -136,6 +136,7 @@ class Comparisons(Machine):
                 if not (isinstance(result, Static) and result.obj is NotImplemented):
                     return result if overloads else self.unary(gast.Not(), result)
             if f in (operator.eq, operator.ne):
+                self._require_identities(a, b)
                 return Static(same(a, b) == (f is operator.eq))
         for v in (a, b):
             if isinstance(v, Deferred):
@@ -171,9 +172,8 @@ class Comparisons(Machine):
         for x, y in ((a, b), (b, a)):
             if isinstance(x, Node):
                 return self.split(x, lambda v, y=y: self.identical(v, y))
-            opened = isinstance(x, List | Dict | Object) and x.cell in self.heap.frozen
-            if opened and not isinstance(y, Static):
-                self.fail("AF0207", "`is` between parts of a tree", help="compare what's in them")
+            if not isinstance(y, Static):
+                self._require_identities(x)
         for x, y in ((a, b), (b, a)):
             if isinstance(x, Option) and isinstance(y, Static):
                 if same(x.absent, y):
@@ -203,6 +203,16 @@ class Comparisons(Machine):
                 return FALSE
             self.fail("AF0207", "whether these two are one array isn't known while compiling")
         return Static(same(a, b))
+
+    def _require_identities(self, *values: Value) -> None:
+        """AF0207 for copies, of a part of a tree or an item of a list that grew."""
+        for v in values:
+            if isinstance(v, List | Dict | Object) and v.cell in self.heap.frozen:
+                self.fail(
+                    "AF0207",
+                    f"whether {describe(v)} of a tree or a list that grew is another one isn't known",
+                    help="compare what's in them",
+                )
 
     def contains(self, item: Value, container: Value) -> Value:
         if isinstance(container, Node):

@@ -61,7 +61,7 @@ class Heap:
         """Where cells that are watched were changed first."""
         self.watched: set[int] = set()
         self.frozen: set[int] = set()
-        """Cells that can't change: those of the parts of tree arguments."""
+        """Cells that can't change: parts of tree arguments, and what a list that grew holds by value."""
         self.read_only: set[int] = set()
         """Cells that the program can't change: those of items of subclasses of list and dict."""
         self.copied: set[int] = set()
@@ -146,9 +146,9 @@ class Heap:
         if cell in self.frozen:
             raise error(
                 "AF0209",
-                "a part of a tree argument is changed",
+                "a part of a tree argument, or of a list that grew in a loop, is changed",
                 self.place(),
-                help="keep what's computed in variables, and return it",
+                help="make a new one, with what's computed in it",
             )
         if cell in self.read_only:
             raise error(
@@ -163,6 +163,11 @@ class Heap:
     def __setitem__(self, cell: int, content: Content) -> None:
         self._changing(cell)
         self.cells[cell] = content
+
+    def take_by_value(self, cell: int, content: Content) -> None:
+        """Some place holds a copy of a cell: neither it nor the arrays in it can change any more."""
+        self.frozen.add(cell)
+        self.copied.update(storages_of(values_of(content)))
 
     # --- mappings in cells -------------------------------------------------------------------
 

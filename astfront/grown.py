@@ -6,6 +6,7 @@ sizes may differ, one after another in a vector, with an extent (start, sizes) f
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ import numpy as np
 
 from astfront.join import Join, JoinError
 from astfront.machine import Machine
+from astfront.rules import folds
 from astfront.templates import (
     Collector,
     Leaf,
@@ -25,14 +27,19 @@ from astfront.templates import (
     leaves_of,
 )
 from astfront.values import (
+    Attributes,
+    ByValue,
     Content,
+    Entries,
     GrownList,
     Items,
     List,
+    Option,
     Scalar,
     Slice,
     Static,
     Tensor,
+    Tuple,
     Unbound,
     Value,
 )
@@ -125,6 +132,25 @@ class GrownLists(Machine):
             self.heap.new(self.items_at(grown, self.binary_op(operator.mod, every, length)))
         )
 
+    def without(self, v: List, place: Value) -> Content:
+        """What a list is without the item at a place that is in range."""
+        content = self.heap[v.cell]
+        if isinstance(content, GrownList):
+            if isinstance(place, Static) and place.obj == 0:
+                return self.grown_slice(content, Static(slice(1, None)))
+            if self.difference(place, content.length) == -1:
+                return self.grown_slice(content, Static(slice(None, -1)))
+            last = self.binary_op(operator.sub, content.length, Static(1))
+            return self.items_at(content, self.call(Static(folds.other_places), [last, place], {}))
+        items: Any = content.items  # type: ignore[union-attr]
+        kept = [
+            self.select(pair, self.as_scalar(self.compare(gast.LtE(), place, Static(i)), int))
+            if isinstance(place, Scalar)
+            else pair[place.obj <= i]  # type: ignore[attr-defined]
+            for i, pair in enumerate(itertools.pairwise(items))
+        ]
+        return Items(tuple(kept))
+
     def items_at(self, content: GrownList, places: Tensor) -> GrownList:
         """The items at these places, which are in range."""
         buffers: list[Tensor] = []
@@ -160,7 +186,28 @@ class GrownLists(Machine):
         for leaf, buffers in leaf_buffers(content):
             row = self.row(buffers[-1], index)
             rows.append(self._piece(buffers[0], row, leaf) if is_ragged(leaf) else row)
-        return element_at(content.element, rows)
+        return self._with_cells(element_at(content.element, rows))
+
+    def _with_cells(self, value: Value) -> Value:
+        """An item of a list that grew: the lists, dicts and objects in it get cells of their own.
+
+        They are copies, so they can't be changed.
+        """
+        match value:
+            case Tuple(items=items):
+                return replace(value, items=tuple(map(self._with_cells, items)))
+            case Option(value=present):
+                return replace(value, value=self._with_cells(present))
+            case ByValue(reference=reference, content=content):
+                if isinstance(content, Items):
+                    content = Items(tuple(map(self._with_cells, content.items)))
+                elif isinstance(content, Entries | Attributes):
+                    held = {k: self._with_cells(v) for k, v in content.items.items()}
+                    content = replace(content, items=held)
+                made = replace(reference, cell=self.heap.new(content))
+                self.heap.frozen.add(made.cell)
+                return made
+        return value
 
     def _piece(self, data: Tensor, extent: Tensor, leaf: Leaf) -> Tensor:
         """The element that an extent describes."""

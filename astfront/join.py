@@ -11,6 +11,7 @@ Joining happens in three steps, so that conversions are emitted on the way that 
 
 from __future__ import annotations
 
+import collections
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -46,6 +47,7 @@ from astfront.values import (
     UNBOUND,
     Attributes,
     BoundMethod,
+    ByValue,
     Content,
     Deferred,
     Dict,
@@ -219,9 +221,9 @@ class Join(Sharing):
     def _grown(self, a: Content, b: Content, forced: Content | None) -> GrownList:
         elements = [
             x
-            for content in (a, b, forced)
+            for content, state in ((a, self._a), (b, self._b), (forced, {}))
             for x in (
-                content.items
+                [self._by_value(item, state) for item in content.items]
                 if isinstance(content, Items)
                 else (_as_template(content.element, content.buffers),)
                 if isinstance(content, GrownList) and content.element is not UNBOUND
@@ -242,6 +244,53 @@ class Join(Sharing):
             self._adopts = outer
         buffers = tuple(x for leaf in leaves_of(element) for x in buffer_leaves(leaf))
         return GrownList(element, buffers, INT_LEAF)  # type: ignore[arg-type]
+
+    def _by_value(self, value: Value, state: State, inside: tuple[int, ...] = ()) -> Value:
+        """An item of a list that grows: lists, dicts and objects in it by what they hold."""
+
+        def inner(v: Value) -> Any:
+            return self._by_value(v, state, inside)
+
+        match value:
+            case Object(instance=instance) if instance is not None:
+                return value
+            case List(cell=cell) | Dict(cell=cell) | Object(cell=cell):
+                if cell in inside or cell in self.heap.base or not _is_plain(value):
+                    raise JoinError(f"{describe(value)} inside a list that grows")
+                inside = (*inside, cell)
+                content = state.get(cell) or self.heap.cells[cell]
+                self.heap.take_by_value(cell, content)
+                if isinstance(content, Items):
+                    content = Items(tuple(map(inner, content.items)))
+                elif isinstance(content, Entries | Attributes):
+                    items = {k: inner(v) for k, v in content.items.items()}
+                    content = replace(content, items=items)
+                return ByValue(value, content)
+            case Tuple(items=items):
+                return replace(value, items=tuple(map(inner, items)))
+            case Option(value=present):
+                return replace(value, value=inner(present))
+        return value
+
+    def _contained(self, a: ByValue, b: ByValue, place: str) -> Value:
+        """The template of a list, dict or object in a list that grows."""
+        x, y = a.content, b.content
+        if a.reference.cls is not b.reference.cls:
+            raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
+        if isinstance(x, Items) and isinstance(y, Items) and len(x.items) == len(y.items):
+            pairs = zip(x.items, y.items)
+            return replace(
+                a, content=Items(tuple(self.value(v, w, place, whole=True) for v, w in pairs))
+            )
+        if isinstance(x, Items | GrownList):
+            return replace(a, content=self._grown(x, y, None))
+        keys: list[Any] = list(x.items)  # type: ignore[union-attr]
+        others: Any = y.items  # type: ignore[union-attr]
+        if keys != list(others):
+            raise JoinError(f"{describe(a)} that holds other things on one way than on the other")
+        triples = [(k, x.items[k], others[k]) for k in keys]  # type: ignore[index, union-attr]
+        items = {k: self.value(v, w, str(k), whole=True) for k, v, w in triples}
+        return replace(a, content=replace(x, items=items))  # type: ignore[arg-type]
 
     def value(
         self, a: Value, b: Value, place: str = "", forced: Value | None = None, whole: bool = False
@@ -272,6 +321,8 @@ class Join(Sharing):
             return _node(a, b, forced)
         if isinstance(a, Option) or isinstance(b, Option):
             return self._option(a, b, place)
+        if isinstance(a, ByValue) and isinstance(b, ByValue):
+            return self._contained(a, b, place)
         if isinstance(a, EitherDtype) or isinstance(b, EitherDtype):
             return self._either_dtype(a, b, place)
         if isinstance(a, Tensor | Leaf | Scalar) and isinstance(b, Tensor | Leaf | Scalar):
@@ -411,6 +462,8 @@ class Join(Sharing):
                 raise JoinError("a list that came from outside on one way and another on the other")
             again = self._force is not None and ca in self._force.made
             cell = ca if again else self.heap.new(Items())
+            if not self.heap.frozen.isdisjoint((ca, cb)):
+                self.heap.frozen.add(cell)
             self._pairs[ca, cb] = cell
             self.made[cell] = (self._force.made[ca][0] if again else ca, cb)  # type: ignore[union-attr]
             forced = self._force.cells.get(cell) if again else None  # type: ignore[union-attr]
@@ -587,13 +640,29 @@ def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:
             return Tuple(tuple(visit(x) for x in t.items), t.cls)
         if isinstance(t, Deferred):
             return replace(t, args=tuple(visit(x) for x in t.args))
+        if isinstance(t, ByValue):
+            return replace(t, content=visit_content(t.content))
         if isinstance(t, EitherDtype):
             return replace(t, array=visit(t.array), other=visit(t.other))
         if isinstance(t, Option):
             return replace(t, present=visit(t.present), value=visit(t.value))
         return t
 
+    def visit_content(content: Content) -> Content:
+        if isinstance(content, GrownList):
+            leaves = tuple(visit(b) for b in content.buffers)
+            return replace(content, buffers=leaves, length=visit(content.length))
+        if isinstance(content, Items):
+            return Items(tuple(visit(x) for x in content.items))
+        return replace(content, items={k: visit(x) for k, x in content.items.items()})
+
     return visit(element)
+
+
+def _is_plain(v: List | Dict | Object) -> bool:
+    if isinstance(v, Object):
+        return not issubclass(v.cls, list | dict | tuple)
+    return v.cls in (list, tuple, dict, set, collections.OrderedDict)
 
 
 def _is_number(v: Value) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,16 +19,18 @@ from astfront.diagnostics import error
 from astfront.environment import UNKNOWN_STORAGE, same, same_array
 from astfront.grown import leaf_buffers
 from astfront.lifting import Location
-from astfront.templates import Leaf
+from astfront.templates import Leaf, is_ragged, leaves_of
 from astfront.values import (
     NONE,
     UNBOUND,
     Argument,
+    ByValue,
     Copied,
     Deferred,
     Dict,
     EitherDtype,
     Entries,
+    GrownList,
     Items,
     List,
     Object,
@@ -37,9 +40,13 @@ from astfront.values import (
     Static,
     Tensor,
     Tuple,
+    Unbound,
     Value,
     describe,
 )
+
+#: Names of the containers in elements of lists, beside the numbers of cells.
+_made = itertools.count(-1, -1)
 
 
 @dataclass
@@ -381,6 +388,24 @@ def _is_inner(cls: type) -> bool:
     return cls.__module__.startswith("astfront.rules.") or is_local(cls)
 
 
+def _content_template(reference: List | Dict | Object, content: Any, counter: Any) -> Template:
+    """A list, dict or object in an element."""
+    made = next(_made)
+    if isinstance(content, GrownList):
+        groups = [1 + is_ragged(leaf) for leaf in leaves_of(content.element)]
+        buffers = tuple(tuple(next(counter) for _ in range(count)) for count in groups)
+        inner = UNBOUND if isinstance(content.element, Unbound) else content.element
+        element = Known(None) if inner is UNBOUND else _element_template(inner, itertools.count())
+        return GrownOut(made, element, buffers, next(counter), reference.cls)
+    parts: Any = content.items
+    if isinstance(content, Items):
+        return ListOut(made, tuple(_element_template(v, counter) for v in parts), reference.cls)
+    named = tuple((k, _element_template(v, counter)) for k, v in parts.items())
+    if isinstance(reference, Object):
+        return ObjectOut(made, reference.cls, named)
+    return DictOut(made, named, type(reference) is Set, reference.cls)
+
+
 def _element_template(value: Value, counter: Any) -> Template:
     match value:
         case Leaf(scalar=kind) if kind is not None:
@@ -393,6 +418,8 @@ def _element_template(value: Value, counter: Any) -> Template:
             return TupleOut(tuple(_element_template(i, counter) for i in items), cls)
         case Deferred(function=function, args=args):
             return CallOut(function, tuple(_element_template(a, counter) for a in args))
+        case ByValue(reference=reference, content=content):
+            return _content_template(reference, content, counter)
         case EitherDtype(array=array, dtype=dtype):
             parts = _element_template(array, counter), NumberOut(next(counter), bool)
             return CallOut(_of_dtype, (*parts, Known(dtype)))

@@ -21,6 +21,7 @@ from astfront.rules import folds
 from astfront.rules.registry import RULES
 from astfront.values import (
     FALSE,
+    NONE,
     POISON,
     Attributes,
     Choice,
@@ -251,13 +252,21 @@ class Subscripts(Machine):
     def _set_list_item(self, container: List, index: Value, value: Value) -> None:
         index = self._sequence_index(index)
         items = self.as_items(container)
+        made: Any
         if items is None and self.is_number(index):
             place = self.checked_index(index, self.length(container), "list assignment")
-            made: Any = self.call(Static(folds.replaced), [container, place, value], {})
+            made = self.call(Static(folds.replaced), [container, place, value], {})
             self.heap[container.cell] = self.heap[made.cell]
             return
-        if items is None:
-            self.fail("AF0208", "a slice of a list that grew in a loop is assigned")
+        if items is None or isinstance(index, Slice):
+            start, stop, step = self._slice_parts(index)
+            if not same(step, NONE):
+                self.fail(
+                    "AF0208", "a slice with a step, of a list that grew in a loop, is assigned"
+                )
+            made = self.call(Static(folds.spliced), [container, start, stop, value], {})
+            self.heap[container.cell] = self.heap[made.cell]
+            return
         if isinstance(index, Scalar) and index.type is not float:
             self._set_staged_item(container, items, index, value)
             return
@@ -267,6 +276,13 @@ class Subscripts(Machine):
         except (IndexError, ValueError, TypeError) as e:
             self.raise_python(e)
         self.heap[container.cell] = Items(tuple(items))
+
+    @staticmethod
+    def _slice_parts(index: Value) -> tuple[Value, Value, Value]:
+        if isinstance(index, Slice):
+            return index.start, index.stop, index.step
+        known = index.obj  # type: ignore[attr-defined]
+        return Static(known.start), Static(known.stop), Static(known.step)
 
     def _set_staged_item(
         self, container: List, items: list[Value], index: Scalar, value: Value
@@ -288,7 +304,15 @@ class Subscripts(Machine):
         elif isinstance(container, Object) and hasattr(container.cls, "__delitem__"):
             self.call(self.get_attribute(container, "__delitem__"), [index], {})
         elif isinstance(container, List) and not self.is_tuple(container):
-            items = self.items_of(container)
+            index = self._sequence_index(index)
+            items = self.as_items(container)
+            if self.is_number(index) and (items is None or not isinstance(index, Static)):
+                place = self.checked_index(index, self.length(container), "list assignment")
+                self.heap[container.cell] = self.without(container, place)
+                return
+            if items is None or isinstance(index, Slice):
+                self.set_item(container, index, self.heap.new_list())
+                return
             try:
                 del items[self.static(index, "the index of an item that is deleted")]
             except (IndexError, TypeError) as e:

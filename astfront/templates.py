@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from astfront.builder import Builder
+from astfront.diagnostics import CompileError, error
 from astfront.environment import UNKNOWN_STORAGE, Heap, State, same, storages_of
 from astfront.values import (
     UNBOUND,
     Attributes,
+    ByValue,
     Content,
     Deferred,
     EitherDtype,
@@ -177,6 +179,8 @@ class Collector:
                 self.value(t, v)
         elif isinstance(template, Node):
             self._node(template, actual)
+        elif isinstance(template, ByValue):
+            self._by_value(template, actual)
         elif isinstance(template, EitherDtype):
             known = isinstance(actual, EitherDtype)
             self.value(template.array, actual.array if known else actual)  # type: ignore[attr-defined]
@@ -189,6 +193,18 @@ class Collector:
         if isinstance(template.kind, Leaf):
             self._leaf(template.kind, kind)
         self.value(template.row, row)
+
+    def _by_value(self, template: ByValue, actual: Any) -> None:
+        if isinstance(actual, ByValue):
+            self.content(template.content, actual.content, actual.reference.cell)
+        elif isinstance(actual, Unbound):
+            for leaf in content_leaves(template.content):
+                self._leaf(leaf, UNBOUND)
+        else:
+            state = self.heap.cells if self.state is None else self.state
+            content = state[actual.cell]
+            self.heap.take_by_value(actual.cell, content)
+            self.content(template.content, content, actual.cell)
 
     def _option(self, template: Option, actual: Value) -> None:
         if isinstance(actual, Option) and same(actual.absent, template.absent):
@@ -244,6 +260,10 @@ class _Rows:
             items = actual.items if isinstance(actual, Tuple) else (UNBOUND,) * len(template.items)
             for t, v in zip(template.items, items):
                 self.collect(t, v)
+        elif isinstance(template, ByValue):
+            self._by_value(
+                template.content, actual.content if isinstance(actual, ByValue) else None
+            )
         elif isinstance(template, EitherDtype):
             known = isinstance(actual, EitherDtype)
             self.collect(template.array, actual.array if known else actual)  # type: ignore[attr-defined]
@@ -256,6 +276,36 @@ class _Rows:
                 absent = same(actual, template.absent)
                 self.collect(template.present, Static(not absent))
                 self.collect(template.value, UNBOUND if absent else actual)
+
+    def _by_value(self, template: Content, actual: Content | None) -> None:
+        if actual is None:
+            for leaf in content_leaves(template):
+                self.collect(leaf, UNBOUND)
+        elif isinstance(template, GrownList) and isinstance(actual, GrownList):
+            self._nested(template, actual)
+        elif isinstance(template, Items) and isinstance(actual, Items):
+            for t, v in zip(template.items, actual.items):
+                self.collect(t, v)
+        elif isinstance(template, Entries | Attributes) and isinstance(
+            actual, Entries | Attributes
+        ):
+            for key, t in template.items.items():
+                self.collect(t, actual.items.get(key, UNBOUND))
+        else:
+            raise unlike_lists()
+
+    def _nested(self, template: GrownList, actual: GrownList) -> None:
+        """Lists in the list: their buffers are leaves of its elements."""
+        if isinstance(actual.element, Unbound):
+            for leaf in content_leaves(template):
+                if leaf is not template.length:
+                    self.collect(leaf, UNBOUND)
+        elif same_template(template.element, actual.element):
+            for t, v in zip(template.buffers, actual.buffers):
+                self.collect(t, v)
+        else:
+            raise unlike_lists()
+        self.collect(template.length, actual.length)
 
     def _leaf(self, template: Leaf, actual: Value) -> None:
         if isinstance(actual, Leaf):
@@ -313,6 +363,14 @@ class _Rows:
         return even_extents(b, self._vector(), b.constant(np.array(sizes, "int64")))
 
 
+def unlike_lists() -> CompileError:
+    return error(
+        "AF0206",
+        "the lists in a list that grows differ: some are of a known length, others grow",
+        help="make all of them in one way",
+    )
+
+
 def _as_row(b: Builder, x: Tensor) -> Tensor:
     """``x`` with a first axis of one; of a constant, a constant: TVM fails on what it leaves of it."""
     if x.const is not None:
@@ -344,6 +402,8 @@ def fill(template: Value, tensors: Iterator[Tensor]) -> Value:
     if isinstance(template, Node):
         kind, row = fill(template.kind, tensors), fill(template.row, tensors)
         return replace(template, kind=kind, row=row, key=("row", getattr(row, "expr", row)))
+    if isinstance(template, ByValue):
+        return replace(template, content=fill_content(template.content, tensors))
     if isinstance(template, EitherDtype):
         array: Any = fill(template.array, tensors)
         other: Any = fill(template.other, tensors)
@@ -379,6 +439,8 @@ def leaves_of(template: Value) -> Iterator[Leaf]:
     elif isinstance(template, Node):
         yield from leaves_of(template.kind)
         yield from leaves_of(template.row)
+    elif isinstance(template, ByValue):
+        yield from content_leaves(template.content)
     elif isinstance(template, EitherDtype):
         yield from leaves_of(template.array)
         yield from leaves_of(template.other)
@@ -428,6 +490,8 @@ def same_template(a: Any, b: Any) -> bool:
         return same_function and all(map(same_template, a.args, b.args))
     if isinstance(a, Node):
         return a.forest is b.forest and a.kinds == b.kinds
+    if isinstance(a, ByValue):
+        return a.reference.cls is b.reference.cls and same_template(a.content, b.content)
     if isinstance(a, EitherDtype):
         return a.dtype == b.dtype and same_template(a.array, b.array)
     if isinstance(a, Option):

@@ -299,6 +299,17 @@ class Iterator(Value):
     """Where the next index is, of what Python calls an iterator: it's walked over only once."""
 
 
+@dataclass(frozen=True, eq=False)
+class ByValue(Value):
+    """A list, dict or object without its identity, as a list that grew holds it: its content.
+
+    The ``reference`` says what it is; its cell doesn't matter.
+    """
+
+    reference: List | Dict | Object
+    content: Content
+
+
 class Unbound(Value):
     """A name or attribute that has no value."""
 
@@ -445,6 +456,8 @@ def describe(value: Value) -> str:
             return f"a {cls.__name__}"
         case Object(cls=cls):
             return f"a {cls.__name__}"
+        case ByValue(reference=reference):
+            return describe(reference)
         case Function() | BoundMethod() | Partial():
             return "a function"
         case Memory():

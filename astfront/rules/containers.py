@@ -11,7 +11,7 @@ from astfront.attributes import fields_as_dict, replace_fields
 from astfront.environment import same
 from astfront.rules import folds
 from astfront.rules.builtins import copy_list, dict_
-from astfront.rules.methods import append, clear, index, popped, reverse, without
+from astfront.rules.methods import append, clear, index, popped, reverse
 from astfront.rules.registry import StaticArg, rule
 from astfront.values import (
     NONE,
@@ -160,7 +160,7 @@ def count(cx: Any, self: Value, item: Value) -> Value:
 def remove(cx: Any, self: List, item: Value) -> Value:
     if cx.holds_ints(self) and cx.is_number(item):
         place = cx.call(Static(folds.place_to_remove), [self, item], {})
-        cx.heap[self.cell] = without(cx, self, place)
+        cx.heap[self.cell] = cx.without(self, place)
         return NONE
     items = cx.as_items(self)
     if items is None:

@@ -144,5 +144,13 @@ def inserted(items: list[Any], index: int, item: Any) -> list[Any]:
     return items[:index] + [item] + items[index:]
 
 
+def spliced(items: list[Any], start: int | None, stop: int | None, values: Any) -> list[Any]:
+    """``items`` after ``items[start:stop] = values``"""
+    size = len(items)
+    first = 0 if start is None else _place(start, 0, size)
+    last = size if stop is None else _place(stop, 0, size)
+    return items[:first] + list(values) + items[max(first, last) :]
+
+
 def replaced(items: list[Any], index: int, item: Any) -> list[Any]:
     return items[:index] + [item] + items[index + 1 :]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import itertools
-import operator
 from typing import Any
 
 import gast
@@ -16,7 +14,6 @@ from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (
     FALSE,
     NONE,
-    Content,
     Dict,
     GrownList,
     Items,
@@ -99,29 +96,8 @@ def popped(cx: Any, self: List, index: Value, when_empty: str) -> Value:
     cx.check(cx.compare(gast.Gt(), length, Static(0)), IndexError(when_empty))
     place = cx.checked_index(index, length, "pop")
     item = cx.get_item(self, place)
-    cx.heap[self.cell] = without(cx, self, place)
+    cx.heap[self.cell] = cx.without(self, place)
     return item  # type: ignore[no-any-return]
-
-
-def without(cx: Any, self: List, place: Value) -> Content:
-    """A list without the item at a place that is in range."""
-    content: Content = cx.heap[self.cell]
-    if isinstance(content, GrownList):
-        if isinstance(place, Static) and place.obj == 0:
-            return cx.grown_slice(content, Static(slice(1, None)))  # type: ignore[no-any-return]
-        if cx.difference(place, content.length) == -1:
-            return cx.grown_slice(content, Static(slice(None, -1)))  # type: ignore[no-any-return]
-        last = cx.binary_op(operator.sub, content.length, Static(1))
-        places = cx.call(Static(folds.other_places), [last, place], {})
-        return cx.items_at(content, places)  # type: ignore[no-any-return]
-    items: Any = content.items  # type: ignore[union-attr]
-    kept = [
-        cx.select(pair, cx.as_scalar(cx.compare(gast.LtE(), place, Static(i)), int))
-        if isinstance(place, Scalar)
-        else pair[place.obj <= i]  # type: ignore[attr-defined]
-        for i, pair in enumerate(itertools.pairwise(items))
-    ]
-    return Items(tuple(kept))
 
 
 @rule(list.reverse)

@@ -80,7 +80,7 @@ def list_of_lists(x, n):
     return len(beams[0]), beams[1][-1]
 
 
-@construct("a growing list of lists", staged="AF0206", kept="AF0206")
+@construct("a growing list of lists")
 def list_of_growing_lists(x, n):
     table = []
     for i in range(n):

@@ -90,13 +90,13 @@ def objects_in_lists(x, n):
     return memories[0].h + memories[1].h, memories[0].steps
 
 
-@construct("an object chosen by an index", staged="AF0504", kept="AF0504")
+@construct("an object chosen by an index")
 def chosen_object(x, n):
     memories = [Memory(x * i) for i in range(4)]
     return memories[n].h
 
 
-@construct("a list of objects that grows in a kept loop", staged="AF0206", kept="AF0206")
+@construct("a list of objects that grows in a kept loop")
 def growing_objects(x, n):
     memories = []
     for i in range(n):

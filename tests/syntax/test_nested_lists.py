@@ -1,0 +1,160 @@
+"""Lists, dicts and objects in a list that grows in a kept loop."""
+
+import chainer.functions as F
+import numpy as np
+import pytest
+
+from tests.syntax.compare import N, agrees, refuses, variable
+
+X = variable(7, 3)
+
+
+class Memory:
+    def __init__(self, score, h):
+        self.score = score
+        self.h = h
+
+    def push(self, y):
+        self.h = self.h * 0.5 + y
+
+
+def test_lists_in_lists():
+    def forward(x, n):
+        numbers, pairs, deep = [], [], [[]]
+        for i in range(int(n)):
+            row, parts = [], []
+            for j in range(i):
+                row.append(i * j)
+                parts.append([k for k in range(j)])
+            numbers.append(row)
+            pairs.append([i, x[i]])
+            deep.append((i, parts)[1])
+        total, area = 0, x[0]
+        for row in numbers:
+            for v in row:
+                total = total + v
+        for i, row in pairs:
+            area = area + row * i
+        last = pairs[-1] + [5] if pairs else None
+        return numbers, pairs, deep, total, area, numbers[1:], last
+
+    agrees(forward, *((X, N(n)) for n in (0, 1, 4)), (X, 2))
+
+
+def test_dicts_objects_and_a_stack_of_lists():
+    def forward(x, n):
+        found, memories, stack = [], [], [[x[0]]]
+        for i in range(int(n)):
+            entry = {"i": i, "rows": [x[i], x[0]], "first": None if i > 1 else x[i]}
+            if i % 2 == 0:
+                found.append(entry)
+            memories.append(Memory((i * 5) % 7, x[i]))
+            stack.append(stack.pop() + [x[i]])
+            if i > 1:
+                stack.append([x[0]])
+        best = sorted(memories, key=lambda memory: memory.score, reverse=True)[:2]
+        total = x[0]
+        for memory in best:
+            total = total + memory.h * memory.score
+        rows = [[1], [2, 3], [4, 5, 6]][int(n) % 3]
+        return found, total, stack, rows, sum(rows)
+
+    agrees(forward, *((X, N(n)) for n in (0, 1, 4)))
+
+
+def test_beam_search():
+    def forward(x, n):
+        beam = [{"score": 0.0, "tokens": [0], "h": x[0]}]
+        for t in range(int(n)):
+            best = []
+            for hypothesis in beam:
+                h = F.tanh(hypothesis["h"] + x[t])
+                p = F.log_softmax(h[None])[0].array
+                for w in np.argsort(-p)[:2]:
+                    new = {"score": hypothesis["score"] + float(p[w])}
+                    new["tokens"] = [0] * (1 + len(hypothesis["tokens"]))
+                    new["tokens"][: len(hypothesis["tokens"])] = hypothesis["tokens"]
+                    new["tokens"][len(hypothesis["tokens"])] = int(w)
+                    new["h"] = h * 0.5
+                    best.append(new)
+                best = sorted(best, key=lambda found: found["score"], reverse=True)[:3]
+            beam = best
+        return beam, beam[0]["tokens"]
+
+    agrees(forward, *((X, N(n)) for n in (0, 1, 4)))
+
+
+def appended_then_changed(x, n):
+    rows = []
+    for i in range(int(n)):
+        row = [i]
+        rows.append(row)
+        row.append(i + 1)
+    return rows
+
+
+def changed_in_the_list(x, n):
+    memories = []
+    for i in range(int(n)):
+        memories.append(Memory(i, x[i]))
+    for memory in memories:
+        memory.push(x[0])
+    return memories[0].h
+
+
+def one_object_again_and_again(x, n):
+    memories = []
+    memory = Memory(0, x[0])
+    for i in range(int(n)):
+        memory.push(x[i])
+        memories.append(memory)
+    return [memory.h for memory in memories]
+
+
+def changed_under_another_name(x, n):
+    memories, last = [], Memory(0, x[0])
+    for i in range(int(n)):
+        memories.append(Memory(i, x[i]))
+        last = memories[-1]
+    last.push(x[1])
+    return memories[-1].h
+
+
+def changed_after_a_choice(x, n):
+    rows = [[1], [2, 3]]
+    chosen = rows[int(n)]
+    chosen.append(7)
+    return rows
+
+
+def an_array_in_a_list(x, n):
+    rows, y = [], x.array[0].copy()
+    for i in range(int(n)):
+        y += 1
+        rows.append([y, i])
+    return rows
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        appended_then_changed,
+        changed_in_the_list,
+        one_object_again_and_again,
+        changed_under_another_name,
+        changed_after_a_choice,
+        an_array_in_a_list,
+    ],
+)
+def test_a_copy_would_not_change_with_it(function):
+    refuses("AF0209", function, X, N(1))
+
+
+def test_identities():
+    def forward(x, n):
+        memories = []
+        for i in range(int(n)):
+            memories.append(Memory(i, x[i]))
+        return memories[0] is memories[-1]
+
+    refuses("AF0207", forward, X, N(1))
