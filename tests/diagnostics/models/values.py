@@ -81,7 +81,7 @@ def af0208_grown(xs, n):
     rows = []
     for i in range(n):
         rows.append(xs[i])
-    rows[1:] = [xs[1]]
+    rows[::2] = [xs[1]]
     return rows
 
 
