@@ -3,8 +3,6 @@
 from astfront.api import (
     CacheInfo,
     Compiled,
-    CompiledProgram,
-    Lowered,
     compile,
     explain,
     from_chainer,
@@ -12,6 +10,7 @@ from astfront.api import (
 from astfront.diagnostics import CompileError, Diagnostic, InternalError
 from astfront.rules.registry import StaticArg, node_rule, rule
 from astfront.signature import ScalarSpec, TensorSpec
+from astfront.stages import CompiledProgram, Lowered
 
 __version__ = "0.1.0"
 

@@ -12,38 +12,23 @@ import inspect
 import threading
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, overload
 
 import chainer
 import numpy as np
 
-import passes.relay
-from astfront.build import Executable, build, prepare_module, to_params
 from astfront.diagnostics import error
-from astfront.freezing import Frozen, freeze
-from astfront.lifting import Guard, Input, is_static
+from astfront.freezing import Frozen
+from astfront.lifting import Guard, is_static
+from astfront.loading import Loaded, Options, load, require_no_hooks
 from astfront.program import Program, lower
+from astfront.progress import shown
 from astfront.randomness import RandomKeys
-from astfront.relay_builder import span_of_relay
 from astfront.signature import flatten, matched
+from astfront.stages import Lowered
 from astfront.tree_arguments import Types, as_trees
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to compile; see :func:`compile`."""
-
-    target: Any = None
-    freeze: bool = False
-    checks: bool = True
-    opt_level: int = 3
-    seed: int | None = None
-    fast_math: bool = True
-    fallback: str | None = None
-    long_loops: bool = True
 
 
 #: Programs kept for one signature, where what they take for granted differs.
@@ -84,6 +69,7 @@ def compile(  # type: ignore[misc]
     fast_math: bool = True,
     fallback: str | None = None,
     long_loops: bool = True,
+    cache: bool = True,
     specs: Sequence[Any] | None = None,
 ) -> Any:
     """Compile a Link class, a link, a bound method or a function, when it's called.
@@ -110,6 +96,9 @@ def compile(  # type: ignore[misc]
         long_loops: whether loops are made for a million turns: TVM keeps some 10 KB a turn until a loop
             ends, and copies a list that grows at each. In blocks of turns they don't, and compile
             half a second longer each.
+        cache: whether programs that take long to build are kept on disk, for other processes: in the
+            platform's cache folder or that of the environment variable ``ASTFRONT_CACHE`` (``off``
+            for none).
         specs: types of the arguments, :class:`TensorSpec` with ``None`` for a size that differs
             from call to call: one program for all calls that fit.
 
@@ -122,7 +111,9 @@ def compile(  # type: ignore[misc]
         raise ValueError(f"opt_level is 2 or 3, not {opt_level!r}")
     if fallback not in (None, "chainer"):
         raise ValueError(f'fallback is None or "chainer", not {fallback!r}')
-    options = Options(target, freeze, checks, opt_level, seed, fast_math, fallback, long_loops)
+    options = Options(
+        target, freeze, checks, opt_level, seed, fast_math, fallback, long_loops, cache
+    )
     if x is None:
         return functools.partial(compile, specs=specs, **vars(options))
     if isinstance(x, type):
@@ -164,7 +155,7 @@ class Compiled:
             functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        _require_no_hooks()
+        require_no_hooks()
         found = self._find(args, kwargs)
         if found is None:
             with self._compiling:
@@ -202,7 +193,8 @@ class Compiled:
     def _add(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Loaded, list[np.ndarray]]:
         with self._counting:
             self._misses += 1
-        loaded = self._load(self._lower(args, kwargs))
+        with shown(f"compiling {_name_of(self.function)}") as watch:
+            loaded = load(self._lower(args, kwargs), self.options, self._frozen(), watch)
         if loaded.program.trees:
             self._trees = {**(self._trees or {}), **loaded.program.trees}
         elif not self._trees:
@@ -227,17 +219,6 @@ class Compiled:
             trees=self._trees if self.specs is None else None,
             fallback=self.options.fallback,
         )
-
-    def _load(self, program: Program) -> Loaded:
-        frozen = freeze(program, self._frozen()) if self.options.freeze else {}
-        params = {**_used_constants(program), **{n: f.array for n, f in frozen.items()}}
-        executable = None
-        if program.outputs:
-            o = self.options
-            executable = build(
-                program.mod, params, o.target, o.opt_level, o.fast_math, o.long_loops
-            )
-        return Loaded(program, executable, frozen)
 
     def _frozen(self) -> list[Frozen]:
         programs = [p for found in self._programs.values() for p in found]
@@ -277,51 +258,6 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {self.function!r}>"
-
-
-class Loaded:
-    """A program that TVM has built, with where its inputs come from.
-
-    Where all that it gives is known, there's nothing to run: ``executable`` is None.
-    """
-
-    def __init__(
-        self, program: Program, executable: Executable | None, frozen: dict[str, Frozen]
-    ) -> None:
-        self.program = program
-        self.executable = executable
-        self.frozen = frozen
-        places = {leaf.name: i for i, leaf in enumerate(program.leaves)}
-        inputs = {i.name: i for i in program.inputs}
-        bound = set(_used_constants(program)) | set(frozen)
-        self.sources: list[int | Input] = [
-            places[n] if n in places else inputs[n] for n in program.parameters if n not in bound
-        ]
-
-    def arguments(self, leaves: Sequence[Any]) -> list[np.ndarray] | None:
-        """The arrays to run with, or None where what the program takes for granted changed."""
-        if not all(g.holds() for g in self.program.guards):
-            return None
-        if not all(f.holds() for f in self.frozen.values()):
-            return None
-        arrays = []
-        for source in self.sources:
-            if isinstance(source, int):
-                value = leaves[source]
-                array = value.array if isinstance(value, chainer.Variable) else np.asarray(value)
-            else:
-                found = source.fetch()
-                if found is None:
-                    return None
-                array = found
-            arrays.append(array)
-        return arrays
-
-    def call(
-        self, arrays: Sequence[np.ndarray], args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> Any:
-        outputs = self.executable.run(arrays) if self.executable is not None else []
-        return self.program.finish(outputs, args, kwargs)
 
 
 # --- classes ---------------------------------------------------------------------------------
@@ -393,68 +329,6 @@ def compiled_of(x: Any) -> Compiled:
 # --- ahead of time ---------------------------------------------------------------------------
 
 
-class Lowered:
-    """A program as Relay, not built yet."""
-
-    def __init__(
-        self, program: Program, args: Sequence[Any], kwargs: dict[str, Any], options: Options
-    ) -> None:
-        self._program = program
-        self._args = tuple(args)
-        self._kwargs = kwargs
-        self._options = options
-
-    def as_text(self) -> str:
-        """Relay text; it parses again with ``tvm.relay.fromtext``."""
-        return passes.relay.text(self.mod)
-
-    @property
-    def mod(self) -> Any:
-        """The IRModule; ``main`` takes the arguments, then :attr:`params`, by name."""
-        return prepare_module(self._program.mod)
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The model's parameters and constants as TVM arrays, by the names in the module."""
-        return to_params(self._program.params())
-
-    def explain(self) -> str:
-        """What was decided while compiling, by source line, and what passes over loops did."""
-        report = self._program.report.copy()
-        prepare_module(
-            self._program.mod,
-            note=lambda span, what: report.add(span_of_relay(span), "optimised", what),
-        )
-        return report.render()
-
-    def compile(self, target: Any = None) -> CompiledProgram:
-        """Build it with TVM; ``target`` is by default this machine's CPU."""
-        compiled = Compiled(lambda: None, Options(target, **_without_target(self._options)))
-        return CompiledProgram(compiled._load(self._program), self._args, self._kwargs)
-
-
-class CompiledProgram:
-    """One program, built. A call whose arguments don't fit it raises CompileError (AF0402)."""
-
-    def __init__(self, loaded: Loaded, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        self._loaded = loaded
-        self._args = args
-        self._kwargs = kwargs
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        leaves = matched(self._args, self._kwargs, args, kwargs)
-        _require_no_hooks()
-        arrays = self._loaded.arguments(leaves)
-        if arrays is None:
-            raise error(
-                "AF0402",
-                "what the program takes for granted has changed since it was compiled "
-                "(an attribute, a config entry or the shape of a parameter)",
-                help="lower and compile it again",
-            )
-        return self._loaded.call(arrays, args, kwargs)
-
-
 def from_chainer(link: Any, inputs: Any, *, checks: bool = False) -> tuple[Any, dict[str, Any]]:
     """A link or function as ``(mod, params)``, as TVM's own front ends give it.
 
@@ -523,18 +397,6 @@ def _as_arguments(inputs: Any) -> tuple[Sequence[Any], dict[str, Any]]:
     return (inputs,), {}
 
 
-def _used_constants(program: Program) -> dict[str, np.ndarray]:
-    return {n: a for n, a in program.constants.items() if n in program.parameters}
-
-
-def _without_target(options: Options) -> dict[str, Any]:
-    return {k: v for k, v in vars(options).items() if k != "target"}
-
-
-def _require_no_hooks() -> None:
-    if chainer._get_link_hooks() or chainer.get_function_hooks():
-        raise error(
-            "AF0301",
-            "hooks aren't supported: a compiled program runs no Chainer links or functions",
-            help="call `model.forward(…)`, which runs Chainer, inside of `with hook:`",
-        )
+def _name_of(function: Any) -> str:
+    """What a user calls it: the class of a link, the qualified name of a function."""
+    return getattr(function, "__qualname__", None) or type(function).__name__

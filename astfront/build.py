@@ -21,8 +21,9 @@ from tvm.relay.backend import te_compiler
 
 import astfront.relay_conv
 import astfront.relay_dense  # noqa: F401  (both register their kernels)
-from astfront import relay_math
+from astfront import relay_cache, relay_math
 from astfront.diagnostics import CompileError, error
+from astfront.progress import Watch, unwatched
 from astfront.relay_pipeline import NeededPasses
 from passes.relay import dataflow, loops, nested_branches, recursive_globals, strip_mining
 from passes.relay.bindings import Note, has_loops, ignore
@@ -171,21 +172,33 @@ def build(
     opt_level: int = 3,
     fast_math: bool = True,
     long_loops: bool = True,
+    cache: bool = False,
+    watch: Watch = unwatched,
 ) -> Executable:
     """Compile a module; ``params`` become constants of the program, folded and packed.
 
-    With ``long_loops``, its loops are put in blocks. Raises CompileError (AF0601) where TVM fails.
+    With ``long_loops``, its loops are put in blocks. With ``cache``, what was built before is read from
+    disk. ``watch`` is told what's being done. Raises CompileError (AF0601) where TVM fails.
     """
-    bound = to_params(params or {})
-    try:
+    arrays = params or {}
+    target = complete_target(target)
+
+    def built() -> Any:
+        bound = to_params(arrays)
         with relay_math.fast_math(fast_math):
             prepared = prepare_module(mod, bound, in_blocks=long_loops)
-            return Executable(_compiled(prepared, bound, complete_target(target), opt_level))
+            return _compiled(prepared, bound, target, opt_level, watch)
+
+    try:
+        if cache:
+            settings = (str(target), opt_level, fast_math, long_loops)
+            return Executable(relay_cache.kept(built, mod, arrays, settings))
+        return Executable(built())
     except Exception as e:
         raise _tvm_failed("builds", e) from e
 
 
-def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int) -> Any:
+def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int, watch: Watch) -> Any:
     # EliminateCommonSubexpr shares an operator between a loop's body and the code around it, and
     # ToANormalForm then binds it where only one of them sees it ("contains free variables").
     #
@@ -201,7 +214,7 @@ def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int) -> 
         "SimplifyExprPostAlterOp",
     ]
     with tvm.transform.PassContext(
-        opt_level=opt_level, disabled_pass=disabled, instruments=[NeededPasses()]
+        opt_level=opt_level, disabled_pass=disabled, instruments=[NeededPasses(watch)]
     ):
         return relay.vm.compile(mod, target=target, params=params)
 

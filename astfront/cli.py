@@ -14,6 +14,7 @@ import click
 
 import astfront
 from astfront.build import host_target
+from astfront.cache import disk_cache
 from astfront.signature import ScalarSpec, TensorSpec
 
 _SPEC = re.compile(
@@ -31,6 +32,20 @@ def main() -> None:
 def target() -> None:
     """Print the TVM target that is used for this machine."""
     click.echo(host_target())
+
+
+@main.command()
+@click.option("--clear", is_flag=True, help="Remove all of it.")
+def cache(clear: bool) -> None:
+    """Print where built programs are kept, how many and how large."""
+    kept = disk_cache()
+    if kept is None:
+        click.echo("switched off")
+        return
+    if clear:
+        kept.clear()
+    folder, entries, size = kept.info()
+    click.echo(f"{folder}: {entries} programs, {size / 1e6:.1f} MB")
 
 
 @main.command()

@@ -11,6 +11,8 @@ from typing import Any
 import tvm
 from tvm import relay
 
+from astfront.progress import Watch, unwatched
+
 #: What comes between two memory passes, and does nothing where no operator is left to lower.
 _LOWERING = {"FuseOps", "LabelOps", "RelayToTIRTargetHook", "LowerTE", "LowerTensorExpr"}
 
@@ -26,9 +28,12 @@ class NeededPasses:
     - once no operator is left to lower, the module is neither lowered nor given memory again;
     - the constants in the sizes of buffers aren't folded: each would be compiled by itself, where
       they're part of a kernel that's there anyhow.
+
+    ``watch`` is told which pass or kernel is at work.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Watch = unwatched) -> None:
+        self._watch = watch
         self._typed: dict[str, Any] = {}
         self._allocated = 0
         self._is_lowered = False
@@ -44,6 +49,15 @@ class NeededPasses:
         if name == "FuseOps" and not self._is_lowered:
             self._is_lowered = not _has_operators(mod)
         return not (self._is_lowered and (name in _LOWERING or name == "ManifestAlloc"))
+
+    def run_before_pass(self, mod: Any, info: Any) -> None:
+        if self._watch is unwatched:
+            return
+        if info.name.startswith("tir."):
+            names = [var.name_hint for var in mod.get_global_vars()]
+            self._watch(names[0] if len(names) == 1 else "machine code")
+        else:
+            self._watch(info.name)
 
     def run_after_pass(self, mod: Any, info: Any) -> None:
         if info.name == "InferType":

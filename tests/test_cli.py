@@ -35,7 +35,7 @@ class Net(chainer.Chain):
 
 
 def broken(x):
-    class Box:
+    async def later():
         pass
     return x
 """
@@ -76,7 +76,7 @@ def test_kinds_of_inputs(net: str) -> None:
 def test_a_model_that_cannot_be_compiled(net: str) -> None:
     result = run("lower", f"{net}:broken", "-i", "float32[2,3]")
     assert result.exit_code == 1
-    assert "error[AF0103]" in result.output
+    assert "error[AF0102]" in result.output
     assert "Traceback" not in result.output
 
 

@@ -1,0 +1,115 @@
+"""From a program to one that runs: what becomes a constant of it, and what each call hands it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import chainer
+import numpy as np
+
+from astfront.build import Executable, build
+from astfront.diagnostics import error
+from astfront.freezing import Frozen, freeze
+from astfront.lifting import Input
+from astfront.program import Program
+from astfront.progress import Watch, unwatched
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to compile; see :func:`compile`."""
+
+    target: Any = None
+    freeze: bool = False
+    checks: bool = True
+    opt_level: int = 3
+    seed: int | None = None
+    fast_math: bool = True
+    fallback: str | None = None
+    long_loops: bool = True
+    cache: bool = True
+
+
+class Loaded:
+    """A program that TVM has built, with where its inputs come from.
+
+    Where all that it gives is known, there's nothing to run: ``executable`` is None.
+    """
+
+    def __init__(
+        self, program: Program, executable: Executable | None, frozen: dict[str, Frozen]
+    ) -> None:
+        self.program = program
+        self.executable = executable
+        self.frozen = frozen
+        places = {leaf.name: i for i, leaf in enumerate(program.leaves)}
+        inputs = {i.name: i for i in program.inputs}
+        bound = set(used_constants(program)) | set(frozen)
+        self.sources: list[int | Input] = [
+            places[n] if n in places else inputs[n] for n in program.parameters if n not in bound
+        ]
+
+    def arguments(self, leaves: Sequence[Any]) -> list[np.ndarray] | None:
+        """The arrays to run with, or None where what the program takes for granted changed."""
+        if not all(g.holds() for g in self.program.guards):
+            return None
+        if not all(f.holds() for f in self.frozen.values()):
+            return None
+        arrays = []
+        for source in self.sources:
+            if isinstance(source, int):
+                value = leaves[source]
+                array = value.array if isinstance(value, chainer.Variable) else np.asarray(value)
+            else:
+                found = source.fetch()
+                if found is None:
+                    return None
+                array = found
+            arrays.append(array)
+        return arrays
+
+    def call(
+        self, arrays: Sequence[np.ndarray], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        outputs = self.executable.run(arrays) if self.executable is not None else []
+        return self.program.finish(outputs, args, kwargs)
+
+
+def load(
+    program: Program,
+    options: Options,
+    others: Sequence[Frozen] = (),
+    watch: Watch = unwatched,
+) -> Loaded:
+    """Build a program with TVM. ``others`` are the parameters that other programs froze."""
+    frozen = freeze(program, others) if options.freeze else {}
+    params = {**used_constants(program), **{n: f.array for n, f in frozen.items()}}
+    executable = None
+    if program.outputs:
+        executable = build(
+            program.mod,
+            params,
+            options.target,
+            options.opt_level,
+            options.fast_math,
+            options.long_loops,
+            # A function that runs in Python is known by its number in this process alone.
+            options.cache and not program.eager_calls,
+            watch,
+        )
+    return Loaded(program, executable, frozen)
+
+
+def used_constants(program: Program) -> dict[str, np.ndarray]:
+    return {n: a for n, a in program.constants.items() if n in program.parameters}
+
+
+def require_no_hooks() -> None:
+    if chainer._get_link_hooks() or chainer.get_function_hooks():
+        raise error(
+            "AF0301",
+            "hooks aren't supported: a compiled program runs no Chainer links or functions",
+            help="call `model.forward(…)`, which runs Chainer, inside of `with hook:`",
+        )

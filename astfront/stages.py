@@ -1,0 +1,80 @@
+"""Compiling ahead of time, a stage at a time: a program as Relay, then one that's built."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import passes.relay
+from astfront.build import prepare_module, to_params
+from astfront.diagnostics import error
+from astfront.loading import Loaded, Options, load, require_no_hooks
+from astfront.program import Program
+from astfront.progress import shown
+from astfront.relay_builder import span_of_relay
+from astfront.signature import matched
+
+
+class Lowered:
+    """A program as Relay, not built yet."""
+
+    def __init__(
+        self, program: Program, args: Sequence[Any], kwargs: dict[str, Any], options: Options
+    ) -> None:
+        self._program = program
+        self._args = tuple(args)
+        self._kwargs = kwargs
+        self._options = options
+
+    def as_text(self) -> str:
+        """Relay text; it parses again with ``tvm.relay.fromtext``."""
+        return passes.relay.text(self.mod)
+
+    @property
+    def mod(self) -> Any:
+        """The IRModule; ``main`` takes the arguments, then :attr:`params`, by name."""
+        return prepare_module(self._program.mod)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The model's parameters and constants as TVM arrays, by the names in the module."""
+        return to_params(self._program.params())
+
+    def explain(self) -> str:
+        """What was decided while compiling, by source line, and what passes over loops did."""
+        report = self._program.report.copy()
+        prepare_module(
+            self._program.mod,
+            note=lambda span, what: report.add(span_of_relay(span), "optimised", what),
+        )
+        return report.render()
+
+    def compile(self, target: Any = None) -> CompiledProgram:
+        """Build it with TVM; ``target`` is by default this machine's CPU."""
+        options = dataclasses.replace(self._options, target=target)
+        with shown("compiling") as watch:
+            loaded = load(self._program, options, watch=watch)
+        return CompiledProgram(loaded, self._args, self._kwargs)
+
+
+class CompiledProgram:
+    """One program, built. A call whose arguments don't fit it raises CompileError (AF0402)."""
+
+    def __init__(self, loaded: Loaded, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        self._loaded = loaded
+        self._args = args
+        self._kwargs = kwargs
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves = matched(self._args, self._kwargs, args, kwargs)
+        require_no_hooks()
+        arrays = self._loaded.arguments(leaves)
+        if arrays is None:
+            raise error(
+                "AF0402",
+                "what the program takes for granted has changed since it was compiled "
+                "(an attribute, a config entry or the shape of a parameter)",
+                help="lower and compile it again",
+            )
+        return self._loaded.call(arrays, args, kwargs)
