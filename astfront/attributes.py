@@ -428,7 +428,7 @@ class Attributes(Machine):
             self.fail(
                 "AF0203", f"the attribute `{name}` of {describe(owner)} may be undefined here"
             )
-        if key not in self.entries_of(made):
+        if isinstance(self.entry(made, key), Unbound):
             self.set_item(made, Static(key), self.call(Static(raw.func), [owner], {}))
         return self.get_item(made, Static(key))
 

@@ -13,9 +13,10 @@ import gast
 from astfront.attempts import Refused
 from astfront.builder import Scope
 from astfront.effects import Noted
-from astfront.environment import State, same
+from astfront.environment import State
 from astfront.join import Join, JoinError
 from astfront.machine import Machine
+from astfront.options import choice_in, with_part
 from astfront.source import Span
 from astfront.values import (
     NONE,
@@ -27,7 +28,6 @@ from astfront.values import (
     EitherDtype,
     Names,
     Node,
-    Object,
     Option,
     Poison,
     Scalar,
@@ -201,8 +201,7 @@ class Branches(Machine):
                 "AF0204",
                 f"{where} differs between two branches, and tensor data decides which is taken: "
                 f"{e.message}",
-                help="make it one kind of thing on both ways: of one type, with one number of "
-                "dimensions, with the same keys",
+                help="make it one kind of thing on both ways",
             )
         with self.in_scope(then.scope):
             a = join.collect(self.b, then.state, "a")
@@ -284,7 +283,7 @@ class Branches(Machine):
             self.heap.bind(cell, name, POISON)
         return POISON
 
-    def split(self, option: Choice, f: Callable[[Value], Value]) -> Value:
+    def split(self, option: Choice, f: Callable[[Value], Value | None]) -> Value:
         """Apply ``f`` to each of the values that one may be."""
         if isinstance(option, Node):
             return self.split_node(option, f)
@@ -296,20 +295,27 @@ class Branches(Machine):
             self.fail("AF0203", "a value that may be undefined is used here")
         return self.stage_if(option.present, lambda: f(option.value), lambda: f(option.absent))
 
-    def _split_dtypes(self, either: EitherDtype, f: Callable[[Value], Value]) -> Value:
+    def _split_dtypes(self, either: EitherDtype, f: Callable[[Value], Value | None]) -> Value:
         other = functools.partial(self.cast, either.array, either.dtype)
         try:
             return self.attempted(  # type: ignore[no-any-return]
                 lambda: self.stage_if(either.other, lambda: f(other()), lambda: f(either.array))
             )
         except Refused:
-            return f(self.of_one_dtype(either))
+            return f(self.of_one_dtype(either)) or NONE
 
     def of_one_dtype(self, either: EitherDtype) -> Tensor:
         """The array, where what's done with it isn't compiled for both dtypes."""
         message = f"an array of an empty list, which is {either.dtype.name}, isn't supported here"
         self.check(self.unary(gast.Not(), either.other), ValueError(message))
         return either.array
+
+    def split_in(self, value: Value, f: Callable[[Value], Value | None]) -> Value:
+        """Apply ``f`` to each of the values that one, or a part of it, may be."""
+        part = choice_in(value)
+        if part is None:
+            return f(value) or NONE
+        return self.split(part, lambda known: self.split_in(with_part(value, part, known), f))
 
     def lazy(self, conjunction: bool, first: Value, rest: Callable[[], Value]) -> Value:
         """``first and rest()``, or with ``conjunction`` false ``first or rest()``."""
@@ -388,39 +394,6 @@ class Branches(Machine):
         cell = self.frame.cell
         live = {*flow.live_out(node), *also} if flow is not None else None
         return lambda c, name: c != cell or live is None or name in live
-
-    def narrowing(self, test: gast.expr) -> Callable[[bool], None]:
-        """After ``x is None`` (or not), a name or attribute that is an option is what it is."""
-        if self.forests:
-            return self.kinds_by(test)
-        positive = True
-        while isinstance(test, gast.UnaryOp) and isinstance(test.op, gast.Not):
-            test, positive = test.operand, not positive
-        if not (
-            isinstance(test, gast.Compare)
-            and len(test.ops) == 1
-            and isinstance(test.ops[0], gast.Is | gast.IsNot)
-            and isinstance(test.left, gast.Name | gast.Attribute)
-            and isinstance(test.comparators[0], gast.Constant)
-            and test.comparators[0].value is None
-        ):
-            return lambda taken: None
-        place = test.left
-        is_none = isinstance(test.ops[0], gast.Is) == positive
-
-        def narrow(taken: bool) -> None:
-            value = self.visit(place)
-            if not isinstance(value, Option) or not same(value.absent, NONE):
-                return
-            known = value.absent if taken == is_none else value.value
-            if isinstance(place, gast.Name):
-                self.bind_name(place.id, known)
-            else:
-                owner = self.visit(place.value)
-                if isinstance(owner, Object):
-                    self.heap.bind(owner.cell, place.attr, known)
-
-        return narrow
 
 
 def _is_bool(v: Value) -> bool:

@@ -20,6 +20,7 @@ from astfront.frames import Frame, Prepared, closure_of, prepare
 from astfront.function_nodes import as_variables
 from astfront.lifting import Location
 from astfront.machine import Machine
+from astfront.options import choice_in
 from astfront.rules import dataclass
 from astfront.rules.registry import PURE, RULES, Rule
 from astfront.source import get_source, span_of
@@ -265,18 +266,20 @@ class Calls(Machine):
         self, found: Rule, args: Sequence[Value], kwargs: dict[str, Value], target: Any
     ) -> Value:
         """Bind the arguments as Python would, convert each as the rule says, and run the rule."""
-        for i, value in enumerate(args):
-            if isinstance(value, Poison):
-                return POISON
-            if isinstance(value, Node) or (isinstance(value, Choice) and found.splits):
-                return self.split(
+        if any(isinstance(v, Poison) for v in (*args, *kwargs.values())):
+            return POISON
+        for place, value in [*enumerate(args), *kwargs.items()]:
+            part = choice_in(value)
+            if isinstance(part, Node) or (part is not None and found.splits):
+                return self.split_in(
                     value,
-                    lambda v, i=i: self.apply_rule(
-                        found, [*args[:i], v, *args[i + 1 :]], kwargs, target
+                    lambda v, place=place: self.apply_rule(
+                        found,
+                        [v if i == place else x for i, x in enumerate(args)],
+                        {k: v if k == place else x for k, x in kwargs.items()},
+                        target,
                     ),
                 )
-        if any(isinstance(v, Poison) for v in kwargs.values()):
-            return POISON
         try:
             bound = found.signature.bind(*args, **kwargs)
         except TypeError as e:

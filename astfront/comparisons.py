@@ -175,16 +175,8 @@ class Comparisons(Machine):
             if not isinstance(y, Static):
                 self._require_identities(x)
         for x, y in ((a, b), (b, a)):
-            if isinstance(x, Option) and isinstance(y, Static):
-                if same(x.absent, y):
-                    if isinstance(x.value, Static):
-                        return self.unary(gast.Not(), x.present)
-                    return self.unary(gast.Not(), x.present)
-                return (
-                    FALSE
-                    if not isinstance(x.value, Static)
-                    else self.split(x, lambda v, y=y: self.identical(v, y))
-                )
+            if isinstance(x, Option):
+                return self._one_is(x, y)
         if isinstance(a, Static) and isinstance(b, Static):
             plain = isinstance(a.obj, NUMBERS) and isinstance(b.obj, NUMBERS)
             return Static(same(a, b) if plain else a.obj is b.obj)
@@ -214,10 +206,22 @@ class Comparisons(Machine):
                     help="compare what's in them",
                 )
 
+    def _one_is(self, option: Option, other: Value) -> Value:
+        """Whether what an option is, is ``other``."""
+        if not isinstance(other, Static):
+            return self.split(option, lambda v: self.identical(v, other))
+        is_absent = self.identical(option.absent, other)
+        is_value = self.identical(option.value, other)
+        if same(is_value, FALSE):
+            return self.both(is_absent, self.unary(gast.Not(), option.present))
+        if same(is_absent, FALSE):
+            return self.both(is_value, option.present)
+        return self.stage_if(option.present, lambda: is_value, lambda: is_absent)
+
     def contains(self, item: Value, container: Value) -> Value:
-        if isinstance(container, Node):
+        if isinstance(container, Choice):
             return self.split(container, lambda v: self.contains(item, v))
-        if isinstance(item, Node):
+        if isinstance(item, Choice):
             return self.split(item, lambda v: self.contains(v, container))
         if isinstance(item, Static) and isinstance(container, Static):
             return self.run_python(operator.contains, container.obj, item.obj)
@@ -226,7 +230,7 @@ class Comparisons(Machine):
             keys = [k for k in self.entries_of(container) if isinstance(k, (*NUMBERS, np.generic))]
             container = self.tuple([Static(k) for k in keys])
         if isinstance(container, Dict):
-            return Static(self.static(item, "a dict's key") in self.entries_of(container))
+            return self.has_key(container, self.static(item, "a dict's key"))
         if isinstance(container, Object):
             return self.call(self.get_attribute(container, "__contains__"), [item], {})
         if isinstance(container, Tensor) and container.kind == "array":

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import operator
 from dataclasses import replace
-from typing import Any
 
 import gast
 
 from astfront.bounds import Bounds
 from astfront.diagnostics import CompileError
 from astfront.iterators import ITEMS_LIMIT
+from astfront.leaves import Leaf
 from astfront.machine import Machine
-from astfront.templates import Leaf
 from astfront.values import (
     Choice,
     Content,
     Deferred,
     Dict,
     EitherDtype,
-    Entries,
     Generator,
     GrownList,
     Items,
@@ -113,6 +111,9 @@ class Containers(Machine):
 
     def append(self, target: Value, item: Value) -> None:
         """``list.append``; a list that grew in a kept loop gets one more row in each buffer."""
+        if isinstance(target, Choice):
+            self.split(target, lambda v: self.append(v, item))
+            return
         if not isinstance(target, List):
             self.fail("AF0208", f"append to {describe(target)}")
         content = self.heap[target.cell]
@@ -121,17 +122,6 @@ class Containers(Machine):
             return
         if isinstance(content, GrownList):
             self.heap[target.cell] = self.concatenated(content, Items((item,)))
-
-    def entries_of(self, v: Value) -> dict[Any, Value]:
-        if isinstance(v, Dict):
-            content = self.heap[v.cell]
-            return content.items if isinstance(content, Entries) else {}
-        if isinstance(v, Static) and hasattr(v.obj, "keys"):
-            return {k: self.constant_value(v.obj[k]) for k in v.obj}
-        if isinstance(v, Object) and hasattr(v.cls, "keys"):
-            keys = self.items_of(self.call(self.get_attribute(v, "keys"), [], {}))
-            return {self.static(k, "a key"): self.get_item(v, k) for k in keys}
-        self.fail("AF0208", f"a dict is wanted here, not {describe(v)}")
 
     def length(self, v: Value) -> Value:
         """``len(v)``, static where it's known."""
@@ -144,7 +134,7 @@ class Containers(Machine):
                 content = self.heap[cell]
                 return Static(len(content.items)) if isinstance(content, Items) else content.length  # type: ignore
             case Dict():
-                return Static(len(self.entries_of(v)))
+                return self.dict_length(v)
             case Tensor(shape=shape):
                 if not shape:
                     self.raise_python(TypeError("len() of unsized object"))

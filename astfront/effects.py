@@ -205,7 +205,8 @@ class Effects(Machine):
             case Tuple(items=items, cls=cls):
                 return Tuple(tuple(map(self.as_it_is, items)), cls)
             case Option(absent=absent) if not isinstance(absent, Unbound):
-                return Option(value.present, self.as_it_is(value.value), absent, value.why)
+                inner = self.as_it_is(value.value)
+                return Option(value.present, inner, self.as_it_is(absent), value.why)
             case List(cell=cell):
                 content = self.heap[cell]
                 if isinstance(content, GrownList):

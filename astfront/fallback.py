@@ -237,8 +237,8 @@ def _passed(value: Value) -> Value:
             return replace(value, origin=None)
         case Tuple(items=items):
             return replace(value, items=tuple(map(_passed, items)))
-        case Option(value=inner):
-            return replace(value, value=_passed(inner))
+        case Option(value=inner, absent=absent):
+            return replace(value, value=_passed(inner), absent=_passed(absent))
     return value
 
 

@@ -12,6 +12,7 @@ from astfront.diagnostics import CompileError
 from astfront.machine import Machine
 from astfront.rules.registry import NODE_RULES
 from astfront.values import (
+    Choice,
     Object,
     Option,
     Tensor,
@@ -25,7 +26,12 @@ class FunctionNodes(Machine):
 
     def apply_node(self, node: Object, inputs: Sequence[Value]) -> Value:
         """``FunctionNode.apply``: by the class's rule, or by compiling its numpy ``forward``."""
-        tensors = [self._node_input(x) for x in inputs]
+        inputs = [self._node_input(x) for x in inputs]
+        at = next((i for i, x in enumerate(inputs) if isinstance(x, Choice)), None)
+        if at is not None:
+            before, after = inputs[:at], inputs[at + 1 :]
+            return self.split(inputs[at], lambda v: self.apply_node(node, [*before, v, *after]))
+        tensors = [self.as_tensor(x) for x in inputs]
         self.check_node_types(node, tensors)
         arrays = [x.as_kind("array") for x in tensors]
         found = next((NODE_RULES[c] for c in node.cls.__mro__ if c in NODE_RULES), None)
@@ -36,13 +42,13 @@ class FunctionNodes(Machine):
             outputs = self.items_of(self.forward_of(node, arrays))
         return self.tuple([as_variables(self.as_tensor(y)) for y in outputs])
 
-    def _node_input(self, x: Value) -> Tensor:
-        """An input as a tensor; where it may be a number instead, Chainer raises a TypeError."""
-        if isinstance(x, Option) and self.is_number(x.absent):
+    def _node_input(self, x: Value) -> Value:
+        """An input that may be a number instead: then Chainer raises a TypeError."""
+        while isinstance(x, Option) and self.is_number(x.absent):
             mixed = "incompatible array types are mixed in the forward input"
             self.check(x.present, TypeError(mixed))
             x = x.value
-        return self.as_tensor(x)
+        return x
 
     def forward_of(self, node: Object, arrays: Sequence[Tensor]) -> Value:
         """A node's ``forward`` compiled from its source; a refusal in Chainer's own is one of it."""

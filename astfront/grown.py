@@ -16,11 +16,11 @@ import gast
 import numpy as np
 
 from astfront.join import Join, JoinError
+from astfront.leaves import Leaf
 from astfront.machine import Machine
 from astfront.rules import folds
 from astfront.templates import (
     Collector,
-    Leaf,
     element_at,
     even_extents,
     is_ragged,

@@ -30,6 +30,7 @@ from astfront.classes import Classes
 from astfront.comparisons import Comparisons
 from astfront.containers import Containers
 from astfront.diagnostics import CompileError, Diagnostic, InternalError, error, internal_error
+from astfront.dicts import Dicts
 from astfront.effects import Effects, Noted, Site, is_exception
 from astfront.environment import Heap
 from astfront.exceptions import Exceptions, Handler
@@ -42,6 +43,7 @@ from astfront.grown import GrownLists
 from astfront.iterators import Iterators
 from astfront.lifting import Lifter, is_static
 from astfront.loops import Loops
+from astfront.narrowing import Narrowing
 from astfront.numbers import Numbers
 from astfront.operators import Operators
 from astfront.randomness import RandomKeys
@@ -77,6 +79,7 @@ class Interpreter(
     Numbers,
     KnownBounds,
     Containers,
+    Dicts,
     GrownLists,
     Subscripts,
     Attributes,
@@ -93,6 +96,7 @@ class Interpreter(
     Iterators,
     Targets,
     Trees,
+    Narrowing,
     Expressions,
 ):
     """Compiles one call of one function; ``program.py`` is what uses it.

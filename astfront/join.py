@@ -23,22 +23,21 @@ from astfront.environment import (
     Heap,
     State,
     same,
+    values_of,
     walk,
 )
+from astfront.leaves import BOOL_LEAF, INT_LEAF, Leaf, leaf_type, number_type
+from astfront.options import alike, alternatives, in_order
 from astfront.sharing import Sharing, same_storages
 from astfront.templates import (
-    BOOL_LEAF,
-    INT_LEAF,
     Collector,
-    Leaf,
     buffer_leaves,
     content_leaves,
     fill_content,
     is_ragged,
-    leaf_type,
     leaves_of,
+    mapped,
     same_template,
-    scalar_type,
     stand_in,
 )
 from astfront.values import (
@@ -61,6 +60,7 @@ from astfront.values import (
     Node,
     Object,
     Option,
+    Partial,
     Poison,
     Range,
     Scalar,
@@ -70,12 +70,17 @@ from astfront.values import (
     Unbound,
     Value,
     describe,
+    is_staged,
 )
 from astfront.values import (
     Iterator as IteratorValue,
 )
 
 _NOUNS = {"variable": "a Variable", "array": "an array", "generic": "a numpy scalar"}  # fmt: skip
+
+
+#: The cell of a list that isn't there on a way.
+_NOWHERE = -1
 
 
 class JoinError(Exception):
@@ -95,6 +100,8 @@ class Strict:
     """A Variable and an array."""
     shapes: bool = False
     """Sizes that are known and differ."""
+    types: bool = False
+    """Values of different types, none of which is known while compiling."""
 
 
 class Join(Sharing):
@@ -113,7 +120,10 @@ class Join(Sharing):
         self._a: State = {}
         self._b: State = {}
         self._pre: State = {}
-        self._adopts = False
+        self._takes: Literal["arms", "turn", "nothing"] = "turn"
+        """Whose new lists may be where the other way has none."""
+        self._apart: set[int] = set()
+        """Lists and objects that have several names: each stands for itself."""
 
     @classmethod
     def of(
@@ -134,21 +144,32 @@ class Join(Sharing):
         ``strict`` says which differences aren't joined but raise JoinError. With ``branches``, the
         states are those of two arms, each of which may hold lists and objects that it made.
         """
-        join = cls(heap)
-        join.strict = strict or Strict()
-        join._adopts = branches
-        base = heap.base
-        join._pre, join._force = {**base, **pre}, force
-        join._a, join._b = {**base, **a}, {**base, **b}
-        for cell in join._pre:
-            forced = force.cells.get(cell) if force else None
-            x, y = join._a[cell], join._b[cell]
-            if x is not y or forced is not None:
-                join.cells[cell] = join._content(x, y, forced, functools.partial(live, cell), cell)
-        join._require_no_aliases(live)
+        apart: set[int] = set()
+        while True:
+            join = cls(heap)
+            join.strict = strict or Strict()
+            join._takes = "arms" if branches else "turn"
+            join._force, join._apart = force, apart
+            base = heap.base
+            join._pre = {**base, **pre}
+            join._a, join._b = {**base, **a}, {**base, **b}
+            join._compare(live)
+            aliased = join._aliased(live)
+            if not aliased:
+                break
+            if join.strict.types or aliased <= apart:
+                raise JoinError("one name for a list that has another name too on one way only")
+            apart = apart | aliased
         join.settle_storages()
         join.aliases = join.find_aliases()
         return join
+
+    def _compare(self, live: Callable[[int, Any], bool]) -> None:
+        for cell in self._pre:
+            forced = self._force.cells.get(cell) if self._force else None
+            x, y = self._a[cell], self._b[cell]
+            if x is not y or forced is not None:
+                self.cells[cell] = self._content(x, y, forced, functools.partial(live, cell), cell)
 
     @classmethod
     def export(cls, heap: Heap, pre: State, state: State, live: Callable[[int, Any], bool]) -> Join:
@@ -204,8 +225,8 @@ class Join(Sharing):
         if isinstance(a, Entries | Attributes | Names) and type(a) is type(b):
             old: Any = forced.items if forced is not None else {}  # type: ignore[union-attr]
             keys = list(dict.fromkeys([*a.items, *b.items]))  # type: ignore[union-attr]
-            if isinstance(a, Entries) and set(a.items) != set(b.items):  # type: ignore[union-attr]
-                raise JoinError("a dict gets other keys on one way than on the other")
+            if isinstance(a, Entries):
+                a, keys = self._keys(a, b)  # type: ignore[arg-type]
             joined: dict[Any, Value] = {}
             for key in keys:
                 x = a.items.get(key) or self._original(cell, key, self._a)
@@ -217,6 +238,21 @@ class Join(Sharing):
                 joined[key] = self.value(x, y, str(key), f)
             return replace(a, items=joined)
         raise JoinError("a container changes its type")
+
+    def _keys(self, a: Entries, b: Entries) -> tuple[Entries, list[Any]]:
+        """The keys of either dict, in an order that's right for both, if there's one."""
+        if self.strict.types and set(a.items) != set(b.items):
+            raise JoinError("a dict gets other keys on one way than on the other")
+        common = [k for k in a.items if k in b.items]
+        is_same = common == [k for k in b.items if k in a.items]
+        keys: list[Any] = []
+        rest = list(b.items)
+        for key in a.items:
+            while is_same and key in b.items and rest[0] != key:
+                keys.append(rest.pop(0))
+            rest = [k for k in rest if k != key]
+            keys.append(key)
+        return replace(a, ordered=a.ordered and b.ordered and is_same), [*keys, *rest]
 
     def _grown(self, a: Content, b: Content, forced: Content | None) -> GrownList:
         elements = [
@@ -233,7 +269,7 @@ class Join(Sharing):
         if not elements:
             return GrownList(UNBOUND, (), INT_LEAF)  # type: ignore[arg-type]
         element = elements[0]
-        outer, self._adopts = self._adopts, False
+        outer, self._takes = self._takes, "nothing"
         try:
             for other in elements[1:]:
                 element = self.value(element, other, "element", whole=True)
@@ -241,7 +277,7 @@ class Join(Sharing):
         except JoinError as e:
             raise JoinError(f"elements of a list that grows differ: {e.message}") from e
         finally:
-            self._adopts = outer
+            self._takes = outer
         buffers = tuple(x for leaf in leaves_of(element) for x in buffer_leaves(leaf))
         return GrownList(element, buffers, INT_LEAF)  # type: ignore[arg-type]
 
@@ -302,7 +338,9 @@ class Join(Sharing):
         if isinstance(a, Poison) or isinstance(b, Poison):
             return POISON
         if not whole and same(a, b) and (forced is None or same(a, forced)):
-            return a
+            changes = isinstance(a, List | Dict | Object) and self._force is not None
+            if not changes or a.cell not in self._force.made:  # type: ignore[union-attr, attr-defined]
+                return a
         if isinstance(a, Unbound) and isinstance(b, Unbound):
             return UNBOUND
         try:
@@ -311,83 +349,107 @@ class Join(Sharing):
             raise JoinError(e.message, place if not e.place else e.place) from None
 
     def _value(self, a: Value, b: Value, place: str, forced: Value | None, whole: bool) -> Value:
-        if isinstance(forced, Option) and not (isinstance(a, Option) or isinstance(b, Option)):
-            inner = [v for v in (a, b) if not same(v, forced.absent)]
-            value = forced.value
-            for v in inner:
-                value = self.value(v, value, place, whole=True)
-            return replace(forced, value=value)
-        if isinstance(a, Node) and isinstance(b, Node) and a.forest is b.forest:
-            return _node(a, b, forced)
-        if isinstance(a, Option) or isinstance(b, Option):
-            return self._option(a, b, place)
-        if isinstance(a, ByValue) and isinstance(b, ByValue):
-            return self._contained(a, b, place)
+        if any(isinstance(v, Option) for v in (a, b, forced)) or not self._alike(a, b):
+            return self._option(a, b, place, forced)
+        if isinstance(a, ByValue):
+            return self._contained(a, b, place)  # type: ignore[arg-type]
         if isinstance(a, EitherDtype) or isinstance(b, EitherDtype):
             return self._either_dtype(a, b, place)
-        if isinstance(a, Tensor | Leaf | Scalar) and isinstance(b, Tensor | Leaf | Scalar):
-            return self._leaf(a, b, place, forced, whole)
-        if isinstance(a, Static) and isinstance(b, Static):
-            if same(a, b) and not isinstance(forced, Leaf):
+        kind = number_type(a)
+        if kind is not None:
+            if same(a, b) and isinstance(a, Static) and not isinstance(forced, Leaf):
                 return a
-            kinds = {type(a.obj), type(b.obj)}
-            if kinds <= {bool, int, float}:
-                if len(kinds) == 1 or isinstance(forced, Leaf):
-                    kind = float if float in kinds else int if int in kinds else bool
-                    return Leaf((), SCALAR_DTYPES[kind], scalar=kind, name=place or "n")
-                self._require_one_kind(a, b)
-            return Option(BOOL_LEAF, b, a)  # type: ignore[arg-type]
-        if isinstance(a, Static) and _is_number(a) and _is_number(b):
-            return self._number(a, b, place)
-        if isinstance(b, Static) and _is_number(a) and _is_number(b):
-            return self._number(b, a, place)
-        if isinstance(a, Tuple) and isinstance(b, Tuple) and a.cls is b.cls:
-            if len(a.items) != len(b.items):
-                raise JoinError(f"a tuple of {len(a.items)} and a tuple of {len(b.items)}")
-            olds = forced.items if isinstance(forced, Tuple) else [None] * len(a.items)
-            items = [
-                self.value(x, y, f"{place}_{i}", f, whole)
-                for i, (x, y, f) in enumerate(zip(a.items, b.items, olds))
-            ]
-            return Tuple(tuple(items), a.cls)
-        if isinstance(a, Deferred) and isinstance(b, Deferred):
-            if a.function != b.function or len(a.args) != len(b.args):
-                raise JoinError(f"{describe(a)} on one way and another on the other")
-            pairs = zip(a.args, b.args)
-            args = [self.value(x, y, place, whole=whole) for x, y in pairs]
-            return Deferred(a.function, tuple(args))
-        if isinstance(a, List | Dict | Object) and type(a) is type(b):
+            return Leaf((), SCALAR_DTYPES[kind], scalar=kind, name=place or "n")
+        if isinstance(a, Tensor | Leaf):
+            return self._leaf(a, b, place, forced)  # type: ignore[arg-type]
+        if isinstance(a, Node):
+            return _node(a, b, forced)  # type: ignore[arg-type]
+        if isinstance(a, Tuple | Deferred):
+            return self._parts(a, b, place, forced, whole)
+        if isinstance(a, List | Dict | Object):
             return self._reference(a, b, whole)
-        if isinstance(a, Function | BoundMethod) and same(a, b):
+        if isinstance(a, Static | Unbound):
             return a
-        for present, absent in ((b, a), (a, b)):
-            if isinstance(absent, Static | Unbound):
-                if isinstance(absent, Static) and isinstance(present, Unbound):
-                    continue
-                value = self.value(present, present, place, whole=True)
-                return Option(BOOL_LEAF, value, absent)  # type: ignore[arg-type]
+        if isinstance(a, Function | BoundMethod | Partial) and all(map(self._is_known, walk(a))):
+            return a
         raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
 
-    def _leaf(
-        self,
-        a: Tensor | Leaf | Scalar,
-        b: Tensor | Leaf | Scalar,
-        place: str,
-        forced: Value | None,
-        whole: bool,
+    def _parts(
+        self, a: Tuple | Deferred, b: Any, place: str, forced: Value | None, whole: bool
     ) -> Value:
-        sa, sb = scalar_type(a), scalar_type(b)
-        if (sa is None) != (sb is None):
+        xs, ys = _parts(a), _parts(b)
+        olds = _parts(forced) if isinstance(forced, type(a)) else ()
+        if len(olds) != len(xs):
+            olds = (None,) * len(xs)
+        joined = tuple(
+            self.value(x, y, f"{place}_{i}", f, whole)
+            for i, (x, y, f) in enumerate(zip(xs, ys, olds))
+        )
+        return replace(a, items=joined) if isinstance(a, Tuple) else replace(a, args=joined)
+
+    def _alike(self, a: Value, b: Value) -> bool:
+        """Whether two values can be joined to one; what can't becomes an option."""
+        if isinstance(a, List | Dict | Object) and isinstance(b, List | Dict | Object):
+            if a.cell == b.cell:
+                return True
+            if {a.cell, b.cell} & {*self.heap.base, *self._apart}:
+                return False
+            # One that stands for two isn't joined to a third.
+            if a.cell not in self._a or b.cell not in self._b:
+                return False
+        return alike(a, b)
+
+    def _is_known(self, part: Value) -> bool:
+        """Whether a part of a function was there before the two ways."""
+        if is_staged(part):
+            before = (v for c in self._pre.values() for found in values_of(c) for v in walk(found))
+            return any(same(part, v) for v in before)
+        return all(cell in self._pre for cell in _led_to(part))
+
+    def _option(self, a: Value, b: Value, place: str, forced: Value | None) -> Value:
+        """One of several values that aren't alike."""
+        groups: list[list[Value]] = []
+        for value in (forced, a, b):
+            for alternative in alternatives(value) if value is not None else ():
+                group = next((g for g in groups if self._alike(g[0], alternative)), None)
+                if group is None:
+                    groups.append([alternative])
+                elif not any(same(v, alternative) for v in group):
+                    group.append(alternative)
+        found = [self._whole(group, place) for group in groups]
+        found = in_order(found)
+        if len(found) > 1:
+            self._require_few(a, b, found)
+        *others, made = found
+        for absent in reversed(others):
+            made = Option(BOOL_LEAF, made, absent)  # type: ignore[arg-type]
+        return made
+
+    def _whole(self, values: Sequence[Value], place: str) -> Value:
+        """The template, all leaves, of values that are alike."""
+        first, *others = values
+        made = first if others else self.value(first, first, place, whole=True)
+        for other in others:
+            made = self.value(made, other, place, whole=True)
+        return made
+
+    def _require_few(self, a: Value, b: Value, found: Sequence[Value]) -> None:
+        """A loop whose values have different types had better be compiled another way."""
+        numbers = [v for v in found if number_type(v)]
+        # Such as 0 before the first turn, and an array or 0 after it.
+        stay = any(
+            any(number_type(y) is number_type(x) for y in alternatives(b))
+            for x in alternatives(a)
+            if number_type(x)
+        )
+        if self.strict.kinds and (len(numbers) > 1 or (numbers and stay)):
             raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
-        if sa is not None and sb is not None:
-            if sa is not sb:
-                raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
-            return Leaf((), SCALAR_DTYPES[sa], scalar=sa, name=place or "n")
+        known = [v for v in found if isinstance(v, Static | Unbound)]
+        if self.strict.types and (len(found) > 2 or not known):
+            raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
+
+    def _leaf(self, a: Tensor | Leaf, b: Tensor | Leaf, place: str, forced: Value | None) -> Leaf:
         x, y = leaf_type(a), leaf_type(b)
-        if x.dtype != y.dtype:
-            raise JoinError(f"dtype {x.dtype.name} on one way and {y.dtype.name} on the other")
-        if len(x.shape) != len(y.shape):
-            raise JoinError(f"{len(x.shape)} dimensions on one way and {len(y.shape)} on the other")
         shape = tuple(p if p == q else None for p, q in zip(x.shape, y.shape))
         if isinstance(forced, Leaf) and len(forced.shape) == len(shape):
             shape = tuple(p if p == q else None for p, q in zip(shape, forced.shape))
@@ -395,72 +457,25 @@ class Join(Sharing):
         kind = x.kind if x.kind == y.kind else "either"
         if self.strict.shapes and any(p is not None and p != q for p, q in zip(x.shape, y.shape)):
             raise JoinError(f"shape {x.shape} on one way and {y.shape} on the other")
-        if kind == "either" and (self.strict.kinds or "generic" in (x.kind, y.kind)):
+        if kind == "either" and self.strict.kinds:
             nouns = [_NOUNS.get(k, "a Variable or an array") for k in (x.kind, y.kind)]
             raise JoinError(f"{nouns[0]} on one way and {nouns[1]} on the other")
         return Leaf(shape, x.dtype, kind, None, storage, place or "x")
 
-    def _number(self, static: Static, staged: Value, place: str) -> Value:
-        other = scalar_type(staged)
-        if other is None:
-            raise JoinError(f"{describe(static)} on one way and {describe(staged)} on the other")
-        if type(static.obj) is other:
-            return Leaf((), SCALAR_DTYPES[other], scalar=other, name=place or "n")
-        self._require_one_kind(static, staged)
-        return Option(BOOL_LEAF, self.value(staged, staged, place, whole=True), static)  # type: ignore[arg-type]
-
-    def _require_one_kind(self, a: Value, b: Value) -> None:
-        """An int and a float stay what they are; a loop had better be compiled another way."""
-        if self.strict.kinds:
-            raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
-
-    def _option(self, a: Value, b: Value, place: str) -> Value:
-        option = a if isinstance(a, Option) else b
-        assert_absent = option.absent  # type: ignore[attr-defined]
-        values = []
-        for v in (a, b):
-            if isinstance(v, Option):
-                if not same(v.absent, assert_absent):
-                    raise JoinError("more than two kinds of value come together")
-                values.append(v.value)
-            elif not same(v, assert_absent):
-                values.append(v)
-            elif _is_number(v):  # 0 before the first turn, and an array or 0 after it
-                self._require_one_kind(v, option)
-        value = values[0]
-        for v in values[1:]:
-            value = self.value(value, v, place, whole=True)
-        value = self.value(value, value, place, whole=True)
-        return Option(BOOL_LEAF, value, assert_absent)  # type: ignore[arg-type]
-
     def _either_dtype(self, a: Value, b: Value, place: str) -> Value:
         x, y = (v.array if isinstance(v, EitherDtype) else v for v in (a, b))
         array: Any = self.value(x, y, place, whole=True)
-        dtypes = {v.dtype for v in (a, b) if isinstance(v, EitherDtype)}
-        if len(dtypes) > 1 or not isinstance(array, Leaf):
-            raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
-        return EitherDtype(array, dtypes.pop(), BOOL_LEAF)  # type: ignore[arg-type]
+        dtype = next(v.dtype for v in (a, b) if isinstance(v, EitherDtype))
+        return EitherDtype(array, dtype, BOOL_LEAF)  # type: ignore[arg-type]
 
     def _reference(self, a: Value, b: Value, whole: bool) -> Value:
         ca, cb = a.cell, b.cell  # type: ignore[attr-defined]
-        if ca == cb:
-            if whole and ca not in self._pre:
-                self._adopt(a)  # type: ignore[arg-type]
-            return a
-        if whole and not self._adopts:
+        again = self._force is not None and ca in self._force.made
+        if ca == cb and not again:
+            return self._taken_over(a) if whole and ca not in self._pre else a  # type: ignore
+        if whole and self._takes == "nothing":
             raise JoinError(f"{describe(a)} inside a list that grows, or that may be undefined")
-        if not isinstance(a, Object) and a.cls is not b.cls:  # type: ignore[attr-defined]
-            raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
-        if isinstance(a, Object) and (
-            a.cls is not b.cls  # type: ignore[attr-defined]
-            or a.instance is not None
-            or b.instance is not None  # type: ignore[attr-defined]
-        ):
-            raise JoinError(f"{describe(a)} on one way and another {describe(b)} on the other")
         if (ca, cb) not in self._pairs:
-            if ca in self.heap.base or cb in self.heap.base:
-                raise JoinError("a list that came from outside on one way and another on the other")
-            again = self._force is not None and ca in self._force.made
             cell = ca if again else self.heap.new(Items())
             if not self.heap.frozen.isdisjoint((ca, cb)):
                 self.heap.frozen.add(cell)
@@ -470,33 +485,40 @@ class Join(Sharing):
             self.cells[cell] = self._content(self._a[ca], self._b[cb], forced, cell=cell)
         return replace(a, cell=self._pairs[ca, cb])  # type: ignore[type-var]
 
-    def _adopt(self, made: List | Dict | Object) -> None:
-        """Take over a list or object that one of two arms made."""
-        cell = made.cell
-        if cell in self.cells:
-            return
-        if not self._adopts:
+    def _taken_over(self, made: List | Dict | Object) -> Value:
+        """A list or object that one of two arms made, or that a loop's turns make, each of them."""
+        if self._takes == "nothing" or (self._takes == "turn" and self.strict.types):
             raise JoinError(f"{describe(made)} inside a list that grows, or that may be undefined")
-        content = self._a[cell] if cell in self._a else self._b[cell]
-        self.cells[cell] = content  # It may refer to itself.
-        if isinstance(content, Items):
-            items = tuple(self.value(v, v, whole=True) for v in content.items)
-            self.cells[cell] = Items(items)
-        elif isinstance(content, GrownList):
-            self.cells[cell] = self._grown(content, content, None)
-        else:
-            pairs = content.items.items()
-            values = {k: self.value(v, v, str(k), whole=True) for k, v in pairs}
-            self.cells[cell] = replace(content, items=values)  # type: ignore[arg-type]
+        cell = source = made.cell
+        if self._takes == "turn":
+            cell = self._pairs.setdefault((_NOWHERE, source), -1)
+            if cell < 0:
+                cell = self._pairs[_NOWHERE, source] = self.heap.new(Items())
+                self.made[cell] = (_NOWHERE, source)
+        if cell not in self.cells:
+            content = self._a[source] if source in self._a else self._b[source]
+            self.cells[cell] = content  # It may refer to itself.
+            self.cells[cell] = self._whole_content(content)
+        return replace(made, cell=cell)
 
-    def _require_no_aliases(self, live: Callable[[int, Any], bool]) -> None:
-        """A list that stands for two has no other name: on one way it would be the same list."""
+    def _whole_content(self, content: Content) -> Content:
+        if isinstance(content, Items):
+            return Items(tuple(self.value(v, v, whole=True) for v in content.items))
+        if isinstance(content, GrownList):
+            return self._grown(content, content, None)
+        values = {k: self.value(v, v, str(k), whole=True) for k, v in content.items.items()}
+        return replace(content, items=values)
+
+    def _aliased(self, live: Callable[[int, Any], bool]) -> set[int]:
+        """Lists of which one stands for two that have another name: there it would be another list."""
         again = {a for a, _ in self._pairs if a in self.made}
-        sources = [a for a, _ in self._pairs], [b for _, b in self._pairs]
-        shared = any(len(set(side)) < len(side) for side in sources)
-        gone = {*sources[0], *sources[1]} - again
-        if shared or (gone and not gone.isdisjoint(self._reachable(live))):
-            raise JoinError("one name for a list that has another name too on one way only")
+        sides = (
+            collections.Counter(a for a, _ in self._pairs),
+            collections.Counter(b for _, b in self._pairs),
+        )
+        shared = {c for side in sides for c, count in side.items() if count > 1} - {_NOWHERE}
+        gone = {*sides[0], *sides[1]} - again
+        return shared | (gone & self._reachable(live)) if gone or shared else set()
 
     def _reachable(self, live: Callable[[int, Any], bool]) -> set[int]:
         """The cells that names in use, and objects from outside, lead to after the join."""
@@ -521,6 +543,7 @@ class Join(Sharing):
     def collect(self, builder: Builder, state: State, side: Literal["a", "b"]) -> list[Tensor]:
         """The tensors for the leaves, as they are in ``state``; conversions go to the scope."""
         collector = Collector(builder, self.heap)
+        collector.made = self.made
         collector.state = state = {**self.heap.base, **state}
         for cell, content in self.cells.items():
             source = self.made[cell][side == "b"] if cell in self.made else cell
@@ -620,7 +643,8 @@ def _exported(value: Value) -> Value:
         return replace(value, array=array, other=other)
     if isinstance(value, Option):
         present: Any = _exported(value.present)
-        return replace(value, present=present, value=_exported(value.value))
+        inner, absent = _exported(value.value), _exported(value.absent)
+        return replace(value, present=present, value=inner, absent=absent)
     return UNBOUND if isinstance(value, IteratorValue | Range) else value
 
 
@@ -628,35 +652,15 @@ def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:
     """An element template whose leaves have the buffers' present types."""
     it = iter(buffers)
 
-    def visit(t: Value) -> Any:
-        if isinstance(t, Leaf):
-            first = next(it)
-            if is_ragged(t):
-                next(it)
-            if t.kind == "either":
-                next(it)
-            return t if is_ragged(t) else replace(t, shape=first.shape[1:])
-        if isinstance(t, Tuple):
-            return Tuple(tuple(visit(x) for x in t.items), t.cls)
-        if isinstance(t, Deferred):
-            return replace(t, args=tuple(visit(x) for x in t.args))
-        if isinstance(t, ByValue):
-            return replace(t, content=visit_content(t.content))
-        if isinstance(t, EitherDtype):
-            return replace(t, array=visit(t.array), other=visit(t.other))
-        if isinstance(t, Option):
-            return replace(t, present=visit(t.present), value=visit(t.value))
-        return t
+    def visit(leaf: Leaf) -> Value:
+        first = next(it)
+        if is_ragged(leaf):
+            next(it)
+        if leaf.kind == "either":
+            next(it)
+        return leaf if is_ragged(leaf) else replace(leaf, shape=first.shape[1:])
 
-    def visit_content(content: Content) -> Content:
-        if isinstance(content, GrownList):
-            leaves = tuple(visit(b) for b in content.buffers)
-            return replace(content, buffers=leaves, length=visit(content.length))
-        if isinstance(content, Items):
-            return Items(tuple(visit(x) for x in content.items))
-        return replace(content, items={k: visit(x) for k, x in content.items.items()})
-
-    return visit(element)
+    return mapped(element, visit)  # type: ignore[no-any-return]
 
 
 def _is_plain(v: List | Dict | Object) -> bool:
@@ -665,7 +669,6 @@ def _is_plain(v: List | Dict | Object) -> bool:
     return v.cls in (list, tuple, dict, set, collections.OrderedDict)
 
 
-def _is_number(v: Value) -> bool:
-    if isinstance(v, Static):
-        return type(v.obj) in SCALAR_DTYPES
-    return isinstance(v, Scalar) or (isinstance(v, Leaf) and v.scalar is not None)
+def _parts(value: Any) -> tuple[Any, ...]:
+    found: tuple[Any, ...] = value.items if isinstance(value, Tuple) else value.args
+    return found

@@ -16,23 +16,24 @@ from astfront.attempts import Refused
 from astfront.branches import Diverged, PythonError, Unreached
 from astfront.builder import Scope
 from astfront.diagnostics import CompileError, Diagnostic
-from astfront.environment import State, same
+from astfront.environment import State
 from astfront.generators import Abandoned
 from astfront.join import Join, JoinError, Strict
 from astfront.machine import Machine
+from astfront.options import alike, alternatives, without
 from astfront.values import (
     FALSE,
-    NONE,
     POISON,
     UNBOUND,
     Attributes,
+    Choice,
+    Dict,
     EitherDtype,
     Generator,
     GrownList,
     Items,
     List,
     Names,
-    Node,
     Object,
     Option,
     Poison,
@@ -102,16 +103,14 @@ class Loops(Machine):
         self._for_each(node, self.visit(node.iter))
 
     def _for_each(self, node: gast.For, iterable: Value) -> None:
-        if isinstance(iterable, Node):
-            self.split(iterable, lambda v: (self._for_each(node, v), NONE)[1])  # type: ignore
+        if isinstance(iterable, EitherDtype):
+            iterable = self.of_one_dtype(iterable)
+        if isinstance(iterable, Choice):
+            self.split(iterable, lambda v: self._for_each(node, v))
             return
         if isinstance(iterable, Poison):
             self._poisoned_if(lambda: self._poisoned_body(node), lambda: None)
             return
-        if isinstance(iterable, EitherDtype):
-            iterable = self.of_one_dtype(iterable)
-        if isinstance(iterable, Option):
-            self.fail("AF0503", "a loop over something that may be None")
         if isinstance(iterable, Object) and hasattr(iterable.cls, "__iter__"):
             iterable = self.iter_of(iterable)
         if isinstance(iterable, Generator):
@@ -191,13 +190,13 @@ class Loops(Machine):
         few = count is not None and count <= FEW_TURNS
         live = self.live_after(node, self._exposed(node, breaks))
         refusals: list[Diagnostic] = []
-        peel = rotate = raises = False
+        peel = rotate = raises = loose = False
         while True:
             self.heap.restore(start)
+            how = (peel, rotate, few, loose, None if breaks or rotate else count)
+            keep = functools.partial(self._keep, test, body, live, counter, *how)
             try:
-                how = (peel, rotate, few, None if breaks or rotate else count)
-                keep = functools.partial(self._keep, test, body, live, counter, *how)
-                with self._in_attempt(count):
+                with self._in_attempt(None if loose else count):
                     self.attempted(keep)
                 self._report_kept(span, count, peel)
                 return
@@ -205,20 +204,30 @@ class Loops(Machine):
                 refusals = refusals or e.diagnostics
                 codes = {d.code for d in e.diagnostics}
                 raises = raises or isinstance(e, AlwaysRaises)
+                if loose:
+                    self.give_up(refusals)
                 if (codes & PEELABLE or isinstance(e, AlwaysRaises)) and not peel:
                     peel = True
                     self.heap.restore(start)
                     few = few or (count is None and self._ends_soon(test, body))
-                elif isinstance(e, ConditionChanges) and not rotate:
+                    continue
+                if isinstance(e, ConditionChanges) and not rotate:
                     rotate = True
-                else:
-                    break
-        self.heap.restore(start)
-        # What else was refused may only follow from that (read on a way that isn't taken then).
-        fixable = raises or any(d.code in UNROLLABLE for d in refusals)
-        if not fixable:
-            self.give_up(refusals)
-        self.unroll(test, body, live, refusals, span)
+                    continue
+            self.heap.restore(start)
+            # What else was refused may only follow from that (read on a way that isn't taken then).
+            if not raises and not any(d.code in UNROLLABLE for d in refusals):
+                self.give_up(refusals)
+            unroll = functools.partial(self.unroll, test, body, live, refusals, span)
+            try:
+                self.attempted(unroll)
+                return
+            except Refused as e:
+                if not peel:
+                    self.give_up(e.diagnostics)
+                refusals = e.diagnostics
+            # Values of several types are options then, of which each turn asks what they are.
+            loose, few = True, False
 
     @contextmanager
     def _in_attempt(self, count: int | None) -> Iterator[None]:
@@ -280,11 +289,13 @@ class Loops(Machine):
         peel: bool,
         rotate: bool,
         few: bool,
+        loose: bool,
         turns: int | None,
     ) -> None:
         """Build the loop; with ``peel`` its first turn stands before it, and with ``rotate`` the
         condition is computed at the end of a turn, so that it may change things. A loop of ``few``
-        turns whose tensors change their sizes is left to be unrolled."""
+        turns whose tensors change their sizes is left to be unrolled, and one whose values change
+        their types is only built if ``loose``."""
         if rotate:
             ahead = self.heap.new(Names({"more": self.truth_value(test())}))
             plain_test, plain_body = test, body
@@ -298,13 +309,15 @@ class Loops(Machine):
 
         if not peel:
             # A variable whose type changes in the first turn asks for another try, peeled.
-            self.kept_loop(test, body, live, counter, Strict(kinds=True, shapes=True), turns)
+            strict = Strict(kinds=True, shapes=True, types=True)
+            self.kept_loop(test, body, live, counter, strict, turns)
             return
 
         def first_turn_and_loop() -> None:
             body()
             rest = None if turns is None else turns - 1
-            self.kept_loop(test, body, live, counter, Strict(shapes=few), rest)
+            strict = Strict(shapes=few, types=not loose)
+            self.kept_loop(test, body, live, counter, strict, rest)
 
         self.stage_if(test(), first_turn_and_loop, lambda: None, live)
 
@@ -401,8 +414,11 @@ class Loops(Machine):
                 value = self.heap.lookup(cell, name)
                 if isinstance(template, Option) and isinstance(value, Option):
                     last = left.get(name, UNBOUND)
-                    if not isinstance(last, Option | Unbound) and not same(last, value.absent):
-                        self.heap.bind(cell, name, value.value)
+                    if not isinstance(last, Option | Unbound):
+                        for other in list(alternatives(value)):
+                            if not _may_be(other, last):
+                                value = without(value, other)
+                        self.heap.bind(cell, name, value)
 
     def _count_items(self, loop: Settled, turns: int) -> None:
         """The lengths of lists that grow by as many items at each turn of a counted loop."""
@@ -557,6 +573,13 @@ class Loops(Machine):
 
         self.stage_if(more, rest, lambda: None, live)
         return True
+
+
+def _may_be(value: Value, last: Value) -> bool:
+    """Whether a loop's value may be what its last turn leaves."""
+    if isinstance(last, List | Dict | Object):
+        return type(value) is type(last)
+    return alike(value, last)
 
 
 def _break_flag(body: Sequence[gast.stmt]) -> str | None:

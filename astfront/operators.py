@@ -179,6 +179,8 @@ class Operators(Machine):
         f, inplace, _ = BINARY[type(op)]
         if self.is_tuple(old):
             return self.binary_op(f, old, value)
+        if isinstance(old, Choice):
+            return self.split(old, lambda v: self.augmented(op, v, value, part))
         if isinstance(old, List) and f is operator.add:
             self.extend_list(old, value)
             return old

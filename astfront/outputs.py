@@ -18,8 +18,9 @@ from astfront.classes import is_local
 from astfront.diagnostics import error
 from astfront.environment import UNKNOWN_STORAGE, same, same_array
 from astfront.grown import leaf_buffers
+from astfront.leaves import Leaf
 from astfront.lifting import Location
-from astfront.templates import Leaf, is_ragged, leaves_of
+from astfront.templates import is_ragged, leaves_of
 from astfront.values import (
     NONE,
     UNBOUND,
@@ -167,12 +168,15 @@ class DictOut(Template):
     def build(self, run: Outcome) -> Any:
         if self.cell not in run.made:
             if self.is_set:
-                run.made[self.cell] = {k for k, _ in self.items}
+                found = [k for k, v in self.items if v.build(run) is not UNBOUND]
+                run.made[self.cell] = set(found)
             else:
                 result: Any = self.make()
                 run.made[self.cell] = result
                 for k, v in self.items:
-                    result[k] = v.build(run)
+                    value = v.build(run)
+                    if value is not UNBOUND:
+                        result[k] = value
         return run.made[self.cell]
 
 
@@ -366,7 +370,9 @@ class Results:
         cell = value.cell
         content = self.cx.heap[cell]
         if isinstance(content, Entries):
-            items = tuple((k, self.template(v)) for k, v in content.items.items())
+            if not content.ordered and not isinstance(value, Set):
+                raise error("AF0405", "a dict is handed over whose keys' order depends on data")
+            items = tuple((k, self.attribute(v)) for k, v in content.items.items())
             return DictOut(cell, items, type(value) is Set, self._maker(value))
         if isinstance(content, Items):
             return ListOut(cell, tuple(map(self.template, content.items)), self._maker(value))
@@ -425,7 +431,8 @@ def _element_template(value: Value, counter: Any) -> Template:
             return CallOut(_of_dtype, (*parts, Known(dtype)))
         case Option(present=_, value=inner, absent=absent):
             flag = next(counter)
-            return OptionOut(flag, _element_template(inner, counter), Known(absent.obj))  # type: ignore
+            present = _element_template(inner, counter)
+            return OptionOut(flag, present, _element_template(absent, counter))
         case Static(obj=obj):
             return Known(obj)
         case Object(instance=instance):

@@ -36,7 +36,7 @@ from astfront.environment import (
     walk,
 )
 from astfront.frames import Frame
-from astfront.join import Join, JoinError
+from astfront.join import Join, JoinError, Strict
 from astfront.machine import Machine
 from astfront.source import span_of
 from astfront.values import (
@@ -241,10 +241,16 @@ class Recursions(Machine):
         return found
 
     def _join(
-        self, recursion: Recursion, pre: State, a: State, b: State, force: Join | None
+        self,
+        recursion: Recursion,
+        pre: State,
+        a: State,
+        b: State,
+        force: Join | None,
+        strict: Strict | None = None,
     ) -> Join:
         try:
-            joined = Join.of(self.heap, pre, a, b, force=force)
+            joined = Join.of(self.heap, pre, a, b, force=force, strict=strict)
         except JoinError as e:
             where = f"`{e.place}`" if e.place and e.place != _RESULT else "the result"
             self.fail(
@@ -310,7 +316,9 @@ class Recursions(Machine):
             recursion.depth: Names({_DEPTH: deeper}),
         }
         start = recursion.start
-        entry = self._join(recursion, start, recursion.state, state, recursion.entry)
+        # Where its arguments change their types, a call further in may be kept.
+        strict = Strict(types=True)
+        entry = self._join(recursion, start, recursion.state, state, recursion.entry, strict)
         if recursion.entry is None or not entry.equals(recursion.entry):
             recursion.entry = entry
             raise Widened(recursion)
@@ -356,8 +364,8 @@ class _Storages:
                 return replace(value, storage=self._storage(storage))
             case Tuple(items=items):
                 return replace(value, items=tuple(map(self._value, items)))
-            case Option(value=inner):
-                return replace(value, value=self._value(inner))
+            case Option(value=inner, absent=absent):
+                return replace(value, value=self._value(inner), absent=self._value(absent))
         return value
 
     def _storage(self, storage: int) -> int:
@@ -399,8 +407,8 @@ def _likeness(a: Value, b: Value) -> _Likeness:
             return min(map(_likeness, x, y), default=_Likeness.ALIKE)
         case Node(), Node():
             return _Likeness.ALIKE if a.forest is b.forest else _Likeness.UNLIKE
-        case Option(), Option() if same(a.absent, b.absent):
-            return _likeness(a.value, b.value)
+        case Option(), Option():
+            return min(_likeness(a.value, b.value), _likeness(a.absent, b.absent))
     kind = _number_type(a)
     if kind is None or kind is not _number_type(b):
         return _Likeness.UNLIKE

@@ -20,7 +20,8 @@ from astfront.environment import (
     storages_of,
     values_of,
 )
-from astfront.templates import Leaf, content_leaves, leaves_of
+from astfront.leaves import Leaf
+from astfront.templates import content_leaves, leaves_of, mapped
 from astfront.values import Attributes, Content, Entries, Names, Tensor, Value, new_storage
 
 
@@ -65,13 +66,14 @@ class Sharing:
             for key, value in content.items.items():
                 pair = [self._held(cell, key, state) for state in (self._a, self._b)]
                 found = [v for v in pair if v is not None]
-                if isinstance(value, Leaf) and _may_be_shared(value):
+                leaves = [leaf for leaf in leaves_of(value) if leaf.scalar is None]
+                if len(leaves) == 1 and _may_be_shared(leaves[0]) and len(found) == 2:
                     storages = [list(storages_of([v])) for v in found]
-                    if len(found) == 2 and all(
-                        len(s) == 1 and s[0] != UNKNOWN_STORAGE and count[s[0]] == 1
+                    if all(
+                        len(s) <= 1 and all(x != UNKNOWN_STORAGE and count[x] == 1 for x in s)
                         for s, count in zip(storages, counts)
                     ):
-                        joined[key] = replace(value, storage=self._own_storage(cell, key))
+                        joined[key] = _with_storage(value, self._own_storage(cell, key))
                         continue
                 if any(map(_may_be_shared, leaves_of(value))):
                     self.heap.copied.update(storages_of(found))
@@ -79,9 +81,10 @@ class Sharing:
 
     def _own_storage(self, cell: int, key: Any) -> int:
         before: Any = self._force.cells.get(cell) if self._force else None
-        leaf = before.items.get(key) if before is not None else None
-        if isinstance(leaf, Leaf) and leaf.storage != UNKNOWN_STORAGE:
-            return leaf.storage
+        value = before.items.get(key) if before is not None else None
+        for leaf in leaves_of(value) if value is not None else ():
+            if leaf.scalar is None and leaf.storage != UNKNOWN_STORAGE:
+                return leaf.storage
         return new_storage()
 
     def find_aliases(self) -> dict[tuple[int, Any], tuple[int, Any]]:
@@ -107,6 +110,15 @@ class Sharing:
         return found
 
 
+def _with_storage(template: Value, storage: int) -> Value:
+    """A template whose only array has this storage."""
+
+    def placed(leaf: Leaf) -> Leaf:
+        return leaf if leaf.scalar is not None else replace(leaf, storage=storage)
+
+    return mapped(template, placed)  # type: ignore[no-any-return]
+
+
 def _may_be_shared(leaf: Leaf) -> bool:
     mutable = leaf.scalar is None and leaf.kind != "generic"
     return mutable and leaf.storage == UNKNOWN_STORAGE
@@ -118,4 +130,5 @@ def same_storages(a: Content, b: Content) -> bool:
         return True
     others: Any = b
     pairs = ((x, others.items[key]) for key, x in a.items.items())
-    return all(x.storage == y.storage for x, y in pairs if isinstance(x, Leaf))
+    leaves = (zip(leaves_of(x), leaves_of(y)) for x, y in pairs)
+    return all(x.storage == y.storage for found in leaves for x, y in found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import operator
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from astfront.builder import Scope
 from astfront.diagnostics import CompileError
 from astfront.environment import UNKNOWN_STORAGE, same, same_array, storages_of
 from astfront.machine import Machine
+from astfront.options import choice_in
 from astfront.rules import folds
 from astfront.rules.registry import RULES
 from astfront.values import (
@@ -33,6 +33,7 @@ from astfront.values import (
     List,
     Names,
     Object,
+    Option,
     Poison,
     Range,
     Scalar,
@@ -51,8 +52,8 @@ class Subscripts(Machine):
             return POISON
         if isinstance(container, Choice):
             return self.split(container, lambda v: self.get_item(v, index))
-        if isinstance(index, Choice):
-            return self.split(index, lambda v: self.get_item(container, v))
+        if choice_in(index) is not None:
+            return self.split_in(index, lambda v: self.get_item(container, v))
         if isinstance(container, Tensor):
             if container.kind == "variable":
                 return self.call(Static(chainer.Variable.__getitem__), [container, index], {})
@@ -64,17 +65,7 @@ class Subscripts(Machine):
             if not known:
                 return self._staged_entry(container, index)
         if isinstance(container, Dict):
-            key = self.static(index, "a dict's key")
-            entries = self.entries_of(container)
-            if key not in entries and not _is_none(container.factory):
-                made = self.call(container.factory, [], {})  # type: ignore[arg-type]
-                self.heap.bind(container.cell, key, made)
-                return made
-            if key not in entries and container.cls is collections.Counter:
-                return Static(0)
-            if key not in entries:
-                self.raise_python(KeyError(key))
-            return entries[key]
+            return self.get_entry(container, self.static(index, "a dict's key"))
         if isinstance(container, Object):
             return self.call(self.get_attribute(container, "__getitem__"), [index], {})
         if isinstance(container, List) and isinstance(self.heap[container.cell], GrownList):
@@ -235,11 +226,14 @@ class Subscripts(Machine):
     def set_item(self, container: Value, index: Value, value: Value) -> None:
         if isinstance(container, Poison) or isinstance(index, Poison):
             return
-        if isinstance(container, Tensor):
+        if isinstance(container, Choice):
+            self.split(container, lambda v: self.set_item(v, index, value))
+        elif choice_in(index) is not None:
+            self.split_in(index, lambda v: self.set_item(container, v, value))
+        elif isinstance(container, Tensor):
             self.update_array(container, index, value)
         elif isinstance(container, Dict):
-            key = self.static(index, "a dict's key")
-            self.heap.bind(container.cell, key, value)
+            self.set_entry(container, self.static(index, "a dict's key"), value)
         elif isinstance(container, List) and not self.is_tuple(container):
             self._set_list_item(container, index, value)
         elif isinstance(container, Object):
@@ -295,12 +289,11 @@ class Subscripts(Machine):
         self.heap[container.cell] = Items(tuple(new))
 
     def delete_item(self, container: Value, index: Value) -> None:
+        if isinstance(container, Choice):
+            self.split(container, lambda v: self.delete_item(v, index))
+            return
         if isinstance(container, Dict):
-            key = self.static(index, "a dict's key")
-            if key in self.entries_of(container):
-                self.heap.unbind(container.cell, key)
-            elif container.cls is not collections.Counter:
-                self.raise_python(KeyError(key))
+            self.delete_entry(container, self.static(index, "a dict's key"))
         elif isinstance(container, Object) and hasattr(container.cls, "__delitem__"):
             self.call(self.get_attribute(container, "__delitem__"), [index], {})
         elif isinstance(container, List) and not self.is_tuple(container):
@@ -344,6 +337,10 @@ class Subscripts(Machine):
                 items = tuple(map(put, held.items))
                 if any(x is not y for x, y in zip(items, held.items)):
                     return replace(held, items=items)
+            elif isinstance(held, Option):
+                value, absent = put(held.value), put(held.absent)
+                if value is not held.value or absent is not held.absent:
+                    return replace(held, value=value, absent=absent)
             return held
 
         for cell, content in list(self.heap.cells.items()):

@@ -15,7 +15,6 @@ from astfront.frames import Frame
 from astfront.lifting import MISSING, TRUSTED_PACKAGES, Location
 from astfront.machine import Machine
 from astfront.values import (
-    NONE,
     UNBOUND,
     Node,
     Option,
@@ -49,8 +48,8 @@ class Targets(Machine):
             for target in targets:
                 self.assign(target.value if isinstance(target, gast.Starred) else target, value)
             return
-        if isinstance(value, Node):
-            self.split(value, lambda v: (self.unpack(targets, v), NONE)[1])  # type: ignore
+        if isinstance(value, Node | Option):
+            self.split(value, lambda v: self.unpack(targets, v))
             return
         items = self.items_of(value, None if star is not None else len(targets))
         wanted = len(targets)
@@ -69,6 +68,13 @@ class Targets(Machine):
                 item = self.heap.lookup(waiting, i)
                 self.heap.unbind(waiting, i)
                 self.assign(target.value if isinstance(target, gast.Starred) else target, item)
+
+    def cell_of(self, name: str) -> int | None:
+        """The cell of the call whose local name it is, as far as it has a value."""
+        frame: Frame | None = self.frame
+        while frame is not None and isinstance(self.heap.lookup(frame.cell, name), Unbound):
+            frame = frame.parent
+        return None if frame is None else frame.cell
 
     def bind_name(self, name: str, value: Value) -> None:
         frame = self.owner_of(name)

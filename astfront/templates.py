@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,54 +11,35 @@ import numpy as np
 
 from astfront.builder import Builder
 from astfront.diagnostics import CompileError, error
-from astfront.environment import UNKNOWN_STORAGE, Heap, State, same, storages_of
+from astfront.environment import Heap, State, same, storages_of
+from astfront.leaves import BOOL_LEAF, INT_LEAF, Leaf
+from astfront.options import alike
 from astfront.values import (
+    FALSE,
+    TRUE,
     UNBOUND,
     Attributes,
     ByValue,
     Content,
     Deferred,
+    Dict,
     EitherDtype,
     Entries,
     GrownList,
     Items,
+    List,
     Names,
     Node,
+    Object,
     Option,
     Scalar,
     Shape,
     Static,
     Tensor,
-    TensorKind,
     Tuple,
     Unbound,
     Value,
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Leaf(Value):
-    """A staged part of a template: a tensor of this type, or with ``scalar`` a Python number."""
-
-    shape: Shape
-    dtype: np.dtype[Any]
-    kind: TensorKind = "array"
-    scalar: type | None = None
-    storage: int = UNKNOWN_STORAGE
-    name: str = "x"
-
-    def same_type(self, other: Leaf) -> bool:
-        return (self.shape, self.dtype, self.kind, self.scalar) == (
-            other.shape,
-            other.dtype,
-            other.kind,
-            other.scalar,
-        )
-
-
-BOOL_LEAF = Leaf((), np.dtype("bool"), scalar=bool, name="present")
-INT_LEAF = Leaf((), np.dtype("int64"), scalar=int, name="length")
-
 
 # --- how the elements of a list that grew are kept -------------------------------------------------
 #
@@ -120,6 +102,8 @@ class Collector:
         self.widen = True
         self.state: State | None = None
         """Where what isn't in a content is found; by default the heap as it is."""
+        self.made: dict[int, tuple[int, int]] = {}
+        """Cells of the template that stand for two."""
         self.tensors: list[Tensor] = []
 
     def content(self, template: Content, actual: Content, cell: int) -> None:
@@ -207,15 +191,20 @@ class Collector:
             self.content(template.content, content, actual.cell)
 
     def _option(self, template: Option, actual: Value) -> None:
-        if isinstance(actual, Option) and same(actual.absent, template.absent):
-            if isinstance(template.present, Leaf):
-                self._leaf(template.present, actual.present)
-            self.value(template.value, actual.value)
+        if not isinstance(template.present, Leaf):
             return
-        absent = same(actual, template.absent)
-        if isinstance(template.present, Leaf):
-            self._leaf(template.present, Static(not absent))
-        self.value(template.value, UNBOUND if absent else actual)
+        is_it = functools.partial(self.is_made_of, template.absent)
+        another, absent, rest = taken_out(self.builder, actual, is_it)
+        self._leaf(template.present, another)
+        self.value(template.value, rest)
+        self.value(template.absent, absent)
+
+    def is_made_of(self, template: Value, actual: Value) -> bool:
+        """Whether what a way has is what a template stands for."""
+        if isinstance(template, List | Dict | Object) and type(template) is type(actual):
+            cell: int = actual.cell  # type: ignore[attr-defined]
+            return cell in (template.cell, *self.made.get(template.cell, ()))
+        return alike(template, actual)
 
     def _leaf(self, leaf: Leaf, actual: Value) -> None:
         b = self.builder
@@ -240,6 +229,38 @@ class Collector:
                 self._leaf(BOOL_LEAF, flag)
 
 
+def taken_out(
+    b: Builder,
+    value: Value,
+    is_it: Callable[[Value], bool],
+    read: Callable[[Any], Value] = lambda present: present,  # type: ignore[no-any-return]
+) -> tuple[Value, Value, Value]:
+    """Takes one alternative out of a value: whether it's another one, that one, and the others.
+
+    ``read`` gives the flag of an option. What there isn't, is unbound.
+    """
+    if not isinstance(value, Option):
+        return (FALSE, value, UNBOUND) if is_it(value) else (TRUE, UNBOUND, value)
+    present: Any = read(value.present)
+    if is_it(value.absent):
+        return present, value.absent, value.value
+    another, found, rest = taken_out(b, value.value, is_it, read)
+    if another is TRUE:
+        return TRUE, UNBOUND, value
+    is_absent = b.call("logical_not", present)
+    if isinstance(rest, Unbound):
+        return is_absent, found, value.absent
+    either = b.call("logical_or", is_absent, another)  # type: ignore[arg-type]
+    return either, found, replace(value, value=rest)
+
+
+@dataclass(frozen=True, eq=False)
+class _Column(Leaf):
+    """A leaf of the elements of a list that grew, with the buffers that have its rows."""
+
+    buffers: tuple[Tensor, ...] = ()
+
+
 @dataclass
 class _Rows:
     """The buffers of a list that grew, for a template whose elements may have more staged parts."""
@@ -250,47 +271,58 @@ class _Rows:
     length: Value
 
     def collect(self, template: Value, actual: Value) -> None:
+        self._collect(template, mapped(actual, self._column))
+
+    def _column(self, leaf: Leaf) -> _Column:
+        count = 1 + is_ragged(leaf) + (leaf.kind == "either")
+        buffers = tuple(next(self.buffers) for _ in range(count))
+        return _Column(
+            leaf.shape, leaf.dtype, leaf.kind, leaf.scalar, leaf.storage, leaf.name, buffers
+        )
+
+    def _collect(self, template: Value, actual: Value) -> None:
         if isinstance(template, Leaf):
             self._leaf(template, actual)
         elif isinstance(template, Deferred):
             args = actual.args if isinstance(actual, Deferred) else (UNBOUND,) * len(template.args)
             for t, v in zip(template.args, args):
-                self.collect(t, v)
+                self._collect(t, v)
         elif isinstance(template, Tuple):
             items = actual.items if isinstance(actual, Tuple) else (UNBOUND,) * len(template.items)
             for t, v in zip(template.items, items):
-                self.collect(t, v)
+                self._collect(t, v)
         elif isinstance(template, ByValue):
             self._by_value(
                 template.content, actual.content if isinstance(actual, ByValue) else None
             )
         elif isinstance(template, EitherDtype):
             known = isinstance(actual, EitherDtype)
-            self.collect(template.array, actual.array if known else actual)  # type: ignore[attr-defined]
-            self.collect(template.other, actual.other if known else Static(False))  # type: ignore[attr-defined]
+            self._collect(template.array, actual.array if known else actual)  # type: ignore[attr-defined]
+            self._collect(template.other, actual.other if known else Static(False))  # type: ignore[attr-defined]
         elif isinstance(template, Option):
-            if isinstance(actual, Option):
-                self.collect(template.present, actual.present)
-                self.collect(template.value, actual.value)
-            else:
-                absent = same(actual, template.absent)
-                self.collect(template.present, Static(not absent))
-                self.collect(template.value, UNBOUND if absent else actual)
+            is_it = functools.partial(self.collector.is_made_of, template.absent)
+            b = self.collector.builder
+            another, absent, rest = taken_out(b, actual, is_it, lambda flag: flag.buffers[0])
+            if isinstance(another, Tensor):
+                another = _Column(BOOL_LEAF.shape, another.dtype, scalar=bool, buffers=(another,))
+            self._collect(template.present, another)
+            self._collect(template.value, rest)
+            self._collect(template.absent, absent)
 
     def _by_value(self, template: Content, actual: Content | None) -> None:
         if actual is None:
             for leaf in content_leaves(template):
-                self.collect(leaf, UNBOUND)
+                self._collect(leaf, UNBOUND)
         elif isinstance(template, GrownList) and isinstance(actual, GrownList):
             self._nested(template, actual)
         elif isinstance(template, Items) and isinstance(actual, Items):
             for t, v in zip(template.items, actual.items):
-                self.collect(t, v)
+                self._collect(t, v)
         elif isinstance(template, Entries | Attributes) and isinstance(
             actual, Entries | Attributes
         ):
             for key, t in template.items.items():
-                self.collect(t, actual.items.get(key, UNBOUND))
+                self._collect(t, actual.items.get(key, UNBOUND))
         else:
             raise unlike_lists()
 
@@ -299,34 +331,34 @@ class _Rows:
         if isinstance(actual.element, Unbound):
             for leaf in content_leaves(template):
                 if leaf is not template.length:
-                    self.collect(leaf, UNBOUND)
+                    self._collect(leaf, UNBOUND)
         elif same_template(template.element, actual.element):
             for t, v in zip(template.buffers, actual.buffers):
-                self.collect(t, v)
+                self._collect(t, v)
         else:
             raise unlike_lists()
-        self.collect(template.length, actual.length)
+        self._collect(template.length, actual.length)
 
     def _leaf(self, template: Leaf, actual: Value) -> None:
-        if isinstance(actual, Leaf):
+        if isinstance(actual, _Column):
             self._take_over(template, actual)
         else:
             self._repeat(actual.obj if isinstance(actual, Static) else 0, template)
         if template.kind == "either":
-            if isinstance(actual, Leaf) and actual.kind == "either":
-                self._take_over(BOOL_LEAF, BOOL_LEAF)
+            if isinstance(actual, _Column) and actual.kind == "either":
+                self._add([actual.buffers[-1]])
             else:
-                is_variable = isinstance(actual, Leaf) and actual.kind == "variable"
+                is_variable = isinstance(actual, _Column) and actual.kind == "variable"
                 self._repeat(is_variable, BOOL_LEAF)
 
-    def _take_over(self, template: Leaf, actual: Leaf) -> None:
+    def _take_over(self, template: Leaf, actual: _Column) -> None:
         b = self.collector.builder
-        data = next(self.buffers)
+        data = actual.buffers[0]
         if data.dtype != template.dtype:
             data = b.call("cast", data, dtype=template.dtype.name)
         buffers = [data]
         if is_ragged(actual):
-            buffers.append(next(self.buffers))
+            buffers.append(actual.buffers[1])
         elif is_ragged(template):
             buffers = [b.call("reshape", data, newshape=(-1,)), self._even_extents(actual.shape)]
         self._add(buffers)
@@ -386,43 +418,55 @@ def stand_in(b: Builder, leaf: Leaf) -> Tensor:
     return b.call("zeros", shape=shape, dtype=leaf.dtype.name)
 
 
-def fill(template: Value, tensors: Iterator[Tensor]) -> Value:
+def mapped(template: Value, f: Callable[[Leaf], Value]) -> Any:
+    """A template with something else in the place of each leaf, in their order."""
     if isinstance(template, Leaf):
-        tensor = next(tensors)
-        if template.scalar is not None:
-            return Scalar(tensor.expr, template.scalar)
-        flag = Scalar(next(tensors).expr, bool) if template.kind == "either" else None
-        return replace(
-            tensor, kind=template.kind, storage=template.storage, const=None, is_variable=flag
-        )
+        return f(template)
     if isinstance(template, Tuple):
-        return Tuple(tuple(fill(t, tensors) for t in template.items), template.cls)
+        return replace(template, items=tuple(mapped(t, f) for t in template.items))
     if isinstance(template, Deferred):
-        return replace(template, args=tuple(fill(t, tensors) for t in template.args))
+        return replace(template, args=tuple(mapped(t, f) for t in template.args))
     if isinstance(template, Node):
-        kind, row = fill(template.kind, tensors), fill(template.row, tensors)
+        kind, row = mapped(template.kind, f), mapped(template.row, f)
         return replace(template, kind=kind, row=row, key=("row", getattr(row, "expr", row)))
     if isinstance(template, ByValue):
-        return replace(template, content=fill_content(template.content, tensors))
+        return replace(template, content=mapped_content(template.content, f))
     if isinstance(template, EitherDtype):
-        array: Any = fill(template.array, tensors)
-        other: Any = fill(template.other, tensors)
-        return replace(template, array=array, other=other)
+        return replace(template, array=mapped(template.array, f), other=mapped(template.other, f))
     if isinstance(template, Option):
-        present: Any = fill(template.present, tensors)
-        return replace(template, present=present, value=fill(template.value, tensors))
+        present, value = mapped(template.present, f), mapped(template.value, f)
+        return replace(template, present=present, value=value, absent=mapped(template.absent, f))
     return template
 
 
+def mapped_content(content: Content, f: Callable[[Leaf], Value]) -> Any:
+    if isinstance(content, Items):
+        return Items(tuple(mapped(t, f) for t in content.items))
+    if isinstance(content, GrownList):
+        buffers = tuple(mapped(t, f) for t in content.buffers)
+        return GrownList(content.element, buffers, mapped(content.length, f))
+    return replace(content, items={key: mapped(t, f) for key, t in content.items.items()})
+
+
+def _filled(tensors: Iterator[Tensor]) -> Callable[[Leaf], Value]:
+    """What puts tensors in the place of leaves."""
+
+    def filled(leaf: Leaf) -> Value:
+        tensor = next(tensors)
+        if leaf.scalar is not None:
+            return Scalar(tensor.expr, leaf.scalar)
+        flag = Scalar(next(tensors).expr, bool) if leaf.kind == "either" else None
+        return replace(tensor, kind=leaf.kind, storage=leaf.storage, const=None, is_variable=flag)
+
+    return filled
+
+
+def fill(template: Value, tensors: Iterator[Tensor]) -> Value:
+    return mapped(template, _filled(tensors))  # type: ignore[no-any-return]
+
+
 def fill_content(template: Content, tensors: Iterator[Tensor]) -> Content:
-    if isinstance(template, Items):
-        return Items(tuple(fill(t, tensors) for t in template.items))
-    if isinstance(template, GrownList):
-        buffers = tuple(fill(t, tensors) for t in template.buffers)
-        length = fill(template.length, tensors)
-        return GrownList(template.element, buffers, length)  # type: ignore[arg-type]
-    items = {key: fill(t, tensors) for key, t in template.items.items()}
-    return replace(template, items=items)  # type: ignore[arg-type]
+    return mapped_content(template, _filled(tensors))  # type: ignore[no-any-return]
 
 
 def leaves_of(template: Value) -> Iterator[Leaf]:
@@ -447,6 +491,7 @@ def leaves_of(template: Value) -> Iterator[Leaf]:
     elif isinstance(template, Option):
         yield from leaves_of(template.present)
         yield from leaves_of(template.value)
+        yield from leaves_of(template.absent)
 
 
 def content_leaves(content: Content) -> Iterator[Leaf]:
@@ -479,6 +524,8 @@ def same_template(a: Any, b: Any) -> bool:
             and len(a.buffers) == len(b.buffers)
             and all(map(same_template, a.buffers, b.buffers))
         )
+    if isinstance(a, Entries) and a.ordered is not b.ordered:
+        return False
     if isinstance(a, Entries | Attributes | Names):
         return list(a.items) == list(b.items) and all(
             map(same_template, a.items.values(), b.items.values())
@@ -495,19 +542,5 @@ def same_template(a: Any, b: Any) -> bool:
     if isinstance(a, EitherDtype):
         return a.dtype == b.dtype and same_template(a.array, b.array)
     if isinstance(a, Option):
-        return same_template(a.value, b.value) and same(a.absent, b.absent)
+        return same_template(a.value, b.value) and same_template(a.absent, b.absent)
     return same(a, b)
-
-
-def scalar_type(v: Value) -> type | None:
-    if isinstance(v, Scalar):
-        return v.type
-    return v.scalar if isinstance(v, Leaf) else None
-
-
-def leaf_type(v: Tensor | Leaf | Scalar) -> Leaf:
-    if isinstance(v, Leaf):
-        return v
-    if isinstance(v, Tensor):
-        return Leaf(v.shape, v.dtype, v.kind, None, v.storage)
-    return Leaf((), v.dtype, scalar=v.type)

@@ -14,13 +14,12 @@ from typing import Any
 
 import gast
 
-from astfront.branches import Diverged, PythonError
-from astfront.diagnostics import CompileError
 from astfront.environment import UNKNOWN_STORAGE
 from astfront.frames import Frame
 from astfront.machine import Machine
 from astfront.tree_arguments import Column, Kind, TreeType
 from astfront.values import (
+    NONE,
     SCALAR_DTYPES,
     Attributes,
     Dict,
@@ -57,15 +56,15 @@ class Trees(Machine):
         """The kinds that a node may be where the interpreter is."""
         return self.known_kinds.get(node.key, node.kinds)
 
-    def split_node(self, node: Node, f: Callable[[Value], Value]) -> Value:
+    def split_node(self, node: Node, f: Callable[[Value], Value | None]) -> Value:
         """Apply ``f`` to a node as what it is."""
         return self._by_kind(node, lambda: f(self.opened(node)))
 
-    def _by_kind(self, node: Node, f: Callable[[], Value]) -> Value:
+    def _by_kind(self, node: Node, f: Callable[[], Value | None]) -> Value:
         """Run ``f`` for each kind that a node may be, where that is known."""
         first, *others = self.kinds_of(node)
         if not others:
-            return f()
+            return f() or NONE
 
         def of(*kinds: int) -> Value:
             with self._knowing(node, kinds):
@@ -140,52 +139,3 @@ class Trees(Machine):
     def _cell(self, column: Tensor, row: Value) -> Tensor:
         taken: Tensor = self.b.call("take", column, self.as_scalar(row, int), axis=0)
         return taken
-
-    # --- what a condition says of a node -----------------------------------------------------
-
-    def kinds_by(self, test: gast.expr) -> Callable[[bool], None]:
-        """After a condition that the kind of a node decides, fewer kinds are possible."""
-        node = self._node_in(test)
-        if node is None:
-            return lambda taken: None
-        ways: dict[bool, list[int]] = {True: [], False: []}
-        for kind in self.kinds_of(node):
-            truth = self._truth_of(test, node, kind)
-            for way, kinds in ways.items():
-                if truth in (None, way):
-                    kinds.append(kind)
-
-        def narrow(taken: bool) -> None:
-            if ways[taken]:
-                self.known_kinds = {**self.known_kinds, node.key: tuple(ways[taken])}
-
-        return narrow
-
-    def _truth_of(self, test: gast.expr, node: Node, kind: int) -> bool | None:
-        """Whether a condition holds where the node is of this kind; None where other things count."""
-        try:
-            with self.rehearsal(), self._knowing(node, (kind,)):
-                value = self.condition(test)
-                return bool(value.obj) if isinstance(value, Static) else None
-        except (CompileError, PythonError, Diverged):
-            return None
-
-    def _node_in(self, test: gast.expr) -> Node | None:
-        """The node of several kinds that a condition is about, where it's about one."""
-        if not self.forests:
-            return None
-        found: dict[Any, Node] = {}
-        for part in gast.walk(test):
-            if isinstance(part, gast.Name | gast.Attribute | gast.Subscript):
-                value = self._value_of(part)
-                if isinstance(value, Node) and len(self.kinds_of(value)) > 1:
-                    found[value.key] = value
-        return next(iter(found.values())) if len(found) == 1 else None
-
-    def _value_of(self, part: gast.expr) -> Value | None:
-        try:
-            with self.rehearsal():
-                value: Value = self.visit(part)
-                return value
-        except (CompileError, PythonError, Diverged):
-            return None

@@ -332,15 +332,16 @@ class Choice(Value):
 
 @dataclass(frozen=True, eq=False)
 class Option(Choice):
-    """A value on some ways and something static (``None``, unbound) on the others.
+    """A value on some ways and another, not like it, on the others: see ``options.py``.
 
-    ``present`` is a staged bool; ``value`` holds a stand-in where it is false.
+    ``present`` is a staged bool; ``value`` holds a stand-in where it is false, and ``absent`` where it
+    is true.
     """
 
     present: Scalar
     value: Value
     absent: Value
-    """``NONE`` or ``UNBOUND``."""
+    """Most often ``NONE`` or ``UNBOUND``."""
     why: Any = None
     """The span of the branch or loop that binds it, for the message where it is used."""
 
@@ -401,9 +402,10 @@ class GrownList:
 
 @dataclass(frozen=True, eq=False)
 class Entries:
-    """A dict: static keys in insertion order."""
+    """A dict: static keys in insertion order, unless data decides the order."""
 
     items: dict[Any, Value] = field(default_factory=dict)
+    ordered: bool = True
 
 
 @dataclass(frozen=True, eq=False)

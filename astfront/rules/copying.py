@@ -112,8 +112,8 @@ class _DeepCopy:
                 return self._tensor(x)
             case Tuple(items=items):
                 return replace(x, items=tuple(map(self.value, items)))
-            case Option(value=inner):
-                return replace(x, value=self.value(inner))
+            case Option(value=inner, absent=absent):
+                return replace(x, value=self.value(inner), absent=self.value(absent))
             case BoundMethod(self=owner):
                 return replace(x, self=self.value(owner))
             case List() | Dict():
@@ -152,7 +152,8 @@ class _DeepCopy:
         elif isinstance(content, Items):
             heap[made.cell] = Items(tuple(map(self.value, content.items)))
         else:
-            heap[made.cell] = Entries({k: self.value(v) for k, v in content.items.items()})
+            items = {k: self.value(v) for k, v in content.items.items()}
+            heap[made.cell] = replace(content, items=items)
         return made
 
     def _object(self, x: Object) -> Value:

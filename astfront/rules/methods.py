@@ -14,6 +14,7 @@ from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (
     FALSE,
     NONE,
+    TRUE,
     Dict,
     GrownList,
     Items,
@@ -146,7 +147,7 @@ def sort(cx: Any, self: List, key: Value | None = None, reverse: Value = FALSE) 
 
 @rule(dict.get)
 def get(cx: Any, self: Value, key: StaticArg[Any], default: Value = NONE) -> Value:
-    return cx.entries_of(self).get(key, default)
+    return cx.get_entry(self, key, default)
 
 
 @rule(dict.keys, dict.__iter__)
@@ -167,10 +168,10 @@ def items(cx: Any, self: Value) -> Value:
 
 @rule(dict.pop)
 def dict_pop(cx: Any, self: Dict, key: StaticArg[Any], default: Value | None = None) -> Value:
-    found = cx.entries_of(self).get(key, default)
-    if found is None:
-        cx.raise_python(KeyError(key))
-    cx.heap.unbind(self.cell, key)
+    found = cx.get_entry(self, key, default)
+    there = cx.has_key(self, key)
+    if not isinstance(there, Static) or there.obj:
+        cx.heap.unbind(self.cell, key)
     return found
 
 
@@ -183,11 +184,9 @@ def update(cx: Any, self: Dict, *others: Value, **kwargs: Value) -> Value:
 
 @rule(dict.setdefault)
 def setdefault(cx: Any, self: Dict, key: StaticArg[Any], default: Value = NONE) -> Value:
-    entries = cx.entries_of(self)
-    if key not in entries:
-        cx.heap.bind(self.cell, key, default)
-        return default
-    return entries[key]
+    value = cx.get_entry(self, key, default)
+    cx.set_entry(self, key, value)
+    return value
 
 
 @rule(dict.copy)
@@ -216,5 +215,19 @@ def _changed_by(method: str) -> None:
     rule(getattr(set, method))(changed)
 
 
+@rule(set.add)
+def set_add(cx: Any, self: Set, item: StaticArg[Any]) -> Value:
+    cx.set_entry(self, item, TRUE)
+    return NONE
+
+
+@rule(set.discard)
+def discard(cx: Any, self: Set, item: StaticArg[Any]) -> Value:
+    if cx.has_key(self, item) is not FALSE:
+        cx.heap.unbind(self.cell, item)
+    return NONE
+
+
 for _name in sorted(n for n in dir(set) if not n.startswith("_")):
-    _changed_by(_name)
+    if _name not in ("add", "discard"):
+        _changed_by(_name)

@@ -162,7 +162,7 @@ def dict_state(x, n):
     return state["h"], state["steps"]
 
 
-@construct("a dict that gets keys in a staged branch", staged="AF0204", kept="AF0204")
+@construct("a dict that gets keys in a staged branch")
 def dict_keys_in_branch(x, n):
     table = {}
     if n > 1:

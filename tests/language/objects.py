@@ -143,7 +143,7 @@ def optional(x, n):
     return y * (h is None)
 
 
-@construct("a number on one way and a Variable on the other", staged="AF0204", kept="AF0204")
+@construct("a number on one way and a Variable on the other")
 def number_or_variable(x, n):
     loss = 0
     for i in range(n):

@@ -254,4 +254,4 @@ def test_refusals():
         return go(int(n))
 
     refuses("AF0304", lists, N(1))
-    refuses("AF0204", types, array(2), N(1))
+    refuses("AF0304", types, array(2), N(1))

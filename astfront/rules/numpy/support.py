@@ -9,8 +9,8 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.leaves import Leaf
 from astfront.rules.registry import Rule, make_rule, rule
-from astfront.templates import Leaf
 from astfront.values import (
     NONE,
     SCALAR_DTYPES,

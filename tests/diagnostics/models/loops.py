@@ -48,7 +48,7 @@ def af0504_items(xs, n):
     rows = []
     for i in range(n):
         rows.append(xs[i])
-    rows.append(xs)
+    rows.append(range(n))
     return rows
 
 

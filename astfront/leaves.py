@@ -1,0 +1,52 @@
+"""The staged parts of templates (``templates.py``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from astfront.environment import UNKNOWN_STORAGE
+from astfront.values import SCALAR_DTYPES, Scalar, Shape, Static, Tensor, TensorKind, Value
+
+
+@dataclass(frozen=True, eq=False)
+class Leaf(Value):
+    """A staged part of a template: a tensor of this type, or with ``scalar`` a Python number."""
+
+    shape: Shape
+    dtype: np.dtype[Any]
+    kind: TensorKind = "array"
+    scalar: type | None = None
+    storage: int = UNKNOWN_STORAGE
+    name: str = "x"
+
+    def same_type(self, other: Leaf) -> bool:
+        return (self.shape, self.dtype, self.kind, self.scalar) == (
+            other.shape,
+            other.dtype,
+            other.kind,
+            other.scalar,
+        )
+
+
+BOOL_LEAF = Leaf((), np.dtype("bool"), scalar=bool, name="present")
+INT_LEAF = Leaf((), np.dtype("int64"), scalar=int, name="length")
+
+
+def number_type(value: Value) -> type | None:
+    """``int``, ``float`` or ``bool`` of a number, known, staged, or a leaf."""
+    if isinstance(value, Static):
+        return type(value.obj) if type(value.obj) in SCALAR_DTYPES else None
+    if isinstance(value, Scalar):
+        return value.type
+    return value.scalar if isinstance(value, Leaf) else None
+
+
+def leaf_type(v: Tensor | Leaf | Scalar) -> Leaf:
+    if isinstance(v, Leaf):
+        return v
+    if isinstance(v, Tensor):
+        return Leaf(v.shape, v.dtype, v.kind, None, v.storage)
+    return Leaf((), v.dtype, scalar=v.type)
