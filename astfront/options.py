@@ -34,7 +34,7 @@ from astfront.values import (
 
 
 def choice_in(value: Value) -> Choice | None:
-    """What may be one of several in a value, or in a tuple or slice."""
+    """What is one of several: a value, or an option in a tuple or slice."""
     if isinstance(value, Choice):
         return value
     parts: Sequence[Value] = ()
@@ -43,7 +43,7 @@ def choice_in(value: Value) -> Choice | None:
     elif isinstance(value, Slice):
         parts = (value.start, value.stop, value.step)
     found = map(choice_in, parts)
-    return next((choice for choice in found if isinstance(choice, Node | Option)), None)
+    return next((choice for choice in found if isinstance(choice, Option)), None)
 
 
 def with_part(value: Value, part: Value, known: Value) -> Value:
