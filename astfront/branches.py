@@ -264,6 +264,8 @@ class Branches(Machine):
 
     def _poisoned_if(self, then: Callable[[], Any], orelse: Callable[[], Any]) -> Value:
         """The condition was refused: both ways are read for what else they hold."""
+        if self.frame.is_library:
+            self.poisoned()  # The user's statement is what isn't supported.
         pre = self.heap.snapshot()
         touched: dict[tuple[int, Any], None] = {}
         for way in (then, orelse):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import builtins
 import functools
+import sysconfig
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gast
@@ -15,6 +17,8 @@ from astfront.source import FunctionSource, Span, span_of
 from astfront.values import Value
 from passes.syntax import canonicalise, check, liveness, tree
 
+_LIBRARIES = ("chainer", "numpy", "six", "astfront")
+_STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 _FUNCTIONS = (gast.FunctionDef, gast.Lambda)
 
 
@@ -117,13 +121,16 @@ class Frame:
 
     @property
     def is_library(self) -> bool:
-        """Whether the code is Chainer's or numpy's own and not the user's."""
-        return str(self.globals.get("__name__", "")).split(".")[0] in (
-            "chainer",
-            "numpy",
-            "six",
-            "astfront",
-        )
+        """Whether the code is Chainer's, numpy's or Python's own and not the user's."""
+        package = str(self.globals.get("__name__", "")).split(".")[0]
+        return package in _LIBRARIES or _is_standard_library(self.filename)
+
+
+@functools.cache
+def _is_standard_library(filename: str) -> bool:
+    path = Path(filename).resolve()
+    is_under = path.is_relative_to(_STANDARD_LIBRARY)
+    return is_under and not {"site-packages", "dist-packages"} & set(path.parts)
 
 
 def closure_of(function: Callable[..., Any]) -> dict[str, Any]:

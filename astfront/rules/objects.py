@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
+import inspect
 import types
 from typing import Any
 
@@ -51,6 +52,28 @@ def _decorator(f: Any) -> None:
 
     rule(f)(apply)
 
+
+def _inspection(f: Any) -> None:
+    """A rule for what looks at functions and classes: it does so while compiling."""
+
+    def apply(cx: Any, x: Value) -> Value:
+        return cx.constant_value(f(_inspected(cx, x)))  # type: ignore[no-any-return]
+
+    rule(f)(apply)
+
+
+def _inspected(cx: Any, x: Value) -> Any:
+    match x:
+        case BoundMethod(self=Object(instance=instance), function=Static(obj=method)):
+            if instance is not None:
+                return types.MethodType(method, instance)
+        case Object(instance=instance) if instance is not None:
+            return instance
+    return cx.static(x, "what is inspected")
+
+
+for _inspect in (inspect.getfullargspec, inspect.isclass, inspect.isfunction, inspect.ismethod):
+    _inspection(_inspect)
 
 _PROPERTY = (property, property.getter, property.setter, property.deleter)
 for _function in (*_PROPERTY, staticmethod, classmethod, functools.cached_property):

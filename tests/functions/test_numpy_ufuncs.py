@@ -59,7 +59,7 @@ def binary_floats(x, y):
         x + y, x - y, x * y, x / y, x // y, x % y, np.fmod(x, y), np.maximum(x, y),
         np.minimum(x, y), np.fmax(x, y), np.fmin(x, y), x == y, x != y, x < y, x <= y, x > y,
         x >= y, ~(x > y), np.logical_and(x, y), np.logical_or(x, y), np.logical_xor(x, y),
-        np.power(np.abs(x), y), np.hypot(x, y), np.logaddexp(x, y), np.arctan2(x, y),
+        np.power(np.abs(x), y), np.hypot(x, y), np.heaviside(x, y), np.logaddexp(x, y), np.arctan2(x, y),
         np.logical_not(x < y), np.where(x < y, x, y), np.true_divide(x, y), np.isclose(x, y),
     )  # fmt: skip
 

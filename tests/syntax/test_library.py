@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import inspect
 import itertools
 import math
 
@@ -278,3 +279,27 @@ def test_items_of_subclasses_are_not_changed():
     with pytest.raises(CompileError, match="subclass of list or dict"):
         astfront.compile(use)(np.ones(2, "f"))
     assert sizes == [1, 2]
+
+
+class Applied(chainer.Link):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def __call__(self, x, scale=2):
+        return self.function(x) * scale
+
+
+class Layers(chainer.ChainList):
+    def forward(self, x, scale):
+        for link in self:
+            names = inspect.getfullargspec(link.__call__).args
+            x = link(x, scale) if len(names) == 3 else link(x)
+        return x, inspect.isclass(Layers), inspect.ismethod(link.__call__)
+
+
+def test_inspection():
+    model = Layers(L.Linear(2, 3), Applied(F.tanh))
+    x = np.array([[1, 2]], "f")
+    with chainer.no_backprop_mode():
+        assert_same(astfront.compile(model)(x, 3), model(x, 3))

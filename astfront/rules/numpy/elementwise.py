@@ -315,6 +315,13 @@ def hypot(cx: Any, a: Tensor, b: Tensor) -> Tensor:
     return call("where", plain, large, call("multiply", large, root))  # type: ignore[no-any-return]
 
 
+def heaviside(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    call, zero = cx.b.call, like(a, 0)
+    step = call("where", call("less", a, zero), zero, a)
+    step = call("where", call("greater", a, zero), like(a, 1), step)
+    return call("where", call("equal", a, zero), b, step)  # type: ignore[no-any-return]
+
+
 def in_float32(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """float16 is computed in float32, as numpy does."""
 

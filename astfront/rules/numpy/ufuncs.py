@@ -45,6 +45,7 @@ ARITHMETIC: dict[np.ufunc, Operation] = {
     np.fmin: e.fmin,
     np.arctan2: e.in_float32(e.arctan2),
     np.hypot: e.in_float32(e.hypot),
+    np.heaviside: e.heaviside,
     np.logaddexp: e.in_float32(e.logaddexp),
     np.bitwise_and: e.relay("bitwise_and"),
     np.bitwise_or: e.relay("bitwise_or"),
