@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import gast
 
@@ -37,6 +37,9 @@ from astfront.values import (
 )
 from passes.syntax import names
 
+if TYPE_CHECKING:
+    from astfront.catching import Handler
+
 _RESULT = "result"
 
 
@@ -47,10 +50,20 @@ class Arm:
     scope: Scope
     state: State
     diverged: bool
+    caught: bool = False
+    """Whether it ends in an exception that is caught further out."""
 
 
 class Diverged(Exception):
     """This way of a staged branch ends in an exception; the error cell holds which."""
+
+
+class Caught(Diverged):
+    """This way ends in an exception that is caught further out; ``caught_cell`` holds which."""
+
+    def __init__(self, exception: BaseException | Deferred | None = None) -> None:
+        super().__init__()
+        self.exception = exception
 
 
 class Unreached(Diverged):
@@ -66,6 +79,12 @@ class PythonError(Exception):
         self.span = span
 
 
+def class_of(exception: BaseException | Deferred) -> type:
+    if isinstance(exception, Deferred):
+        return exception.function  # type: ignore[return-value]
+    return type(exception)
+
+
 class Branches(Machine):
     # --- exceptions at run time --------------------------------------------------------------
 
@@ -79,12 +98,15 @@ class Branches(Machine):
             if not ok.obj:
                 self.raise_python(exception)
             return
-        self.require_uncaught(exception)
-        if not self.checks:
+        handler = self.stager_of(type(exception))
+        if handler is None and not self.checks:
             return
-        code = len(self.exceptions) + 1
-        self.exceptions.append((exception, self.span()))
-        before = self.heap.lookup(self.error_cell, "code")
+        cell = self.error_cell
+        if handler is not None:
+            cell = self.caught_cell
+            self.freeze()
+        code = self._new_code(exception, self.span(), handler)
+        before = self.heap.lookup(cell, "code")
         if isinstance(before, Scalar):
             # Each check uses the code so far three times: fused into one kernel, and written out
             # there, a chain of n checks would take 3**n operators (and as long to compile).
@@ -96,27 +118,40 @@ class Branches(Machine):
             first = self.b.call("equal", before, zero)
             failed = Scalar(self.b.call("where", first, failed, before).expr, int)
         chosen = self.b.call("where", ok, fine, failed)  # type: ignore[arg-type]
-        self.heap.bind(self.error_cell, "code", Scalar(chosen.expr, int))
+        self.heap.bind(cell, "code", Scalar(chosen.expr, int))
+
+    def _new_code(
+        self, exception: BaseException | Noted, span: Span | None, handler: Handler | None
+    ) -> int:
+        self.exceptions.append((exception, span))
+        code = len(self.exceptions)
+        self.caught_by[code] = handler
+        return code
 
     def diverge(self, exception: BaseException | Deferred, span: Span | None = None) -> NoReturn:
         """Raise ``exception`` on this staged way, and end the way."""
-        self.require_uncaught(exception)
+        handler = self.stager_of(class_of(exception))
         noted: BaseException | Noted
         if isinstance(exception, Deferred):
             noted = Noted(exception.function)  # type: ignore[arg-type]
         else:
             noted = exception
-        self.exceptions.append((noted, span or self.span()))
-        if isinstance(exception, Deferred):
-            self.note_exception(len(self.exceptions), exception)
-        before = self.heap.lookup(self.error_cell, "code")
-        code: Value = Static(len(self.exceptions))
+        if handler is not None:
+            self.settle()
+        elif self.is_uncertain:
+            self.refuse_staged(class_of(exception))
+        number = self._new_code(noted, span or self.span(), handler)
+        if isinstance(exception, Deferred) and handler is None:
+            self.note_exception(number, exception)
+        cell = self.error_cell if handler is None else self.caught_cell
+        before = self.heap.lookup(cell, "code")
+        code: Value = Static(number)
         if isinstance(before, Scalar):
             first = self.b.call("equal", before, self.as_scalar(Static(0), int))
             chosen = self.b.call("where", first, self.as_scalar(code, int), before)
             code = Scalar(chosen.expr, int)
-        self.heap.bind(self.error_cell, "code", code)
-        raise Diverged()
+        self.heap.bind(cell, "code", code)
+        raise Diverged() if handler is None else Caught(exception)
 
     def fine_so_far(self) -> Value:
         """Whether no exception has been noted yet."""
@@ -147,6 +182,7 @@ class Branches(Machine):
             return (then() if condition.obj else orelse()) or NONE
         if isinstance(condition, Poison):
             return self._poisoned_if(then, orelse)
+        self.settle()
         result = self.heap.new(Names({_RESULT: UNBOUND}))
         pre = self.heap.snapshot()
         first = self._arm(then, result)
@@ -154,19 +190,23 @@ class Branches(Machine):
         return self._merge(condition, pre, first, self._arm(orelse, result), result, live)
 
     def _arm(self, way: Callable[[], Value | None], result: int) -> Arm:
-        diverged = False
-        known_kinds = self.known_kinds
+        diverged = caught = False
+        known_kinds, frozen = self.known_kinds, self.frozen
         self.staged_depth += 1
         try:
             with self.b.new_scope() as scope:
                 try:
-                    self.heap.bind(result, _RESULT, way() or NONE)
+                    value = way() or NONE
+                    self.settle()
+                    self.heap.bind(result, _RESULT, value)
+                except Caught:
+                    caught = True
                 except Diverged:
                     diverged = True
         finally:
             self.staged_depth -= 1
-            self.known_kinds = known_kinds
-        return Arm(scope, self.heap.snapshot(), diverged)
+            self.known_kinds, self.frozen = known_kinds, frozen
+        return Arm(scope, self.heap.snapshot(), diverged, caught)
 
     def _merge(
         self,
@@ -180,8 +220,16 @@ class Branches(Machine):
         if then.diverged and orelse.diverged:
             return self._both_diverge(condition, pre, then, orelse, result)
         if then.diverged or orelse.diverged:
-            return self._join_diverged(condition, pre, then, orelse, result, live)
-        return self._join_arms(condition, pre, then, orelse, result, live)
+            value = self._join_diverged(condition, pre, then, orelse, result, live)
+        else:
+            value = self._join_arms(condition, pre, then, orelse, result, live)
+        if self.handlers:
+            self.frozen = self.heap.snapshot()
+        if all(arm.diverged or arm.caught for arm in (then, orelse)):
+            raise Caught()
+        if (then.caught or orelse.caught) and isinstance(value, Option):
+            return value.value  # where the exception is raised, nobody looks at it
+        return value
 
     def _join_arms(
         self,
@@ -324,13 +372,16 @@ class Branches(Machine):
         truth = self.truth(first)
         if not isinstance(truth, Scalar):
             return rest() if truth is conjunction else first
+        self.settle()
         result = self.heap.new(Names({_RESULT: UNBOUND}))
         pre = self.heap.snapshot()
         arm = self._arm(rest, result)
         value = self.heap.lookup(result, _RESULT)
         before = {**self.heap.base, **pre}
         unchanged = all(self.heap.cells.get(c) is v for c, v in before.items() if c != result)
-        is_bool = isinstance(first, Scalar) and first.type is bool and not arm.diverged
+        is_bool = (
+            isinstance(first, Scalar) and first.type is bool and not (arm.diverged or arm.caught)
+        )
         if is_bool and unchanged and _is_bool(value) and self.b.is_cheap(arm.scope):
             self.b.scope.bindings.extend(arm.scope.bindings)
             name = "logical_and" if conjunction else "logical_or"

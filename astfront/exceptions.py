@@ -2,8 +2,7 @@
 
 An exception is certain where the interpreter gets to it on the way that it's on; then it's raised
 in the interpreter itself as :class:`PythonError`, and handlers run as in Python. One that depends on
-data ends its way, and goes on to the caller; a handler for it is refused, as the program
-doesn't stop where such an exception is raised.
+data ends its way, and goes on to the caller, or to a handler (``catching.py``).
 """
 
 from __future__ import annotations
@@ -11,12 +10,12 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import gast
 
-from astfront.branches import Diverged, PythonError
+from astfront.branches import Caught, Diverged, PythonError, class_of
+from astfront.catching import Handler
 from astfront.diagnostics import CompileError
 from astfront.generators import Abandoned
 from astfront.machine import Machine
@@ -25,34 +24,16 @@ from astfront.values import NONE, Deferred, Generator, Object, Poison, Static, V
 from passes.syntax import liveness, names
 
 
-@dataclass(frozen=True)
-class Handler:
-    """What is caught around the place being compiled; ``classes`` is None where it isn't known."""
-
-    classes: tuple[type, ...] | None
-    staged_depth: int
-
-    def takes(self, cls: type) -> bool:
-        return self.classes is None or issubclass(cls, self.classes)
-
-
 class Exceptions(Machine):
     # --- raising -----------------------------------------------------------------------------
 
     def is_caught_here(self, exception: BaseException | Deferred) -> bool:
-        """Whether a handler on this very way takes it; AF0106 where one further out would."""
+        """Whether a handler on this very way takes it, whatever the data are."""
         cls = class_of(exception)
-        for handler in reversed(self.handlers):
-            if handler.takes(cls):
-                if handler.staged_depth == self.staged_depth:
-                    return True
-                self.refuse_staged(cls)
-        return False
-
-    def require_uncaught(self, exception: BaseException | Deferred) -> None:
-        """AF0106 where an exception that depends on data would be caught."""
-        if any(handler.takes(class_of(exception)) for handler in self.handlers):
-            self.refuse_staged(class_of(exception))
+        handler = next((h for h in reversed(self.handlers) if h.takes(cls)), None)
+        if handler is None or self.is_uncertain:
+            return False
+        return handler.staged_depth == self.staged_depth
 
     def refuse_staged(self, cls: type) -> NoReturn:
         self.fail(
@@ -62,11 +43,12 @@ class Exceptions(Machine):
         )
 
     @contextmanager
-    def catching(self, classes: tuple[type, ...] | None) -> Iterator[None]:
+    def catching(self, classes: tuple[type, ...] | None, stages: bool = False) -> Iterator[Handler]:
         depth = len(self.handlers)
-        self.handlers.append(Handler(classes, self.staged_depth))
+        made = Handler(classes, self.staged_depth, stages, len(self.recursions))
+        self.handlers.append(made)
         try:
-            yield
+            yield made
         finally:
             del self.handlers[depth:]
 
@@ -98,9 +80,11 @@ class Exceptions(Machine):
         """Run what is run after an exception too. Where one may have been raised when the program
         runs, effects in it can't be noted: they'd count as those after the exception."""
         outer = self.effects_refused
-        self.effects_refused = outer or len(self.exceptions) > exceptions
+        new = range(exceptions + 1, len(self.exceptions) + 1)
+        self.effects_refused = outer or any(self.caught_by.get(code) is None for code in new)
         try:
-            return way()
+            with self.in_any_case():
+                return way()
         finally:
             self.effects_refused = outer
 
@@ -108,24 +92,31 @@ class Exceptions(Machine):
         if not node.handlers:
             self.exec_block(node.body)
             return
-        try:
-            with self.catching(self._caught_classes(node)):
+        since, completed = len(self.exceptions), True
+        with self.catching(self._caught_classes(node), stages=True) as handler:
+            try:
                 self.exec_block(node.body)
-        except PythonError as e:
-            self._handle(node, e)
-            return
-        self.exec_block(node.orelse)
+            except PythonError as e:
+                error: PythonError | None = e
+            except Caught:
+                error, completed = None, False
+            else:
+                error = None
+        if error is not None:
+            self._handle(node, error)
+        else:
+            self.handle_staged(node, handler, completed, since)
 
     def _caught_classes(self, node: gast.Try) -> tuple[type, ...] | None:
         classes: list[type] = []
         for handler in node.handlers:
             try:
-                classes.extend(self._classes(handler))
+                classes.extend(self.classes_of(handler))
             except (CompileError, PythonError, Diverged):
                 return None
         return tuple(classes)
 
-    def _classes(self, handler: gast.ExceptHandler) -> tuple[type, ...]:
+    def classes_of(self, handler: gast.ExceptHandler) -> tuple[type, ...]:
         if handler.type is None:
             return (BaseException,)
         found = self.static(self.visit(handler.type), "what is caught")
@@ -134,21 +125,24 @@ class Exceptions(Machine):
     def _handle(self, node: gast.Try, error: PythonError) -> None:
         cls = class_of(error.exception)
         for handler in node.handlers:
-            if not issubclass(cls, self._classes(handler)):
+            if not issubclass(cls, self.classes_of(handler)):
                 continue
-            caught = error.exception
-            if handler.name is not None:
-                value = caught if isinstance(caught, Deferred) else Static(caught)
-                self.bind_name(handler.name.id, value)
-            self.handled.append(error)
-            try:
-                self.exec_block(handler.body)
-            finally:
-                self.handled.pop()
-            if handler.name is not None:
-                self.heap.unbind(self.frame.cell, handler.name.id)
+            self.run_handler(handler, error)
             return
         raise error
+
+    def run_handler(self, handler: gast.ExceptHandler, error: PythonError) -> None:
+        if handler.name is not None:
+            caught = error.exception
+            value = caught if isinstance(caught, Deferred) else Static(caught)
+            self.bind_name(handler.name.id, value)
+        self.handled.append(error)
+        try:
+            self.exec_block(handler.body)
+        finally:
+            self.handled.pop()
+        if handler.name is not None:
+            self.unbind_name(handler.name.id)
 
     def raise_again(self) -> NoReturn:
         if not self.handled:
@@ -206,12 +200,15 @@ class Exceptions(Machine):
         except Abandoned:
             self.call(leave, [NONE, NONE, NONE], {})
             raise
+        if self.is_uncertain and not manager.cls.__module__.startswith("astfront."):
+            self.refuse_staged(Exception)
         self.cleaning_up(count, lambda: self.call(leave, [NONE, NONE, NONE], {}))
 
     def _raised(self, e: PythonError | Diverged) -> BaseException:
-        if isinstance(e, PythonError) and not isinstance(e.exception, Deferred):
-            return e.exception
-        cls = class_of(e.exception) if isinstance(e, PythonError) else RuntimeError
+        exception = getattr(e, "exception", None)
+        if isinstance(exception, BaseException):
+            return exception
+        cls = class_of(exception) if exception is not None else RuntimeError
         with suppress(TypeError):
             return cls()
         return RuntimeError()
@@ -223,12 +220,6 @@ class Exceptions(Machine):
                 "AF0301",
                 "a jump out of a `with` whose context manager may stop exceptions isn't supported",
             )
-
-
-def class_of(exception: BaseException | Deferred) -> type:
-    if isinstance(exception, Deferred):
-        return exception.function  # type: ignore[return-value]
-    return type(exception)
 
 
 def _may_swallow(cls: type) -> bool:

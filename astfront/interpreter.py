@@ -26,14 +26,15 @@ from astfront.bounds import KnownBounds
 from astfront.branches import Branches, Diverged, PythonError
 from astfront.builder import Builder, OperatorError
 from astfront.calls import Calls
+from astfront.catching import Catching, Handler
 from astfront.classes import Classes
 from astfront.comparisons import Comparisons
 from astfront.containers import Containers
 from astfront.diagnostics import CompileError, Diagnostic, InternalError, error, internal_error
 from astfront.dicts import Dicts
 from astfront.effects import Effects, Noted, Site, is_exception
-from astfront.environment import Heap
-from astfront.exceptions import Exceptions, Handler
+from astfront.environment import Heap, State
+from astfront.exceptions import Exceptions
 from astfront.expressions import Expressions
 from astfront.fallback import EagerCall, Fallbacks
 from astfront.frames import Frame
@@ -89,6 +90,7 @@ class Interpreter(
     Recursions,
     FunctionNodes,
     Branches,
+    Catching,
     Loops,
     Effects,
     Exceptions,
@@ -128,6 +130,10 @@ class Interpreter(
         self.changed_arrays: list[int] = []
         self.heap.place = self.span
         self.error_cell = self.heap.new_external(Names({"code": Static(0)}))
+        self.caught_cell = self.heap.new_external(Names({"code": Static(0)}))
+        self.caught_by: dict[int, Handler | None] = {}
+        self.frozen: State | None = None
+        self.no_result = self.heap.new_external(Names())
         self.draws_cell = self.heap.new_external(Names({"count": Static(0)}))
         self.random_keys = RandomKeys()
         self.random_key: Tensor | None = None
@@ -195,7 +201,7 @@ class Interpreter(
         if self.diagnostics:
             # It may only follow from what was refused before.
             self.poisoned()
-        if self.staged_depth and not self.is_caught_here(exception):
+        if (self.staged_depth or self.is_uncertain) and not self.is_caught_here(exception):
             self.diverge(exception)
         raise PythonError(exception, self.span())
 
@@ -221,8 +227,11 @@ class Interpreter(
     # --- statements --------------------------------------------------------------------------
 
     def exec_block(self, statements: Sequence[gast.stmt]) -> None:
-        for statement in statements:
+        for i, statement in enumerate(statements, 1):
             self.exec(statement)
+            if self.is_uncertain:
+                self.exec_guarded(statements[i:])
+                return
 
     def exec(self, statement: gast.stmt) -> None:
         """Run a statement; a refusal is kept for the report and what it binds is poisoned."""

@@ -126,15 +126,20 @@ class Loops(Machine):
 
         def body() -> None:
             i = self.heap.lookup(counter, "i")
-            with self.more_than(iterator.length, i):
+
+            def turn() -> None:
                 self.assign(node.target, iterator.item(self.below(i, iterator.length)))
                 self.exec_block(_without_break(node.body))
+
+            with self.more_than(iterator.length, i):
+                self.unless_caught(turn)
             for walked, content in lists:
                 self.require_same_length(content, walked)
             self.heap.bind(counter, "i", self.binary_op(operator.add, i, Static(1)))
 
         count = iterator.length.obj if isinstance(iterator.length, Static) else None
         self.loop(node, header, body, count, counter)
+        self.frozen = None
         if _break_flag(node.body) is None:
             self.exhausted(iterable)
         self.heap[counter] = Names()
@@ -145,9 +150,15 @@ class Loops(Machine):
 
     def while_statement(self, node: gast.While) -> None:
         def body() -> None:
-            self.exec_block(_without_break(node.body))
+            self.unless_caught(lambda: self.exec_block(_without_break(node.body)))
 
-        self.loop(node, lambda: self.condition(node.test), body, None, None)
+        def header() -> Value:
+            if not self.is_uncertain:
+                return self.condition(node.test)
+            return self.lazy(True, self.nothing_caught(), lambda: self.condition(node.test))
+
+        self.loop(node, header, body, None, None)
+        self.frozen = None
 
     def loop(
         self,
@@ -167,6 +178,7 @@ class Loops(Machine):
 
         def test() -> Value:
             """Whether there's another turn."""
+            self.frozen = None
             flag = self.load_name(breaks) if breaks else FALSE
             if isinstance(flag, Static) and flag.obj:
                 return FALSE

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from astfront.builder import Builder
 from astfront.diagnostics import CompileError, Diagnostic
-from astfront.environment import Heap
+from astfront.environment import Heap, State
 from astfront.frames import Frame
 from astfront.lifting import Lifter
 from astfront.randomness import RandomKeys
@@ -16,8 +16,8 @@ from astfront.values import Deferred, Tensor, Value
 
 if TYPE_CHECKING:
     from astfront.branches import PythonError
+    from astfront.catching import Handler
     from astfront.effects import Noted, Site
-    from astfront.exceptions import Handler
     from astfront.fallback import EagerCall
     from astfront.recursion import Recursion
     from astfront.trees import Forest
@@ -43,6 +43,14 @@ class Machine:
     changed_arrays: list[int]
     """The storages of the arrays that were changed in place, one after another."""
     error_cell: int
+    caught_cell: int
+    """Which exception was raised that is caught further out: see ``catching.py``."""
+    caught_by: dict[int, Handler | None]
+    """The ``try`` that takes an exception, by its code; None where it leaves the call."""
+    frozen: State | None
+    """The state in which such an exception was raised; None where it's the present one."""
+    no_result: int
+    """The cell of the result of what has none."""
     exceptions: list[tuple[BaseException | Noted, Span | None]]
     """What the program may raise at run time; the error cell holds 1 + an index of this."""
     checks: bool

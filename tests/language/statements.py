@@ -213,7 +213,7 @@ def certain_exception(x, n):
     return x * scale
 
 
-@construct("`try`/`except` of what depends on data", staged="AF0106", kept="AF0106")
+@construct("`try`/`except` of what depends on data")
 def uncertain_exception(x, n):
     try:
         scale = SCALES[n]

@@ -50,9 +50,11 @@ af0105_global = types.FunctionType(counting.__code__, {"count": 0, "__name__": "
 
 def af0106_try(x, n):
     try:
-        return x[n]
-    except IndexError:
-        return x[0]
+        if n > 1:
+            raise ValueError(f"{n} is too large")
+    except ValueError as e:
+        return str(e)
+    return x
 
 
 def af0106_finally(x):

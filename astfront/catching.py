@@ -1,0 +1,224 @@
+"""Handlers of exceptions that depend on data.
+
+A check in the body of a ``try`` that takes its exception doesn't end the call: it notes the exception's
+code in a cell of the heap, ``caught_cell``, and what follows in the body is compiled as if it had been
+fine. What that changes mustn't show where it wasn't:
+
+- the state in which the first exception is raised is kept (``frozen``), and when the statement is at
+  its end, or a branch begins in it, the two states are joined (:meth:`Catching.settle`);
+- the statements after that are compiled under an If (:meth:`Catching.unless_caught`).
+
+At the end of the ``try`` the code says which handler runs, if one does.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import gast
+from chainer.utils.type_check import InvalidType
+
+from astfront.branches import Arm, Caught, PythonError
+from astfront.effects import Noted
+from astfront.environment import State, same
+from astfront.machine import Machine
+from astfront.values import NONE, Scalar, Static, Value
+
+_CODE = "code"
+
+
+@dataclass(frozen=True, eq=False)
+class Handler:
+    """What is caught around the place being compiled; ``classes`` is None where it isn't known.
+
+    Only the handlers of a ``try`` (``stages``) take exceptions that depend on data.
+    """
+
+    classes: tuple[type, ...] | None
+    staged_depth: int
+    stages: bool = False
+    recursions: int = 0
+
+    def takes(self, cls: type) -> bool:
+        return self.classes is None or issubclass(cls, self.classes)
+
+
+class Catching(Machine):
+    def stager_of(self, cls: type) -> Handler | None:
+        """The ``try`` that takes an exception which depends on data; None where it leaves the call."""
+        handler = next((h for h in reversed(self.handlers) if h.takes(cls)), None)
+        if handler is None:
+            return None
+        known = handler.stages and handler.classes is not None
+        if not known or handler.recursions != len(self.recursions):
+            self.refuse_staged(cls)
+        return handler
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether an exception that is caught further out may have been raised by now."""
+        if not self.handlers:
+            return False
+        return isinstance(self.heap.lookup(self.caught_cell, _CODE), Scalar)
+
+    def nothing_caught(self) -> Scalar:
+        code = self.as_scalar(self.heap.lookup(self.caught_cell, _CODE), int)
+        return Scalar(self.b.call("equal", code, self.as_scalar(Static(0), int)).expr, bool)
+
+    # --- the state in which an exception is raised -------------------------------------------
+
+    def freeze(self) -> None:
+        """An exception that's caught may be raised here: the state is as it is, if it's the first."""
+        if self.is_uncertain and self.frozen is not None:
+            now = self.heap.snapshot()
+            self.frozen = self._joined_where_fine(now, self.frozen)
+            self.heap.restore({**self.heap.cells, **now})
+        else:
+            self.frozen = self.heap.snapshot()
+
+    def settle(self) -> None:
+        """Where an exception was raised, the state is the one in which it was."""
+        if not self.is_uncertain or self.frozen is None:
+            return
+        now, frozen = self.heap.snapshot(), {**self.heap.base, **self.frozen}
+        if any(now.get(c) is not v for c, v in frozen.items() if c != self.caught_cell):
+            now = self._joined_where_fine(now, self.frozen)
+        self.frozen = now
+
+    def _joined_where_fine(self, now: State, frozen: State) -> State:
+        fine, self.frozen = self.nothing_caught(), None
+        with self.b.new_scope() as here, self.b.new_scope() as there:
+            pass
+        frozen = {c: v for c, v in frozen.items() if c in now}
+        frozen[self.caught_cell] = now[self.caught_cell]
+        self._join_arms(
+            fine, frozen, Arm(here, now, False), Arm(there, frozen, False), self.no_result
+        )
+        return self.heap.snapshot()
+
+    def unless_caught(self, way: Callable[[], None]) -> None:
+        """Do something where no exception was raised that is caught further out."""
+        if not self.is_uncertain:
+            way()
+            return
+
+        def fine() -> Value:
+            self.heap.bind(self.caught_cell, _CODE, Static(0))
+            self.frozen = None
+            way()
+            return NONE
+
+        def raised() -> NoReturn:
+            raise Caught()
+
+        self.frozen = self.heap.snapshot()
+        self.stage_if(self.nothing_caught(), fine, raised)
+
+    def exec_guarded(self, statements: Sequence[gast.stmt]) -> None:
+        """What follows a statement in which an exception may have been raised that is caught."""
+        self.settle()
+        if self.frozen is None:
+            self.frozen = self.heap.snapshot()
+        if statements:
+            self.unless_caught(lambda: self.exec_block(statements))
+
+    @contextmanager
+    def in_any_case(self) -> Iterator[None]:
+        """What is run inside runs after an exception, too: the end of a ``with``, a ``finally``."""
+        uncertain = self.is_uncertain
+        outer, self.handlers = self.handlers, [] if uncertain else self.handlers
+        try:
+            yield
+        finally:
+            self.handlers = outer
+            if uncertain:
+                self.frozen = self.heap.snapshot()
+
+    # --- the end of a try --------------------------------------------------------------------
+
+    def handle_staged(self, node: gast.Try, handler: Handler, completed: bool, since: int) -> None:
+        """The body of a ``try`` is at its end: the ``else``, or the handler that the code tells."""
+        code = self.heap.lookup(self.caught_cell, _CODE)
+        if not isinstance(code, Scalar) and same(code, Static(0)):
+            self.exec_block(node.orelse)
+            return
+        codes = range(since + 1, len(self.exceptions) + 1)
+        mine = [c for c in codes if self.caught_by.get(c) is handler]
+        ways = [
+            (found, functools.partial(self._handle_code, clause, found[0]))
+            for clause in node.handlers
+            for found in self._groups(clause, mine, node)
+        ]
+        outer = any(self.caught_by.get(c) not in (None, handler) for c in codes)
+        if not outer and ways:
+            # One of them is the one, where an exception was raised at all.
+            ways[-1] = (None, ways[-1][1])  # type: ignore[assignment]
+        live = self.live_after(node)
+
+        def dispatch(rest: Sequence[Any]) -> None:
+            if not rest:
+                return
+            (found, way), *others = rest
+            if found is None:
+                way()
+                return
+            self.stage_if(self._is_one_of(code, found), way, lambda: dispatch(others), live)
+
+        def orelse() -> None:
+            self.heap.bind(self.caught_cell, _CODE, Static(0))
+            self.exec_block(node.orelse)
+
+        self.frozen = None
+        if not completed:
+            dispatch(ways)
+        elif isinstance(code, Scalar):
+            self.stage_if(self.nothing_caught(), orelse, lambda: dispatch(ways), live)
+        self.frozen = self.heap.snapshot()
+
+    def _is_one_of(self, code: Value, codes: Sequence[int]) -> Value:
+        tests = [self.compare(gast.Eq(), code, Static(c)) for c in codes]
+        return functools.reduce(lambda a, b: self.binary_op(operator.or_, a, b), tests)
+
+    def _groups(
+        self, clause: gast.ExceptHandler, mine: list[int], node: gast.Try
+    ) -> Iterator[list[int]]:
+        """The codes that a clause takes: together, or one by one where it looks at the exception."""
+        classes = self.classes_of(clause)
+        earlier = [self.classes_of(c) for c in node.handlers[: node.handlers.index(clause)]]
+        taken = []
+        for code in mine:
+            cls = self.class_of_code(code)
+            if issubclass(cls, classes) and not any(issubclass(cls, e) for e in earlier):
+                taken.append(code)
+        raised = any(isinstance(n, gast.Raise) and n.exc is None for n in gast.walk(clause))
+        if clause.name is None and not raised:
+            yield from [taken] * bool(taken)
+            return
+        texts: dict[Any, list[int]] = {}
+        for code in taken:
+            exception = self.exceptions[code - 1][0]
+            if isinstance(exception, Noted | InvalidType):
+                self.fail(
+                    "AF0106",
+                    f"the text of the {self.class_of_code(code).__name__} that is caught here "
+                    "depends on data",
+                    help="don't use the exception in its handler",
+                )
+            texts.setdefault((type(exception), str(exception)), []).append(code)
+        yield from texts.values()
+
+    def class_of_code(self, code: int) -> type:
+        exception = self.exceptions[code - 1][0]
+        return exception.cls if isinstance(exception, Noted) else type(exception)
+
+    def _handle_code(self, clause: gast.ExceptHandler, code: int) -> None:
+        exception, span = self.exceptions[code - 1]
+        self.heap.bind(self.caught_cell, _CODE, Static(0))
+        if isinstance(exception, Noted):
+            exception = exception.cls()  # nobody looks at it
+        self.run_handler(clause, PythonError(exception, span))
