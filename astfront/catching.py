@@ -4,11 +4,11 @@ A check in the body of a ``try`` that takes its exception doesn't end the call: 
 code in a cell of the heap, ``caught_cell``, and what follows in the body is compiled as if it had been
 fine. What that changes mustn't show where it wasn't:
 
-- the state in which the first exception is raised is kept (``frozen``), and when the statement is at
-  its end, or a branch begins in it, the two states are joined (:meth:`Catching.settle`);
-- the statements after that are compiled under an If (:meth:`Catching.unless_caught`).
-
-At the end of the ``try`` the code says which handler runs, if one does.
+- the state in which the first exception is raised is kept (``frozen``); where a branch begins or ends in
+  the same statement, the two states are joined (:meth:`Catching.settle`);
+- the statements after that one are compiled under an If (:meth:`Catching.unless_caught`), of which the
+  other way goes on from the kept state: in the body of the ``try`` itself, with the handler that the
+  code tells, and further in, up to there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from chainer.utils.type_check import InvalidType
 
 from astfront.branches import Arm, Caught, PythonError
 from astfront.effects import Noted
-from astfront.environment import State, same
+from astfront.environment import State
 from astfront.machine import Machine
 from astfront.values import NONE, Scalar, Static, Value
 
@@ -107,30 +107,52 @@ class Catching(Machine):
             way()
             return
 
-        def fine() -> Value:
-            self.heap.bind(self.caught_cell, _CODE, Static(0))
-            self.frozen = None
-            way()
-            return NONE
-
         def raised() -> NoReturn:
             raise Caught()
 
-        self.frozen = self.heap.snapshot()
-        self.stage_if(self.nothing_caught(), fine, raised)
+        self.branch_on_caught(way, raised)
+
+    def turn_unless_caught(self, turn: Callable[[], None]) -> None:
+        """A loop's turn, where none before it raised."""
+        self.frozen = None  # What was known before the loop isn't known in it.
+        self.unless_caught(turn)
+
+    def branch_on_caught(
+        self,
+        fine: Callable[[], None],
+        raised: Callable[[], None],
+        live: Callable[[int, Any], bool] = lambda cell, name: True,
+    ) -> None:
+        """Go on from the state of the program as it is, or from the one in which it raised."""
+        now = self.heap.snapshot()
+        frozen = {c: v for c, v in (self.frozen or now).items() if c in now}
+        frozen[self.caught_cell] = now[self.caught_cell]
+        self.frozen = None
+
+        def go_on() -> Value:
+            self.heap.bind(self.caught_cell, _CODE, Static(0))
+            fine()
+            return NONE
+
+        def go_back() -> Value:
+            self.heap.restore({**self.heap.cells, **frozen})
+            raised()
+            return NONE
+
+        self.stage_if(self.nothing_caught(), go_on, go_back, live)
 
     def exec_guarded(self, statements: Sequence[gast.stmt]) -> None:
         """What follows a statement in which an exception may have been raised that is caught."""
-        self.settle()
-        if self.frozen is None:
-            self.frozen = self.heap.snapshot()
         if statements:
             self.unless_caught(lambda: self.exec_block(statements))
+        elif self.frozen is None:
+            self.frozen = self.heap.snapshot()
 
     @contextmanager
     def in_any_case(self) -> Iterator[None]:
         """What is run inside runs after an exception, too: the end of a ``with``, a ``finally``."""
         uncertain = self.is_uncertain
+        self.settle()
         outer, self.handlers = self.handlers, [] if uncertain else self.handlers
         try:
             yield
@@ -139,46 +161,69 @@ class Catching(Machine):
             if uncertain:
                 self.frozen = self.heap.snapshot()
 
-    # --- the end of a try --------------------------------------------------------------------
+    # --- try ---------------------------------------------------------------------------------
 
-    def handle_staged(self, node: gast.Try, handler: Handler, completed: bool, since: int) -> None:
-        """The body of a ``try`` is at its end: the ``else``, or the handler that the code tells."""
-        code = self.heap.lookup(self.caught_cell, _CODE)
-        if not isinstance(code, Scalar) and same(code, Static(0)):
+    def try_block(self, node: gast.Try, handler: Handler, statements: Sequence[gast.stmt]) -> None:
+        """(The rest of) the body of a ``try``, and what comes after it: its ``else``, or a handler.
+
+        Where a statement may have raised, what comes after it is compiled for either case.
+        """
+        for i, statement in enumerate(statements, 1):
+            since = len(self.exceptions)
+            try:
+                self.exec(statement)
+            except PythonError as e:
+                with self._outside(handler):
+                    self.handle_certain(node, e)
+                return
+            except Caught:
+                self._handle_code(node, handler, since)
+                return
+            if self.is_uncertain:
+                self.branch_on_caught(
+                    lambda i=i: self.try_block(node, handler, statements[i:]),  # type: ignore[misc]
+                    lambda since=since: self._handle_code(node, handler, since),  # type: ignore[misc]
+                    self.live_after(node),
+                )
+                return
+        with self._outside(handler):
             self.exec_block(node.orelse)
-            return
+
+    @contextmanager
+    def _outside(self, handler: Handler) -> Iterator[None]:
+        inner = self.handlers
+        self.handlers = inner[: inner.index(handler)]
+        try:
+            yield
+        finally:
+            self.handlers = inner
+
+    def _handle_code(self, node: gast.Try, handler: Handler, since: int) -> None:
+        """The handler that the code tells, of what was raised since there were so many exceptions."""
+        code = self.heap.lookup(self.caught_cell, _CODE)
         codes = range(since + 1, len(self.exceptions) + 1)
         mine = [c for c in codes if self.caught_by.get(c) is handler]
         ways = [
-            (found, functools.partial(self._handle_code, clause, found[0]))
+            (found, functools.partial(self._run_handler, clause, found[0]))
             for clause in node.handlers
             for found in self._groups(clause, mine, node)
         ]
-        outer = any(self.caught_by.get(c) not in (None, handler) for c in codes)
-        if not outer and ways:
-            # One of them is the one, where an exception was raised at all.
-            ways[-1] = (None, ways[-1][1])  # type: ignore[assignment]
-        live = self.live_after(node)
+        goes_on = any(self.caught_by.get(c) not in (None, handler) for c in codes)
 
         def dispatch(rest: Sequence[Any]) -> None:
             if not rest:
-                return
+                raise Caught()
             (found, way), *others = rest
-            if found is None:
-                way()
+            if not others and not goes_on:
+                way()  # None of the others is it.
                 return
-            self.stage_if(self._is_one_of(code, found), way, lambda: dispatch(others), live)
-
-        def orelse() -> None:
-            self.heap.bind(self.caught_cell, _CODE, Static(0))
-            self.exec_block(node.orelse)
+            self.stage_if(
+                self._is_one_of(code, found), way, lambda: dispatch(others), self.live_after(node)
+            )
 
         self.frozen = None
-        if not completed:
+        with self._outside(handler):
             dispatch(ways)
-        elif isinstance(code, Scalar):
-            self.stage_if(self.nothing_caught(), orelse, lambda: dispatch(ways), live)
-        self.frozen = self.heap.snapshot()
 
     def _is_one_of(self, code: Value, codes: Sequence[int]) -> Value:
         tests = [self.compare(gast.Eq(), code, Static(c)) for c in codes]
@@ -216,7 +261,7 @@ class Catching(Machine):
         exception = self.exceptions[code - 1][0]
         return exception.cls if isinstance(exception, Noted) else type(exception)
 
-    def _handle_code(self, clause: gast.ExceptHandler, code: int) -> None:
+    def _run_handler(self, clause: gast.ExceptHandler, code: int) -> None:
         exception, span = self.exceptions[code - 1]
         self.heap.bind(self.caught_cell, _CODE, Static(0))
         if isinstance(exception, Noted):

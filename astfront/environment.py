@@ -286,6 +286,9 @@ def same(a: Value, b: Value) -> bool:
         case (Tuple(items=x), Tuple(items=y)):
             same_class = a.cls is b.cls  # type: ignore[attr-defined]
             return same_class and len(x) == len(y) and all(map(same, x, y))
+        case (Option(), Option()):
+            parts = (a.present, b.present), (a.value, b.value), (a.absent, b.absent)  # type: ignore
+            return all(same(x, y) for x, y in parts)
         case (Deferred(args=x), Deferred(args=y)):
             same_function = a.function == b.function  # type: ignore[attr-defined]
             return same_function and len(x) == len(y) and all(map(same, x, y))

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import gast
 
-from astfront.branches import Caught, Diverged, PythonError, class_of
+from astfront.branches import Diverged, PythonError, class_of
 from astfront.catching import Handler
 from astfront.diagnostics import CompileError
 from astfront.generators import Abandoned
@@ -92,20 +92,8 @@ class Exceptions(Machine):
         if not node.handlers:
             self.exec_block(node.body)
             return
-        since, completed = len(self.exceptions), True
         with self.catching(self._caught_classes(node), stages=True) as handler:
-            try:
-                self.exec_block(node.body)
-            except PythonError as e:
-                error: PythonError | None = e
-            except Caught:
-                error, completed = None, False
-            else:
-                error = None
-        if error is not None:
-            self._handle(node, error)
-        else:
-            self.handle_staged(node, handler, completed, since)
+            self.try_block(node, handler, node.body)
 
     def _caught_classes(self, node: gast.Try) -> tuple[type, ...] | None:
         classes: list[type] = []
@@ -122,7 +110,7 @@ class Exceptions(Machine):
         found = self.static(self.visit(handler.type), "what is caught")
         return found if isinstance(found, tuple) else (found,)
 
-    def _handle(self, node: gast.Try, error: PythonError) -> None:
+    def handle_certain(self, node: gast.Try, error: PythonError) -> None:
         cls = class_of(error.exception)
         for handler in node.handlers:
             if not issubclass(cls, self.classes_of(handler)):

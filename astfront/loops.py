@@ -132,7 +132,7 @@ class Loops(Machine):
                 self.exec_block(_without_break(node.body))
 
             with self.more_than(iterator.length, i):
-                self.unless_caught(turn)
+                self.turn_unless_caught(turn)
             for walked, content in lists:
                 self.require_same_length(content, walked)
             self.heap.bind(counter, "i", self.binary_op(operator.add, i, Static(1)))
@@ -150,7 +150,7 @@ class Loops(Machine):
 
     def while_statement(self, node: gast.While) -> None:
         def body() -> None:
-            self.unless_caught(lambda: self.exec_block(_without_break(node.body)))
+            self.turn_unless_caught(lambda: self.exec_block(_without_break(node.body)))
 
         def header() -> Value:
             if not self.is_uncertain:
