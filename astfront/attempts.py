@@ -33,7 +33,7 @@ class Checkpoint:
     copied: frozenset[int]
     frozen: frozenset[int]
     staged_depth: int
-    frozen: State | None
+    at_raise: State | None
 
 
 class Attempts(Machine):
@@ -47,7 +47,7 @@ class Attempts(Machine):
             frozenset(self.heap.copied),
             frozenset(self.heap.frozen),
             self.staged_depth,
-            self.frozen,
+            self.at_raise,
         )
 
     def rewind(self, checkpoint: Checkpoint) -> None:
@@ -61,7 +61,7 @@ class Attempts(Machine):
         self.heap.copied = set(checkpoint.copied)
         self.heap.frozen = set(checkpoint.frozen)
         self.staged_depth = checkpoint.staged_depth
-        self.frozen = checkpoint.frozen
+        self.at_raise = checkpoint.at_raise
 
     def attempted(self, build: Callable[[], T]) -> T:
         """What ``build`` gives; what it refuses is raised as Refused, and nothing of it is left."""

@@ -191,7 +191,7 @@ class Branches(Machine):
 
     def _arm(self, way: Callable[[], Value | None], result: int) -> Arm:
         diverged = caught = False
-        known_kinds, frozen = self.known_kinds, self.frozen
+        known_kinds, at_raise = self.known_kinds, self.at_raise
         self.staged_depth += 1
         try:
             with self.b.new_scope() as scope:
@@ -205,7 +205,7 @@ class Branches(Machine):
                     diverged = True
         finally:
             self.staged_depth -= 1
-            self.known_kinds, self.frozen = known_kinds, frozen
+            self.known_kinds, self.at_raise = known_kinds, at_raise
         return Arm(scope, self.heap.snapshot(), diverged, caught)
 
     def _merge(
@@ -224,7 +224,7 @@ class Branches(Machine):
         else:
             value = self._join_arms(condition, pre, then, orelse, result, live)
         if self.handlers:
-            self.frozen = self.heap.snapshot()
+            self.at_raise = self.heap.snapshot()
         if all(arm.diverged or arm.caught for arm in (then, orelse)):
             raise Caught()
         if (then.caught or orelse.caught) and isinstance(value, Option):

@@ -4,8 +4,8 @@ A check in the body of a ``try`` that takes its exception doesn't end the call: 
 code in a cell of the heap, ``caught_cell``, and what follows in the body is compiled as if it had been
 fine. What that changes mustn't show where it wasn't:
 
-- the state in which the first exception is raised is kept (``frozen``); where a branch begins or ends in
-  the same statement, the two states are joined (:meth:`Catching.settle`);
+- the state in which the first exception is raised is kept (``at_raise``); where a branch begins or ends
+  in the same statement, the two states are joined (:meth:`Catching.settle`);
 - the statements after that one are compiled under an If (:meth:`Catching.unless_caught`), of which the
   other way goes on from the kept state: in the body of the ``try`` itself, with the handler that the
   code tells, and further in, up to there.
@@ -74,24 +74,24 @@ class Catching(Machine):
 
     def freeze(self) -> None:
         """An exception that's caught may be raised here: the state is as it is, if it's the first."""
-        if self.is_uncertain and self.frozen is not None:
+        if self.is_uncertain and self.at_raise is not None:
             now = self.heap.snapshot()
-            self.frozen = self._joined_where_fine(now, self.frozen)
+            self.at_raise = self._joined_where_fine(now, self.at_raise)
             self.heap.restore({**self.heap.cells, **now})
         else:
-            self.frozen = self.heap.snapshot()
+            self.at_raise = self.heap.snapshot()
 
     def settle(self) -> None:
         """Where an exception was raised, the state is the one in which it was."""
-        if not self.is_uncertain or self.frozen is None:
+        if not self.is_uncertain or self.at_raise is None:
             return
-        now, frozen = self.heap.snapshot(), {**self.heap.base, **self.frozen}
+        now, frozen = self.heap.snapshot(), {**self.heap.base, **self.at_raise}
         if any(now.get(c) is not v for c, v in frozen.items() if c != self.caught_cell):
-            now = self._joined_where_fine(now, self.frozen)
-        self.frozen = now
+            now = self._joined_where_fine(now, self.at_raise)
+        self.at_raise = now
 
     def _joined_where_fine(self, now: State, frozen: State) -> State:
-        fine, self.frozen = self.nothing_caught(), None
+        fine, self.at_raise = self.nothing_caught(), None
         with self.b.new_scope() as here, self.b.new_scope() as there:
             pass
         frozen = {c: v for c, v in frozen.items() if c in now}
@@ -114,7 +114,7 @@ class Catching(Machine):
 
     def turn_unless_caught(self, turn: Callable[[], None]) -> None:
         """A loop's turn, where none before it raised."""
-        self.frozen = None  # What was known before the loop isn't known in it.
+        self.at_raise = None  # What was known before the loop isn't known in it.
         self.unless_caught(turn)
 
     def branch_on_caught(
@@ -125,9 +125,9 @@ class Catching(Machine):
     ) -> None:
         """Go on from the state of the program as it is, or from the one in which it raised."""
         now = self.heap.snapshot()
-        frozen = {c: v for c, v in (self.frozen or now).items() if c in now}
+        frozen = {c: v for c, v in (self.at_raise or now).items() if c in now}
         frozen[self.caught_cell] = now[self.caught_cell]
-        self.frozen = None
+        self.at_raise = None
 
         def go_on() -> Value:
             self.heap.bind(self.caught_cell, _CODE, Static(0))
@@ -145,8 +145,8 @@ class Catching(Machine):
         """What follows a statement in which an exception may have been raised that is caught."""
         if statements:
             self.unless_caught(lambda: self.exec_block(statements))
-        elif self.frozen is None:
-            self.frozen = self.heap.snapshot()
+        elif self.at_raise is None:
+            self.at_raise = self.heap.snapshot()
 
     @contextmanager
     def in_any_case(self) -> Iterator[None]:
@@ -159,7 +159,7 @@ class Catching(Machine):
         finally:
             self.handlers = outer
             if uncertain:
-                self.frozen = self.heap.snapshot()
+                self.at_raise = self.heap.snapshot()
 
     # --- try ---------------------------------------------------------------------------------
 
@@ -221,7 +221,7 @@ class Catching(Machine):
                 self._is_one_of(code, found), way, lambda: dispatch(others), self.live_after(node)
             )
 
-        self.frozen = None
+        self.at_raise = None
         with self._outside(handler):
             dispatch(ways)
 

@@ -132,7 +132,7 @@ class Interpreter(
         self.error_cell = self.heap.new_external(Names({"code": Static(0)}))
         self.caught_cell = self.heap.new_external(Names({"code": Static(0)}))
         self.caught_by: dict[int, Handler | None] = {}
-        self.frozen: State | None = None
+        self.at_raise: State | None = None
         self.no_result = self.heap.new_external(Names())
         self.draws_cell = self.heap.new_external(Names({"count": Static(0)}))
         self.random_keys = RandomKeys()

@@ -139,7 +139,7 @@ class Loops(Machine):
 
         count = iterator.length.obj if isinstance(iterator.length, Static) else None
         self.loop(node, header, body, count, counter)
-        self.frozen = None
+        self.at_raise = None
         if _break_flag(node.body) is None:
             self.exhausted(iterable)
         self.heap[counter] = Names()
@@ -158,7 +158,7 @@ class Loops(Machine):
             return self.lazy(True, self.nothing_caught(), lambda: self.condition(node.test))
 
         self.loop(node, header, body, None, None)
-        self.frozen = None
+        self.at_raise = None
 
     def loop(
         self,
@@ -178,7 +178,7 @@ class Loops(Machine):
 
         def test() -> Value:
             """Whether there's another turn."""
-            self.frozen = None
+            self.at_raise = None
             flag = self.load_name(breaks) if breaks else FALSE
             if isinstance(flag, Static) and flag.obj:
                 return FALSE

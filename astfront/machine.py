@@ -47,7 +47,7 @@ class Machine:
     """Which exception was raised that is caught further out: see ``catching.py``."""
     caught_by: dict[int, Handler | None]
     """The ``try`` that takes an exception, by its code; None where it leaves the call."""
-    frozen: State | None
+    at_raise: State | None
     """The state in which such an exception was raised; None where it's the present one."""
     no_result: int
     """The cell of the result of what has none."""
