@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import logging
 import os
@@ -24,6 +23,7 @@ import astfront.relay_dense  # noqa: F401  (both register their kernels)
 from astfront import relay_cache, relay_math
 from astfront.diagnostics import CompileError, error
 from astfront.progress import Watch, unwatched
+from astfront.relay_memory import Argument
 from astfront.relay_pipeline import NeededPasses
 from passes.relay import dataflow, loops, nested_branches, recursive_globals, strip_mining
 from passes.relay.bindings import Note, has_loops, ignore
@@ -92,7 +92,7 @@ class Executable:
         vm = self._vm()
         arguments = self._local.arguments
         if len(arguments) != len(arrays):
-            arguments[:] = [_Argument() for _ in arrays]
+            arguments[:] = [Argument() for _ in arrays]
         changed = False
         for argument, array in zip(arguments, arrays):
             changed |= argument.set(array)
@@ -107,36 +107,6 @@ class Executable:
         if isinstance(result, tvm.nd.NDArray):
             return [_to_numpy(result)]
         return [_to_numpy(result[i]) for i in range(len(result))]
-
-
-class _Argument:
-    """What a VM takes as one of its arguments: memory that stays the VM's, and is filled anew.
-
-    The caller's own memory is hardly ever aligned as TVM's code wants it.
-    """
-
-    def __init__(self) -> None:
-        self.array: Any = None
-        self.contents: np.ndarray[Any, Any] = np.empty(0, np.void)
-        """The memory as numpy sees it."""
-
-    def set(self, array: np.ndarray[Any, Any]) -> bool:
-        """Copy an array's contents; whether the VM has to be told of other memory."""
-        contents = self.contents
-        known = contents.shape == array.shape and contents.dtype == array.dtype
-        if not known:
-            self.array = tvm.nd.empty(array.shape, array.dtype.name)
-            contents = self.contents = _memory(self.array, array)
-        contents[...] = array
-        return not known
-
-
-def _memory(target: Any, like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The memory of a TVM array, for numpy to write to."""
-    if not like.size:
-        return np.empty_like(like)
-    memory: Any = (ctypes.c_uint8 * like.nbytes).from_address(target.handle.contents.data)
-    return np.frombuffer(memory, np.uint8).view(like.dtype).reshape(like.shape)
 
 
 def prepare_module(

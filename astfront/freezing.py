@@ -1,4 +1,8 @@
-"""``freeze=True``: parameters that are constants of a program, and how a change of one is noticed."""
+"""Where a program's parameters are: constants of it, with ``freeze=True``, or in TVM's memory.
+
+Both look at who else has a parameter's array: a constant's change must be noticed, and an array may
+only move where nobody can tell.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from dataclasses import dataclass
 import chainer
 import numpy as np
 
+from astfront import relay_memory
 from astfront.lifting import Input
 from astfront.program import Program
 
@@ -55,9 +60,33 @@ def freeze(program: Program, others: Sequence[Frozen] = ()) -> dict[str, Frozen]
         if array is not None:
             was_writeable = array.flags.writeable
             array.flags.writeable = False
-            contents = array.copy() if shared or array.base is not None else None
+            is_window = array.base is not None and relay_memory.holder_of(array) is None
+            contents = array.copy() if shared or is_window else None
             frozen[source.name] = Frozen(source, array, was_writeable, contents)
     return frozen
+
+
+#: Bytes from which a parameter is worth moving: below, each call copies it faster than it's found.
+WORTH_MOVING = 16384
+
+
+def settle(source: Input) -> None:
+    """Move a parameter to TVM's memory, if nobody else has its array: calls then needn't copy it."""
+    owner, name = source.location.container, source.location.key
+    if not isinstance(owner, chainer.Link) or name not in owner._params:
+        return
+    parameter = getattr(owner, name)
+    array = source.fetch()
+    if array is None or array.nbytes < WORTH_MOVING or not array.flags.c_contiguous:
+        return
+    if not array.flags.owndata or not array.flags.writeable or type(array) is not np.ndarray:
+        return
+    # One reference more is ours.
+    if _references(owner, name) - 1 > _references_of_one_owner():
+        return
+    moved = relay_memory.empty_like(array)
+    moved[...] = array
+    parameter.array = moved
 
 
 def _references(link: chainer.Link, name: str) -> int:

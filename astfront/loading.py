@@ -11,7 +11,7 @@ import numpy as np
 
 from astfront.build import Executable, build
 from astfront.diagnostics import error
-from astfront.freezing import Frozen, freeze
+from astfront.freezing import Frozen, freeze, settle
 from astfront.lifting import Input
 from astfront.program import Program
 from astfront.progress import Watch, unwatched
@@ -99,6 +99,10 @@ def load(
             options.cache and not program.eager_calls,
             watch,
         )
+    if executable is not None:
+        for source in program.inputs:
+            if source.name not in frozen:
+                settle(source)
     return Loaded(program, executable, frozen)
 
 
