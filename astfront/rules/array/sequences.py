@@ -6,13 +6,14 @@ import functools
 import itertools
 from typing import Any
 
+import chainer.functions as F
 import gast
 import numpy as np
 from chainer.functions.array import pad, pad_sequence, transpose_sequence
 from chainer.utils.type_check import InvalidType
 
 from astfront.rules.array.joining import concatenate, stack_arrays
-from astfront.rules.registry import node_rule
+from astfront.rules.registry import node_rule, rule
 from astfront.rules.sizes import (
     constant,
     dims_of,
@@ -22,7 +23,19 @@ from astfront.rules.sizes import (
     shape_tensor,
     with_dims,
 )
-from astfront.values import Scalar, Static, Tensor, Value
+from astfront.templates import Leaf, is_ragged
+from astfront.values import (
+    GrownList,
+    Items,
+    List,
+    Scalar,
+    Static,
+    Tensor,
+    Tuple,
+    Unbound,
+    Value,
+    describe,
+)
 
 
 @node_rule(pad.Pad)
@@ -118,6 +131,72 @@ def _maximum(cx: Any, a: Value, b: Value) -> Value:
     if isinstance(a, Static) and isinstance(b, Static):
         return Static(max(a.obj, b.obj))
     return Scalar(cx.b.call("maximum", cx.as_scalar(a, int), cx.as_scalar(b, int)).expr, int)
+
+
+@rule(F.transpose_sequence)
+def transpose_sequence_rule(cx: Any, xs: Value) -> Value:
+    """Of a number of sequences, or of lengths, that are known at run time only."""
+    if isinstance(xs, List | Tuple):
+        content = cx.heap[xs.cell] if isinstance(xs, List) else Items(xs.items)
+        if _needs_buffers(content):
+            return _transposed(cx, _arrays(cx, content))
+    return cx.call_python(F.transpose_sequence, [xs], {})  # type: ignore[no-any-return]
+
+
+def _needs_buffers(content: Any) -> bool:
+    if isinstance(content, GrownList):
+        return not isinstance(content.element, Unbound)
+    return any(isinstance(x, Tensor) and x.ndim > 0 and x.shape[0] is None for x in content.items)
+
+
+def _arrays(cx: Any, content: Any) -> GrownList:
+    if isinstance(content, Items):
+        plain = [cx.as_tensor(x).as_kind("array") for x in content.items]
+        content = cx.as_grown(Items(tuple(plain)))
+    leaf = content.element
+    if not isinstance(leaf, Leaf) or not leaf.shape or None in leaf.shape[1:]:
+        cx.fail(
+            "AF0306",
+            f"F.transpose_sequence of a list of {describe(leaf)}",
+            help="pad the sequences, and use F.separate",
+        )
+    return content  # type: ignore[no-any-return]
+
+
+def _transposed(cx: Any, content: GrownList) -> Value:
+    """One gather of all rows, in the order of the result."""
+    leaf: Any = content.element
+    rest = leaf.shape[1:]
+    data = cx.b.call("reshape", content.buffers[0], newshape=(-1, *rest))
+    if is_ragged(leaf):
+        extents = content.buffers[1]
+        lengths = cx.get_item(extents, cx.tuple([Static(slice(None)), Static(1)]))
+    else:
+        size = cx.tuple([content.length])
+        lengths = cx.call(Static(np.full), [size, Static(leaf.shape[0])], {})
+    ordered, places, counts = cx.items_of(cx.call(Static(_order), [lengths], {}))
+    # Chainer asks for descending lengths; with others it gives uninitialised memory.
+    error = InvalidType("xs[0].shape[0] >= xs[1].shape[0]", "the lengths don't descend")
+    cx.check(ordered, error)
+    rows = cx.b.call("take", data, places, axis=0, mode="clip")
+    extents = cx.call(Static(_extents), [counts, Static(rest)], {})
+    buffers = cx.b.call("reshape", rows, newshape=(-1,)), extents
+    element = Leaf((None, *rest), leaf.dtype, "variable")
+    return List(cx.heap.new(GrownList(element, buffers, cx.dim_of(extents, 0))), tuple)
+
+
+def _order(lengths: Any) -> Any:
+    """Whether lengths descend, which row of all goes where, and how many go together."""
+    longest = np.concatenate((lengths, np.zeros(1, "int64"))).max()
+    t = np.arange(longest)[:, np.newaxis]
+    there = t < lengths
+    places = (np.cumsum(lengths) - lengths + t)[there]
+    return bool((lengths[1:] <= lengths[:-1]).all()), places, there.sum(axis=1)
+
+
+def _extents(counts: Any, rest: tuple[int, ...]) -> Any:
+    starts = (np.cumsum(counts) - counts) * int(np.prod(rest))
+    return np.stack((starts, counts, *[np.full_like(counts, size) for size in rest]), axis=1)
 
 
 @node_rule(transpose_sequence.TransposeSequence)
