@@ -9,7 +9,7 @@ from astfront.api import (
 )
 from astfront.diagnostics import CompileError, Diagnostic, InternalError
 from astfront.rules.registry import StaticArg, node_rule, rule
-from astfront.signature import ScalarSpec, TensorSpec
+from astfront.signature import ListSpec, ScalarSpec, TensorSpec
 from astfront.stages import CompiledProgram, Lowered
 
 __version__ = "0.1.0"
@@ -21,6 +21,7 @@ __all__ = [
     "CompiledProgram",
     "Diagnostic",
     "InternalError",
+    "ListSpec",
     "Lowered",
     "ScalarSpec",
     "StaticArg",

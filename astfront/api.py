@@ -100,7 +100,8 @@ def compile(  # type: ignore[misc]
             platform's cache folder or that of the environment variable ``ASTFRONT_CACHE`` (``off``
             for none).
         specs: types of the arguments, :class:`TensorSpec` with ``None`` for a size that differs
-            from call to call: one program for all calls that fit.
+            from call to call, :class:`ListSpec` for a list of any number of arrays: one program for
+            all calls that fit.
 
     Raises:
         TypeError: for something that isn't callable.
@@ -335,7 +336,8 @@ def from_chainer(link: Any, inputs: Any, *, checks: bool = False) -> tuple[Any, 
     Args:
         link: a link, bound method or function.
         inputs: its arguments: one, a list or tuple of them by position, or a dict by name; each an
-            example array or a :class:`TensorSpec`.
+            example array, a :class:`TensorSpec` or a :class:`ListSpec`. Of the latter ``main`` takes
+            the items one after another in a vector, and the place and the sizes of each.
         checks: whether ``main`` checks at run time what Python would have raised an exception for.
             It then has one more output, an int64 that isn't 0 where something was raised; a
             ``raise`` or ``assert`` of the model's own makes it so, too.

@@ -10,11 +10,23 @@ from typing import Any
 import chainer
 import numpy as np
 
+from astfront import templates
 from astfront.diagnostics import error
 from astfront.lifting import is_static, is_supported
 from astfront.tree_arguments import Tree, tree_of
 from astfront.trees import Forest
-from astfront.values import Argument, Dim, Scalar, Static, Tensor, TensorKind, Tuple, Value
+from astfront.values import (
+    Argument,
+    Dim,
+    GrownList,
+    List,
+    Scalar,
+    Static,
+    Tensor,
+    TensorKind,
+    Tuple,
+    Value,
+)
 
 
 @dataclass(frozen=True, init=False)
@@ -71,6 +83,42 @@ class ScalarSpec:
 
 
 @dataclass(frozen=True)
+class ListSpec:
+    """A list of any number of arrays of one type: ``ListSpec(TensorSpec((None, 3)))``.
+
+    The program takes it as the buffers of a list that grew: see ``templates.buffer_leaves``.
+    """
+
+    item: TensorSpec
+
+    def accepts(self, value: Any) -> bool:
+        """Whether all items of a list have this type."""
+        return type(value) is list and all(map(self.item.accepts, value))
+
+    @property
+    def element(self) -> templates.Leaf:
+        item = self.item
+        return templates.Leaf(item.shape, item.dtype, "variable" if item.variable else "array")
+
+    @property
+    def buffers(self) -> list[TensorSpec]:
+        """The types of the buffers."""
+        return [TensorSpec(b.shape, b.dtype) for b in templates.buffer_leaves(self.element)]
+
+    def packed(self, values: Sequence[Any]) -> list[np.ndarray]:
+        """The buffers of a list."""
+        item = self.item
+        arrays = [x.array if isinstance(x, chainer.Variable) else x for x in values]
+        if None not in item.shape:
+            return [np.array(arrays, item.dtype).reshape(len(arrays), *item.shape)]
+        flat = [np.zeros(0, item.dtype), *(x.ravel() for x in arrays)]
+        sizes = np.array([x.shape for x in arrays], "int64").reshape(len(arrays), len(item.shape))
+        counts = sizes.prod(axis=1)
+        starts = np.cumsum(counts) - counts
+        return [np.concatenate(flat), np.concatenate((starts[:, np.newaxis], sizes), axis=1)]
+
+
+@dataclass(frozen=True)
 class Leaf:
     """A staged argument: its name in the program, and its type."""
 
@@ -119,6 +167,9 @@ def _key(x: Any, leaves: list[Any], seen: dict[int, int]) -> Any:
         return "generic", x.dtype.str
     if isinstance(x, TensorSpec | ScalarSpec):
         leaves.append(x)
+        return x
+    if isinstance(x, ListSpec):
+        leaves.extend(x.buffers)
         return x
     if kind in (bool, int, str, bytes, range, type(None)):
         return kind, x
@@ -172,6 +223,8 @@ class ArgumentLifter:
             return self._tree(name, x)
         if isinstance(x, TensorSpec):
             return self._tensor(name, path, x, "variable" if x.variable else "array", x)
+        if isinstance(x, ListSpec):
+            return self._list(name, path, x)
         if isinstance(x, ScalarSpec):
             dtype = Scalar(None, x.type).dtype
             made = cx.b.parameter(name, (), dtype)
@@ -218,6 +271,19 @@ class ArgumentLifter:
         self.paths[made.cell] = path
         self.references[made.cell] = made
         return made  # type: ignore[no-any-return]
+
+    def _list(self, name: str, path: tuple[Any, ...], spec: ListSpec) -> Value:
+        """It can't change: the program has no list to change."""
+        buffers = []
+        for part, buffer in zip(("rows", "extents"), spec.buffers):
+            made = self.cx.b.parameter(f"{name}_{part}", buffer.shape, buffer.dtype)
+            self.leaves.append(Leaf(made.expr.name_hint, buffer, "array"))
+            buffers.append(made)
+        length = self.cx.dim_of(buffers[-1], 0)
+        cell = self.cx.heap.new(GrownList(spec.element, tuple(buffers), length))
+        self.cx.heap.frozen.add(cell)
+        self.paths[cell] = path
+        return List(cell)
 
     def _tree(self, name: str, tree: Tree) -> Value:
         forest = Forest(tree.type)
@@ -271,8 +337,8 @@ def matched(
 ) -> list[Any]:
     """The staged arguments of a call, in the order in which the specs were lifted.
 
-    A spec is a TensorSpec, a ScalarSpec, an example, or a list, tuple or dict of specs. Raises
-    AF0402 where arguments don't have the types that a program was compiled for.
+    A spec is a TensorSpec, a ScalarSpec, a ListSpec, an example, or a list, tuple or dict of specs.
+    Raises AF0402 where arguments don't have the types that a program was compiled for.
     """
     if len(args) != len(specs) or set(kwargs) != set(named_specs):
         raise error(
@@ -316,6 +382,10 @@ def _match(what: str, spec: Any, value: Any, leaves: list[tuple[Any, Any]]) -> N
             for k in spec:
                 _match(f"{what}[{k!r}]", spec[k], value[k], leaves)
             return
+    elif isinstance(spec, ListSpec):
+        if spec.accepts(value):
+            leaves.extend(zip(spec.buffers, spec.packed(value)))
+            return
     elif isinstance(spec, TensorSpec | ScalarSpec):
         if spec.accepts(value):
             leaves.append((spec, value))
@@ -332,6 +402,8 @@ def _match(what: str, spec: Any, value: Any, leaves: list[tuple[Any, Any]]) -> N
 def _shown(x: Any) -> str:
     if isinstance(x, ScalarSpec):
         return f"any {x.type.__name__}"
+    if isinstance(x, ListSpec):
+        return f"a list of any number of items, each {_shown(x.item)}"
     if isinstance(x, TensorSpec):
         dims = ", ".join("any" if d is None else str(d) for d in x.shape)
         dims += "," if len(x.shape) == 1 else ""
