@@ -8,6 +8,7 @@ an array that came out of it may be one that another place holds too.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,21 @@ from astfront.environment import (
     Heap,
     State,
     same_array,
-    storages_in,
     storages_of,
     values_of,
 )
 from astfront.leaves import Leaf
 from astfront.templates import content_leaves, leaves_of, mapped
-from astfront.values import Attributes, Content, Entries, Names, Tensor, Value, new_storage
+from astfront.values import (
+    UNBOUND,
+    Attributes,
+    Content,
+    Entries,
+    Names,
+    Tensor,
+    Value,
+    new_storage,
+)
 
 
 class Sharing:
@@ -57,7 +66,7 @@ class Sharing:
             if not any(map(_may_be_shared, content_leaves(content))):
                 continue
             if not counts:
-                counts = [Counter(storages_in(state)) for state in (self._a, self._b)]
+                counts = [Counter(self._storages_left(state)) for state in (self._a, self._b)]
             if not isinstance(content, Names | Entries | Attributes):
                 for side in sides:
                     self.heap.copied.update(storages_of(values_of(side) if side else ()))
@@ -78,6 +87,18 @@ class Sharing:
                 if any(map(_may_be_shared, leaves_of(value))):
                     self.heap.copied.update(storages_of(found))
             self.cells[cell] = replace(content, items=joined)  # type: ignore[arg-type]
+
+    def _storages_left(self, state: State) -> Iterator[int]:
+        """The storages of the arrays that a state holds, but in names that end with the join."""
+        for cell, content in state.items():
+            joined = self.cells.get(cell)
+            if isinstance(content, Names) and isinstance(joined, Names):
+                left = joined.items
+                yield from storages_of(
+                    v for k, v in content.items.items() if left.get(k) is not UNBOUND
+                )
+            else:
+                yield from storages_of(values_of(content))
 
     def _own_storage(self, cell: int, key: Any) -> int:
         before: Any = self._force.cells.get(cell) if self._force else None
