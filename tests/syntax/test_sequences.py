@@ -2,7 +2,11 @@
 
 import chainer.functions as F
 import numpy as np
+import pytest
+from chainer.links.rnn.n_step_rnn import argsort_list_descent, permutate_list
+from chainer.utils.type_check import InvalidType
 
+import astfront
 from tests.syntax.compare import N, agrees, variable
 
 X = variable(7, 3)
@@ -115,3 +119,54 @@ def test_what_isn_t_there():
 
     for function in (removed, popped):
         agrees(function, *((N(n),) for n in (2, 5)))
+
+
+def test_transposed_sequences():
+    def forward(x, n):
+        n = int(n)
+        grown = []
+        for i in range(n):
+            grown.append(x[: n - i] * i)
+        columns = F.transpose_sequence([x[: n + 2], x[1 : n + 2], x[:n]])
+        total = x[0]
+        for y in columns:
+            total = total + F.sum(y, axis=0) * len(y)
+        numbers = F.transpose_sequence([x.array[:4, 0], x.array[:n, 1]])
+        return columns, len(columns), total, numbers, F.transpose_sequence(grown)
+
+    agrees(forward, *((X, N(n)) for n in (0, 1, 4)))
+
+    def rising(x, n):
+        return F.transpose_sequence([x[:2], x[: int(n)]])
+
+    compiled = astfront.compile(rising)
+    assert len(compiled(X, N(2))) == 2
+    for function in (rising, compiled):
+        with pytest.raises(InvalidType):
+            function(X, N(3))
+
+
+def test_sequences_sorted_by_length_and_back():
+    def forward(x, n):
+        n = int(n)
+        xs = [x[: n + 1], x[:2], x[1 : 6 - n]]
+        order = argsort_list_descent(xs)
+        ys = permutate_list(xs, order, inv=False)
+        return ys, permutate_list(ys, order, inv=True)
+
+    agrees(forward, *((X, N(n)) for n in (0, 1, 3)))
+
+
+def test_changed_after_a_conditional_return():
+    def clipped(x, n):
+        if n > 1:
+            y = x.array * 2
+            return y
+        return np.zeros((7, 3), "float32")
+
+    def forward(x, n):
+        y = clipped(x, int(n))
+        y[:, ::2] = np.maximum(y[:, ::2], 0.5)
+        return y
+
+    agrees(forward, (X, N(1)), (X, N(2)))
