@@ -10,9 +10,10 @@ from typing import Any
 import chainer
 import numpy as np
 
-from astfront import templates
 from astfront.diagnostics import error
+from astfront.leaves import Leaf as Element
 from astfront.lifting import is_static, is_supported
+from astfront.templates import buffer_leaves
 from astfront.tree_arguments import Tree, tree_of
 from astfront.trees import Forest
 from astfront.values import (
@@ -96,14 +97,14 @@ class ListSpec:
         return type(value) is list and all(map(self.item.accepts, value))
 
     @property
-    def element(self) -> templates.Leaf:
+    def element(self) -> Element:
         item = self.item
-        return templates.Leaf(item.shape, item.dtype, "variable" if item.variable else "array")
+        return Element(item.shape, item.dtype, "variable" if item.variable else "array")
 
     @property
     def buffers(self) -> list[TensorSpec]:
         """The types of the buffers."""
-        return [TensorSpec(b.shape, b.dtype) for b in templates.buffer_leaves(self.element)]
+        return [TensorSpec(b.shape, b.dtype) for b in buffer_leaves(self.element)]
 
     def packed(self, values: Sequence[Any]) -> list[np.ndarray]:
         """The buffers of a list."""
