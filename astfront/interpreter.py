@@ -425,7 +425,7 @@ class Interpreter(
                 return value.cls(*parts) if value.cls is not tuple else tuple(parts)
             case List(cls=cls):
                 found = [self.static(i, what) for i in self.items_of(value)]
-                return found if cls is list else cls(found, value.longest)
+                return cls(found) if cls in (list, tuple) else cls(found, value.longest)
             case Set():
                 return set(self.entries_of(value))
             case Dict(cls=cls):

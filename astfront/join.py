@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from astfront.builder import Builder
+from astfront.contained import Contained, JoinError
 from astfront.environment import (
     UNKNOWN_STORAGE,
     Heap,
@@ -83,15 +84,6 @@ _NOUNS = {"variable": "a Variable", "array": "an array", "generic": "a numpy sca
 _NOWHERE = -1
 
 
-class JoinError(Exception):
-    """Two values that can't become one; ``place`` is the name or attribute that holds them."""
-
-    def __init__(self, message: str, place: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.place = place
-
-
 @dataclass(frozen=True)
 class Strict:
     """Differences that could be joined and aren't to be: another way of compiling may be better."""
@@ -104,7 +96,7 @@ class Strict:
     """Values of different types, none of which is known while compiling."""
 
 
-class Join(Sharing):
+class Join(Sharing, Contained):
     """The template of a join; make it with :meth:`of`."""
 
     def __init__(self, heap: Heap) -> None:
@@ -259,7 +251,7 @@ class Join(Sharing):
             x
             for content, state in ((a, self._a), (b, self._b), (forced, {}))
             for x in (
-                [self._by_value(item, state) for item in content.items]
+                [self.by_value(item, state) for item in content.items]
                 if isinstance(content, Items)
                 else (_as_template(content.element, content.buffers),)
                 if isinstance(content, GrownList) and content.element is not UNBOUND
@@ -280,53 +272,6 @@ class Join(Sharing):
             self._takes = outer
         buffers = tuple(x for leaf in leaves_of(element) for x in buffer_leaves(leaf))
         return GrownList(element, buffers, INT_LEAF)  # type: ignore[arg-type]
-
-    def _by_value(self, value: Value, state: State, inside: tuple[int, ...] = ()) -> Value:
-        """An item of a list that grows: lists, dicts and objects in it by what they hold."""
-
-        def inner(v: Value) -> Any:
-            return self._by_value(v, state, inside)
-
-        match value:
-            case Object(instance=instance) if instance is not None:
-                return value
-            case List(cell=cell) | Dict(cell=cell) | Object(cell=cell):
-                if cell in inside or cell in self.heap.base or not _is_plain(value):
-                    raise JoinError(f"{describe(value)} inside a list that grows")
-                inside = (*inside, cell)
-                content = state.get(cell) or self.heap.cells[cell]
-                self.heap.take_by_value(cell, content)
-                if isinstance(content, Items):
-                    content = Items(tuple(map(inner, content.items)))
-                elif isinstance(content, Entries | Attributes):
-                    items = {k: inner(v) for k, v in content.items.items()}
-                    content = replace(content, items=items)
-                return ByValue(value, content)
-            case Tuple(items=items):
-                return replace(value, items=tuple(map(inner, items)))
-            case Option(value=present):
-                return replace(value, value=inner(present))
-        return value
-
-    def _contained(self, a: ByValue, b: ByValue, place: str) -> Value:
-        """The template of a list, dict or object in a list that grows."""
-        x, y = a.content, b.content
-        if a.reference.cls is not b.reference.cls:
-            raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
-        if isinstance(x, Items) and isinstance(y, Items) and len(x.items) == len(y.items):
-            pairs = zip(x.items, y.items)
-            return replace(
-                a, content=Items(tuple(self.value(v, w, place, whole=True) for v, w in pairs))
-            )
-        if isinstance(x, Items | GrownList):
-            return replace(a, content=self._grown(x, y, None))
-        keys: list[Any] = list(x.items)  # type: ignore[union-attr]
-        others: Any = y.items  # type: ignore[union-attr]
-        if keys != list(others):
-            raise JoinError(f"{describe(a)} that holds other things on one way than on the other")
-        triples = [(k, x.items[k], others[k]) for k in keys]  # type: ignore[index, union-attr]
-        items = {k: self.value(v, w, str(k), whole=True) for k, v, w in triples}
-        return replace(a, content=replace(x, items=items))  # type: ignore[arg-type]
 
     def value(
         self, a: Value, b: Value, place: str = "", forced: Value | None = None, whole: bool = False
@@ -352,7 +297,7 @@ class Join(Sharing):
         if any(isinstance(v, Option) for v in (a, b, forced)) or not self._alike(a, b):
             return self._option(a, b, place, forced)
         if isinstance(a, ByValue):
-            return self._contained(a, b, place)  # type: ignore[arg-type]
+            return self.contained(a, b, place)  # type: ignore[arg-type]
         if isinstance(a, EitherDtype) or isinstance(b, EitherDtype):
             return self._either_dtype(a, b, place)
         kind = number_type(a)
@@ -661,12 +606,6 @@ def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:
         return leaf if is_ragged(leaf) else replace(leaf, shape=first.shape[1:])
 
     return mapped(element, visit)  # type: ignore[no-any-return]
-
-
-def _is_plain(v: List | Dict | Object) -> bool:
-    if isinstance(v, Object):
-        return not issubclass(v.cls, list | dict | tuple)
-    return v.cls in (list, tuple, dict, set, collections.OrderedDict)
 
 
 def _parts(value: Any) -> tuple[Any, ...]:
