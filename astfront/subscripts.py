@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import operator
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import chainer
@@ -15,6 +15,7 @@ import numpy as np
 from astfront.builder import Scope
 from astfront.diagnostics import CompileError
 from astfront.environment import UNKNOWN_STORAGE, same, same_array, storages_of
+from astfront.leaves import number_type
 from astfront.machine import Machine
 from astfront.options import choice_in
 from astfront.rules import folds
@@ -44,6 +45,19 @@ from astfront.values import (
     Value,
     describe,
 )
+
+#: A staged index chooses between so many links, objects, lists or texts, each on a way of its own.
+MOST_CHOICES = 64
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Texts of which an index chooses one when the program has run."""
+
+    texts: tuple[str, ...]
+
+    def __call__(self, index: int) -> str:
+        return self.texts[index]
 
 
 class Subscripts(Machine):
@@ -156,7 +170,8 @@ class Subscripts(Machine):
         """
         if isinstance(index, Static):
             return items[index.obj]
-        if items and all(self.is_number(i) for i in items):
+        kinds = {number_type(i) for i in items}
+        if len(kinds) == 1 and None not in kinds:
             return self._select_number(items, index, self.b.scope if scope is None else scope)
         if _stack(items):
             return self._select_row(items, index, self.b.scope if scope is None else scope)
@@ -167,21 +182,34 @@ class Subscripts(Machine):
                 return self.tuple([self.select(column, index, scope) for column in zip(*rows)])
         if items and all(same(i, items[0]) for i in items):
             return items[0]
-        if items and not self.exact_choices and not any(isinstance(i, Static) for i in items):
-            with contextlib.suppress(CompileError):
-                return self.grown_element(self.as_grown(Items(tuple(items))), index)
+        if items and not self.exact_choices:
+            if all(isinstance(i, Tensor | Tuple) for i in items):
+                with contextlib.suppress(CompileError):
+                    return self.grown_element(self.as_grown(Items(tuple(items))), index)
+            if len(items) > MOST_CHOICES and all(_is_text(i) for i in items):
+                return Deferred(_Table(tuple(self.static(i) for i in items)), (index,))
+            if len(items) <= MOST_CHOICES:
+                return self._choose(items, index, 0)
         self.fail(
             "AF0504",
-            "a staged index chooses between values that aren't tensors of one type: "
+            f"a staged index chooses between {len(items)} values that aren't tensors of one type: "
             + ", ".join(dict.fromkeys(describe(i) for i in items[:4])),
             help="index with an int that is known while compiling",
         )
 
+    def _choose(self, items: Sequence[Value], index: Value, first: int) -> Value:
+        """One of the items, of which the first has this index."""
+        if len(items) == 1:
+            return items[0]
+        half = len(items) // 2
+        return self.stage_if(
+            self.compare(gast.Lt(), index, Static(first + half)),
+            lambda: self._choose(items[:half], index, first),
+            lambda: self._choose(items[half:], index, first + half),
+        )
+
     def _select_number(self, items: Sequence[Value], index: Value, scope: Scope) -> Value:
-        kinds = {v.type if isinstance(v, Scalar) else type(v.obj) for v in items}  # type: ignore
-        if len(kinds) > 1:
-            self.fail("AF0504", "a staged index chooses between numbers of several types")
-        (kind,) = kinds
+        kind: Any = number_type(items[0])
         if all(isinstance(v, Static) for v in items):
             table = np.array([v.obj for v in items], self.as_scalar(items[0], kind).dtype)  # type: ignore
             stacked = self.b.constant(table)
@@ -213,15 +241,25 @@ class Subscripts(Machine):
         if not _is_none(container.factory) or not self.is_number(number):
             self.static(key, "a dict's key")
         found = {k: v for k, v in self.entries_of(container).items() if isinstance(k, int | float)}
-        is_there = self.contains(number, container)
+        is_there, place = self._place_of_key(number, list(found))
         missing = Deferred(KeyError, (number,))
         self.stage_if(is_there, lambda: None, lambda: self.raise_python(missing))
-        place: Value = Static(0)
-        for i, k in enumerate(found):
-            equal = self.compare(gast.Eq(), number, Static(k))
-            step = self.binary_op(operator.mul, self.as_scalar(equal, int), Static(i))
-            place = self.binary_op(operator.add, place, step)
         return self.select(list(found.values()), place)
+
+    def _place_of_key(self, number: Value, keys: Sequence[Any]) -> tuple[Value, Value]:
+        """Whether a staged number is one of these, and which."""
+        if keys and number_type(number) is int and all(map(_is_int64, keys)):
+            table = self.b.constant(np.array(keys, "int64"))
+            equal = self.b.call("equal", table, self.as_scalar(number, int))
+            first = self.b.call("argmax", self.b.call("cast", equal, dtype="int32"))
+            place = self.b.call("cast", first, dtype="int64")
+            return Scalar(self.b.call("any", equal).expr, bool), Scalar(place.expr, int)
+        found: Value = Static(0)
+        for i, key in enumerate(keys):
+            equal = self.as_scalar(self.compare(gast.Eq(), number, Static(key)), int)
+            step = self.binary_op(operator.mul, equal, Static(i))
+            found = self.binary_op(operator.add, found, step)
+        return self.contains(number, self.tuple([Static(key) for key in keys])), found
 
     def set_item(self, container: Value, index: Value, value: Value) -> None:
         if isinstance(container, Poison) or isinstance(index, Poison):
@@ -373,6 +411,14 @@ def _stack(items: Sequence[Value]) -> bool:
     tensors = [i for i in items if isinstance(i, Tensor) and i.is_static_shape]
     types = {(t.shape, t.dtype, t.kind) for t in tensors}
     return len(tensors) == len(items) and len(types) == 1
+
+
+def _is_int64(key: Any) -> bool:
+    return isinstance(key, int) and -(2**63) <= key < 2**63
+
+
+def _is_text(v: Value) -> bool:
+    return isinstance(v, Static) and isinstance(v.obj, str)
 
 
 def _is_range(v: Value) -> bool:

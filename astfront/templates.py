@@ -542,5 +542,6 @@ def same_template(a: Any, b: Any) -> bool:
     if isinstance(a, EitherDtype):
         return a.dtype == b.dtype and same_template(a.array, b.array)
     if isinstance(a, Option):
-        return same_template(a.value, b.value) and same_template(a.absent, b.absent)
+        pairs = ((a.present, b.present), (a.value, b.value), (a.absent, b.absent))
+        return all(same_template(x, y) for x, y in pairs)
     return same(a, b)

@@ -526,4 +526,6 @@ def _format(text: str, names: tuple[str, ...], *values: Any) -> str:
 
 @rule(str.join)
 def join(cx: Any, self: Value, items: Value) -> Value:
+    if cx.has_grown(items):
+        return cx.text(str.join, self, items)
     return cx.text(str.join, self, cx.tuple(cx.items_of(items)))

@@ -289,7 +289,7 @@ class computed_names(chainer.Chain):
         return x * n
 
 
-@construct("a link chosen by an index", staged="AF0504", kept="AF0504")
+@construct("a link chosen by an index")
 class chosen_link(chainer.ChainList):
     def __init__(self):
         super().__init__(*[L.Linear(3, 3) for _ in range(4)])

@@ -1,0 +1,74 @@
+"""A staged index chooses between links, objects, lists, functions, texts, or arrays that differ."""
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+
+from tests.syntax.compare import N, agrees, variable
+
+X = variable(2, 3)
+CALLS = [(X, N(n)) for n in (0, 1, 2, 3, -1)]
+WORDS = ["<s>", "a", "b", "c"]
+MANY = {i: str(i) * 2 for i in range(100)}
+
+
+class Layers(chainer.ChainList):
+    def __init__(self):
+        super().__init__(*[L.Linear(3, 3) for _ in range(4)])
+
+    def forward(self, x, n):
+        y = self[int(n)](x)
+        for i in range(int(n)):
+            y = self[i](y)
+        return y
+
+
+def test_links():
+    agrees(Layers(), *CALLS, programs=1)
+
+
+class Memory:
+    def __init__(self, h):
+        self.h = h
+
+
+def test_objects_lists_and_functions():
+    def objects(x, n):
+        memories = [Memory(x), Memory(x + 1), Memory(x + 2), Memory(x + 3)]
+        memories[n].h = memories[n].h * 2
+        return memories[n].h, [m.h for m in memories], memories[n] is memories[1]
+
+    def lists(x, n):
+        rows = [[x], [x, x], []]
+        rows[n % 3].append(x)
+        return [len(row) for row in rows]
+
+    def functions(x, n):
+        return [F.relu, F.tanh, lambda y: y * 2, x.reshape][n % 3](x)
+
+    def values(x, n):
+        value = [1, 2.5, x, None][n]
+        return value, value is None, [x[:, :1], F.sum(x), x.array, x[:1]][n] * 2
+
+    def f(x, n):
+        n = int(n)
+        return objects(x, n), lists(x, n), functions(x, n), values(x, n)
+
+    agrees(f, *CALLS, (X, N(5)), programs=1)
+
+
+def test_texts(capsys):
+    def f(x, n):
+        word = WORDS[int(n)]
+        print(word, MANY[abs(int(n))])
+        few, many = [], []
+        for i in range(int(n)):
+            few.append(WORDS[i])
+            many.append(MANY[i])
+        known = {"a": 1, "b": 2}.get(word, 0)
+        return word, word == "b", known, few, " ".join(many), many
+
+    agrees(f, *CALLS, programs=1)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[::2] == printed[1::2]
+    assert len(printed) == 2 * len(CALLS)
