@@ -283,9 +283,6 @@ def same(a: Value, b: Value) -> bool:
         case (Node(), Node()):
             same_kind = a.kinds == b.kinds and same(a.kind, b.kind)  # type: ignore[attr-defined]
             return a.forest is b.forest and same_kind and same(a.row, b.row)  # type: ignore
-        case (Option(), Option()):
-            parts = [(v.present, v.value, v.absent) for v in (a, b)]  # type: ignore[attr-defined]
-            return all(map(same, *parts))
         case (Tuple(items=x), Tuple(items=y)):
             same_class = a.cls is b.cls  # type: ignore[attr-defined]
             return same_class and len(x) == len(y) and all(map(same, x, y))
