@@ -440,6 +440,8 @@ class Join(Sharing, Contained):
             if cell < 0:
                 cell = self._pairs[_NOWHERE, source] = self.heap.new(Items())
                 self.made[cell] = (_NOWHERE, source)
+                if source in self.heap.frozen:
+                    self.heap.frozen.add(cell)
         if cell not in self.cells:
             content = self._a[source] if source in self._a else self._b[source]
             self.cells[cell] = content  # It may refer to itself.

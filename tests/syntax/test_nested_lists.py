@@ -120,6 +120,16 @@ def changed_under_another_name(x, n):
     return memories[-1].h
 
 
+def changed_where_it_may_be_none(x, n):
+    memories, last = [], None
+    for i in range(int(n)):
+        memories.append(Memory(i, x[i]))
+        last = memories[-1]
+    if last is not None:
+        last.push(x[1])
+    return [memory.h for memory in memories]
+
+
 def changed_after_a_choice(x, n):
     rows = [[1], [2, 3]]
     chosen = rows[int(n)]
@@ -142,6 +152,7 @@ def an_array_in_a_list(x, n):
         changed_in_the_list,
         one_object_again_and_again,
         changed_under_another_name,
+        changed_where_it_may_be_none,
         changed_after_a_choice,
         an_array_in_a_list,
     ],
