@@ -481,8 +481,6 @@ class Attributes(Machine):
                     "__setattr__",
                 ):
                     return BoundMethod(owner, Static(raw))
-                if base is chainer.Link and name == "__call__" and isinstance(owner, Object):
-                    return BoundMethod(owner, Static(_link_call))
                 return self.bind_class_attribute(owner, kind, raw, name)
         self.raise_python(AttributeError(f"'super' object has no attribute '{name}'"))
 
@@ -599,7 +597,3 @@ def _own(descriptor: Any, name: str) -> types.FunctionType | None:
 def _dict_of(instance: Any) -> dict[str, Any]:
     found: dict[str, Any] = getattr(instance, "__dict__", {})
     return found
-
-
-def _link_call(self: Any, *args: Any, **kwargs: Any) -> Any:
-    return self.forward(*args, **kwargs)

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import chainer
 import gast
 import numpy as np
+from chainer import link_hook
 
 from astfront.classes import frame_around
 from astfront.diagnostics import CompileError, Diagnostic
@@ -100,7 +101,6 @@ class Calls(Machine):
             return self.call(self.constant_value(inner), args, kwargs)
         method = getattr(cls.__call__, "__astfront_original__", cls.__call__)
         if issubclass(cls, chainer.Link) and method is chainer.Link.__call__:
-            # Link.__call__ runs hooks around forward; see link_forward.
             return self.link_forward(owner, args, kwargs)
         if method is not cls.__call__:
             return self.call(Static(method), [owner, *args], kwargs)
@@ -109,19 +109,23 @@ class Calls(Machine):
         return self.call(self.get_attribute(owner, "__call__"), args, kwargs)
 
     def link_forward(self, link: Object, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
-        instance = link.instance
-        if instance is not None:
-            self.lifter.guard(Location(instance, "attribute", "_n_local_link_hooks"), 0)
-            if instance._n_local_link_hooks:
-                self.fail(
-                    "AF0301", "link hooks aren't supported", help="remove the hooks to compile"
-                )
-        mixed_in = None
-        if instance:
-            mixed_in = getattr(super(chainer.Link, instance), "__call__", None)  # noqa: B004
-        if mixed_in is not None:
-            return self.call(Static(mixed_in.__func__), [link, *args], kwargs)
-        return self.call(self.get_attribute(link, "forward"), args, kwargs)
+        """``Link.__call__``: ``forward``, with the link's own hooks around it."""
+        after = link.cls.__mro__[link.cls.__mro__.index(chainer.Link) + 1 :]
+        mixed_in = next((vars(c)["__call__"] for c in after if "__call__" in vars(c)), None)
+        forward: Value = BoundMethod(link, Static(mixed_in))
+        if mixed_in is None:
+            forward = self.get_attribute(link, "forward")
+        if not self.static(self.get_attribute(link, "_n_local_link_hooks"), "the number of hooks"):
+            return self.call(forward, args, kwargs)
+        hooks = self.entries_of(self.get_attribute(link, "_local_link_hooks")).values()
+        parts = [
+            link,
+            forward,
+            self.tuple(list(hooks)),
+            self.tuple(args),
+            self.heap.new_dict(kwargs),
+        ]
+        return self.call(Static(forward_with_hooks), parts, {})
 
     def zero_argument_super(self) -> Value:
         frame: Frame | None = self.frame
@@ -137,6 +141,9 @@ class Calls(Machine):
         found = rule_for(f)
         if found is not None:
             return self.apply_rule(found, args, kwargs, f)
+        wrapped = call_wrapper(self, f, args, kwargs)
+        if wrapped is not None:
+            return wrapped
         if is_pure(f):
             known, values = self.try_all(args, kwargs)
             if known:
@@ -147,9 +154,6 @@ class Calls(Machine):
         if isinstance(f, types.MethodType):
             owner = self.constant_value(f.__self__)
             return self.call(Static(f.__func__), [owner, *args], kwargs)
-        wrapped = call_wrapper(self, f, args, kwargs)
-        if wrapped is not None:
-            return wrapped
         if isinstance(f, type):
             return self.construct(f, args, kwargs)
         if isinstance(f, types.FunctionType) and not is_numpy(f):
@@ -243,6 +247,12 @@ class Calls(Machine):
                 "AF0305",
                 f"a {cls.__name__} is made in the compiled code, with random parameters",
                 help="make it in __init__, inside init_scope()",
+            )
+        if isinstance(type(cls).__call__, types.FunctionType):
+            self.fail(
+                "AF0301",
+                f"the metaclass of {cls.__name__} makes its objects: that isn't supported",
+                help="make the object outside the model",
             )
         python_made = (
             isinstance(cls.__init__, types.FunctionType) or cls.__init__ is object.__init__
@@ -569,3 +579,15 @@ _MUTATING = {"fill", "sort", "put", "resize", "partition", "itemset", "setfield"
              "byteswap", "tofile", "dump", "__setitem__"}  # fmt: skip
 _NUMPY_IO = {"load", "save", "savez", "savetxt", "loadtxt", "copyto", "put", "place", "putmask",
              "fill_diagonal", "seterr", "shares_memory", "may_share_memory"}  # fmt: skip
+
+
+def forward_with_hooks(link: Any, forward: Any, hooks: Any, args: Any, kwargs: Any) -> Any:
+    """What ``Link.__call__`` does where there are hooks; it's compiled."""
+    before = link_hook._ForwardPreprocessCallbackArgs(link, "forward", args, kwargs)
+    for hook in hooks:
+        hook.forward_preprocess(before)
+    out = forward(*args, **kwargs)
+    after = link_hook._ForwardPostprocessCallbackArgs(link, "forward", args, kwargs, out)
+    for hook in hooks:
+        hook.forward_postprocess(after)
+    return out

@@ -1,9 +1,10 @@
-"""What ``functools`` and ``contextlib`` make of functions: how it is called."""
+"""What ``functools``, ``contextlib`` and ``operator`` make, which can be called: how it is."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,9 @@ def call_wrapper(cx: Any, f: Any, args: Sequence[Value], kwargs: dict[str, Value
         }
         bound = [cx.lifted(v, Location(f.args, "item", i), "arg") for i, v in enumerate(f.args)]
         return cx.call(Static(f.func), [*bound, *args], {**keywords, **kwargs})  # type: ignore
+    getters = operator.attrgetter | operator.itemgetter | operator.methodcaller
+    if isinstance(f, getters) and len(args) == 1 and not kwargs:
+        return _call_getter(cx, f, args[0])
     code = getattr(f, "__code__", None)
     if code is _CONTEXT_MANAGER:
         # The generator function's own value: a closure's variable.
@@ -37,6 +41,24 @@ def call_wrapper(cx: Any, f: Any, args: Sequence[Value], kwargs: dict[str, Value
         cls = cx.static(cx.call(Static(type), [args[0]], {}), "the type of the first argument")
         return cx.call(Static(f.dispatch(cls)), args, kwargs)  # type: ignore[no-any-return]
     return None
+
+
+def _call_getter(cx: Any, f: Any, owner: Value) -> Value:
+    """``operator.attrgetter`` and its like, by what they're pickled as."""
+    made, given = f.__reduce__()
+    if not isinstance(f, operator.methodcaller):
+        if isinstance(f, operator.attrgetter):
+            found = [functools.reduce(cx.get_attribute, n.split("."), owner) for n in given]
+        else:
+            found = [cx.get_item(owner, cx.constant_value(index)) for index in given]
+        return found[0] if len(found) == 1 else cx.tuple(found)  # type: ignore[no-any-return]
+    named = {}
+    if isinstance(made, functools.partial):  # it has keyword arguments
+        given, named = (*made.args, *given), made.keywords
+    name, *positional = given
+    keywords = {k: cx.constant_value(v) for k, v in named.items()}
+    method = cx.get_attribute(owner, name)
+    return cx.call(method, [cx.constant_value(v) for v in positional], keywords)  # type: ignore
 
 
 def _call_cached(cx: Any, f: Any, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:

@@ -178,7 +178,21 @@ def initial_statistics(
     return cx.run_python(self.instance._init_array, initializer, default_value, size)  # type: ignore[no-any-return]
 
 
+@rule(chainer.LinkHook.__enter__, chainer.FunctionHook.__enter__)
+def enter_hook(cx: Any, self: Object) -> Value:
+    raise cx.error(
+        "AF0301",
+        f"the hook {self.cls.__name__} for all links or functions isn't supported",
+        help="leave the hook out of compiled code; hooks that links have by `add_hook` are supported",
+    )
+
+
 # --- links -----------------------------------------------------------------------------------
+
+
+@rule(chainer.Link.__call__)
+def call_link(cx: Any, self: Object, *args: Value, **kwargs: Value) -> Value:
+    return cx.link_forward(self, args, kwargs)  # type: ignore[no-any-return]
 
 
 def _children(cx: Any, link: Object, method: str) -> Value:

@@ -6,6 +6,7 @@ import abc
 import dataclasses
 import functools
 import inspect
+import re
 import types
 from typing import Any
 
@@ -41,6 +42,11 @@ from astfront.values import (
 )
 
 pure(dataclasses.dataclass)
+
+_OF_RE = "compile escape findall fullmatch match search split sub subn"
+pure(*(getattr(re, n) for n in _OF_RE.split()))
+_OF_PATTERNS = (*vars(re.Pattern).values(), *vars(re.Match).values())
+pure(*(f for f in _OF_PATTERNS if isinstance(f, types.MethodDescriptorType)))
 
 
 def _decorator(f: Any) -> None:

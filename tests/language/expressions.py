@@ -3,6 +3,8 @@
 import functools
 import math
 import operator
+import re
+import string
 
 import chainer
 import chainer.functions as F
@@ -79,7 +81,8 @@ def lambdas(x, n):
 @construct("`functools.partial`, `functools.reduce`, `operator`")
 def functional(x, n):
     scale = functools.partial(operator.mul, n)
-    return functools.reduce(operator.add, [scale(x), x, x])
+    second, shape = operator.itemgetter(1)([1, n]), operator.attrgetter("shape")(x)
+    return functools.reduce(operator.add, [scale(x), x, x]), second, shape
 
 
 @construct("`*args` and `**kwargs`, both ways")
@@ -101,6 +104,13 @@ def walrus(x, n):
 @construct("f-strings, `%` and `format`")
 def formatting(x, n):
     return f"{n:>3}|{n!r}", "%d of %s" % (n, "x"), "{} {k:.1f}".format(n, k=n / 3)
+
+
+@construct("`re` and `string` on static text")
+def regular_expressions(x, n):
+    found = re.match(r"(\w+)_(\d+)", "conv_12")
+    name = re.sub("o", "0", found.group(1)) if found else string.ascii_lowercase
+    return name, x * int(found.group(2)) * n
 
 
 @construct("using text of a staged value", staged="AF0205", kept="AF0205")

@@ -1,6 +1,7 @@
 """Objects and state."""
 
 import copy
+import enum
 
 import chainer
 import chainer.functions as F
@@ -179,6 +180,50 @@ def bound_on_one_way(x, n):
     if n > 1:
         total = total + y
     return total
+
+
+class Doubled(chainer.LinkHook):
+    name = "Doubled"
+
+    def __init__(self):
+        self.calls = 0
+
+    def forward_preprocess(self, args):
+        self.calls += 1
+        args.link.scale = 2 * self.calls
+
+
+@construct("hooks of links")
+class hooked(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.child = L.Scale(W_shape=(3,))
+        self.child.add_hook(Doubled())
+
+    def forward(self, x, n):
+        return self.child(x) * self.child.scale * n
+
+
+class Color(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+@construct("`enum`")
+def enums(x, n):
+    return x * Color.RED.value * n, Color(2) is Color.BLUE, [c.name for c in Color]
+
+
+class Shared:
+    count = 0
+
+
+@construct("attributes of classes and modules, changed")
+def shared_attributes(x, n):
+    Shared.count = n
+    Shared.count += 1
+    return x * Shared.count
 
 
 @construct("`copy.copy`, `copy.deepcopy` of objects")

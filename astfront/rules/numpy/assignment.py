@@ -36,8 +36,8 @@ from astfront.rules.numpy.support import (
     size_vector,
     sizes_of,
 )
-from astfront.rules.registry import rule
-from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value
+from astfront.rules.registry import StaticArg, rule
+from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value, describe
 
 
 @rule(np.ndarray.__setitem__)
@@ -199,6 +199,21 @@ def _is_whole(cx: Any, x: Tensor, ends: Sequence[tuple[Value, Value]], axis: int
 
 
 # --- arrays as indices -------------------------------------------------------------------------
+
+
+@rule(np.copyto)
+def copyto(cx: Any, dst: Value, src: Value, casting: StaticArg[str] = "same_kind") -> Value:
+    if not isinstance(dst, Tensor) or dst.kind != "array":
+        cx.raise_python(TypeError("copyto() argument 1 must be numpy.ndarray"))
+        return NONE
+    if isinstance(src, Tensor) and not np.can_cast(src.dtype, dst.dtype, casting):  # type: ignore
+        between = f"{src.dtype!r} to {dst.dtype!r}"
+        rule_name = f"according to the rule '{casting}'"
+        cx.raise_python(TypeError(f"Cannot cast array data from {between} {rule_name}"))
+    if not isinstance(src, Tensor):
+        cx.fail("AF0301", f"numpy.copyto of {describe(src)}", help="write `dst[...] = src`")
+    cx.set_item(dst, Static(Ellipsis), src)
+    return NONE
 
 
 def _by_mask(cx: Any, x: Tensor, mask: Tensor, value: Tensor) -> Tensor:
