@@ -16,7 +16,7 @@ import numpy as np
 import astfront.rules  # noqa: F401  (registers the rules)
 import passes.relay
 from astfront.branches import Diverged, PythonError
-from astfront.diagnostics import CompileError, internal_error
+from astfront.diagnostics import CompileError, InternalError, internal_error
 from astfront.effects import Call, Noted, Site, arguments_of, in_order, perform
 from astfront.environment import same_static
 from astfront.fallback import EagerCall, pending
@@ -159,12 +159,17 @@ def lower(
         found = as_trees(args, kwargs, trees) if trees is not None else None
         if found is not None:
             positional, named, types = found
-            # What fails for trees is compiled for this one.
-            with contextlib.suppress(Exception):
+            # What's refused for trees, or raises for them, is compiled for this one.
+            try:
                 program = attempt(positional, named)
                 if program.keeps_recursion:
                     program.trees = types
                     return program
+            except InternalError:
+                raise
+            except Exception as e:
+                if not isinstance(e, CompileError) and not isinstance(e.__cause__, RaisedAt):
+                    raise
         return attempt(args, kwargs)
 
     return _with_deep_stack(lowered)
