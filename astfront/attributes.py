@@ -297,9 +297,22 @@ class Attributes(Machine):
             return BoundMethod(x, Static(found))
         if isinstance(found, property) and found.fget is not None:
             return self.call(Static(found.fget), [x], {})
+        own = self.own_attribute_of(x, name)
+        if own is not None:
+            return own
         if hasattr(_PLAIN_VARIABLE, name):
             self.fail("AF0202", f"the attribute `{name}` of a Variable isn't supported")
         self.raise_python(AttributeError(f"'Variable' object has no attribute '{name}'"))
+
+    def own_attribute_of(self, x: Tensor, name: str) -> Value | None:
+        """An attribute that was given to a Variable which the model holds."""
+        if not isinstance(x.origin, chainer.Variable):
+            return None
+        own = vars(x.origin)
+        if name in own:
+            return self.lifted(own[name], Location(x.origin, "attribute", name), name)
+        self.lifter.guard(Location(own, "item", name), MISSING)
+        return None
 
     def size_of(self, x: Tensor) -> Value:
         import operator

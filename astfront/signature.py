@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -140,6 +141,12 @@ def flatten(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, list[Any]
     return (tuple(parts), tuple(named)), leaves
 
 
+#: What Variables and Parameters hold by themselves.
+_FIELDS = frozenset(vars(chainer.Parameter(0, (1,)))) | frozenset(
+    vars(copy.deepcopy(chainer.Variable(np.zeros(1))))
+)
+
+
 def _key(x: Any, leaves: list[Any], seen: dict[int, int]) -> Any:
     kind = type(x)
     if kind is Tree:
@@ -152,6 +159,9 @@ def _key(x: Any, leaves: list[Any], seen: dict[int, int]) -> Any:
         array = x.array
         if type(array) is not np.ndarray:
             raise error("AF0401", f"a Variable without a numpy array is passed: {x!r}")
+        if not vars(x).keys() <= _FIELDS:
+            own = ", ".join(sorted(vars(x).keys() - _FIELDS))
+            raise error("AF0401", f"a Variable that was given attributes is passed: {own}")
         leaves.append(x)
         place = seen.setdefault(id(x), len(leaves))
         return kind, array.shape, array.dtype.str, place, x.name, x.requires_grad

@@ -152,16 +152,24 @@ def callable_(cx: Any, x: Value) -> Value:
 def hasattr_(cx: Any, x: Value, name: StaticArg[str]) -> Value:
     if isinstance(x, Object):
         found = cx.attempt(lambda: cx.find_attribute(x, name), AttributeError)
-        if found is None:
-            return FALSE
-        if isinstance(found, Option) and found.absent is UNBOUND:
-            return found.present
-        return Static(found is not UNBOUND)
+        return FALSE if found is None else _is_bound(found)
     if isinstance(x, Static):
+        for owner in getattr(x.obj, "__mro__", (x.obj,)):
+            bound = cx.found_outside(owner, name)
+            if bound is not None:
+                return _is_bound(bound)
         return cx.run_python(hasattr, x.obj, name)
+    if isinstance(x, Tensor) and cx.own_attribute_of(x, name) is not None:
+        return TRUE
     if isinstance(x, Tensor):
         return Static(hasattr(class_of(cx, x), name) or name in ("array", "data", "name"))
     return Static(hasattr(class_of(cx, x), name))
+
+
+def _is_bound(found: Value) -> Value:
+    if isinstance(found, Option) and found.absent is UNBOUND:
+        return found.present
+    return Static(found is not UNBOUND)
 
 
 @rule(getattr)
