@@ -15,7 +15,7 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint types format constraints docs hooks clean distclean no-environment
+.PHONY: help setup demo bench peers test lint types format constraints docs hooks clean distclean no-environment
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -50,12 +50,18 @@ docs: $(STAMP) ## write the pages that are made from the tests
 	$(PYTHON) -m tools.operators
 	$(PYTHON) -m tools.language
 
+bench: $(STAMP) ## measure all programs beside Chainer, and the peers if set up: writes docs/performance.md
+	$(PYTHON) -m benchmarks --page $(ARGS)
+
+peers: $(STAMP) ## set up PyTorch and onnxruntime for the benchmarks, in .venv-peers
+	$(PYTHON) -m benchmarks.peers
+
 clean: ## remove what builds and tests leave
 	rm -rf build dist out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .pkl_memoize_py3
-	find astfront examples passes tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	find astfront benchmarks examples passes tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environment too
-	rm -rf .venv .uv
+	rm -rf .venv .venv-peers .uv
 
 $(STAMP): pyproject.toml constraints.txt tools/setup.sh
 	@echo "setting up .venv"

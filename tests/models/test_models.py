@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import chainer
 import numpy as np
 import pytest
 
 import astfront
+from benchmarks import models
+from benchmarks.programs import PROGRAMS
 from tests.support import assert_same
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-import models  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +90,7 @@ def test_lstm_state_goes_on_from_call_to_call():
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet50", "googlenet"])
 def test_large_cnn_lowers(name):
-    """The front end, every time; what they compute is compared by benchmarks/compare.py."""
-    make, argument = models.MODELS[name]
-    text = astfront.compile(make()).lower(argument()).as_text()
+    """The front end, every time; what they compute is compared by the benchmarks."""
+    program = PROGRAMS[name]
+    text = astfront.compile(program.make()).lower(*program.arguments()).as_text()
     assert text.count("nn.conv2d(") == {"vgg16": 13, "resnet50": 53, "googlenet": 57}[name]

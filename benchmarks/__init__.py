@@ -1,0 +1,1 @@
+"""astfront beside Chainer, PyTorch and onnxruntime: ``python -m benchmarks``, ``make bench``."""
