@@ -1,5 +1,7 @@
 """Recursion that depends on data: one program for every depth and every tree."""
 
+import collections
+
 import chainer
 import chainer.functions as F
 import chainer.links as L
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 
 import astfront
-from tests.syntax.compare import N, agrees, array, refuses
+from tests.syntax.compare import N, agrees, array, refuses, variable
 
 
 class Tree(chainer.Chain):
@@ -238,6 +240,21 @@ def test_arrays_that_callers_hold():
     refuses("AF0209", given_back, array(2), N(1))
     refuses("AF0209", changed, array(2), N(1))
     agrees(made, (array(2), N(0)), (array(2), N(3)), programs=1)
+
+
+def test_a_number_or_a_variable():
+    def f(x, n):
+        counts = collections.defaultdict(int)
+
+        def go(k):
+            counts["calls"] += 1
+            if k == 0:
+                return 0
+            return go(k - 1) + F.sum(x) * k
+
+        return go(int(n)) / 2, counts["calls"]
+
+    agrees(f, *((variable(2, 3), N(n)) for n in (0, 1, 3)), programs=1)
 
 
 def test_refusals():
