@@ -361,6 +361,10 @@ class Join(Sharing, Contained):
                     groups.append([alternative])
                 elif not any(same(v, alternative) for v in group):
                     group.append(alternative)
+        lengths = {n for group in groups if (n := _tuple_length(group[0])) is not None}
+        if self._takes == "nothing" and len(lengths) > 3:
+            # They'd get more at each turn.
+            raise JoinError(f"tuples of {' and '.join(map(str, sorted(lengths)))} items")
         found = [self._whole(group, place) for group in groups]
         found = in_order(found)
         if len(found) > 1:
@@ -593,6 +597,12 @@ def _exported(value: Value) -> Value:
         inner, absent = _exported(value.value), _exported(value.absent)
         return replace(value, present=present, value=inner, absent=absent)
     return UNBOUND if isinstance(value, IteratorValue | Range) else value
+
+
+def _tuple_length(v: Value) -> int | None:
+    if isinstance(v, Tuple):
+        return len(v.items)
+    return len(v.obj) if isinstance(v, Static) and isinstance(v.obj, tuple) else None
 
 
 def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:

@@ -130,13 +130,6 @@ def changed_where_it_may_be_none(x, n):
     return [memory.h for memory in memories]
 
 
-def changed_after_a_choice(x, n):
-    rows = [[1], [2, 3]]
-    chosen = rows[int(n)]
-    chosen.append(7)
-    return rows
-
-
 def an_array_in_a_list(x, n):
     rows, y = [], x.array[0].copy()
     for i in range(int(n)):
@@ -153,7 +146,6 @@ def an_array_in_a_list(x, n):
         one_object_again_and_again,
         changed_under_another_name,
         changed_where_it_may_be_none,
-        changed_after_a_choice,
         an_array_in_a_list,
     ],
 )
@@ -169,3 +161,22 @@ def test_identities():
         return memories[0] is memories[-1]
 
     refuses("AF0207", forward, X, N(1))
+
+
+def test_a_chosen_list_changes_where_it_was():
+    def forward(n):
+        rows = [[1], [2, 3]]
+        rows[int(n)].append(7)
+        return rows
+
+    agrees(forward, *((N(n),) for n in (0, 1, -1)))
+
+
+def test_tuples_that_get_longer():
+    def forward(x, n):
+        beam = [(0, (0,))]
+        for t in range(int(n)):
+            beam = [(score + t, tokens + (t,)) for score, tokens in beam]
+        return beam
+
+    refuses("AF0206", forward, X, N(1))
