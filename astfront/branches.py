@@ -139,7 +139,12 @@ class Branches(Machine):
         if handler is not None:
             self.settle()
         elif self.is_uncertain:
-            self.refuse_staged(class_of(exception))
+            self.fail(
+                "AF0106",
+                f"whether the {class_of(exception).__name__} here leaves the call, or an exception "
+                "before it is caught, depends on data",
+                help="make two statements of this one",
+            )
         number = self._new_code(noted, span or self.span(), handler)
         if isinstance(exception, Deferred) and handler is None:
             self.note_exception(number, exception)

@@ -27,7 +27,7 @@ from astfront.branches import Arm, Caught, PythonError
 from astfront.effects import Noted
 from astfront.environment import State
 from astfront.machine import Machine
-from astfront.values import NONE, Scalar, Static, Value
+from astfront.values import NONE, Names, Scalar, Static, Value
 
 _CODE = "code"
 
@@ -94,12 +94,24 @@ class Catching(Machine):
         fine, self.at_raise = self.nothing_caught(), None
         with self.b.new_scope() as here, self.b.new_scope() as there:
             pass
-        frozen = {c: v for c, v in frozen.items() if c in now}
-        frozen[self.caught_cell] = now[self.caught_cell]
+        frozen = self._still_there(frozen, now)
         self._join_arms(
             fine, frozen, Arm(here, now, False), Arm(there, frozen, False), self.no_result
         )
         return self.heap.snapshot()
+
+    def _still_there(self, state: State, now: State) -> State:
+        """A state at a raise, without the names of calls that have come to their ends since."""
+        running = {frame.cell for frame in self.frames}
+        kept = {}
+        for cell, content in state.items():
+            later = now.get(cell)
+            if later is None:
+                continue
+            ended = isinstance(later, Names) and not later.items and cell not in running
+            kept[cell] = later if ended else content
+        kept[self.caught_cell] = now[self.caught_cell]
+        return kept
 
     def unless_caught(self, way: Callable[[], None]) -> None:
         """Do something where no exception was raised that is caught further out."""
@@ -125,8 +137,7 @@ class Catching(Machine):
     ) -> None:
         """Go on from the state of the program as it is, or from the one in which it raised."""
         now = self.heap.snapshot()
-        frozen = {c: v for c, v in (self.at_raise or now).items() if c in now}
-        frozen[self.caught_cell] = now[self.caught_cell]
+        frozen = self._still_there(self.at_raise or now, now)
         self.at_raise = None
 
         def go_on() -> Value:

@@ -33,6 +33,7 @@ from astfront.values import (
     Object,
     Option,
     Partial,
+    Range,
     Set,
     Static,
     Tensor,
@@ -286,6 +287,9 @@ def same(a: Value, b: Value) -> bool:
         case (Tuple(items=x), Tuple(items=y)):
             same_class = a.cls is b.cls  # type: ignore[attr-defined]
             return same_class and len(x) == len(y) and all(map(same, x, y))
+        case (Range(), Range()):
+            ends = same(a.start, b.start) and same(a.stop, b.stop)  # type: ignore[attr-defined]
+            return ends and a.step == b.step  # type: ignore[attr-defined]
         case (Option(), Option()):
             parts = (a.present, b.present), (a.value, b.value), (a.absent, b.absent)  # type: ignore
             return all(same(x, y) for x, y in parts)

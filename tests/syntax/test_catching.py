@@ -140,6 +140,15 @@ def once_more(n):
     return n
 
 
+def in_a_comprehension(n):
+    try:
+        return max([step(k, {}) for k in range(n, 3)])
+    except ValueError:
+        return -1
+    except KeyError:
+        return -2
+
+
 def shapes(x, n):
     try:
         assert n > 1, "small"
@@ -152,7 +161,7 @@ def shapes(x, n):
 
 def test_handlers():
     together = [what_was_done_stays, raised_in_a_function, in_a_loop, around_loops, nested]
-    together += [every_way_raises, once_more]
+    together += [every_way_raises, once_more, in_a_comprehension]
 
     def f(x, n):
         n = int(n)
