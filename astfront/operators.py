@@ -218,7 +218,7 @@ class Operators(Machine):
                 return new
             new = replace(new, storage=old.storage)
             if old.storage == UNKNOWN_STORAGE or self.heap.holders(old.storage):
-                self.replace_array(old, new)
+                return self.replace_array(old, new)
         return new
 
     def require_same_kind(self, made: np.dtype[Any], target: np.dtype[Any], what: str) -> None:

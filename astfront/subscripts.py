@@ -14,7 +14,14 @@ import numpy as np
 
 from astfront.builder import Scope
 from astfront.diagnostics import CompileError
-from astfront.environment import UNKNOWN_STORAGE, same, same_array, storages_of
+from astfront.environment import (
+    UNKNOWN_STORAGE,
+    same,
+    same_array,
+    storages_of,
+    values_of,
+    walk,
+)
 from astfront.leaves import number_type
 from astfront.machine import Machine
 from astfront.options import choice_in
@@ -34,7 +41,6 @@ from astfront.values import (
     List,
     Names,
     Object,
-    Option,
     Poison,
     Range,
     Scalar,
@@ -43,6 +49,7 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
+    View,
     describe,
 )
 
@@ -359,26 +366,29 @@ class Subscripts(Machine):
             self.fail("AF0209", f"an item of {describe(array)} is assigned")
         self.replace_array(array, rule.function(self, array, index, value))
 
-    def replace_array(self, old: Tensor, new: Tensor) -> None:
-        """Every place that holds ``old`` holds ``new``; AF0209 where a view of it lives, too."""
-        new = replace(new, storage=old.storage, kind="array", origin=None)
+    def replace_array(self, old: Tensor, new: Tensor) -> Tensor:
+        """Every place that holds ``old`` holds ``new``, and views of it are views of that.
+
+        What ``old`` is then; AF0209 where what shares its memory isn't known.
+        """
+        new = replace(new, storage=old.storage, kind="array", origin=None, view=None)
         self.changed_arrays.append(old.storage)
+        view = _view_of(old)
+        if view is not None and view.writeable and self._is_held_elsewhere(old):
+            base = self.replace_array(view.base, self._written(view, new))
+            return base.viewed_as(view.of(base), view.of)
         places = 0
 
         def put(held: Value) -> Value:
             nonlocal places
             if isinstance(held, Tensor) and held.kind != "generic":
-                if held is old or (held.storage == old.storage and same_array(held, old)):
-                    places += 1
-                    return replace(new, kind=held.kind, is_variable=held.is_variable)
-            elif isinstance(held, Tuple):
+                made = _renewed(held, old, new)
+                places += made is not None
+                return held if made is None else made
+            if isinstance(held, Tuple):
                 items = tuple(map(put, held.items))
                 if any(x is not y for x, y in zip(items, held.items)):
                     return replace(held, items=items)
-            elif isinstance(held, Option):
-                value, absent = put(held.value), put(held.absent)
-                if value is not held.value or absent is not held.absent:
-                    return replace(held, value=value, absent=absent)
             return held
 
         for cell, content in list(self.heap.cells.items()):
@@ -404,6 +414,47 @@ class Subscripts(Machine):
                 "an array is changed in place while a view of it is in use",
                 help="take a copy of the part that is kept: `x[i].copy()`",
             )
+        return new
+
+    def _is_held_elsewhere(self, array: Tensor) -> bool:
+        """Whether an array shares its memory with another one that some place holds."""
+        held = (v for content in self.heap.cells.values() for v in values_of(content))
+        inner = (x for v in held for x in walk(v) if isinstance(x, Tensor))
+        shared = (x for x in inner if x.storage == array.storage and x.kind != "generic")
+        return not all(same_array(x, array) for x in shared)
+
+    def _written(self, view: View, new: Tensor) -> Tensor:
+        """The array that ``view`` is a view of, when that has become ``new``."""
+        base = view.base.as_kind("array")
+        size = self.size_of(base)
+        shape = self.get_attribute(base, "shape")
+        numbers = self.call(Static(np.arange), [size], {})
+        places: Any = view.of(self.call(Static(np.reshape), [numbers, shape], {}))  # type: ignore[arg-type]
+        flat = self.call(Static(np.ndarray.flatten), [base], {})
+        rule: Any = RULES[np.ndarray.__setitem__]
+        places, part = (self.call(Static(np.ndarray.flatten), [x], {}) for x in (places, new))
+        made = rule.function(self, flat, places, part)
+        return self.call(Static(np.reshape), [made, shape], {})  # type: ignore[return-value]
+
+
+def _view_of(x: Tensor) -> View | None:
+    """How ``x`` is made of an array that it's a view of, where that's known."""
+    view = x.view
+    if view is None or x.expr is None or view.expr is not x.expr:
+        return None
+    return view if view.base.storage == x.storage else None
+
+
+def _renewed(held: Tensor, old: Tensor, new: Tensor) -> Tensor | None:
+    """What ``held`` is when ``old`` has become ``new``; None where it doesn't follow from that."""
+    if held is old or (held.storage == old.storage and same_array(held, old)):
+        return replace(new, kind=held.kind, is_variable=held.is_variable)
+    view = _view_of(held)
+    base = None if view is None else _renewed(view.base.as_kind("array"), old, new)
+    if view is None or base is None:
+        return None
+    made = replace(view.of(base), kind=held.kind, is_variable=held.is_variable)
+    return base.viewed_as(made, view.of, view.writeable)
 
 
 def _stack(items: Sequence[Value]) -> bool:

@@ -76,6 +76,7 @@ class Tensor(Value):
     origin: Any = None
     storage: int = field(default_factory=new_storage)
     is_variable: Scalar | None = None
+    view: View | None = None
 
     @property
     def ndim(self) -> int:
@@ -91,13 +92,33 @@ class Tensor(Value):
             return self
         return replace(self, kind=kind, is_variable=None, origin=None)
 
-    def viewed_as(self, other: Tensor) -> Tensor:
-        """``other``, marked as sharing this tensor's memory (reshape, basic slices, transpose)."""
-        return replace(other, storage=self.storage)
+    def viewed_as(
+        self, other: Tensor, of: Callable[[Tensor], Tensor] | None = None, writeable: bool = True
+    ) -> Tensor:
+        """``other``, marked as sharing this tensor's memory (reshape, basic slices, transpose).
+
+        ``of`` makes such a view of another tensor, where what numpy gives is certainly a view.
+        """
+        view = None if of is None else View(self, other.expr, of, writeable)
+        return replace(other, storage=self.storage, view=view)
+
+    def copied(self) -> Tensor:
+        """The same data in memory of its own."""
+        return replace(self, storage=new_storage(), view=None)
 
     def __repr__(self) -> str:
         dims = ", ".join("?" if d is None else str(d) for d in self.shape)
         return f"Tensor[({dims}), {self.dtype.name}, {self.kind}]"
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """How an array that's a view of ``base`` is made of it; it holds of the tensor with ``expr``."""
+
+    base: Tensor
+    expr: Expr
+    of: Callable[[Tensor], Tensor]
+    writeable: bool = True
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,10 @@ def index_tensor(cx: Any, x: Tensor, index: Value) -> Tensor:
     ellipsis = any(is_ellipsis(e) for e in index_items(cx, index))
     all_at = all(isinstance(e, At) for e in entries) and not ellipsis
     kind = "generic" if all_at and x.kind == "array" else x.kind
-    return x.viewed_as(replace(basic(cx, x, entries), kind=kind, is_variable=x.is_variable))
+    made = replace(basic(cx, x, entries), kind=kind, is_variable=x.is_variable)
+    if kind == "generic":
+        return made.copied()
+    return x.viewed_as(made, lambda base: basic(cx, base, entries))
 
 
 # --- basic indexing ----------------------------------------------------------------------------

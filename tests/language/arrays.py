@@ -75,7 +75,7 @@ def views(x, n):
     return row + turned[:, 1] * n
 
 
-@construct("views that share memory, changed", static="AF0209", staged="AF0209", kept="AF0209")
+@construct("views that share memory, changed")
 def changed_view(x, n):
     y = x.array.copy()
     row = y[1]

@@ -86,17 +86,21 @@ def _in_range(cx: Any, x: Tensor, t: Tensor) -> Tensor:
 
 @node_rule(flip.Flip)
 def flip_node(cx: Any, node: Any, x: Tensor) -> Tensor:
-    return reverse(cx, x, node.axis)
+    return _reversed(cx, x, node.axis)
 
 
 @node_rule(fliplr.FlipLR)
 def fliplr_node(cx: Any, node: Any, x: Tensor) -> Tensor:
-    return reverse(cx, x, 1)
+    return _reversed(cx, x, 1)
 
 
 @node_rule(flipud.FlipUD)
 def flipud_node(cx: Any, node: Any, x: Tensor) -> Tensor:
-    return reverse(cx, x, 0)
+    return _reversed(cx, x, 0)
+
+
+def _reversed(cx: Any, x: Tensor, axis: int) -> Tensor:
+    return x.viewed_as(reverse(cx, x, axis), lambda base: reverse(cx, base, axis))
 
 
 def reverse(cx: Any, x: Tensor, axis: int) -> Tensor:
@@ -221,6 +225,13 @@ def _larger(cx: Any, a: Value, b: Value) -> Value:
 
 @node_rule(diagonal.Diagonal)
 def diagonal_node(cx: Any, node: Any, x: Tensor) -> Tensor:
+    def of(base: Tensor) -> Tensor:
+        return _diagonal_of(cx, node, base)
+
+    return x.viewed_as(of(x), of, writeable=False)
+
+
+def _diagonal_of(cx: Any, node: Any, x: Tensor) -> Tensor:
     """A gather from the two axes made one."""
     i, j = node.axis1 % x.ndim, node.axis2 % x.ndim
     rest = [a for a in range(x.ndim) if a not in (i, j)]

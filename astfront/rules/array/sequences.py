@@ -55,13 +55,13 @@ def pad_node(cx: Any, node: Any, x: Tensor) -> Value:
     if (width < 0).any():
         cx.raise_python(ValueError("index can't contain negative values"))
     if (fill == fill.flat[0]).all():
-        return pad_constant(cx, x, width, fill.flat[0])
+        return pad_constant(cx, x, width, fill.flat[0]).copied()
     for axis in range(x.ndim):
         for side in (0, 1):
             one = np.zeros((x.ndim, 2), int)
             one[axis, side] = width[axis, side]
             x = pad_constant(cx, x, one, fill[axis, side])
-    return x
+    return x.copied()
 
 
 def pad_constant(cx: Any, x: Tensor, width: np.ndarray, value: Any) -> Tensor:

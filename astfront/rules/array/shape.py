@@ -207,12 +207,17 @@ def squeeze_axes(cx: Any, x: Tensor, axis: Sequence[int] | None) -> Tensor:
 @rule(F.broadcast_to)
 def broadcast_to_rule(cx: Any, x: Tensor, shape: Value) -> Value:
     """A rule because Chainer's ``if x.shape == shape`` would be a staged branch."""
-    return broadcast_tensor(cx, x, cx.items_of(shape))
+    return _broadcast_view(cx, x, cx.items_of(shape))
 
 
 @node_rule(broadcast.BroadcastTo)
 def broadcast_to_node(cx: Any, node: Any, x: Tensor) -> Tensor:
-    return broadcast_tensor(cx, x, cx.items_of(node.value("_shape")))
+    return _broadcast_view(cx, x, cx.items_of(node.value("_shape")))
+
+
+def _broadcast_view(cx: Any, x: Tensor, shape: Sequence[Value]) -> Tensor:
+    made = broadcast_tensor(cx, x, shape)
+    return x.viewed_as(made, lambda base: broadcast_tensor(cx, base, shape), writeable=False)
 
 
 def broadcast_tensor(cx: Any, x: Tensor, shape: Sequence[Value]) -> Tensor:
@@ -247,7 +252,7 @@ def broadcast_node(cx: Any, node: Any, *xs: Tensor) -> tuple[Value, ...]:
     for x in xs:
         lead = ndim - x.ndim
         shape[lead:] = [_common_size(cx, *pair) for pair in zip(shape[lead:], dims_of(cx, x))]
-    return tuple(broadcast_tensor(cx, x, shape) for x in xs)
+    return tuple(_broadcast_view(cx, x, shape) for x in xs)
 
 
 def _common_size(cx: Any, a: Value, b: Value) -> Value:

@@ -98,7 +98,7 @@ def power_of_constant(cx: Any, node: Any, x: Tensor) -> Tensor:
     exponent = None if value.const is None else float(value.const)
     result: Tensor
     if exponent == 1:
-        return x
+        return x.copied()
     if exponent == 2:
         result = cx.call_op("multiply", x, x)
     elif exponent == 0.5:

@@ -118,10 +118,14 @@ def flatten(cx: Any, self: Value, order: Value = Static("C")) -> Tensor:
 # --- axes --------------------------------------------------------------------------------------
 
 
+def _view(x: Tensor, of: Callable[[Tensor], Tensor], writeable: bool = True) -> Tensor:
+    return x.viewed_as(_like(x, of(x)), of, writeable)
+
+
 def transposed(cx: Any, x: Tensor, order: Sequence[int]) -> Tensor:
     if list(order) == list(range(x.ndim)):
         return x.viewed_as(_like(x, x))
-    return x.viewed_as(_like(x, cx.b.call("transpose", x, axes=list(order))))
+    return _view(x, lambda base: cx.b.call("transpose", base, axes=list(order)))
 
 
 def _permuted(cx: Any, x: Tensor, axes: Any) -> Tensor:
@@ -184,10 +188,13 @@ def expand_dims(cx: Any, a: Value, axis: Value) -> Tensor:
     x = as_array(cx, a)
     given = cx.static(axis, "`axis`")
     axes = axes_of(cx, given, x.ndim + (len(given) if isinstance(given, tuple | list) else 1))
-    made = x
-    for place in sorted(axes):
-        made = cx.b.call("expand_dims", made, axis=place)
-    return x.viewed_as(_like(x, made))
+
+    def of(made: Tensor) -> Tensor:
+        for place in sorted(axes):
+            made = cx.b.call("expand_dims", made, axis=place)
+        return made
+
+    return _view(x, of)
 
 
 def _at_least(ndim: int) -> Callable[..., Any]:
@@ -224,7 +231,7 @@ def squeeze(cx: Any, a: Value, axis: Value = NONE) -> Tensor:
         require_equal(cx, cx.dim_of(x, i), Static(1), message)
     if not axes:
         return x
-    return x.viewed_as(_like(x, cx.b.call("squeeze", x, axis=list(axes))))
+    return _view(x, lambda base: cx.b.call("squeeze", base, axis=list(axes)))
 
 
 # --- more of the same --------------------------------------------------------------------------
@@ -258,7 +265,7 @@ def broadcast_to(cx: Any, array: Value, shape: Value) -> Tensor:
             ) if size is None else cx.compare(_EQ, sizes[axis], Static(size))  # fmt: skip
             ok = same if isinstance(same, Scalar) else Scalar(same.expr, bool)
             cx.check(ok, ValueError("operands could not be broadcast together"))
-    return x.viewed_as(_like(x, broadcast_tensor(cx, x, sizes)))
+    return _view(x, lambda base: broadcast_tensor(cx, base, sizes), writeable=False)
 
 
 @numpy_rule(np.broadcast_arrays)
