@@ -126,6 +126,8 @@ class Subscripts(Machine):
 
     def _sequence_index(self, index: Value) -> Value:
         """An index of a list or tuple, numpy's ints as Python's."""
+        if isinstance(index, Static) and isinstance(index.obj, np.integer):
+            return Static(int(index.obj))
         if isinstance(index, Tensor) and index.ndim == 0 and index.dtype.kind in "iu":
             return self.tensor_to_scalar(index)
         return index
