@@ -11,10 +11,11 @@ from typing import Any
 import chainer
 import numpy as np
 
-from astfront.attributes import attribute_dict, variable_class
+from astfront.attributes import attribute_dict
 from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.lifting import Location, Structure
 from astfront.rules.registry import rule
+from astfront.tensor_attributes import variable_class
 from astfront.values import (
     NONE,
     BoundMethod,

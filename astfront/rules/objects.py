@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from astfront.attributes import variable_class
 from astfront.operators import DUNDER
 from astfront.rules.registry import StaticArg, pure, rule
+from astfront.tensor_attributes import variable_class
 from astfront.values import (
     FALSE,
     NONE,
