@@ -15,17 +15,12 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.collector import Collector, even_extents, is_ragged
 from astfront.join import Join, JoinError
 from astfront.leaves import Leaf
 from astfront.machine import Machine
 from astfront.rules import folds
-from astfront.templates import (
-    Collector,
-    element_at,
-    even_extents,
-    is_ragged,
-    leaves_of,
-)
+from astfront.templates import element_at, leaves_of
 from astfront.values import (
     Attributes,
     ByValue,

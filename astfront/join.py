@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from astfront.builder import Builder
+from astfront.collector import Collector, buffer_leaves, is_ragged
 from astfront.contained import Contained, JoinError
 from astfront.environment import (
     UNKNOWN_STORAGE,
@@ -31,11 +32,8 @@ from astfront.leaves import BOOL_LEAF, INT_LEAF, Leaf, leaf_type, number_type
 from astfront.options import alike, alternatives, in_order
 from astfront.sharing import Sharing, same_storages
 from astfront.templates import (
-    Collector,
-    buffer_leaves,
     content_leaves,
     fill_content,
-    is_ragged,
     leaves_of,
     mapped,
     same_template,

@@ -15,12 +15,13 @@ import numpy as np
 from chainer.utils import cache
 
 from astfront.classes import is_local
+from astfront.collector import is_ragged
 from astfront.diagnostics import error
 from astfront.environment import UNKNOWN_STORAGE, same, same_array
 from astfront.grown import leaf_buffers
 from astfront.leaves import Leaf
 from astfront.lifting import Location
-from astfront.templates import is_ragged, leaves_of
+from astfront.templates import leaves_of
 from astfront.values import (
     NONE,
     UNBOUND,

@@ -12,6 +12,7 @@ import numpy as np
 from chainer.functions.array import pad, pad_sequence, transpose_sequence
 from chainer.utils.type_check import InvalidType
 
+from astfront.collector import is_ragged
 from astfront.leaves import Leaf
 from astfront.rules.array.joining import concatenate, stack_arrays
 from astfront.rules.registry import node_rule, rule
@@ -24,7 +25,6 @@ from astfront.rules.sizes import (
     shape_tensor,
     with_dims,
 )
-from astfront.templates import is_ragged
 from astfront.values import (
     GrownList,
     Items,
