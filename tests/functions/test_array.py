@@ -387,11 +387,6 @@ def rearranged_images_of_staged_sizes(x, theta):
     return F.depth2space(x, 2), F.spatial_transformer_grid(theta, x.shape[2:])
 
 
-@refused("AF0306", var(3, 2), var(2, 2), staged={0: (None, 2), 1: (None, 2)})
-def sequences_of_staged_lengths(x, y):
-    return F.transpose_sequence([x, y])
-
-
 @refused("AF0306", f(2, 3))
 def strides(x):
     return F.as_strided(x, (2,), (1,))

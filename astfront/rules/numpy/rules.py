@@ -11,6 +11,7 @@ from astfront.rules.numpy import (  # noqa: F401
     linear,
     random,
     reductions,
+    sets,
     shaping,
     sorting,
     ufuncs,

@@ -167,7 +167,7 @@ def take_along_axis(cx: Any, arr: Value, indices: Value, axis: Value) -> Value:
     return index_tensor(cx, x, Tuple(tuple(index)))
 
 
-@numpy_rule(np.choose, np.select, np.unique, np.lexsort, np.partition, np.put)
+@numpy_rule(np.choose, np.select, np.lexsort, np.partition, np.put)
 def refused(cx: Any, *args: Value, **kwargs: Value) -> Value:
     cx.fail("AF0301", "this numpy function isn't supported on staged arrays")
     return NONE

@@ -1,0 +1,86 @@
+"""numpy's functions of sets and counts, whose results' sizes depend on data: written with others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from astfront.rules.numpy.composed import composed
+
+
+def _unique(
+    ar: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: Any = None,
+) -> Any:
+    if axis is not None:
+        raise NotImplementedError("unique along an axis")
+    ar = np.asarray(ar).reshape(-1)
+    order = np.argsort(ar, kind="stable")
+    found = ar[order]
+    differs = found[1:] != found[:-1]
+    if ar.dtype.kind == "f":
+        differs = differs & ~(np.isnan(found[1:]) & np.isnan(found[:-1]))
+    # Of no elements there's no first one.
+    is_first = np.concatenate([np.ones(found[:1].shape, bool), differs])
+    if not (return_index or return_inverse or return_counts):
+        return found[is_first]
+    results = [found[is_first]]
+    if return_index:
+        results.append(order[is_first])
+    if return_inverse:
+        inverse = np.zeros(ar.shape, np.int64)
+        inverse[order] = np.cumsum(is_first) - 1
+        results.append(inverse)
+    if return_counts:
+        places = np.nonzero(is_first)[0]
+        results.append(np.diff(np.concatenate([places, np.array([ar.shape[0]])])))
+    return tuple(results)
+
+
+def _union1d(ar1: Any, ar2: Any) -> Any:
+    return np.unique(np.concatenate([np.asarray(ar1).reshape(-1), np.asarray(ar2).reshape(-1)]))
+
+
+def _setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+    ar1 = np.asarray(ar1).reshape(-1)
+    if not assume_unique:
+        ar1 = np.unique(ar1)
+    return ar1[~np.isin(ar1, ar2)]
+
+
+def _intersect1d(
+    ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False
+) -> Any:
+    if assume_unique or return_indices:
+        raise NotImplementedError("intersect1d with assume_unique or return_indices")
+    both = np.sort(np.concatenate([np.unique(ar1), np.unique(ar2)]))
+    return both[:-1][both[1:] == both[:-1]]
+
+
+def _bincount(x: Any, /, weights: Any = None, minlength: Any = 0) -> Any:
+    x = np.asarray(x)
+    if x.ndim != 1:
+        raise ValueError("object too deep for desired array")
+    if np.any(x < 0):
+        raise ValueError("'list' argument must have no negative elements")
+    length = max(int(x.max()) + 1 if x.shape[0] > 0 else 0, minlength)
+    is_it = x[:, None] == np.arange(length)
+    if weights is None:
+        return is_it.sum(axis=0)
+    if x.shape[0] == 0:  # numpy forgets the weights' dtype then
+        raise NotImplementedError("bincount of no elements, with weights")
+    weights = np.asarray(weights)
+    if weights.shape != x.shape:
+        raise ValueError("The weights and list don't have the same length.")
+    return np.where(is_it, weights.astype(np.float64)[:, None], 0.0).sum(axis=0)
+
+
+composed(np.unique, _unique)
+composed(np.union1d, _union1d)
+composed(np.setdiff1d, _setdiff1d)
+composed(np.intersect1d, _intersect1d)
+composed(np.bincount, _bincount)
