@@ -16,7 +16,7 @@ from astfront.effects import Noted
 from astfront.environment import State
 from astfront.join import Join, JoinError
 from astfront.machine import Machine
-from astfront.options import choice_in, with_part
+from astfront.options import MOST_WAYS, alternatives, choice_in, with_part
 from astfront.source import Span
 from astfront.values import (
     NONE,
@@ -348,7 +348,29 @@ class Branches(Machine):
             raise TypeError(f"a choice of another kind: {option!r}")
         if option.absent is UNBOUND:
             self.fail("AF0203", "a value that may be undefined is used here")
-        return self.stage_if(option.present, lambda: f(option.value), lambda: f(option.absent))
+        count = len(list(alternatives(option)))
+
+        def of(value: Value) -> Value | None:
+            with self._one_way_of(1 if isinstance(value, Option) else count):
+                return f(value)
+
+        return self.stage_if(option.present, lambda: of(option.value), lambda: of(option.absent))
+
+    @contextmanager
+    def _one_way_of(self, count: int) -> Iterator[None]:
+        """What is compiled inside is compiled so many times, as a value is one of so many."""
+        outer, self.ways = self.ways, self.ways * count
+        try:
+            if self.ways > MOST_WAYS:
+                self.fail(
+                    "AF0204",
+                    "what is computed here depends on several values, each of which is one of "
+                    f"several, and that makes more than {MOST_WAYS} ways",
+                    help="compute what depends on one of them first, and give it a name",
+                )
+            yield
+        finally:
+            self.ways = outer
 
     def _split_dtypes(self, either: EitherDtype, f: Callable[[Value], Value | None]) -> Value:
         other = functools.partial(self.cast, either.array, either.dtype)

@@ -17,7 +17,6 @@ from astfront.numbers import NUMBERS
 from astfront.rules import dataclass, folds
 from astfront.values import (
     FALSE,
-    NONE,
     POISON,
     TRUE,
     BoundMethod,
@@ -100,8 +99,9 @@ class Comparisons(Machine):
                 # Variable has these methods to raise an exception.
                 return self.call(Static(getattr(chainer.Variable, method)), [owner, other], {})
         if isinstance(a, Tensor) or isinstance(b, Tensor):
-            if NONE in (a, b) or any(isinstance(v, Static) and v.obj is None for v in (a, b)):
-                self.fail("AF0207", "an array is compared with None", help="write `is None`")
+            array, other = (a, b) if isinstance(a, Tensor) else (b, a)
+            if isinstance(other, Static) and other.obj is None:
+                return self._compared_with_none(f, array)  # type: ignore[arg-type]
             self.require_operand(f, a, b)
             return self.call(Static(ufunc), [a, b], {})
         if self.is_number(a) and self.is_number(b):
@@ -112,6 +112,16 @@ class Comparisons(Machine):
                 pair = (self.as_scalar(a, int), self.as_scalar(b, int))
             return Scalar(self.b.call(name, *pair).expr, bool)
         return self.compare_containers(f, a, b)
+
+    def _compared_with_none(self, f: Callable[..., Any], array: Tensor) -> Value:
+        """numpy compares each item with None."""
+        if f not in (operator.eq, operator.ne):
+            self.fail("AF0207", "the order of an array and None", help="write `is None`")
+        differs = Static(f is operator.ne)
+        if array.kind == "generic":
+            return differs
+        made: Any = self.call(Static(np.full), [self.get_attribute(array, "shape"), differs], {})
+        return made if array.ndim else made.as_kind("generic")  # type: ignore[no-any-return]
 
     def compare_containers(self, f: Callable[..., Any], a: Value, b: Value) -> Value:
         if isinstance(a, Object) or isinstance(b, Object):

@@ -154,6 +154,7 @@ class Interpreter(
         self.recursions: list[Recursion] = []
         self.staged_depth = 0
         """How many staged branches and loops enclose what is being compiled."""
+        self.ways = 1
 
     # --- places and errors -------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from astfront.environment import (
     walk,
 )
 from astfront.leaves import BOOL_LEAF, INT_LEAF, Leaf, leaf_type, number_type
-from astfront.options import alike, alternatives, in_order
+from astfront.options import MOST_ALTERNATIVES, MOST_PARTS, alike, alternatives, in_order
 from astfront.sharing import Sharing, same_storages
 from astfront.templates import (
     content_leaves,
@@ -359,12 +359,16 @@ class Join(Sharing, Contained):
                     groups.append([alternative])
                 elif not any(same(v, alternative) for v in group):
                     group.append(alternative)
+        if len(groups) > MOST_ALTERNATIVES:
+            raise JoinError(f"it would be one of more than {MOST_ALTERNATIVES} values")
         lengths = {n for group in groups if (n := _tuple_length(group[0])) is not None}
         if self._takes == "nothing" and len(lengths) > 3:
             # They'd get more at each turn.
             raise JoinError(f"tuples of {' and '.join(map(str, sorted(lengths)))} items")
         found = [self._whole(group, place) for group in groups]
         found = in_order(found)
+        if len(found) > 4 and sum(1 for v in found for _ in leaves_of(v)) > MOST_PARTS:
+            raise JoinError(f"it would be one of {len(found)} values of more and more parts")
         if len(found) > 1:
             self._require_few(a, b, found)
         *others, made = found

@@ -73,6 +73,8 @@ class Machine:
     """Whether a staged index may only choose between values of one type and known sizes."""
     staged_depth: int
     """How many staged branches and loops enclose what is being compiled."""
+    ways: int
+    """How many times what is being compiled is compiled, for values that are one of several."""
     handlers: list[Handler]
     """What catches exceptions around the place being compiled, innermost last."""
     handled: list[PythonError]

@@ -32,6 +32,15 @@ from astfront.values import (
     Value,
 )
 
+#: A value is one of at most so many.
+MOST_ALTERNATIVES = 64
+
+#: Many alternatives have at most so many staged parts in all: tuples that get longer have ever more.
+MOST_PARTS = 96
+
+#: What depends on several values that are each one of several is compiled at most so many times.
+MOST_WAYS = 256
+
 
 def choice_in(value: Value) -> Choice | None:
     """What is one of several: a value, or an option in a tuple or slice."""

@@ -24,7 +24,7 @@ from astfront.environment import (
 )
 from astfront.leaves import number_type
 from astfront.machine import Machine
-from astfront.options import choice_in
+from astfront.options import MOST_ALTERNATIVES, choice_in
 from astfront.rules import folds
 from astfront.rules.registry import RULES
 from astfront.values import (
@@ -52,9 +52,6 @@ from astfront.values import (
     View,
     describe,
 )
-
-#: A staged index chooses between so many links, objects, lists or texts, each on a way of its own.
-MOST_CHOICES = 64
 
 
 @dataclass(frozen=True)
@@ -128,12 +125,14 @@ class Subscripts(Machine):
         """An index of a list or tuple, numpy's ints as Python's."""
         if isinstance(index, Static) and isinstance(index.obj, np.integer):
             return Static(int(index.obj))
-        if isinstance(index, Tensor) and index.ndim == 0 and index.dtype.kind in "iu":
-            return self.tensor_to_scalar(index)
+        is_int = isinstance(index, Tensor) and index.ndim == 0 and index.dtype.kind in "iu"
+        if is_int and index.kind in ("array", "generic"):  # type: ignore[attr-defined]
+            return self.tensor_to_scalar(index)  # type: ignore[arg-type]
         return index
 
     def checked_index(self, index: Value, length: Value, what: str) -> Value:
         """A Python index, from the end where negative, as 0 … length-1; IndexError at run time."""
+        index = self._sequence_index(index)
         if isinstance(index, Static) and isinstance(length, Static):
             known = operator.index(index.obj)
             if not -length.obj <= known < length.obj:
@@ -141,9 +140,6 @@ class Subscripts(Machine):
             return Static(known % length.obj)
         if isinstance(index, Poison):
             self.poisoned()
-        is_int = isinstance(index, Tensor) and index.ndim == 0 and index.dtype.kind in "iu"
-        if is_int and index.kind in ("array", "generic"):  # type: ignore[attr-defined]
-            index = self.tensor_to_scalar(index)
         if not self.is_number(index):
             self.fail("AF0208", f"{describe(index)} as an index isn't supported")
         if self.is_index(index, length):
@@ -195,9 +191,9 @@ class Subscripts(Machine):
             if all(isinstance(i, Tensor | Tuple) for i in items):
                 with contextlib.suppress(CompileError):
                     return self.grown_element(self.as_grown(Items(tuple(items))), index)
-            if len(items) > MOST_CHOICES and all(_is_text(i) for i in items):
+            if len(items) > MOST_ALTERNATIVES and all(_is_text(i) for i in items):
                 return Deferred(_Table(tuple(self.static(i) for i in items)), (index,))
-            if len(items) <= MOST_CHOICES:
+            if len(items) <= MOST_ALTERNATIVES:
                 return self._choose(items, index, 0)
         self.fail(
             "AF0504",

@@ -4,7 +4,7 @@ import chainer
 import chainer.functions as F
 import chainer.links as L
 
-from tests.syntax.compare import N, agrees, variable
+from tests.syntax.compare import N, agrees, refuses, variable
 
 X = variable(2, 3)
 CALLS = [(X, N(n)) for n in (0, 1, 2, 3, -1)]
@@ -72,3 +72,28 @@ def test_texts(capsys):
     printed = capsys.readouterr().out.splitlines()
     assert printed[::2] == printed[1::2]
     assert len(printed) == 2 * len(CALLS)
+
+
+def test_choices_without_end():
+    """What would be one of ever more values, or be computed in ever more ways, is refused soon."""
+
+    def texts(x, n):
+        text = ""
+        for i in range(6):
+            text += WORDS[int(n) + i - 6] + " "
+        return text
+
+    def tuples(x, n):
+        parts = ()
+        for i in range(40):
+            if int(n) > i:
+                parts += (x * i,)
+        return len(parts)
+
+    def ways(x, n):
+        words = tuple([WORDS[(int(n) + i) % 4] for i in range(20)])
+        return x.reshape(words)
+
+    refuses("AF0204", texts, X, N(3))
+    refuses("AF0204", tuples, X, N(3))
+    refuses("AF0204", ways, X, N(3))

@@ -292,6 +292,20 @@ def test_none_and_is():
     agrees(f, (X,), (X, X + 1), (X, None))
 
 
+def test_arrays_and_none():
+    """numpy compares each item with None; a Variable refuses."""
+
+    def f(x, n):
+        y = x if int(n) else None
+        there = x[int(n)] == None  # noqa: E711
+        compared = x == None, None != x, x.sum() != None, y == None  # noqa: E711
+        return compared, there, np.array(3) == None, int(n) == None  # noqa: E711
+
+    agrees(f, (array(2, 3), N(1)), (array(2, 3), N(0)), programs=1)
+    agrees(lambda x: (x == None, x != None), (array(0, 2),))  # noqa: E711
+    agrees(lambda x: x == None, (X,))  # noqa: E711
+
+
 def test_the_memory_of_an_array():
     def f(x, v, n):
         sizes = x.data.shape, v.data.shape, x.data.ndim, len(x.data), isinstance(x.data, np.ndarray)

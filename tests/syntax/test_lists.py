@@ -422,3 +422,17 @@ def test_places_out_of_range_of_a_list_that_grew():
         return [1, int(n)].index(3)
 
     agrees(f, *((N(k),) for k in (0, 2, 3)), programs=1)
+
+
+def test_numpy_ints_as_places_of_a_list_that_grew():
+    def f(n):
+        rows = [5, 6]
+        for i in range(int(n)):
+            rows.append(i)
+        rows[np.int32(1)] = 7
+        rows[n] = 8
+        rows[n.sum() - 1] += 9
+        del rows[np.int64(-1)]
+        return rows, rows[np.int8(0)], rows[n]
+
+    agrees(f, *((N(k),) for k in (0, 1, 2, 5, -1, -9)), programs=1)
