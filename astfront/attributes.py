@@ -70,6 +70,9 @@ def attribute_dict(owner: Any) -> Any:
     return vars(owner)
 
 
+#: Attributes of an array that depend on its dtype, and are no methods.
+_OF_DTYPE = ("dtype", "itemsize", "nbytes", "T", "flat", "data")
+
 _OF_NAMED_TUPLES = {"_replace": replace_fields, "_asdict": fields_as_dict}
 
 #: Chainer's own __setattr__ overrides only keep book of parameters and children.
@@ -81,7 +84,7 @@ class Attributes(TensorAttributes):
         match owner:
             case Poison():
                 return POISON
-            case EitherDtype(array=array) if name not in ("dtype", "itemsize"):
+            case EitherDtype(array=array) if name not in _OF_DTYPE:
                 found = self.tensor_attribute(array, name)
                 return replace(found, self=owner) if isinstance(found, BoundMethod) else found
             case Choice():

@@ -80,7 +80,7 @@ class Calls(FunctionCalls):
                 return self.split(function, lambda f: self.call(f, args, kwargs))
             case Object(cls=cls):
                 return self.call_object(function, cls, args, kwargs)
-        self.raise_python(TypeError(f"{describe(function)} is not callable"))
+        self.raise_lacking(function, "__call__", f"{describe(function)} is not callable")
 
     def call_object(
         self, owner: Object, cls: type, args: Sequence[Value], kwargs: dict[str, Value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import operator
 from collections.abc import Callable, Sequence
@@ -163,6 +164,8 @@ class Comparisons(Machine):
             return self._in_order(f, self.items_of(a), self.items_of(b))
         if isinstance(a, Set) or isinstance(b, Set):
             return self.run_python(f, self.static(a), self.static(b))
+        if isinstance(a, Dict) and isinstance(b, Dict) and a.cls is b.cls is collections.Counter:
+            self.fail("AF0207", "a Counter is compared with another one")
         if equality and type(a) is not type(b):
             return Static(f is operator.ne)
         return self.run_python(f, self.static(a), self.static(b))

@@ -149,7 +149,7 @@ class Containers(Machine):
                 return self.call(self.get_attribute(v, "__len__"), [], {})
             case Deferred():
                 self.static(v)
-        self.raise_python(TypeError(f"{describe(v)} has no len()"))
+        self.raise_lacking(v, "__len__", f"{describe(v)} has no len()")
 
     def dim_of(self, x: Tensor, axis: int) -> Value:
         """The size along an axis: static where it's known."""

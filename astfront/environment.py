@@ -8,7 +8,7 @@ whose content is another object than before.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, KeysView
 from dataclasses import replace
 from typing import Any
 
@@ -330,7 +330,7 @@ def same_static(x: Any, y: Any) -> bool:
         return (x == y and str(x) == str(y)) or (x != x and y != y)
     if isinstance(x, bool | int | str | bytes | complex | range | slice):
         return x == y
-    if isinstance(x, tuple):
+    if isinstance(x, tuple | KeysView):
         return len(x) == len(y) and all(map(same_static, x, y))
     if isinstance(x, np.generic):
         return x.dtype == y.dtype and x.tobytes() == y.tobytes()

@@ -206,6 +206,12 @@ class Interpreter(
             self.diverge(exception)
         raise PythonError(exception, self.span())
 
+    def raise_lacking(self, v: Value, method: str, message: str) -> NoReturn:
+        """TypeError, if the Python object has no such method; AF0207 if it has one."""
+        if hasattr(self.static(self.call(Static(type), [v], {})), method):
+            self.fail("AF0207", f"`{method}` of {describe(v)} isn't supported")
+        self.raise_python(TypeError(message))
+
     @contextmanager
     def at(self, node: gast.AST) -> Iterator[None]:
         """The one place where locations are attached."""

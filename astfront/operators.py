@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, KeysView
 from dataclasses import replace
 from typing import Any
 
@@ -262,7 +262,8 @@ class Operators(Machine):
             if f is operator.pos:
                 return number
             return Scalar(self.b.call("negative", number).expr, number.type)
-        self.raise_python(TypeError(f"bad operand type for unary {f.__name__}: {describe(a)}"))
+        method = f"__{f.__name__.strip('_')}__"
+        self.raise_lacking(a, method, f"bad operand type for unary {f.__name__}: {describe(a)}")
 
     def sequence_operator(self, f: Callable[..., Any], a: Value, b: Value) -> Value:
         if f is operator.add:
@@ -271,7 +272,7 @@ class Operators(Machine):
                 new = self.listed_copy(a)
                 self.extend_list(new, b)
                 return self.like(a, new)
-        if isinstance(a, Set) and isinstance(b, Set) and f in _SET_OPERATORS:
+        if f in _SET_OPERATORS and all(map(_is_set, (a, b))):
             return self.run_python(f, self.static(a), self.static(b))
         if f is operator.mul:
             for seq, times in ((a, b), (b, a)):
@@ -298,3 +299,8 @@ class Operators(Machine):
         except Exception as e:
             self.raise_python(e)
         return self.constant_value(result)
+
+
+def _is_set(v: Value) -> bool:
+    """Whether it's a set, or the keys of a dict."""
+    return isinstance(v, Set) or (isinstance(v, Static) and isinstance(v.obj, KeysView))

@@ -95,7 +95,7 @@ class Subscripts(Machine):
         if isinstance(container, Static) and hasattr(container.obj, "__getitem__"):
             key = self.static(index, f"an index of {describe(container)}")
             return self.run_python(operator.getitem, container.obj, key)
-        self.raise_python(TypeError(f"{describe(container)} isn't subscriptable"))
+        self.raise_lacking(container, "__getitem__", f"{describe(container)} isn't subscriptable")
 
     def _sequence_item(self, container: Value, index: Value) -> Value:
         if isinstance(container, Range) or _is_range(container):
@@ -282,9 +282,8 @@ class Subscripts(Machine):
         elif isinstance(container, Object):
             self.call(self.get_attribute(container, "__setitem__"), [index, value], {})
         else:
-            self.raise_python(
-                TypeError(f"{describe(container)} object does not support item assignment")
-            )
+            message = f"{describe(container)} object does not support item assignment"
+            self.raise_lacking(container, "__setitem__", message)
 
     def _set_list_item(self, container: List, index: Value, value: Value) -> None:
         index = self._sequence_index(index)
@@ -362,6 +361,8 @@ class Subscripts(Machine):
         rule = RULES.get(np.ndarray.__setitem__)
         if rule is None or array.kind != "array":
             self.fail("AF0209", f"an item of {describe(array)} is assigned")
+        if not array.writeable:
+            self.raise_python(ValueError("assignment destination is read-only"))
         self.replace_array(array, rule.function(self, array, index, value))
 
     def replace_array(self, old: Tensor, new: Tensor) -> Tensor:
@@ -369,10 +370,12 @@ class Subscripts(Machine):
 
         What ``old`` is then; AF0209 where what shares its memory isn't known.
         """
+        if not old.writeable:
+            self.raise_python(ValueError("output array is read-only"))
         new = replace(new, storage=old.storage, kind="array", origin=None, view=None)
         self.changed_arrays.append(old.storage)
         view = _view_of(old)
-        if view is not None and view.writeable and self._is_held_elsewhere(old):
+        if view is not None and self._is_held_elsewhere(old):
             base = self.replace_array(view.base, self._written(view, new))
             return base.viewed_as(view.of(base), view.of)
         places = 0
@@ -452,7 +455,7 @@ def _renewed(held: Tensor, old: Tensor, new: Tensor) -> Tensor | None:
     if view is None or base is None:
         return None
     made = replace(view.of(base), kind=held.kind, is_variable=held.is_variable)
-    return base.viewed_as(made, view.of, view.writeable)
+    return base.viewed_as(made, view.of, held.writeable)
 
 
 def _stack(items: Sequence[Value]) -> bool:

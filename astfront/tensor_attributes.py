@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import types
 from typing import Any
 
@@ -69,6 +70,8 @@ class TensorAttributes(Machine):
         if name == "itemsize":
             return Static(x.dtype.itemsize)
         is_variable = x.kind == "variable"
+        if name == "nbytes" and x.kind in ("array", "generic"):
+            return self.binary_op(operator.mul, self.size_of(x), Static(x.dtype.itemsize))
         if x.kind == "either":
             self.fail(
                 "AF0202",
@@ -98,6 +101,8 @@ class TensorAttributes(Machine):
             self.raise_python(
                 AttributeError(f"'numpy.{cls.__name__}' object has no attribute '{name}'")
             )
+        if not callable(found):
+            self.fail("AF0202", f"the attribute `{name}` of an array isn't supported")
         return BoundMethod(x, Static(found))
 
     def variable_attribute(self, x: Tensor, name: str) -> Value:
@@ -139,8 +144,6 @@ class TensorAttributes(Machine):
         return None
 
     def size_of(self, x: Tensor) -> Value:
-        import operator
-
         size: Value = Static(1)
         for i in range(x.ndim):
             size = self.binary_op(operator.mul, size, self.dim_of(x, i))

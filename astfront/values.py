@@ -63,9 +63,9 @@ class Tensor(Value):
 
     ``expr`` is ``None`` for a constant that no staged operation has used yet: the builder makes the
     expression when it is needed. ``storage`` tells arrays apart that may share memory: views keep the
-    token of what they were taken from. ``origin`` is the Python object that the tensor was lifted
-    from (a parameter, an attribute), or an :class:`Argument`, where the tensor came from outside;
-    of a copy of such a Variable, :class:`Copied`.
+    token of what they were taken from; some of them aren't ``writeable``. ``origin`` is the Python
+    object that the tensor was lifted from (a parameter, an attribute), or an :class:`Argument`, where
+    the tensor came from outside; of a copy of such a Variable, :class:`Copied`.
     """
 
     expr: Expr
@@ -77,6 +77,7 @@ class Tensor(Value):
     storage: int = field(default_factory=new_storage)
     is_variable: Scalar | None = None
     view: View | None = None
+    writeable: bool = True
 
     @property
     def ndim(self) -> int:
@@ -99,12 +100,13 @@ class Tensor(Value):
 
         ``of`` makes such a view of another tensor, where what numpy gives is certainly a view.
         """
-        view = None if of is None else View(self, other.expr, of, writeable)
-        return replace(other, storage=self.storage, view=view)
+        view = None if of is None else View(self, other.expr, of)
+        writeable = writeable and self.writeable
+        return replace(other, storage=self.storage, view=view, writeable=writeable)
 
     def copied(self) -> Tensor:
         """The same data in memory of its own."""
-        return replace(self, storage=new_storage(), view=None)
+        return replace(self, storage=new_storage(), view=None, writeable=True)
 
     def __repr__(self) -> str:
         dims = ", ".join("?" if d is None else str(d) for d in self.shape)
@@ -118,7 +120,6 @@ class View:
     base: Tensor
     expr: Expr
     of: Callable[[Tensor], Tensor]
-    writeable: bool = True
 
 
 @dataclass(frozen=True)

@@ -487,7 +487,11 @@ def _sorted_grown(cx: Any, v: Any, key: Value | None, reverse: bool) -> Value:
 
 def _order(cx: Any, numbers: Tensor, reverse: bool) -> Tensor:
     """The places of numbers in Python's order, which is stable, in reverse too."""
+    if reverse and numbers.dtype == np.uint64:
+        cx.fail("AF0205", "sorted() of uint64, in reverse")
     if reverse:
+        if numbers.dtype.kind != "f":
+            numbers = cx.cast(numbers, np.dtype("int64"))
         numbers = cx.call(Static(np.negative), [numbers], {})
     return cx.call(Static(np.argsort), [numbers], {"kind": Static("stable")})  # type: ignore[no-any-return]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from dataclasses import replace
 from typing import Any
 
 import gast
@@ -150,7 +151,12 @@ def get(cx: Any, self: Value, key: StaticArg[Any], default: Value = NONE) -> Val
     return cx.get_entry(self, key, default)
 
 
-@rule(dict.keys, dict.__iter__)
+@rule(dict.keys)
+def keys_(cx: Any, self: Value) -> Value:
+    return Static(dict.fromkeys(cx.entries_of(self)).keys())
+
+
+@rule(dict.__iter__)
 def keys(cx: Any, self: Value) -> Value:
     return Static(tuple(cx.entries_of(self)))
 
@@ -168,7 +174,8 @@ def items(cx: Any, self: Value) -> Value:
 
 @rule(dict.pop)
 def dict_pop(cx: Any, self: Dict, key: StaticArg[Any], default: Value | None = None) -> Value:
-    found = cx.get_entry(self, key, default)
+    # What isn't there isn't made here, whatever the class.
+    found = cx.get_entry(replace(self, cls=dict, factory=None), key, default)
     there = cx.has_key(self, key)
     if not isinstance(there, Static) or there.obj:
         cx.heap.unbind(self.cell, key)

@@ -405,3 +405,28 @@ def test_an_operand_that_a_later_one_changes():
         return x.reshape(-1)[int(changed(x)) * 0]
 
     refused(part_first, X.copy())
+
+
+def test_read_only_arrays():
+    def whole(x):
+        y = np.broadcast_to(x, (2, 2, 3))
+        y[0] = 1
+
+    def part(x):
+        y = np.broadcast_to(x, (2, 2, 3))
+        row = y[0][1]
+        row += 1
+
+    def constant(x):
+        np.broadcast_to(np.array([1.0, 2.0]), (3, 2))[0] = 5
+
+    def of_chainer(x):
+        F.broadcast_to(x, (2, 2, 3)).array[...] = 0
+
+    def copied(x):
+        y = np.broadcast_to(x, (2, 2, 3)).copy()
+        y[0] += 1
+        return y, np.broadcast_to(x, (2, 2, 3)) * 2
+
+    for f in (whole, part, constant, of_chainer, copied):
+        compare.agrees(f, (X.copy(),))

@@ -17,6 +17,7 @@ import pytest
 import astfront
 from astfront.diagnostics import CompileError
 from tests.support import assert_same
+from tests.syntax.compare import N, refuses
 from tests.syntax.test_exceptions import agrees
 
 X = np.array([[0.5, -1.0, 2.0], [1.5, -0.5, 0.25]], "f")
@@ -303,3 +304,42 @@ def test_inspection():
     x = np.array([[1, 2]], "f")
     with chainer.no_backprop_mode():
         assert_same(astfront.compile(model)(x, 3), model(x, 3))
+
+
+def test_keys_of_dicts():
+    def f(x, n):
+        table = {"a": x, "b": x * 2}
+        for key in table.keys():
+            table[key] = table[key] + 1
+        counts = []
+        for i in range(n):
+            keys = table.keys()
+            counts.append(len(keys) + i)
+        keys = table.keys()
+        sets = keys == {"a", "b"}, keys <= {"a"}, sorted(keys - {"a"}), sorted(keys | {"z"})
+        return (
+            sets,
+            isinstance(keys, tuple),
+            list(zip(keys, table.values())),
+            next(iter(keys)),
+            counts,
+        )
+
+    def pop(x, n, cls):
+        made = cls(int) if cls is collections.defaultdict else cls("a")
+        made["b"] += 1
+        return made.pop("b"), made.pop("c", 7), made.pop("z")
+
+    agrees(f, (X, N(0)), (X, N(3)))
+    agrees(pop, (X, N(1), collections.defaultdict), (X, N(1), collections.Counter))
+
+    refuses("AF0207", lambda x: collections.Counter(a=0) == collections.Counter(), X)
+    refuses("AF0207", lambda x: +collections.Counter("ab"), X)
+
+
+def test_sorted_in_reverse():
+    def f(x, n):
+        small = x[0, :n].astype("uint8")
+        return sorted(small, reverse=True), sorted(list(x[0, :n] > 1), reverse=True)
+
+    agrees(f, (X, N(0)), (X, N(3)))

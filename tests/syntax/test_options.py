@@ -263,3 +263,15 @@ def test_the_order_of_keys():
         return [k for k in table]
 
     refuses("AF0205", crossed, X, N(1))
+
+
+def test_the_best_so_far():
+    def forward(x, n):
+        best, where = None, -1
+        for i, v in enumerate(x.array[0]):
+            if v > n - 2 and (best is None or v > best):
+                best, where = v, i
+        return best, where
+
+    agrees(forward, *CALLS, (X, N(-1)))
+    agrees(lambda x, n: x.array > None, (X, N(0)))

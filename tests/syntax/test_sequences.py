@@ -170,3 +170,14 @@ def test_changed_after_a_conditional_return():
         return y
 
     agrees(forward, (X, N(1)), (X, N(2)))
+
+
+def test_attributes_of_an_array_of_a_list():
+    def forward(x, n):
+        items = []
+        for i in range(int(n)):
+            items.append(i)
+        made = np.array(items)
+        return made.T, made.nbytes, made.shape, x.array.nbytes
+
+    agrees(forward, (X, N(3)), (X, N(0)))

@@ -72,7 +72,7 @@ def _marked(cx: Any, result: Value, sources: Sequence[Tensor]) -> Value:
     if isinstance(result, Tensor):
         for source in sources:
             if np.may_share_memory(result.const, source.const):  # type: ignore[arg-type]
-                return source.viewed_as(result)
+                return source.viewed_as(result, writeable=result.const.flags.writeable)  # type: ignore[union-attr]
     elif isinstance(result, Tuple):
         return Tuple(tuple(_marked(cx, r, sources) for r in result.items), result.cls)
     elif isinstance(result, List):
