@@ -102,7 +102,9 @@ class Comparisons(Machine):
         if isinstance(a, Tensor) or isinstance(b, Tensor):
             array, other = (a, b) if isinstance(a, Tensor) else (b, a)
             if isinstance(other, Static) and other.obj is None:
-                return self._compared_with_none(f, array)  # type: ignore[arg-type]
+                one = np.ones((), array.dtype)  # type: ignore[attr-defined]
+                operands = [one if v is array else None for v in (a, b)]
+                return self._compared_with_none(f, array, operands)  # type: ignore[arg-type]
             self.require_operand(f, a, b)
             return self.call(Static(ufunc), [a, b], {})
         if self.is_number(a) and self.is_number(b):
@@ -114,10 +116,15 @@ class Comparisons(Machine):
             return Scalar(self.b.call(name, *pair).expr, bool)
         return self.compare_containers(f, a, b)
 
-    def _compared_with_none(self, f: Callable[..., Any], array: Tensor) -> Value:
-        """numpy compares each item with None."""
+    def _compared_with_none(
+        self, f: Callable[..., Any], array: Tensor, operands: Sequence[Any]
+    ) -> Value:
+        """numpy compares each item with None, as one of them in ``operands``."""
         if f not in (operator.eq, operator.ne):
-            self.fail("AF0207", "the order of an array and None", help="write `is None`")
+            if not all(array.shape):
+                self.fail("AF0207", "the order of an array and None", help="write `is None`")
+            # A TypeError, where there's something to compare.
+            return self.run_python(f, *operands)
         differs = Static(f is operator.ne)
         if array.kind == "generic":
             return differs
