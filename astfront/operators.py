@@ -21,6 +21,7 @@ from astfront.values import (
     POISON,
     TRUE,
     Choice,
+    Deferred,
     Dict,
     List,
     Object,
@@ -105,6 +106,7 @@ class Operators(Machine):
         return self.sequence_operator(f, a, b)
 
     def require_operand(self, f: Callable[..., Any], a: Value, b: Value) -> None:
+        self.require_found(a, b)
         for v in (a, b):
             if not isinstance(v, Tensor | Scalar | List | Tuple) and not (
                 isinstance(v, Static) and isinstance(v.obj, (*NUMBERS, complex, np.generic, tuple))
@@ -116,8 +118,15 @@ class Operators(Machine):
                     )
                 )
 
+    def require_found(self, *operands: Value) -> None:
+        """No operand is found by Python when the program has run."""
+        for v in operands:
+            if isinstance(v, Deferred):
+                self.static(v, "an operand")
+
     def variable_operator(self, f: Callable[..., Any], a: Value, b: Value) -> Value:
         """Variable's operators are Python functions: compiled from their source."""
+        self.require_found(a, b)
         name = DUNDER[f]
         if isinstance(a, Tensor) and a.kind == "variable":
             method, args = f"__{name}__", [a, b]
@@ -262,6 +271,7 @@ class Operators(Machine):
             if f is operator.pos:
                 return number
             return Scalar(self.b.call("negative", number).expr, number.type)
+        self.require_found(a)
         method = f"__{f.__name__.strip('_')}__"
         self.raise_lacking(a, method, f"bad operand type for unary {f.__name__}: {describe(a)}")
 

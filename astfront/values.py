@@ -276,7 +276,8 @@ class Partial(Value):
 
 @dataclass(frozen=True, eq=False)
 class Deferred(Value):
-    """``function(*args)``, called when the program has run: text with staged numbers in it.
+    """``function(*args)``, called when the program has run: text with staged numbers in it, or a
+    number rounded to some digits, as only Python does it.
 
     Nothing in the program depends on it: it's printed, raised or handed back. ``function`` is one
     object for all that's made in one way, so that two of them can be joined.
@@ -489,6 +490,8 @@ def describe(value: Value) -> str:
         case Range():
             return "a staged range"
         case Deferred(function=function):
+            if function is round:
+                return "a number rounded to some digits, which is found when the program has run"
             made = function if isinstance(function, type) else str
             return f"a {made.__name__} with staged parts"
         case Iterator(name=name):

@@ -21,6 +21,7 @@ from astfront.values import (
     FALSE,
     NONE,
     UNBOUND,
+    Deferred,
     Dict,
     Generator,
     Items,
@@ -285,14 +286,22 @@ def round_(cx: Any, x: Value, ndigits: Value = NONE) -> Value:
         cx.fail("AF0207", "round() of a numpy scalar", help="write `round(float(x))`")
     if isinstance(x, Static) and isinstance(ndigits, Static):
         return cx.run_python(round, x.obj, ndigits.obj)
-    digits = isinstance(ndigits, Static) and ndigits.obj is None
-    if not isinstance(x, Scalar) or not digits:
-        cx.fail("AF0207", f"round() of {describe(x)} to a number of digits isn't supported")
+    if not isinstance(x, Scalar):
+        cx.fail("AF0207", f"round() of {describe(x)} isn't supported")
     number: Any = x
+    if not (isinstance(ndigits, Static) and ndigits.obj is None):
+        return rounded(cx, number, ndigits)
     if number.type is not float:
         return cx.as_scalar(x, int)
     nearest = cx.call(Static(np.rint), [Tensor(number.expr, (), number.dtype)], {})
     return cx.as_scalar(Scalar(nearest.expr, float), int)
+
+
+def rounded(cx: Any, x: Scalar, ndigits: Value) -> Value:
+    """The nearest decimal of a float, found by Python itself when the program has run."""
+    if x.type is not float or not isinstance(ndigits, Static | Scalar):
+        cx.fail("AF0207", f"round() of {describe(x)} to {describe(ndigits)} digits isn't supported")
+    return Deferred(round, (x, ndigits))
 
 
 @rule(divmod)

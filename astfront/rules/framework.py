@@ -13,11 +13,13 @@ from chainer.links.normalization import batch_normalization as normalization
 from chainer.links.rnn import lstm
 
 from astfront.diagnostics import CompileError
+from astfront.effects import is_exception
 from astfront.lifting import Location
 from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (
     FALSE,
     NONE,
+    Deferred,
     List,
     Object,
     Scalar,
@@ -120,6 +122,8 @@ def is_arrays_compatible(cx: Any, arrays: Value) -> Value:
 def isscalar(cx: Any, value: Value) -> Value:
     if isinstance(value, Static):
         return Static(np.isscalar(value.obj))
+    if isinstance(value, Deferred):
+        return Static(not is_exception(value))
     return Static(isinstance(value, Scalar) or getattr(value, "kind", "") == "generic")
 
 

@@ -127,6 +127,8 @@ def class_of(cx: Any, x: Value) -> type:
         case Generator():
             return types.GeneratorType
         case Deferred(function=function):
+            if function is round:
+                return float
             return function if isinstance(function, type) else str
     raise cx.error("AF0207", f"the type of {describe(x)} isn't known while compiling")
 

@@ -178,8 +178,14 @@ def conversions(x, n):
     return round(value), abs(n - 2), int(value), float(n), bool(n), divmod(n, 2)
 
 
-@construct("`round` to a number of digits", staged="AF0207", kept="AF0207")
+@construct("`round` to a number of digits, to print or hand back")
 def rounding(x, n):
+    print(round(n / 7, 2), f"{round(n * 10 / 3, -1)}")
+    return x, round(n / 3, 1), [round(n / 3, n)]
+
+
+@construct("a number rounded to digits as an operand", staged="AF0205", kept="AF0205")
+def rounded_operand(x, n):
     return x * round(n / 3, 1)
 
 
