@@ -56,8 +56,7 @@ class Attempts(Machine):
         self.report.rewind(checkpoint.report)
         del self.diagnostics[checkpoint.diagnostics :]
         del self.exceptions[checkpoint.exceptions :]
-        del self.b.scope.bindings[checkpoint.bindings :]
-        self.b.scope.stacks.clear()
+        self.b.scope.cut(checkpoint.bindings)
         self.heap.copied = set(checkpoint.copied)
         self.heap.frozen = set(checkpoint.frozen)
         self.staged_depth = checkpoint.staged_depth

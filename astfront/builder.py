@@ -32,9 +32,17 @@ class Scope:
         self.bindings: list[tuple[Any, Any]] = []
         self.stacks: list[tuple[list[Tensor], Tensor]] = []
         """Lists of tensors that were stacked here, and the results."""
+        self.kept: dict[Any, Any] = {}
+        """Expressions of which a name was made here that ends a fused operator, and the names."""
 
     def __len__(self) -> int:
         return len(self.bindings)
+
+    def cut(self, length: int) -> None:
+        """Forget all but the first bindings."""
+        del self.bindings[length:]
+        self.stacks.clear()
+        self.kept.clear()
 
 
 class Builder(ABC):

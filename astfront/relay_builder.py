@@ -125,7 +125,6 @@ class RelayBuilder(Builder):
         self._type_cache: dict[Any, Any] = {}
         self._copies: dict[Any, int] = {}
         self._occurrences: dict[Any, int] = {}
-        self._kept: dict[Any, Any] = {}
 
     # --- leaves ------------------------------------------------------------------------------
 
@@ -199,11 +198,11 @@ class RelayBuilder(Builder):
             small = copies <= limit and occurrences <= _MAX_OCCURRENCES
             if small or not _is_inlined(op):
                 return found
-            key = (self.scope, found)
-            if key not in self._kept:
+            kept = self.scope.kept
+            if found not in kept:
                 shape = x.shape if isinstance(x, Tensor) else ()
-                self._kept[key] = self._stop_fusion(Tensor(found, shape, x.dtype)).expr
-            return self._kept[key]
+                kept[found] = self._stop_fusion(Tensor(found, shape, x.dtype)).expr
+            return kept[found]
 
         return expr
 

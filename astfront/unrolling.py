@@ -99,8 +99,7 @@ class Unrolling(Machine):
             if not isinstance(more, Static):
                 if turns and self._unroll_staged(test, body, more, live, refusals):
                     break
-                del self.b.scope.bindings[bindings:]
-                self.b.scope.stacks.clear()
+                self.b.scope.cut(bindings)
                 self.give_up(refusals)
             if not more.obj:
                 break

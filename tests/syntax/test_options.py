@@ -275,3 +275,20 @@ def test_the_best_so_far():
 
     agrees(forward, *CALLS, (X, N(-1)))
     agrees(lambda x, n: x.array > None, (X, N(0)))
+
+
+def test_a_loop_tried_again_after_numbers_that_are_used_often():
+    """Names made in an attempt that's given up are gone."""
+
+    def f(x, n):
+        turns = int(n)
+        turns = turns * turns + turns
+        turns = turns * turns - turns
+        turns = turns * turns + turns
+        y, i = None, 0
+        while i < turns:
+            y = 2.5 if y is None else x * i if i % 2 else 3
+            i += 1
+        return y, turns
+
+    agrees(f, (X, N(0)), (X, N(1)), programs=1)

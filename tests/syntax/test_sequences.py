@@ -7,7 +7,7 @@ from chainer.links.rnn.n_step_rnn import argsort_list_descent, permutate_list
 from chainer.utils.type_check import InvalidType
 
 import astfront
-from tests.syntax.compare import N, agrees, variable
+from tests.syntax.compare import N, agrees, array, variable
 
 X = variable(7, 3)
 
@@ -155,6 +155,39 @@ def test_sequences_sorted_by_length_and_back():
         return ys, permutate_list(ys, order, inv=True)
 
     agrees(forward, *((X, N(n)) for n in (0, 1, 3)))
+
+
+def test_padded_sequences():
+    def masked(x, masks):
+        """The rows that masks leave, sorted by length and back, as recurrent links do it."""
+        rows = [row[mask] for row, mask in zip(x, masks)]
+        order = argsort_list_descent(rows)
+        columns = F.transpose_sequence(permutate_list(rows, order, inv=False))
+        again = permutate_list(F.transpose_sequence(columns), order, inv=True)
+        return F.pad_sequence(again, length=4, padding=0.5), F.pad_sequence(again)
+
+    masks = np.array([[[1, 0, 0, 1], [1, 1, 1, 0]], [[0, 1, 0, 0], [1, 1, 1, 1]]], bool)
+    agrees(masked, *((array(2, 4, 3), mask) for mask in masks), programs=1)
+
+    def forward(x, n):
+        grown, equal = [], []
+        for i in range(int(n)):
+            grown.append(x[: (i * 3) % 5])
+            equal.append(x[:2, 0])
+        numbers = F.pad_sequence(equal, int(n) + 2, -1)
+        return F.pad_sequence(grown), F.pad_sequence(grown, padding=int(n)), numbers
+
+    agrees(forward, *((X, N(n)) for n in (1, 2, 5)), programs=1)
+
+    def too_long(x, n):
+        return F.pad_sequence([x[:i] for i in range(int(n))], length=2)
+
+    compiled = astfront.compile(too_long)
+    assert compiled(X, N(3)).shape == (3, 2, *X.shape[1:])
+    for function in (too_long, compiled):
+        for n in (N(0), N(4)):
+            with pytest.raises(InvalidType):
+                function(X, n)
 
 
 def test_changed_after_a_conditional_return():

@@ -10,6 +10,7 @@ import chainer.functions as F
 import gast
 import numpy as np
 from chainer.functions.array import pad, pad_sequence, transpose_sequence
+from chainer.links.rnn.n_step_rnn import permutate_list
 from chainer.utils.type_check import InvalidType
 
 from astfront.collector import is_ragged
@@ -128,6 +129,46 @@ def _padded(cx: Any, x: Tensor, length: Value, fill: Tensor) -> Tensor:
     return with_dims(cx, joined, [size, *x.shape[1:]])
 
 
+@rule(F.pad_sequence)
+def pad_sequence_rule(
+    cx: Any, xs: Value, length: Value = Static(None), padding: Value = Static(0)
+) -> Value:
+    """Of a number of sequences that is known at run time only."""
+    content = cx.heap[xs.cell] if isinstance(xs, List) else None
+    if isinstance(content, GrownList) and not isinstance(content.element, Unbound):
+        return _padded_rows(cx, _arrays(cx, content, "F.pad_sequence"), length, padding)
+    return cx.call_python(F.pad_sequence, [xs, length, padding], {})  # type: ignore[no-any-return]
+
+
+def _padded_rows(cx: Any, content: GrownList, length: Value, padding: Value) -> Tensor:
+    """One gather of all rows, and of one more that is the padding."""
+    leaf: Any = content.element
+    rows, lengths = _rows_of(cx, content)
+    cx.check(cx.is_filled(content), InvalidType("in_types.size() > 0", "0 > 0"))
+    longest = cx.call(Static(_longest), [lengths], {})
+    if isinstance(length, Static) and length.obj is None:
+        length = longest
+    else:
+        error = InvalidType("in_type.shape[0] <= length", "a sequence is longer than length")
+        cx.check(cx.compare(gast.LtE(), longest, length), error)
+    fill = cx.cast(cx.as_tensor(padding), leaf.dtype)
+    more = full(cx, [Static(1), *map(Static, leaf.shape[1:])], fill)
+    rows = cx.b.call("concatenate", [rows, more], axis=0)
+    places = cx.call(Static(_padding), [lengths, length], {})
+    return cx.b.call("take", rows, places, axis=0, mode="clip")  # type: ignore[no-any-return]
+
+
+def _longest(lengths: Any) -> Any:
+    return int(np.concatenate((lengths, np.zeros(1, "int64"))).max())
+
+
+def _padding(lengths: Any, length: int) -> Any:
+    """For each sequence which row goes to which place; the row after the last is the padding."""
+    t = np.arange(length)
+    starts = (np.cumsum(lengths) - lengths)[:, np.newaxis]
+    return np.where(t < lengths[:, np.newaxis], starts + t, lengths.sum())
+
+
 def _maximum(cx: Any, a: Value, b: Value) -> Value:
     if isinstance(a, Static) and isinstance(b, Static):
         return Static(max(a.obj, b.obj))
@@ -140,7 +181,7 @@ def transpose_sequence_rule(cx: Any, xs: Value) -> Value:
     if isinstance(xs, List | Tuple):
         content = cx.heap[xs.cell] if isinstance(xs, List) else Items(xs.items)
         if _needs_buffers(content):
-            return _transposed(cx, _arrays(cx, content))
+            return _transposed(cx, _arrays(cx, content, "F.transpose_sequence"))
     return cx.call_python(F.transpose_sequence, [xs], {})  # type: ignore[no-any-return]
 
 
@@ -150,7 +191,7 @@ def _needs_buffers(content: Any) -> bool:
     return any(isinstance(x, Tensor) and x.ndim > 0 and x.shape[0] is None for x in content.items)
 
 
-def _arrays(cx: Any, content: Any) -> GrownList:
+def _arrays(cx: Any, content: Any, function: str) -> GrownList:
     if isinstance(content, Items):
         plain = [cx.as_tensor(x).as_kind("array") for x in content.items]
         content = cx.as_grown(Items(tuple(plain)))
@@ -158,23 +199,28 @@ def _arrays(cx: Any, content: Any) -> GrownList:
     if not isinstance(leaf, Leaf) or not leaf.shape or None in leaf.shape[1:]:
         cx.fail(
             "AF0306",
-            f"F.transpose_sequence of a list of {describe(leaf)}",
+            f"{function} of a list of {describe(leaf)}",
             help="pad the sequences, and use F.separate",
         )
     return content  # type: ignore[no-any-return]
+
+
+def _rows_of(cx: Any, content: GrownList) -> tuple[Tensor, Value]:
+    """The rows of all items, one after another, and how many each has."""
+    leaf: Any = content.element
+    rows = cx.b.call("reshape", content.buffers[0], newshape=(-1, *leaf.shape[1:]))
+    if is_ragged(leaf):
+        column = cx.tuple([Static(slice(None)), Static(1)])
+        return rows, cx.get_item(content.buffers[1], column)
+    size = cx.tuple([content.length])
+    return rows, cx.call(Static(np.full), [size, Static(leaf.shape[0])], {})
 
 
 def _transposed(cx: Any, content: GrownList) -> Value:
     """One gather of all rows, in the order of the result."""
     leaf: Any = content.element
     rest = leaf.shape[1:]
-    data = cx.b.call("reshape", content.buffers[0], newshape=(-1, *rest))
-    if is_ragged(leaf):
-        extents = content.buffers[1]
-        lengths = cx.get_item(extents, cx.tuple([Static(slice(None)), Static(1)]))
-    else:
-        size = cx.tuple([content.length])
-        lengths = cx.call(Static(np.full), [size, Static(leaf.shape[0])], {})
+    data, lengths = _rows_of(cx, content)
     ordered, places, counts = cx.items_of(cx.call(Static(_order), [lengths], {}))
     # Chainer asks for descending lengths; with others it gives uninitialised memory.
     error = InvalidType("xs[0].shape[0] >= xs[1].shape[0]", "the lengths don't descend")
@@ -198,6 +244,27 @@ def _order(lengths: Any) -> Any:
 def _extents(counts: Any, rest: tuple[int, ...]) -> Any:
     starts = (np.cumsum(counts) - counts) * int(np.prod(rest))
     return np.stack((starts, counts, *[np.full_like(counts, size) for size in rest]), axis=1)
+
+
+@rule(permutate_list)
+def permutate_list_rule(cx: Any, lst: Value, indices: Value, inv: Value) -> Value:
+    """Of arrays whose number is known at run time only: in a list that's filled one by one, any
+    item might be None."""
+    content = cx.heap[lst.cell] if isinstance(lst, List) else None
+    if not isinstance(content, GrownList) or not isinstance(content.element, Leaf):
+        return cx.call_python(permutate_list, [lst, indices, inv], {})  # type: ignore[no-any-return]
+    order = cx.call(Static(np.array), [indices], {})
+    inverse, is_one = cx.items_of(cx.call(Static(_inverse), [order, content.length], {}))
+    cx.check(is_one, ValueError("permutate_list of what isn't a permutation isn't supported"))
+    places = inverse if cx.static(inv, "inv") else order
+    return List(cx.heap.new(cx.items_at(content, places)))
+
+
+def _inverse(indices: Any, length: int) -> Any:
+    """The inverse of a permutation, and whether it is one, of so many."""
+    inverse = np.argsort(indices)
+    ordered = indices[inverse] == np.arange(len(indices))
+    return inverse, len(indices) == length and bool(ordered.all())
 
 
 @node_rule(transpose_sequence.TransposeSequence)
