@@ -296,6 +296,11 @@ class Calls(FunctionCalls):
             self.fail("AF0302", f"{name}: {e}", help=f"what is supported: {name}{supported}")
         converted: dict[str, Any] = {}
         arguments: dict[str, Any] = bound.arguments
+        numbers = any(
+            found.kinds[n] == "tensor" and self.is_number(v) for n, v in arguments.items()
+        )
+        if numbers and is_public_function(target):
+            return self.call_python(target, args, kwargs)  # where Chainer raises, for most of them
         for name, given in arguments.items():
             kind = found.kinds[name]
             parameter = found.signature.parameters[name].kind
@@ -309,12 +314,7 @@ class Calls(FunctionCalls):
         bound.arguments.update(converted)
         result = found.function(self, *bound.args, **bound.kwargs)
         value = self.result_value(result)
-        # (And not a method of a node, or a function for those: they work on arrays.)
-        name = getattr(target, "__qualname__", "_")
-        is_inner = "." in name or name[0] == "_"
-        if str(getattr(target, "__module__", "")).startswith("chainer.functions") and not is_inner:
-            value = as_variables(value)
-        return value
+        return as_variables(value) if is_public_function(target) else value
 
     def _convert(self, kind: str, value: Value, name: str) -> Any:
         if kind == "static":
@@ -394,3 +394,10 @@ def forward_with_hooks(link: Any, forward: Any, hooks: Any, args: Any, kwargs: A
     for hook in hooks:
         hook.forward_postprocess(after)
     return out
+
+
+def is_public_function(f: Any) -> bool:
+    """Whether it's one of `chainer.functions`, and not of a node, or for those: they work on arrays."""
+    name = getattr(f, "__qualname__", "_")
+    is_inner = "." in name or name[0] == "_"
+    return str(getattr(f, "__module__", "")).startswith("chainer.functions") and not is_inner

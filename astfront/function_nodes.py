@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import chainer
 import numpy as np
@@ -15,6 +15,7 @@ from astfront.values import (
     Choice,
     Object,
     Option,
+    Static,
     Tensor,
     Tuple,
     Value,
@@ -31,6 +32,8 @@ class FunctionNodes(Machine):
         if at is not None:
             before, after = inputs[:at], inputs[at + 1 :]
             return self.split(inputs[at], lambda v: self.apply_node(node, [*before, v, *after]))
+        if any(map(self.is_number, inputs)):
+            self._refuse_mixed(node, inputs)
         tensors = [self.as_tensor(x) for x in inputs]
         self.check_node_types(node, tensors)
         arrays = [x.as_kind("array") for x in tensors]
@@ -49,6 +52,14 @@ class FunctionNodes(Machine):
             self.check(x.present, TypeError(mixed))
             x = x.value
         return x
+
+    def _refuse_mixed(self, node: Object, inputs: Sequence[Value]) -> NoReturn:
+        """Chainer takes arrays only."""
+        label = self.static(self.get_attribute(node, "label"))
+        types = [self.static(self.call(Static(type), [x], {})) for x in inputs]
+        shown = ", ".join(str(np.ndarray if issubclass(t, chainer.Variable) else t) for t in types)
+        mixed = "incompatible array types are mixed in the forward input"
+        self.raise_python(TypeError(f"{mixed} ({label}).\nActual: {shown}"))
 
     def forward_of(self, node: Object, arrays: Sequence[Tensor]) -> Value:
         """A node's ``forward`` compiled from its source; a refusal in Chainer's own is one of it."""

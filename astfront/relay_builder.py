@@ -158,6 +158,10 @@ class RelayBuilder(Builder):
     # --- operators ---------------------------------------------------------------------------
 
     def call(self, op: str, *args: Tensor | Scalar | Sequence[Tensor], **attrs: Any) -> Any:
+        if op in ("multiply", "divide"):
+            extremes = [_extreme_in(a) for a in args]
+            if any(x is not None for x in extremes):
+                return self._with_extremes(op, args, extremes)
         function = _relay_function(op)
         operands = [_map_tensors(self._operand(op), a) for a in args]
         types = tuple(_map_tensors(_type_of, a, tuple) for a in args)
@@ -183,6 +187,17 @@ class RelayBuilder(Builder):
             within = sum(self._occurrences.get(o, 1) for o in _flat(operands))
             self._occurrences[result.expr] = _OCCURRENCES.get(op, 1) * within
         return result
+
+    def _with_extremes(self, op: str, args: Sequence[Any], extremes: Sequence[Any]) -> Tensor:
+        """A product with 0.0, or a quotient with 0.0 or infinity, that NaN and infinity make NaN.
+
+        TVM makes 0 of it where it sees the number; into arrays it doesn't look.
+        """
+        hidden = (x if z is None else self.constant(z.reshape(1)) for x, z in zip(args, extremes))
+        made = self.call(op, *hidden)
+        if not any(x.shape for x in args if isinstance(x, Tensor)):
+            return self.call("reshape", made, newshape=())  # type: ignore[no-any-return]
+        return made  # type: ignore[no-any-return]
 
     # TVM inlines fused elementwise operators into each of their uses, so that `x = where(x == 0, y, x)`
     # triples with each step (and the simplifier takes minutes over a few steps of integers, or over
@@ -466,3 +481,15 @@ def _clean(name: str) -> str:
     name = re.sub(r"\W+", "_", name).strip("_") or "x"
     name = name if name[0].isalpha() else f"x{name}"
     return f"{name}_" if name in _KEYWORDS else name
+
+
+def _extreme_in(x: Any) -> np.ndarray[Any, Any] | None:
+    """A number that is 0.0 or infinite, where that's known while compiling."""
+    known = x.const if isinstance(x, Tensor) else None
+    if isinstance(x, Tensor | Scalar) and isinstance(x.expr, relay.Constant):
+        known = x.expr.data.numpy()
+    if known is None or known.shape != () or known.dtype.kind != "f":
+        return None
+    if known and not np.isinf(known):
+        return None
+    return known  # type: ignore[no-any-return]

@@ -1,5 +1,7 @@
 """What Python would have raised is raised by the program, and the next call is right."""
 
+import chainer
+import chainer.functions as F
 import numpy as np
 import pytest
 
@@ -134,3 +136,24 @@ def test_without_checks():
     compiled = astfront.compile(f, checks=False)
     np.testing.assert_allclose(compiled(X, N(1)).array, f(X, 1).array)
     assert compiled.lower(X, N(1))._program.error_index is None
+
+
+def test_numbers_in_the_place_of_arrays():
+    def functions(x, n):
+        if n == 0:
+            return F.sum(1)
+        if n == 1:
+            return F.concat([x, float(n)], axis=0)
+        if n == 2:
+            return F.reshape(0, (1,))
+        return F.relu(x)
+
+    agrees(functions, *((X, N(n)) for n in range(4)))
+
+
+def test_zero_times_what_is_no_number():
+    def forward(x):
+        y, first = chainer.Variable(x), float(x[0])
+        return x * 0, 0 / x, x / np.inf, y * 0.0, x[1] * 0, first * 0.0, np.zeros_like(x) * x
+
+    agrees(forward, (np.array([np.nan, np.inf, -1, 0, -0.0], "f"),))
