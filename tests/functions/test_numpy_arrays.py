@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chainer
 import numpy as np
 import pytest
 
@@ -27,6 +28,7 @@ def made(x, a):
         np.copy(x[0]), np.meshgrid(x[0], np.arange(2)), np.meshgrid(x[0], x[1], indexing="ij"), np.diag(x[0]),
         np.diag(x[0, :2], -1), np.diag(x, 1), np.trace(x), np.ascontiguousarray(x.T), np.array([True, x[0, 0] > 2]),
         np.zeros(x.shape), np.bool_(x[0, 0]), np.array(x, ndmin=3), np.arange(0, 1, 0.25), x.dtype.type(3) * x,
+        np.zeros_like(chainer.Variable(x), dtype="f"), np.ones_like(chainer.Variable(x), np.int32),
     )  # fmt: skip
 
 

@@ -130,6 +130,26 @@ def test_random_numbers_in_a_kept_loop():
         )
 
 
+def test_a_choice_of_a_sequence():
+    def picks(x, n):
+        chosen, empty = [], [3, 5, 8][3 - int(n) % 4 :]
+        for _ in range(int(n)):
+            chosen.append(random.choice((3, 5, 8)))
+        return chosen, random.choice([x, x[:1]]), random.choice(empty)
+
+    compiled = astfront.compile(picks)
+    x = np.arange(3, dtype="f")
+    chosen, part, last = compiled(x, np.int64(901))
+    counts = [chosen.count(n) for n in (3, 5, 8)]
+    assert sum(counts) == 901
+    assert stats.chisquare(counts).pvalue > 1e-3
+    assert part.shape in ((3,), (1,))
+    assert last == 8
+    for function in (picks, compiled):
+        with pytest.raises(IndexError, match="list index out of range"):
+            function(x, np.int64(0))
+
+
 def test_the_hash_is_threefry():
     """The test vectors of the paper's authors, for two words of key and of counter."""
     from astfront.build import build

@@ -127,12 +127,21 @@ def full_like(
     subok: Value = NONE,
     shape: Value = NONE,
 ) -> Tensor:
-    like = as_array(cx, a)
+    like = _prototype(cx, a, dtype)
     wanted = dtype_of(cx, dtype, like.dtype)
     value = tensor_of(cx, operand(cx, fill_value), wanted)
     given = isinstance(shape, Static) and shape.obj is None
     sizes = sizes_of(cx, like) if given else shape_values(cx, shape)
     return filled(cx, sizes, value)
+
+
+def _prototype(cx: Any, a: Value, dtype: Value) -> Tensor:
+    """The array whose sizes are wanted. numpy reads a Variable as nested sequences of objects, so
+    with a dtype it may be one, unless one of its sizes is 0."""
+    no_dtype = isinstance(dtype, Static) and dtype.obj is None
+    if isinstance(a, Tensor) and a.kind == "variable" and not no_dtype and all(a.shape):
+        return a.as_kind("array")
+    return as_array(cx, a)
 
 
 numpy_rule(np.zeros_like, np.empty_like)(_like_rule(0))

@@ -362,3 +362,10 @@ def python_randint(cx: Any, a: Value, b: Value) -> Value:
 @rule(python_random.randrange)
 def randrange(cx: Any, start: Value, stop: Value = NONE) -> Value:
     return randint(cx, start, stop)
+
+
+@rule(python_random.choice)
+def python_choice(cx: Any, seq: Value) -> Value:
+    # What's empty has no item 0, and says so.
+    count = cx.call(Static(max), [cx.length(seq), Static(1)], {})
+    return cx.get_item(seq, randint(cx, Static(0), count))  # type: ignore[no-any-return]
