@@ -13,12 +13,13 @@ import gast
 from astfront.attempts import Refused
 from astfront.builder import Scope
 from astfront.effects import Noted
-from astfront.environment import State
+from astfront.environment import State, same
 from astfront.join import Join, JoinError
 from astfront.machine import Machine
 from astfront.options import MOST_WAYS, alternatives, choice_in, with_part
 from astfront.source import Span
 from astfront.values import (
+    FALSE,
     NONE,
     POISON,
     TRUE,
@@ -409,6 +410,9 @@ class Branches(Machine):
         is_bool = (
             isinstance(first, Scalar) and first.type is bool and not (arm.diverged or arm.caught)
         )
+        if is_bool and unchanged and same(value, FALSE if conjunction else TRUE):
+            self.heap.restore(pre)
+            return value  # whatever comes first
         if is_bool and unchanged and _is_bool(value) and self.b.is_cheap(arm.scope):
             self.b.scope.bindings.extend(arm.scope.bindings)
             name = "logical_and" if conjunction else "logical_or"

@@ -292,3 +292,16 @@ def test_a_loop_tried_again_after_numbers_that_are_used_often():
         return y, turns
 
     agrees(f, (X, N(0)), (X, N(1)), programs=1)
+
+
+def test_what_isn_t_none_beside_something_else():
+    def forward(x, n):
+        h = x * 2 if n > 1 else None
+        found = []
+        if n > 0 and h is not None:
+            found.append(h + 1)
+        if n > 2 or h is None:
+            found.append(3)
+        return found, n > 0 and False, n > 0 or True
+
+    agrees(forward, *CALLS)
