@@ -33,7 +33,7 @@ SETTINGS = settings(
     derandomize="CI" in os.environ,
     suppress_health_check=list(HealthCheck),
 )
-TOLERATED = {"AF0203", "AF0204", "AF0205", "AF0206", "AF0207", "AF0208", "AF0210", "AF0503", "AF0504"}  # fmt: skip
+TOLERATED = {"AF0203", "AF0204", "AF0205", "AF0206", "AF0207", "AF0208", "AF0209", "AF0210", "AF0405", "AF0503", "AF0504"}  # fmt: skip
 HEADER = """import chainer
 import chainer.functions as F
 
@@ -48,6 +48,27 @@ def pair(y, k):
     return k + 1, y * 0.75
 
 
+def checked(k):
+    if k > 3:
+        raise KeyError(k)
+    return k + 1
+
+
+def walk(y, k):
+    if k <= 0:
+        return y
+    return walk(F.tanh(y), k - 2) + k * 0.1
+
+
+class Box:
+    def __init__(self, value):
+        self.value = value
+
+    def add(self, y):
+        self.value = self.value + y
+        return self
+
+
 class Model(chainer.Chain):
     def __init__(self):
         super().__init__()
@@ -60,6 +81,7 @@ class Model(chainer.Chain):
         t, u = x, x * 0.5
         xs, ns = [], [1]
         g = None
+        d, acc, box, rows = {"a": 1}, 0, Box(x), []
 """
 
 
@@ -72,7 +94,15 @@ class Writer:
         self.size = 0
 
     def program(self) -> str:
-        results = ["t, i, j, k", "t + u, len(xs)", "xs, i, g", "F.sum(t), ns, k", "t"]
+        results = [
+            "t, i, j, k",
+            "t + u, len(xs)",
+            "xs, i, g",
+            "F.sum(t), ns, k",
+            "t",
+            "d, acc, t",
+            "box.value, rows, acc",
+        ]
         self.result = self.choose(results)
         body = [*self.block(3, loop=False, least=3), f"    return {self.result}"]
         return HEADER + "\n".join(f"    {line}" for line in body) + "\n"
@@ -130,11 +160,17 @@ class Writer:
             "state",
             "swap",
             "option",
+            "dict",
+            "sum",
+            "object",
+            "row",
+            "chosen",
+            "in_place",
         ]
         if loop:
             kinds += ["jump", "jump"]
         if depth:
-            kinds += ["if", "if", "if", "for", "for", "for", "while", "while"]
+            kinds += ["try", "if", "if", "if", "for", "for", "for", "while", "while"]
         kind: str = self.choose(kinds)
         written: list[str] = getattr(self, f"_{kind}")(depth, loop)
         return written
@@ -184,6 +220,85 @@ class Writer:
                 ["if g is not None:", "    t = t + g"],
             ]
         )
+
+    def _dict(self, depth: int, loop: bool) -> list[str]:
+        a = self.choose("ijk")
+        return self.choose(
+            [
+                [f'd["{self.choose("ab")}"] = {self.integer()}'],
+                [f'd["a"] += {a}', 'd["a"] %= 13'],
+                [f'if "b" in d and {self.condition()}:', f'    {a} = d["b"] % 5'],
+                [f'{a} += d.get("b", 2)', f"{a} %= 7"],
+                ['k += sum(d[key] for key in ("a",))', "k %= 9"],
+            ]
+        )
+
+    def _sum(self, depth: int, loop: bool) -> list[str]:
+        return self.choose(
+            [
+                [f"if {self.condition()}:", f"    acc = acc + F.sum({self.choose('tu')})"],
+                [f"acc += {self.choose(['0.5', 'i', 'F.sum(t)', 'F.mean(u)'])}"],
+                ["acc = acc * 0.5 if i > 1 else acc"],
+                ["t = t + acc * 0.1"],
+            ]
+        )
+
+    def _object(self, depth: int, loop: bool) -> list[str]:
+        return self.choose(
+            [
+                [f"box.add({self.tensor()})"],
+                [f"box = Box({self.tensor()})"],
+                ["t = t * 0.5 + box.value"],
+                [f"t = walk(t, {self.choose('ijk')} % 6)"],
+            ]
+        )
+
+    def _row(self, depth: int, loop: bool) -> list[str]:
+        return self.choose(
+            [
+                [f"rows.append([{self.choose('ijk')}, {self.choose('ijk')}])"],
+                ["for row in rows:", "    k += row[0] - row[-1]", "k %= 8"],
+                ["rows = sorted(rows, key=lambda row: row[0])[:3]"],
+                ["if rows:", "    j = rows[-1][1] % 5"],
+            ]
+        )
+
+    def _chosen(self, depth: int, loop: bool) -> list[str]:
+        a = self.choose("ijk")
+        return self.choose(
+            [
+                [f"t = (F.tanh, F.relu, F.sigmoid)[{a} % 3](t)"],
+                [f"u = [t, u, x][{a} % 3]"],
+                [f"{a} = (4, 2, 7)[{self.choose('ijk')} % 3]"],
+                ["u = (x * 0.3)[:, ::-1] if m > 1 else x[::-1]"],
+            ]
+        )
+
+    def _in_place(self, depth: int, loop: bool) -> list[str]:
+        a = self.choose("ijk")
+        return self.choose(
+            [
+                ["q = t.array.copy()", f"q[{a} % 2] = 0.25", "u = chainer.Variable(q)"],
+                ["q = u.array * 0.5", f"q[:, {a} % 3] += 1", "t = t + q"],
+                ["q = x.array + 1", "q[q > 0.7] = 0", "t = t * 0.5 + q"],
+                ["q = x.array * 2", "r = q[0]", "r += 1", "t = t + q"],
+            ]
+        )
+
+    def _try(self, depth: int, loop: bool) -> list[str]:
+        a, b = self.choose("ijk"), self.choose("ijk")
+        risky = [f"{a} = {b} // {self.choose('ijk')}", f"{a} = ns[{b}]", f"{a} = checked({b})"]
+        lines = [
+            "try:",
+            *self.block(0, loop),
+            f"    {self.choose(risky)}",
+            *self.block(0, loop),
+            f"except {self.choose(['ZeroDivisionError', 'LookupError', 'Exception', 'IndexError'])}:",
+            *self.block(depth - 1, loop),
+        ]
+        if self.choose([False, False, True]):
+            lines += ["finally:", "    k = (k + 1) % 9"]
+        return lines
 
     def _jump(self, depth: int, loop: bool) -> list[str]:
         return [
