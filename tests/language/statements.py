@@ -157,6 +157,14 @@ def using_config(x, n):
         return y + 1
 
 
+@construct("`with chainer.using_device(…)`")
+def using_device(x, n):
+    with chainer.using_device("@numpy"):
+        y = x * n
+    with chainer.using_device(chainer.backend.get_device_from_array(x.array)):
+        return y + 1
+
+
 @contextlib.contextmanager
 def scaled(scales, factor):
     scales.append(factor)
