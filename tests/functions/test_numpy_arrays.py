@@ -192,7 +192,7 @@ def test_other_products():
 
 def test_refusals():
     for f, code in (
-        (lambda x: np.unique(x), "AF0301"),
+        (lambda x: np.percentile(x, 90), "AF0301"),
         (lambda x: x.view("i"), "AF0306"),
         (lambda x: np.pad(x, 1, "mean"), "AF0306"),
         (lambda x: np.add.reduce(x, where=x > 1), "AF0302"),
