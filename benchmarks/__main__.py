@@ -47,7 +47,7 @@ def median(rounds: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Of each figure; the compile times are the first round's: later ones read the cache."""
     rounds = list(rounds)
     for found in rounds:
-        if "error" in found:
+        if "seconds" not in found:  # it failed, or there's no such program
             return found
     result = dict(rounds[0])
     result["seconds"] = statistics.median(found["seconds"] for found in rounds)
@@ -59,7 +59,7 @@ def in_turn(name: str, peers: Sequence[str], rounds: int, cache: str) -> dict[st
     found: dict[str, list[dict[str, Any]]] = {peer: [] for peer in peers}
     for _ in range(rounds):
         for peer in peers:
-            if not any("error" in f for f in found[peer]):
+            if all("seconds" in f for f in found[peer]):
                 found[peer].append(measure(name, peer, cache))
     return {peer: median(results) for peer, results in found.items()}
 

@@ -89,6 +89,8 @@ def _run_twin(name: str, scripted: bool) -> dict[str, float]:
     import torch
 
     twins = importlib.import_module("benchmarks.torch_twins")
+    if name not in twins.TWINS:
+        return {}
     torch.manual_seed(0)
     run = twins.TWINS[name](scripted)
     with torch.inference_mode():
