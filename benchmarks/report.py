@@ -69,7 +69,7 @@ def page(results: Results, day: str, rounds: int) -> str:
         "# Performance",
         "",
         f"Measured on {day} by `python -m benchmarks --page`: {_machine()}.",
-        f"Medians of {rounds} {'process' if rounds == 1 else 'processes'} each, in turn; in each the median of five rounds. The ratios",
+        f"Medians of processes, in turn ({rounds} each); in each the median of five rounds. The ratios",
         "are those of the frozen program (`compile(model, freeze=True)`). astfront uses one thread,",
         "the others what they take by themselves. PyTorch's models have random weights of their own.",
         "",
