@@ -15,6 +15,7 @@ import numpy as np
 from chainer.utils import cache
 
 from astfront.lifting import MISSING, Location
+from astfront.options import is_optional
 from astfront.tensor_attributes import Held, TensorAttributes
 from astfront.values import (
     FALSE,
@@ -30,7 +31,6 @@ from astfront.values import (
     List,
     Memory,
     Object,
-    Option,
     Poison,
     Scalar,
     Set,
@@ -207,7 +207,7 @@ class Attributes(TensorAttributes):
     def object_attribute(self, owner: Object, name: str) -> Value:
         found = self.find_attribute(owner, name)
         missing = AttributeError(f"'{owner.cls.__name__}' object has no attribute '{name}'")
-        if isinstance(found, Option) and isinstance(found.absent, Unbound):
+        if is_optional(found):
             self.check(found.present, missing)
             self.heap.bind(owner.cell, name, found.value)
             return found.value
@@ -237,7 +237,7 @@ class Attributes(TensorAttributes):
         written = self.heap.lookup(owner.cell, name)
         content = self.heap[owner.cell]
         if isinstance(content, Content) and name in content.items:
-            may_be_missing = isinstance(written, Option) and isinstance(written.absent, Unbound)
+            may_be_missing = is_optional(written)
             if may_be_missing and (on_class is not MISSING or hasattr(cls, "__getattr__")):
                 self.fail(
                     "AF0203",

@@ -154,22 +154,13 @@ class Collector:
     def value(self, template: Value, actual: Value) -> None:
         if isinstance(template, Leaf):
             self._leaf(template, actual)
-        elif isinstance(template, Deferred):
-            args = actual.args if isinstance(actual, Deferred) else (UNBOUND,) * len(template.args)
-            for t, v in zip(template.args, args):
-                self.value(t, v)
-        elif isinstance(template, Tuple):
-            items = actual.items if isinstance(actual, Tuple) else (UNBOUND,) * len(template.items)
-            for t, v in zip(template.items, items):
+        elif isinstance(template, Deferred | Tuple | EitherDtype):
+            for t, v in _beside(template, actual):
                 self.value(t, v)
         elif isinstance(template, Node):
             self._node(template, actual)
         elif isinstance(template, ByValue):
             self._by_value(template, actual)
-        elif isinstance(template, EitherDtype):
-            known = isinstance(actual, EitherDtype)
-            self.value(template.array, actual.array if known else actual)  # type: ignore[attr-defined]
-            self.value(template.other, actual.other if known else Static(False))  # type: ignore[attr-defined]
         elif isinstance(template, Option):
             self._option(template, actual)
 
@@ -230,6 +221,24 @@ class Collector:
                 self._leaf(BOOL_LEAF, flag)
 
 
+def _beside(
+    template: Deferred | Tuple | EitherDtype, actual: Value
+) -> Iterator[tuple[Value, Value]]:
+    """The parts of a template, each with that of an actual value; unbound where it has none."""
+    match template:
+        case Deferred(args=args):
+            found = actual.args if isinstance(actual, Deferred) else (UNBOUND,) * len(args)
+            yield from zip(args, found)
+        case Tuple(items=items):
+            found = actual.items if isinstance(actual, Tuple) else (UNBOUND,) * len(items)
+            yield from zip(items, found)
+        case EitherDtype(array=array, other=other):
+            if isinstance(actual, EitherDtype):
+                yield from ((array, actual.array), (other, actual.other))
+            else:
+                yield from ((array, actual), (other, Static(False)))
+
+
 def taken_out(
     b: Builder,
     value: Value,
@@ -284,22 +293,13 @@ class _Rows:
     def _collect(self, template: Value, actual: Value) -> None:
         if isinstance(template, Leaf):
             self._leaf(template, actual)
-        elif isinstance(template, Deferred):
-            args = actual.args if isinstance(actual, Deferred) else (UNBOUND,) * len(template.args)
-            for t, v in zip(template.args, args):
-                self._collect(t, v)
-        elif isinstance(template, Tuple):
-            items = actual.items if isinstance(actual, Tuple) else (UNBOUND,) * len(template.items)
-            for t, v in zip(template.items, items):
+        elif isinstance(template, Deferred | Tuple | EitherDtype):
+            for t, v in _beside(template, actual):
                 self._collect(t, v)
         elif isinstance(template, ByValue):
             self._by_value(
                 template.content, actual.content if isinstance(actual, ByValue) else None
             )
-        elif isinstance(template, EitherDtype):
-            known = isinstance(actual, EitherDtype)
-            self._collect(template.array, actual.array if known else actual)  # type: ignore[attr-defined]
-            self._collect(template.other, actual.other if known else Static(False))  # type: ignore[attr-defined]
         elif isinstance(template, Option):
             is_it = functools.partial(self.collector.is_made_of, template.absent)
             b = self.collector.builder

@@ -21,7 +21,6 @@ from astfront.values import (
     Dict,
     Entries,
     Object,
-    Option,
     Set,
     Static,
     Unbound,
@@ -70,7 +69,7 @@ class Dicts(Machine):
 
     def has_key(self, container: Value, key: Any) -> Value:
         found = self.entry(container, key)
-        if isinstance(found, Option) and is_optional(found):
+        if is_optional(found):
             return found.present
         return FALSE if isinstance(found, Unbound) else TRUE
 
@@ -79,7 +78,7 @@ class Dicts(Machine):
         found = self.entry(container, key)
         if isinstance(found, Unbound):
             return self._missing(container, key) if default is None else default
-        if not isinstance(found, Option) or not is_optional(found):
+        if not is_optional(found):
             return found
         if default is not None:
             return self.stage_if(found.present, lambda: found.value, lambda: default)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from astfront.environment import same
 from astfront.leaves import Leaf, number_type
@@ -67,7 +67,7 @@ def with_part(value: Value, part: Value, known: Value) -> Value:
     return value
 
 
-def is_optional(value: Value) -> bool:
+def is_optional(value: Value) -> TypeGuard[Option]:
     """Whether there may be no value."""
     return isinstance(value, Option) and isinstance(value.absent, Unbound)
 

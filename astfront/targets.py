@@ -14,6 +14,7 @@ import numpy as np
 from astfront.frames import Frame
 from astfront.lifting import MISSING, TRUSTED_PACKAGES, Location
 from astfront.machine import Machine
+from astfront.options import is_optional
 from astfront.values import (
     UNBOUND,
     Node,
@@ -136,7 +137,7 @@ class Targets(Machine):
             if name in frame.prepared.global_names:
                 return self.load_global(frame, name)
             found = self.heap.lookup(frame.cell, name)
-            if isinstance(found, Option) and isinstance(found.absent, Unbound):
+            if is_optional(found):
                 if not names.is_generated(name):
                     self.check(found.present, self.unbound_error(frame, name))
                     self.heap.bind(frame.cell, name, found.value)
@@ -196,7 +197,7 @@ class Targets(Machine):
 
     def if_bound(self, value: Value, missing: Exception) -> Value:
         """What a place outside holds; the program raises an exception where it holds nothing."""
-        if isinstance(value, Option) and isinstance(value.absent, Unbound):
+        if is_optional(value):
             self.check(value.present, missing)
             return value.value
         if isinstance(value, Unbound):

@@ -27,14 +27,13 @@ Results = Mapping[str, Mapping[str, Mapping[str, Any]]]
 def rows(results: Results) -> list[list[str]]:
     """A row a program: times in ms, and how many times faster the frozen program is."""
     peers = peers_of(results)
-    made = [["program", *(f"{PEERS[p]} ms" for p in peers), *(f"× {PEERS[p]}" for p in peers
-             if p not in ("live", "frozen")), "compile s", "peak MB", "max diff"]]  # fmt: skip
+    rivals = [peer for peer in peers if peer not in ("live", "frozen")]
+    times, ratios = (f"{PEERS[p]} ms" for p in peers), (f"× {PEERS[p]}" for p in rivals)
+    made = [["program", *times, *ratios, "compile s", "peak MB", "max diff"]]
     for name, found in results.items():
         ours = found["frozen"]
         row = [PROGRAMS[name].what, *(_time(found.get(p, {})) for p in peers)]
-        for peer in peers:
-            if peer in ("live", "frozen"):
-                continue
+        for peer in rivals:
             theirs = found.get(peer, {})
             both = "seconds" in theirs and "seconds" in ours
             row.append(f"{theirs['seconds'] / ours['seconds']:.1f}" if both else "–")

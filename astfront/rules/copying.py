@@ -14,6 +14,7 @@ import numpy as np
 from astfront.attributes import attribute_dict
 from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.lifting import Location, Structure
+from astfront.options import is_optional
 from astfront.rules.registry import rule
 from astfront.tensor_attributes import variable_class
 from astfront.values import (
@@ -305,7 +306,7 @@ def attributes_of(owner: Any) -> dict[str, Any]:
 @rule(attributes_of)
 def attributes_of_(cx: Any, owner: Object) -> Value:
     entries = dict(own_attributes(cx, owner))
-    if any(isinstance(v, Option) and isinstance(v.absent, Unbound) for v in entries.values()):
+    if any(map(is_optional, entries.values())):
         cx.fail(
             "AF0203",
             f"which attributes {describe(owner)} has depends on data",
