@@ -26,6 +26,7 @@ from astfront.values import (
     Choice,
     Copied,
     Dict,
+    DictView,
     EitherDtype,
     Function,
     List,
@@ -122,6 +123,8 @@ class Attributes(TensorAttributes):
             case Dict(cls=cls):
                 if name == "default_factory" and cls is collections.defaultdict:
                     return owner.factory or NONE
+                return self.builtin_method(owner, cls, name)
+            case DictView(cls=cls):
                 return self.builtin_method(owner, cls, name)
             case Slice():
                 return {"start": owner.start, "stop": owner.stop, "step": owner.step}[name]

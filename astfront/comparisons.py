@@ -24,6 +24,7 @@ from astfront.values import (
     Choice,
     Deferred,
     Dict,
+    DictView,
     Function,
     Generator,
     Iterator,
@@ -169,7 +170,7 @@ class Comparisons(Machine):
             return equal if f is operator.eq else self.unary(gast.Not(), equal)
         if sequences and self.is_tuple(a) == self.is_tuple(b) and not equality:
             return self._in_order(f, self.items_of(a), self.items_of(b))
-        if isinstance(a, Set) or isinstance(b, Set):
+        if any(isinstance(v, Set | DictView) for v in (a, b)):
             return self.run_python(f, self.static(a), self.static(b))
         if isinstance(a, Dict) and isinstance(b, Dict) and a.cls is b.cls is collections.Counter:
             self.fail("AF0207", "a Counter is compared with another one")
@@ -249,6 +250,8 @@ class Comparisons(Machine):
             # Keys that are equal have one hash, whatever their types.
             keys = [k for k in self.entries_of(container) if isinstance(k, (*NUMBERS, np.generic))]
             container = self.tuple([Static(k) for k in keys])
+        if isinstance(container, DictView) and container.kind == "keys":
+            return self.contains(item, container.of)
         if isinstance(container, Dict):
             return self.has_key(container, self.static(item, "a dict's key"))
         if isinstance(container, Object):
@@ -295,7 +298,7 @@ class Comparisons(Machine):
                 return bool(items)
             case Iterator():
                 return True
-            case List() | Dict() | Range():
+            case List() | Dict() | DictView() | Range():
                 return self.truth(self.length(v))
             case Choice():
                 whole = self.split(v, lambda x: self.truth_value(x))

@@ -17,7 +17,9 @@ from astfront.values import (
     Content,
     Deferred,
     Dict,
+    DictView,
     EitherDtype,
+    Entries,
     Generator,
     GrownList,
     Items,
@@ -135,6 +137,8 @@ class Containers(Machine):
                 return Static(len(content.items)) if isinstance(content, Items) else content.length  # type: ignore
             case Dict():
                 return self.dict_length(v)
+            case DictView(of=of):
+                return self.dict_length(of)
             case Tensor(shape=shape):
                 if not shape:
                     self.raise_python(TypeError("len() of unsized object"))
@@ -166,8 +170,10 @@ class Containers(Machine):
                     self.raise_python(e)
             case Tuple(items=items):
                 return list(items)
+            case DictView():
+                return self.looked_at(v)
             case Dict():
-                return [Static(k) for k in self.entries_of(v)]
+                return self.looked_at(DictView(v, "keys"))
             case List(cell=cell) if isinstance(self.heap[cell], Items):
                 return list(self.heap[cell].items)  # type: ignore[union-attr, arg-type]
             case Generator():
@@ -224,7 +230,11 @@ class Containers(Machine):
                 return Iterator(self.length(v), lambda i: self.tensor_row(v, i), "tensor", (v,))
             case List():
                 return self._list_iterator(v)
-            case Static() | Tuple() | Dict():
+            case DictView():
+                return self._dict_iterator(v)
+            case Dict():
+                return self._dict_iterator(DictView(v, "keys"))
+            case Static() | Tuple():
                 items = self.items_of(v)
                 # What a staged index needs is computed once, before the loop.
                 scope = self.b.scope
@@ -251,16 +261,31 @@ class Containers(Machine):
 
         return Iterator(self.length(v), item, "list", (v,))
 
-    def require_same_length(self, before: Content, v: List) -> None:
-        """AF0503 where a list grew or shrank while it's walked over."""
+    def _dict_iterator(self, view: DictView) -> Iterator:
+        """So is a dict, whose values may change, but not its keys."""
+        content = self.heap[view.of.cell]
+        scope = self.b.scope
+
+        def item(i: Value) -> Value:
+            self.require_same_length(content, view.of)
+            unchanged = self.heap[view.of.cell] is content
+            return self.select(self.looked_at(view), i, scope if unchanged else None)
+
+        name = view.cls.__name__
+        return Iterator(Static(len(self.looked_at(view))), item, name, (view.of,))
+
+    def require_same_length(self, before: Content, v: List | Dict) -> None:
+        """AF0503 where a list grew or shrank, or a dict got other keys, while it's walked over."""
         now = self.heap[v.cell]
         same = now is before
         if isinstance(before, Items) and isinstance(now, Items):
             same = len(before.items) == len(now.items)
+        if isinstance(before, Entries) and isinstance(now, Entries):
+            same = list(before.items) == list(now.items)
         if not same:
             self.fail(
                 "AF0503",
-                "a list gets longer or shorter while a loop walks over it",
+                f"{describe(v)} gets longer or shorter while a loop walks over it",
                 help="walk over a copy: `for x in list(xs):`",
             )
 

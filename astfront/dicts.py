@@ -19,6 +19,7 @@ from astfront.values import (
     TRUE,
     UNBOUND,
     Dict,
+    DictView,
     Entries,
     Object,
     Set,
@@ -49,6 +50,19 @@ class Dicts(Machine):
             keys = self.items_of(self.call(self.get_attribute(v, "keys"), [], {}))
             return {self.static(k, "a key"): self.get_item(v, k) for k in keys}
         self.fail("AF0208", f"a dict is wanted here, not {describe(v)}")
+
+    def as_dict(self, v: Value) -> Dict:
+        """A dict, or one of the items of something like it, which doesn't change."""
+        return v if isinstance(v, Dict) else self.heap.new_dict(self.entries_of(v))
+
+    def looked_at(self, view: DictView) -> list[Value]:
+        """What is in a view now."""
+        entries = self.entries_of(view.of)
+        if view.kind == "values":
+            return list(entries.values())
+        if view.kind == "items":
+            return [self.tuple([Static(key), value]) for key, value in entries.items()]
+        return [Static(key) for key in entries]
 
     def _content(self, v: Dict) -> Entries:
         content = self.heap[v.cell]

@@ -26,6 +26,7 @@ from astfront.values import (
     BoundMethod,
     Deferred,
     Dict,
+    DictView,
     EitherDtype,
     GrownList,
     Items,
@@ -218,6 +219,8 @@ class Effects(Machine):
                 entries = self.entries_of(value)
                 keys = Static(tuple(entries))
                 return Deferred(_dict, (keys, *map(self.as_it_is, entries.values())))
+            case DictView(of=of, kind=kind):
+                return Deferred(getattr(dict, kind), (self.as_it_is(of),))
             case Range(start=start, stop=stop, step=step):
                 return Deferred(range, (start, stop, Static(step)))
             case Slice(start=start, stop=stop, step=step):

@@ -8,7 +8,7 @@ whose content is another object than before.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, KeysView
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from astfront.values import (
     Content,
     Deferred,
     Dict,
+    DictView,
     EitherDtype,
     Entries,
     Function,
@@ -251,6 +252,8 @@ def walk(value: Value) -> Iterator[Value]:
             yield from walk(absent)
         case EitherDtype(array=array):
             yield array
+        case DictView(of=owner):
+            yield owner
         case BoundMethod(self=owner, function=function):
             yield from walk(owner)
             yield from walk(function)
@@ -330,7 +333,7 @@ def same_static(x: Any, y: Any) -> bool:
         return (x == y and str(x) == str(y)) or (x != x and y != y)
     if isinstance(x, bool | int | str | bytes | complex | range | slice):
         return x == y
-    if isinstance(x, tuple | KeysView):
+    if isinstance(x, tuple):
         return len(x) == len(y) and all(map(same_static, x, y))
     if isinstance(x, np.generic):
         return x.dtype == y.dtype and x.tobytes() == y.tobytes()

@@ -59,6 +59,7 @@ from astfront.values import (
     UNBOUND,
     Deferred,
     Dict,
+    DictView,
     List,
     Names,
     Poison,
@@ -440,6 +441,10 @@ class Interpreter(
                 return (
                     collections.OrderedDict(entries) if cls is collections.OrderedDict else entries
                 )
+            case DictView(of=of, kind="keys"):
+                return dict.fromkeys(self.entries_of(of)).keys()
+            case DictView(of=of, kind="items"):
+                return self.static(of, what).items()
             case Slice(start=start, stop=stop, step=step):
                 return slice(*(self.static(p, what) for p in (start, stop, step)))
             case _ if hasattr(value, "instance") and value.instance is not None:

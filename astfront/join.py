@@ -49,6 +49,7 @@ from astfront.values import (
     Content,
     Deferred,
     Dict,
+    DictView,
     EitherDtype,
     Entries,
     Function,
@@ -313,7 +314,9 @@ class Join(Sharing, Contained):
             return self._reference(a, b, whole)
         if isinstance(a, Static | Unbound):
             return a
-        if isinstance(a, Function | BoundMethod | Partial) and all(map(self._is_known, walk(a))):
+        if isinstance(a, Function | BoundMethod | Partial | DictView) and all(
+            map(self._is_known, walk(a))
+        ):
             return a
         raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
 

@@ -107,7 +107,8 @@ class Loops(Unrolling):
             self.for_each(node, iterable, _break_flag(node.body), _without_break(node.body))
             return
         iterator = self.iterator_of(iterable)
-        lists = [(v, self.heap[v.cell]) for v in iterator.sources if isinstance(v, List)]
+        sources = [v for v in iterator.sources if isinstance(v, List | Dict)]
+        walked_over = [(v, self.heap[v.cell]) for v in sources]
         counter = self.heap.new(Names({"i": Static(0), "iterator": iterator}))
 
         def header() -> Value:
@@ -123,8 +124,9 @@ class Loops(Unrolling):
 
             with self.more_than(iterator.length, i):
                 self.turn_unless_caught(turn)
-            for walked, content in lists:
-                self.require_same_length(content, walked)
+            if not self._ends(node):
+                for walked, content in walked_over:
+                    self.require_same_length(content, walked)
             self.heap.bind(counter, "i", self.binary_op(operator.add, i, Static(1)))
 
         count = iterator.length.obj if isinstance(iterator.length, Static) else None
@@ -133,6 +135,12 @@ class Loops(Unrolling):
         if _break_flag(node.body) is None:
             self.exhausted(iterable)
         self.heap[counter] = Names()
+
+    def _ends(self, node: gast.For) -> bool:
+        """Whether there's no other turn, as a ``break`` was certainly reached."""
+        breaks = _break_flag(node.body)
+        flag = self.load_name(breaks) if breaks else FALSE
+        return isinstance(flag, Static) and bool(flag.obj)
 
     def _poisoned_body(self, node: gast.For) -> None:
         self.assign(node.target, POISON)

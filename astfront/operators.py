@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, KeysView
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from astfront.values import (
     Choice,
     Deferred,
     Dict,
+    DictView,
     List,
     Object,
     Poison,
@@ -312,5 +313,5 @@ class Operators(Machine):
 
 
 def _is_set(v: Value) -> bool:
-    """Whether it's a set, or the keys of a dict."""
-    return isinstance(v, Set) or (isinstance(v, Static) and isinstance(v.obj, KeysView))
+    """Whether it's a set, or the keys or items of a dict."""
+    return isinstance(v, Set) or (isinstance(v, DictView) and v.kind != "values")

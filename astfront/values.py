@@ -233,6 +233,18 @@ class Set(Dict):
 
 
 @dataclass(frozen=True)
+class DictView(Value):
+    """``d.keys()``, ``d.values()`` or ``d.items()``: what the dict has whenever it's looked at."""
+
+    of: Dict
+    kind: Literal["keys", "values", "items"]
+
+    @property
+    def cls(self) -> type:
+        return type(getattr({}, self.kind)())
+
+
+@dataclass(frozen=True)
 class Object(Value):
     """A reference to an instance's cell, whose content is :class:`Attributes`.
 
@@ -479,7 +491,7 @@ def describe(value: Value) -> str:
             return "a set"
         case Dict(cls=cls):
             return f"a {cls.__name__}"
-        case Object(cls=cls):
+        case Object(cls=cls) | DictView(cls=cls):
             return f"a {cls.__name__}"
         case ByValue(reference=reference):
             return describe(reference)

@@ -17,13 +17,13 @@ from astfront.values import (
     NONE,
     TRUE,
     Dict,
+    DictView,
     GrownList,
     Items,
     List,
     Scalar,
     Set,
     Static,
-    Tuple,
     Value,
 )
 
@@ -52,7 +52,7 @@ def length(cx: Any, self: Value) -> Value:
 # --- lists -----------------------------------------------------------------------------------
 
 
-@rule(list.__iter__)
+@rule(list.__iter__, dict.__iter__)
 def iterate(cx: Any, self: Value) -> Value:
     return cx.call(Static(iter), [self], {})  # type: ignore[no-any-return]
 
@@ -152,24 +152,18 @@ def get(cx: Any, self: Value, key: StaticArg[Any], default: Value = NONE) -> Val
 
 
 @rule(dict.keys)
-def keys_(cx: Any, self: Value) -> Value:
-    return Static(dict.fromkeys(cx.entries_of(self)).keys())
-
-
-@rule(dict.__iter__)
-def keys(cx: Any, self: Value) -> Value:
-    return Static(tuple(cx.entries_of(self)))
+def view_of_keys(cx: Any, self: Value) -> Value:
+    return DictView(cx.as_dict(self), "keys")
 
 
 @rule(dict.values)
 def values(cx: Any, self: Value) -> Value:
-    return Tuple(tuple(cx.entries_of(self).values()))
+    return DictView(cx.as_dict(self), "values")
 
 
 @rule(dict.items)
 def items(cx: Any, self: Value) -> Value:
-    pairs = [cx.tuple([Static(k), v]) for k, v in cx.entries_of(self).items()]
-    return Tuple(tuple(pairs))
+    return DictView(cx.as_dict(self), "items")
 
 
 @rule(dict.pop)

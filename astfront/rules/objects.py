@@ -23,6 +23,7 @@ from astfront.values import (
     BoundMethod,
     Deferred,
     Dict,
+    DictView,
     Function,
     Generator,
     List,
@@ -108,7 +109,7 @@ def class_of(cx: Any, x: Value) -> type:
             return x.dtype.type
         case Scalar(type=kind):
             return kind
-        case Tuple(cls=cls) | Object(cls=cls):
+        case Tuple(cls=cls) | Object(cls=cls) | DictView(cls=cls):
             return cls
         case Set():
             return set

@@ -330,10 +330,32 @@ def test_keys_of_dicts():
         made["b"] += 1
         return made.pop("b"), made.pop("c", 7), made.pop("z")
 
+    def views(x):
+        table = {"a": x, "b": x * 2}
+        keys, values, items = table.keys(), table.values(), table.items()
+        walker = iter(values)
+        seen = [next(walker)]
+        table["b"] = x - 1
+        seen.append(next(walker))
+        table["c"] = x * 3
+        del table["a"]
+        for i, (key, value) in enumerate(items):
+            table["c"] = value + i
+            seen.append(value)
+        for key in table:
+            if key == "b":
+                table.pop(key)
+                break
+        print(keys, values, items)
+        return seen, len(keys), list(values), "a" in keys, dict(items), keys & {"c"}, bool(values)
+
     agrees(f, (X, N(0)), (X, N(3)))
     agrees(pop, (X, N(1), collections.defaultdict), (X, N(1), collections.Counter))
+    agrees(views, (X,))
 
     refuses("AF0207", lambda x: collections.Counter(a=0) == collections.Counter(), X)
+    refuses("AF0503", lambda x: [d.update(b=x) for d in [{"a": x}] for key in d], X)
+    refuses("AF0405", lambda x: {"a": x}.items(), X)
     refuses("AF0207", lambda x: +collections.Counter("ab"), X)
 
 
