@@ -19,7 +19,7 @@ from astfront.diagnostics import CompileError, Diagnostic
 from astfront.environment import State
 from astfront.join import Join, JoinError, Strict
 from astfront.options import alike, alternatives, without
-from astfront.unrolling import FEW_TURNS, Unrolling
+from astfront.unrolling import FEW_TURNS, RUN_ALL_LIMIT, RUN_LIMIT, Unrolling
 from astfront.values import (
     FALSE,
     POISON,
@@ -130,7 +130,7 @@ class Loops(Unrolling):
             self.heap.bind(counter, "i", self.binary_op(operator.add, i, Static(1)))
 
         count = iterator.length.obj if isinstance(iterator.length, Static) else None
-        self.loop(node, header, body, count, counter)
+        self.loop(node, header, body, count, counter, iterable)
         self.at_raise = None
         if _break_flag(node.body) is None:
             self.exhausted(iterable)
@@ -165,14 +165,14 @@ class Loops(Unrolling):
         body: Callable[[], None],
         count: int | None,
         counter: int | None,
+        walked: Value | None = None,
     ) -> None:
         """Run a loop now, keep it, or unroll it: the first of these that's right.
 
         ``count`` is the number of turns where it's known; ``counter`` is the cell of a for loop's
-        counter.
+        counter, and ``walked`` what it walks over.
         """
         breaks = _break_flag(node.body)
-        span = self.span()
 
         def test() -> Value:
             """Whether there's another turn."""
@@ -189,11 +189,37 @@ class Loops(Unrolling):
             is_last = isinstance(more, Static) and not more.obj
             return more if is_last else self.lazy(True, going_on, lambda: more)
 
+        def run_rest(turns: int) -> bool:
+            flag = self.load_name(breaks) if breaks else FALSE
+            more = isinstance(flag, Static) and not flag.obj
+            return more and self.run_plainly(node, walked, turns)
+
         start = self.heap.snapshot()
-        if self.run_now(test, body):
+        ran = self.run_now(test, body, RUN_LIMIT, run_rest)
+        if ran:
             return
-        if count == 1:
+        self.heap.restore(start)
+        try:
+            self._stage(node, test, body, count, counter, breaks, start)
+        except CompileError:
+            # It has many turns, and nothing staged in those that were run.
             self.heap.restore(start)
+            if ran is not None or not self.run_now(test, body, RUN_ALL_LIMIT):
+                raise
+
+    def _stage(
+        self,
+        node: gast.For | gast.While,
+        test: Callable[[], Value],
+        body: Callable[[], None],
+        count: int | None,
+        counter: int | None,
+        breaks: str | None,
+        start: State,
+    ) -> None:
+        """Keep a loop, or unroll it."""
+        span = self.span()
+        if count == 1:
             self.report.add(span, "unrolled", "it runs once")
             body()
             return

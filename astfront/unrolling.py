@@ -8,7 +8,7 @@ from typing import Any
 from astfront.branches import Diverged, PythonError
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.generators import Abandoned
-from astfront.machine import Machine
+from astfront.plain_loops import PlainLoops
 from astfront.values import (
     Poison,
     Static,
@@ -21,14 +21,28 @@ FEW_TURNS = 32
 #: More turns than this aren't unrolled (AF0502).
 UNROLL_LIMIT = 4096
 
-#: More turns than this aren't run while compiling, even where nothing staged is computed.
-RUN_LIMIT = 1_000_000
+#: After so many turns in which nothing staged was computed, Python may run the rest of them.
+PLAIN_AFTER = 32
+
+#: More turns than this aren't run while compiling, if the loop can be kept: it'd take seconds.
+RUN_LIMIT = 10_000
+
+#: More turns than this aren't, even if it can't.
+RUN_ALL_LIMIT = 1_000_000
 
 
-class Unrolling(Machine):
-    def run_now(self, test: Callable[[], Value], body: Callable[[], None]) -> bool:
-        """Run the loop as Python does, as long as nothing staged is computed in it."""
+class Unrolling(PlainLoops):
+    def run_now(
+        self,
+        test: Callable[[], Value],
+        body: Callable[[], None],
+        limit: int,
+        run_rest: Callable[[int], bool] = lambda turns: False,
+    ) -> bool | None:
+        """Run the loop as Python does, as long as nothing staged is computed in it; None where it
+        has more than ``limit`` turns. ``run_rest`` may run those after some turns at once."""
         turns = 0
+        too_many = False
         mark = self.report.mark()
         faults = len(self.diagnostics)
         outer = self.b.scope
@@ -44,7 +58,10 @@ class Unrolling(Machine):
                     if len(scope) or len(self.diagnostics) > faults:
                         break
                     turns += 1
-                    if turns > RUN_LIMIT:
+                    if turns == PLAIN_AFTER and run_rest(turns):
+                        return True
+                    too_many = turns > limit
+                    if too_many:
                         break
             except (Diverged, PythonError, Abandoned):
                 outer.bindings.extend(scope.bindings)
@@ -54,7 +71,7 @@ class Unrolling(Machine):
                     raise
         del self.diagnostics[faults:]
         self.report.rewind(mark)
-        return False
+        return None if too_many else False
 
     def _surely_runs(self, test: Callable[[], Value]) -> bool:
         """Whether it's known that a loop has a turn."""
