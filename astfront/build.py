@@ -25,6 +25,7 @@ from astfront.diagnostics import CompileError, error
 from astfront.progress import Watch, unwatched
 from astfront.relay_memory import Argument
 from astfront.relay_pipeline import NeededPasses
+from astfront.relay_threads import serial_small_loops
 from passes.relay import dataflow, loops, nested_branches, recursive_globals, strip_mining
 from passes.relay.bindings import Note, has_loops, ignore
 
@@ -184,7 +185,10 @@ def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int, wat
         "SimplifyExprPostAlterOp",
     ]
     with tvm.transform.PassContext(
-        opt_level=opt_level, disabled_pass=disabled, instruments=[NeededPasses(watch)]
+        opt_level=opt_level,
+        config={"tir.add_lower_pass": [(1, serial_small_loops)]},
+        disabled_pass=disabled,
+        instruments=[NeededPasses(watch)],
     ):
         return relay.vm.compile(mod, target=target, params=params)
 

@@ -112,8 +112,14 @@ class DiskCache:
 
 def disk_cache() -> DiskCache | None:
     """The cache of this machine's user; None where it's switched off."""
+    folder = cache_folder()
+    return None if folder is None else DiskCache(folder)
+
+
+def cache_folder() -> Path | None:
+    """Where this machine's user has what's kept; None where nothing is to be."""
     place = os.environ.get(VARIABLE) or platformdirs.user_cache_dir("astfront")
-    return None if place.lower() in ("off", "0") else DiskCache(Path(place))
+    return None if place.lower() in ("off", "0") else Path(place)
 
 
 def _checksum(path: Path) -> str:

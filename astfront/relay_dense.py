@@ -39,8 +39,8 @@ _LEVEL = 15
 _DOT_ROWS, _DOT_COLUMNS = 24, 48
 """As many rows or more, times as many columns, are worth packing."""
 
-_PARALLEL = 1 << 21
-"""As many multiplications or more are worth several threads."""
+_OUTER = "parallel"
+"""Whether a loop is worth several threads is left to relay_threads.py."""
 
 Scalar = Callable[[Any, Any], Any]
 
@@ -68,12 +68,11 @@ def _add_up(vector: Any, lanes: int) -> Any:
 class _Kernel:
     """Writes the loops of one kernel."""
 
-    def __init__(self, lanes: int, parallel: bool) -> None:
+    def __init__(self, lanes: int) -> None:
         self.ib = tir.ir_builder.create()
         self.lanes = lanes
         self.vector = f"float32x{lanes}"
         self.registers = 32 if lanes == 16 else 16
-        self.outer = "parallel" if parallel else "serial"
 
     def get(self) -> Any:
         return self.ib.get()
@@ -85,7 +84,7 @@ class _Kernel:
     def loop(
         self, n: Any, body: Callable[[Any], None], name: str = "i", kind: str = "serial"
     ) -> None:
-        if _known(n) == 1 and kind == "serial":
+        if _known(n) == 1:
             body(0)
         elif _known(n) != 0:
             with self.ib.for_range(0, n, name=name, kind=kind) as i:
@@ -93,7 +92,7 @@ class _Kernel:
 
     def split(self, n: int, size: int, body: Callable[[Any, int], None]) -> None:
         """``body(start, count)`` for ``n`` in pieces of ``size``, and for the rest."""
-        self.loop(n // size, lambda i: body(i * size, size), kind=self.outer)
+        self.loop(n // size, lambda i: body(i * size, size), kind=_OUTER)
         if n % size:
             body(n // size * size, n % size)
 
@@ -103,7 +102,7 @@ class _Kernel:
             self.split(int(n), size, body)
             return
         whole = tir.indexdiv(n, size)
-        self.loop(whole, lambda i: body(i * size, size), kind=self.outer)
+        self.loop(whole, lambda i: body(i * size, size), kind=_OUTER)
         self.loop(n - whole * size, lambda i: body(whole * size + i, 1))
 
     def rows(self, m: Any, size: int, body: Callable[[Any, int, Any], None]) -> None:
@@ -203,7 +202,7 @@ def _packed_kernel(x: Any, w: Any, out: Any, lanes: int) -> Any:
     n = int(out.shape[1])
     blocks, depth, width = (int(d) for d in w.shape)
     per_block = width // lanes
-    kernel = _Kernel(lanes, _is_worth_threads(m, n, depth))
+    kernel = _Kernel(lanes)
     a, b, c = (kernel.ib.buffer_ptr(t) for t in (x, w, out))
     tallest = 8 if lanes == 16 else 4
     rest_of_block = n - (blocks - 1) * width
@@ -283,7 +282,7 @@ def _turned(kernel: _Kernel, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any]
             row = block * width + i
             packed[block, k, i] = tir.if_then_else(row < m, a[row, k], tir.const(0.0, "float32"))
 
-    kernel.loop(blocks, pack_block, kind=kernel.outer)
+    kernel.loop(blocks, pack_block, kind=_OUTER)
 
     def tile(block: Any, column: Any, columns: int) -> None:
         sums = kernel.outer_product(
@@ -321,7 +320,7 @@ class _Matrix:
 def _plain_kernel(x: Any, w: Any, out: Any, lanes: int) -> Any:
     m, n = x.shape[-2], w.shape[-2]
     depth = next((d for d in (x.shape[-1], w.shape[-1]) if _known(d) is not None), x.shape[-1])
-    kernel = _Kernel(lanes, _is_worth_threads(m, n, depth))
+    kernel = _Kernel(lanes)
     known = 0 if (_known(n) or _DOT_COLUMNS) < _DOT_COLUMNS else _known(m)
     buffers = [kernel.ib.buffer_ptr(t) for t in (x, w, out)]
 
@@ -345,10 +344,6 @@ def _plain_kernel(x: Any, w: Any, out: Any, lanes: int) -> Any:
     else:
         product()
     return kernel.get()
-
-
-def _is_worth_threads(*sizes: Any) -> bool:
-    return int(np.prod([_known(d) or 32 for d in sizes], dtype=np.int64)) >= _PARALLEL
 
 
 # --- operators -------------------------------------------------------------------------------
