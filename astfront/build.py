@@ -26,7 +26,14 @@ from astfront.progress import Watch, unwatched
 from astfront.relay_memory import Argument
 from astfront.relay_pipeline import NeededPasses
 from astfront.relay_threads import serial_small_loops
-from passes.relay import dataflow, loops, nested_branches, recursive_globals, strip_mining
+from passes.relay import (
+    dataflow,
+    loops,
+    many_operands,
+    nested_branches,
+    recursive_globals,
+    strip_mining,
+)
 from passes.relay.bindings import Note, has_loops, ignore
 
 #: TVM warns on stderr through this logger about schedules that nobody tuned.
@@ -129,7 +136,7 @@ def prepare_module(
     if has_loops(mod):
         mod = loops.run(mod, note)
         mod = strip_mining.run(mod) if in_blocks else mod
-    return relay.transform.InferType()(dataflow.run(nested_branches.run(mod)))
+    return relay.transform.InferType()(dataflow.run(nested_branches.run(many_operands.run(mod))))
 
 
 def to_params(arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import time
 from typing import Any
 
 import chainer
@@ -12,7 +13,7 @@ import numpy as np
 import astfront
 from astfront.program import lower
 from astfront.signature import TensorSpec
-from passes.relay import loop_invariants, loops, text
+from passes.relay import loop_invariants, loops, many_operands, text
 from tests.support import assert_same
 
 
@@ -295,3 +296,33 @@ def test_rows_that_are_gathered_again() -> None:
     check(function, (floats(3, 2), number(4)))
     mod = lower(function, (floats(3, 2), number(4)), {}).mod
     assert text(loops.run(mod)).count("stack(") == 2
+
+
+# --- many parts ------------------------------------------------------------------------------
+
+
+def test_arrays_of_many_parts() -> None:
+    """Put together and taken apart along any axis, into parts of any sizes."""
+
+    def function(xs):
+        wide = F.concat(xs, axis=1)
+        tall = F.stack([F.sum(x, axis=1) for x in xs], axis=-1)
+        even = F.split_axis(tall, 37, 1)
+        odd = F.split_axis(wide, [i + i * i // 60 for i in range(1, 37)], -1)
+        return wide, even, odd[35] + odd[20][:, :1], F.stack(even[1:], axis=0)
+
+    args = ([floats(2, 1 + i % 3, seed=i) for i in range(37)],)
+    check(function, args)
+    assert text(many_operands.run(lower(function, args, {}).mod)).count("stop_fusion") == 5 * 3
+
+
+def test_time_of_compiling_many_rows() -> None:
+    def rows(xs):
+        return F.stack(xs) * 2
+
+    times = []
+    for n in (16, 320):
+        start = time.process_time()
+        check(rows, ([floats(2)] * n,))
+        times.append(time.process_time() - start)
+    assert times[1] < times[0] + 3
