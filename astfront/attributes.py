@@ -14,8 +14,10 @@ import chainer
 import numpy as np
 from chainer.utils import cache
 
+from astfront.effects import is_text
 from astfront.lifting import MISSING, Location
 from astfront.options import is_optional
+from astfront.rules.registry import RULES
 from astfront.tensor_attributes import Held, TensorAttributes
 from astfront.values import (
     FALSE,
@@ -25,6 +27,7 @@ from astfront.values import (
     BoundMethod,
     Choice,
     Copied,
+    Deferred,
     Dict,
     DictView,
     EitherDtype,
@@ -135,6 +138,8 @@ class Attributes(TensorAttributes):
                     return wrapped
                 if name in ("__name__", "__qualname__"):
                     return Static(getattr(owner.node, "name", "<lambda>"))
+            case Deferred() if is_text(owner) and getattr(str, name, None) in RULES:
+                return self.builtin_method(owner, str, name)
             case Scalar(type=kind):
                 if name == "real":
                     return owner

@@ -266,7 +266,7 @@ def is_text(value: Value) -> bool:
     """Whether it's a str, known now or not."""
     if isinstance(value, Static):
         return isinstance(value.obj, str)
-    return isinstance(value, Deferred) and value.function is not round and not is_exception(value)
+    return isinstance(value, Deferred) and value.cls is str
 
 
 def is_exception(value: Value) -> bool:

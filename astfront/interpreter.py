@@ -153,6 +153,8 @@ class Interpreter(
         self.known_kinds: dict[Any, tuple[int, ...]] = {}
         self.keeps_recursion = False
         self.recursions: list[Recursion] = []
+        self.fruitless: dict[Any, list[list[Diagnostic]]] = {}
+        """Why recursive functions, by their code, weren't kept since they last compiled."""
         self.staged_depth = 0
         """How many staged branches and loops enclose what is being compiled."""
         self.ways = 1

@@ -90,6 +90,7 @@ class Machine:
     known_kinds: dict[Any, tuple[int, ...]]
     """What is known of the kinds of their nodes where the interpreter is, by the nodes' keys."""
     recursions: list[Recursion]
+    fruitless: dict[Any, list[list[Diagnostic]]]
     """The recursive functions of the program that are being made, innermost last."""
     effects_refused: bool
 

@@ -71,6 +71,9 @@ INLINED = 12
 #: How often keeping a function is tried, each time one call further in.
 ATTEMPTS = 3
 
+#: How often keeping a function is tried in vain, wherever it's called, before its calls are refused.
+FRUITLESS = 12
+
 #: How often a body is run before its types count as never settling.
 ROUNDS = 24
 
@@ -129,10 +132,17 @@ class Recursions(Machine):
             if found.frame is not frame:
                 raise
         self.rewind(checkpoint)
+        in_vain = self.fruitless.setdefault(frame.prepared.node, [])
+        if len(in_vain) >= FRUITLESS:
+            self.give_up(in_vain[-1])
         try:
-            return self.attempted(lambda: self._kept(frame))
+            value = self.attempted(lambda: self._kept(frame))
         except Refused as refused:
-            return self._inlined(frame, refused.diagnostics)
+            in_vain.append(refused.diagnostics)
+            value = self._inlined(frame, refused.diagnostics)
+        if not self.diagnostics:
+            in_vain.clear()
+        return value
 
     def _inlined(self, frame: Frame, refusals: list[Diagnostic]) -> Value:
         """The call inline after all: a call further in may be kept, where types differ in this one."""

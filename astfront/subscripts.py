@@ -274,7 +274,7 @@ class Subscripts(Machine):
         elif choice_in(index) is not None:
             self.split_in(index, lambda v: self.set_item(container, v, value))
         elif isinstance(container, Tensor):
-            self.update_array(container, index, value)
+            self.split_in(value, lambda v: self.update_array(container, index, v))
         elif isinstance(container, Dict):
             self.set_entry(container, self.static(index, "a dict's key"), value)
         elif isinstance(container, List) and not self.is_tuple(container):

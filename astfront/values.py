@@ -298,6 +298,16 @@ class Deferred(Value):
     function: Callable[..., Any]
     args: tuple[Value, ...]
 
+    @property
+    def cls(self) -> type:
+        """What ``function`` gives: a number, what a class makes, or text."""
+        made = _DEFERRED_NUMBERS.get(self.function, self.function)
+        return made if isinstance(made, type) else str
+
+
+#: What functions that don't give text give.
+_DEFERRED_NUMBERS: dict[Any, type] = {round: float, len: int}
+
 
 @dataclass(frozen=True, eq=False)
 class Super(Value):
@@ -504,8 +514,7 @@ def describe(value: Value) -> str:
         case Deferred(function=function):
             if function is round:
                 return "a number rounded to some digits, which is found when the program has run"
-            made = function if isinstance(function, type) else str
-            return f"a {made.__name__} with staged parts"
+            return f"a {value.cls.__name__} with staged parts"
         case Iterator(name=name):
             return f"a {name}"
         case Generator():

@@ -537,6 +537,19 @@ def _format(text: str, names: tuple[str, ...], *values: Any) -> str:
     return text.format(*values[:count], **dict(zip(names, values[count:])))
 
 
+def _of_text(method: Callable[..., str]) -> None:
+    """A rule for a method that makes another text of a text."""
+
+    def made(cx: Any, self: Value, *args: Value) -> Value:
+        return cx.text(method, self, *args)  # type: ignore[no-any-return]
+
+    rule(method)(made)
+
+
+for _name in "replace strip lstrip rstrip upper lower title capitalize ljust rjust zfill".split():
+    _of_text(getattr(str, _name))
+
+
 @rule(str.join)
 def join(cx: Any, self: Value, items: Value) -> Value:
     if cx.has_grown(items):

@@ -109,7 +109,7 @@ def class_of(cx: Any, x: Value) -> type:
             return x.dtype.type
         case Scalar(type=kind):
             return kind
-        case Tuple(cls=cls) | Object(cls=cls) | DictView(cls=cls):
+        case Tuple(cls=cls) | Object(cls=cls) | DictView(cls=cls) | Deferred(cls=cls):
             return cls
         case Set():
             return set
@@ -127,10 +127,6 @@ def class_of(cx: Any, x: Value) -> type:
             return functools.partial
         case Generator():
             return types.GeneratorType
-        case Deferred(function=function):
-            if function is round:
-                return float
-            return function if isinstance(function, type) else str
     raise cx.error("AF0207", f"the type of {describe(x)} isn't known while compiling")
 
 

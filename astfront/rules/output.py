@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from typing import Any
 
@@ -26,6 +27,28 @@ def print_(
 
 def _print(args: tuple[Any, ...], sep: str | None, end: str | None, file: Any, flush: bool) -> None:
     print(*args, sep=sep, end=end, file=file, flush=flush)
+
+
+@rule(io.TextIOWrapper.write, io.StringIO.write)
+def write(cx: Any, self: Value, text: Value) -> Value:
+    if not is_text(text):
+        cx.raise_python(TypeError(f"write() argument must be str, not {describe(text)}"))
+    cx.effect(_write, self, text)
+    return cx.text(len, text)  # type: ignore[no-any-return]
+
+
+def _write(stream: Any, text: str) -> None:
+    stream.write(text)
+
+
+@rule(io.TextIOWrapper.flush, io.StringIO.flush)
+def flush(cx: Any, self: Value) -> Value:
+    cx.effect(_flush, self)
+    return NONE
+
+
+def _flush(stream: Any) -> None:
+    stream.flush()
 
 
 pure(logging.getLogger)

@@ -88,9 +88,35 @@ def test_straight_line() -> None:
         LOG.log(logging.ERROR, "x %s" % x)
         LOG.debug("never %s", n)
         warnings.warn("careful")
+        title = "n=%d " % n
+        LOG.info(title.strip().replace("=", str(n)).upper().ljust(9))
+        assert isinstance(title, str)
         return str(n), repr(n) + "!", ", ".join([str(n), "a"]), format(n, "05d"), "n=" + str(n)
 
     compare(f, ints(1, 2), ints(-4, 2))
+
+
+def test_streams() -> None:
+    stream = io.StringIO()
+
+    def f(x):
+        print("first", file=stream)
+        for v in x:
+            stream.write("%d\n" % v)
+        stream.flush()
+        return stream.write("done\n"), stream.write(f"{x.sum()}")
+
+    compiled = astfront.compile(f)
+    for args in ints(1, 12), ints(-3, 7):
+        stream.seek(0)
+        stream.truncate()
+        expected, written = f(*args), stream.getvalue()
+        stream.seek(0)
+        stream.truncate()
+        assert compiled(*args) == expected
+        assert stream.getvalue() == written
+    with pytest.raises(TypeError, match="must be str"):
+        astfront.compile(lambda x: stream.write(x))(*ints(1))
 
 
 def test_branches_and_loops() -> None:

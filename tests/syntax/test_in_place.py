@@ -39,6 +39,8 @@ def test_array_argument():
         x[1, 1] = swapped
         x = x + 1
         x[0] = 0  # the program's own by now
+        x[1, 2] = max(x[1, 1], 0)
+        x[1] += min(x[1, 0], n)
         return y, x, y is x
 
     agrees(f, (X, np.int64(0)), (X, np.int64(1)), (X, np.int64(2)), (X, 2), (-X, 2))

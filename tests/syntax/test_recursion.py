@@ -237,6 +237,25 @@ def test_arrays_that_callers_hold():
         first += 1
         return first, second
 
+    def components(tree):
+        low, order, seen = -np.ones_like(tree), -np.ones_like(tree), [0]
+
+        def connect(i):
+            order[i] = low[i] = seen[0]
+            seen[0] += 1
+            for j in np.where(tree == i)[0]:
+                if order[j] == -1:
+                    connect(j)
+                    low[i] = min(low[i], low[j])
+                else:
+                    low[i] = min(low[i], order[j])
+
+        for i in range(len(tree)):
+            if order[i] == -1:
+                connect(i)
+        return low
+
+    refuses("AF0209", components, np.array([1, 0, 3, 2]))  # soon, however often it's tried
     refuses("AF0209", given_back, array(2), N(1))
     refuses("AF0209", changed, array(2), N(1))
     agrees(made, (array(2), N(0)), (array(2), N(3)), programs=1)
