@@ -546,8 +546,11 @@ def _of_text(method: Callable[..., str]) -> None:
     rule(method)(made)
 
 
-for _name in "replace strip lstrip rstrip upper lower title capitalize ljust rjust zfill".split():
-    _of_text(getattr(str, _name))
+for _method in (
+    *(str.replace, str.strip, str.lstrip, str.rstrip, str.ljust, str.rjust, str.zfill),
+    *(str.upper, str.lower, str.title, str.capitalize),
+):
+    _of_text(_method)
 
 
 @rule(str.join)

@@ -77,7 +77,7 @@ def _has_more(mod: tvm.IRModule, few: int) -> bool:
 
     def look(expr: Any) -> None:
         nonlocal found
-        found = found or len(_joined_parts(expr)) > few or len(_split_sizes(expr)) > few
+        found = found or len(_joined_parts(expr)) > few or _split_count(expr) > few
 
     for function in mod.functions.values():
         if isinstance(function, relay.Function):
@@ -89,6 +89,14 @@ def _joined_parts(expr: Any) -> Sequence[Any]:
     """What a concatenation puts together."""
     is_join = operator(expr) in ("concatenate", "stack")
     return operands(expr.args[0]) if is_join else ()
+
+
+def _split_count(expr: Any) -> int:
+    """How many parts something is split into; it need not have a type."""
+    if operator(expr) != "split":
+        return 0
+    sections = expr.attrs.indices_or_sections
+    return int(sections) if isinstance(sections, tvm.tir.IntImm) else len(sections) + 1
 
 
 def _split_sizes(expr: Any) -> Sequence[int]:
