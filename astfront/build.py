@@ -135,7 +135,7 @@ def prepare_module(
         mod = recursive_globals.run(tvm.IRModule.from_expr(main))
     if has_loops(mod):
         mod = loops.run(mod, note)
-        mod = strip_mining.run(mod) if in_blocks else mod
+        mod = strip_mining.run(mod, note) if in_blocks else mod
     return relay.transform.InferType()(dataflow.run(nested_branches.run(many_operands.run(mod))))
 
 

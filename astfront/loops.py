@@ -234,7 +234,7 @@ class Loops(Unrolling):
             try:
                 with self._in_attempt(None if loose else count):
                     self.attempted(keep)
-                self._report_kept(span, count, peel)
+                self._report_kept(span, count, breaks is not None, peel)
                 return
             except Refused as e:
                 refusals = refusals or e.diagnostics
@@ -281,8 +281,9 @@ class Loops(Unrolling):
         found = list(flow.exposed([node]))
         return [*found, breaks] if breaks else found
 
-    def _report_kept(self, span: Any, count: int | None, peel: bool) -> None:
+    def _report_kept(self, span: Any, count: int | None, breaks: bool, peel: bool) -> None:
         turns = f"{count} turns" if count is not None else "any number of turns"
+        turns = f"at most {turns}" if breaks and count is not None else turns
         first = "; the first turn stands before it, its types differ" if peel else ""
         self.report.add(span, "kept", f"a loop in Relay, {turns}{first}")
 

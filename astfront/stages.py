@@ -42,11 +42,12 @@ class Lowered:
         return to_params(self._program.params())
 
     def explain(self) -> str:
-        """What was decided while compiling, by source line, and what passes over loops did."""
+        """What was decided while compiling, by source line, and what the passes over loops do."""
         report = self._program.report.copy()
         prepare_module(
             self._program.mod,
             note=lambda span, what: report.add(span_of_relay(span), "optimised", what),
+            in_blocks=self._options.long_loops,
         )
         return report.render()
 

@@ -21,12 +21,15 @@ def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 def prepared(
-    function: Callable[..., Any], specs: Sequence[Any], kwargs: Mapping[str, Any] = {}
+    function: Callable[..., Any],
+    specs: Sequence[Any],
+    kwargs: Mapping[str, Any] = {},
+    long_loops: bool = False,
 ) -> Callable[[Sequence[Any]], Any]:
     """Compile for arguments or their specs; what comes back takes lists of arguments."""
     kwargs = dict(kwargs)
     program = lower(function, specs, kwargs)
-    executable = build(program.mod, long_loops=False)
+    executable = build(program.mod, long_loops=long_loops)
 
     def call(args: Sequence[Any]) -> Any:
         # A number is an argument of the program only where its spec says so, a numpy scalar always.

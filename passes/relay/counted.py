@@ -181,9 +181,14 @@ class Counter:
 
     @classmethod
     def of(cls, site: Site) -> Counter | None:
+        """What decides alone on another turn."""
+        return cls._in(site, site.loop.more)
+
+    @classmethod
+    def _in(cls, site: Site, condition: Any) -> Counter | None:
         loop = site.loop
         defined = dict([*loop.head, *loop.turn])
-        more: Any = defined.get(loop.more)
+        more: Any = defined.get(condition)
         if operator(more) != "less":
             return None
         varying = loop.defined()
@@ -194,6 +199,20 @@ class Counter:
             if operator(step) == "add" and step.args[0] == slot.param and scalar(step.args[1]) == 1:
                 return cls(slot, more.args[1])
         return None
+
+    @classmethod
+    def most_turns(cls, site: Site) -> int | None:
+        """More turns than this there aren't, if that's known: a loop may end before its count."""
+        defined = dict([*site.loop.head, *site.loop.turn])
+        conditions, found = [site.loop.more], []
+        while conditions:
+            condition = conditions.pop()
+            value: Any = defined.get(condition)
+            if operator(value) == "logical_and":
+                conditions += value.args
+            elif (counter := cls._in(site, condition)) is not None and counter.turns is not None:
+                found.append(counter.turns)
+        return min(found, default=None)
 
     @property
     def turns(self) -> int | None:

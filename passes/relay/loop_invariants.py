@@ -62,6 +62,9 @@ from passes.relay.bindings import (
 )
 from passes.relay.total import MOVES, is_total
 
+#: Takes no time: not worth a word.
+_VIEWS = frozenset(["", "expand_dims", "reshape", "shape_of", "squeeze"])
+
 
 def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
     """The module with what is loop-invariant before its loops."""
@@ -76,7 +79,9 @@ class _Hoist(Rewriter):
             if loop is not None:
                 moved = _invariants(loop)
                 for _, x in moved:
-                    self.note(getattr(x, "span", None), "computed once, before the loop")
+                    if operator(x) not in _VIEWS:
+                        what = f"`{operator(x)}` computed once, before the loop"
+                        self.note(x.span, what)
                 out += moved
                 value = _without(loop, {v for v, _ in moved})
             out.append((var, value))

@@ -222,12 +222,23 @@ def is_size_of(bound: Any, x: Any, values: Mapping[Any, Any], less: int = 0) -> 
         positive: Any = values.get(bound)
         if operator(positive) != "maximum" or scalar(positive.args[1]) != 0:
             return False
-        difference: Any = values.get(positive.args[0])
-        if operator(difference) != "subtract" or scalar(difference.args[1]) != less:
-            return False
-        bound = difference.args[0]
-    take: Any = values.get(bound)
-    if operator(take) != "take" or scalar(take.args[1]) != 0:
+        bound = positive.args[0]
+    base, more = _offset(bound, values)
+    take: Any = values.get(base)
+    if more != -less or operator(take) != "take" or scalar(take.args[1]) != 0:
         return False
     sizes: Any = values.get(take.args[0])
     return operator(sizes) == "shape_of" and bool(sizes.args[0] == x)
+
+
+def _offset(number: Any, values: Mapping[Any, Any]) -> tuple[Any, int]:
+    """What a number is made of by adding constants, and their sum."""
+    more = 0
+    step: Any
+    while operator(step := values.get(number)) in ("add", "subtract"):
+        by = scalar(step.args[1])
+        if by is None:
+            break
+        more += by if operator(step) == "add" else -by
+        number = step.args[0]
+    return number, more

@@ -94,13 +94,13 @@ from passes.relay import dead_bindings
 from passes.relay.bindings import Note, Rewriter, Scope, chain, ignore, rewrite, static_shape
 from passes.relay.counted import Collected, Counter, Site
 
-#: The turns of a block. As many, if it's known, aren't worth blocks.
+#: The turns of a block. Loops that surely have no more than two of them are left as they are.
 BLOCK = 32
 
 
 def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
     """The module whose loops run in blocks."""
-    return dead_bindings.run(rewrite(mod, _Mine))
+    return dead_bindings.run(rewrite(mod, lambda: _Mine(note)))
 
 
 class _Mine(Rewriter):
@@ -108,9 +108,13 @@ class _Mine(Rewriter):
         for at in reversed(range(len(bindings))):
             site = Site.of(bindings, at, result)
             if site is not None:
-                counter = Counter.of(site)
-                if counter is None or counter.turns is None or counter.turns > 2 * BLOCK:
-                    bindings = _Blocks(site, counter).bindings()
+                most = Counter.most_turns(site)
+                if most is None or most > 2 * BLOCK:
+                    self.note(
+                        site.loop.branch.span,
+                        f"in blocks of {BLOCK} turns: as little memory for many turns as for few",
+                    )
+                    bindings = _Blocks(site, Counter.of(site)).bindings()
         return chain(bindings, result)
 
 
