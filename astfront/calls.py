@@ -40,7 +40,9 @@ from astfront.values import (
 )
 from astfront.wrappers import call_wrapper
 
-IMMUTABLE = (str, bytes, int, float, complex, tuple, frozenset, range, type(None), np.dtype, type)
+IMMUTABLE = (
+    str, bytes, int, float, complex, tuple, frozenset, range, type(None), np.dtype, np.generic, type
+)  # fmt: skip
 
 
 class Calls(FunctionCalls):
@@ -137,8 +139,6 @@ class Calls(FunctionCalls):
             known, values = self.try_all(args, kwargs)
             if known:
                 return self.run_python(f, *values[0], **values[1])
-            if is_numpy(f):
-                self.unsupported(f)
             self.unsupported(f)
         if isinstance(f, types.MethodType):
             owner = self.constant_value(f.__self__)
@@ -153,7 +153,7 @@ class Calls(FunctionCalls):
             getattr(f, "__self__", None), IMMUTABLE
         ):
             known, values = self.try_all(args, kwargs)
-            if known:
+            if known and f.__name__ not in _MUTATING:
                 return self.run_python(f, *values[0], **values[1])
             unbound = rule_for(getattr(type(f.__self__), f.__name__, None))
             if unbound is not None:

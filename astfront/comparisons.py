@@ -14,7 +14,7 @@ import numpy as np
 
 from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.machine import Machine
-from astfront.numbers import NUMBERS
+from astfront.numbers import NUMBERS, is_numpy_number
 from astfront.rules import dataclass, folds
 from astfront.values import (
     FALSE,
@@ -107,6 +107,8 @@ class Comparisons(Machine):
                 operands = [one if v is array else None for v in (a, b)]
                 return self._compared_with_none(f, array, operands)  # type: ignore[arg-type]
             self.require_operand(f, a, b)
+            return self.call(Static(ufunc), [a, b], {})
+        if is_numpy_number(a, b):
             return self.call(Static(ufunc), [a, b], {})
         if self.is_number(a) and self.is_number(b):
             kinds = {v.type if isinstance(v, Scalar) else type(v.obj) for v in (a, b)}  # type: ignore

@@ -13,8 +13,11 @@ from astfront.machine import Machine
 from astfront.rules.registry import NODE_RULES
 from astfront.values import (
     Choice,
+    Dict,
+    List,
     Object,
     Option,
+    Scalar,
     Static,
     Tensor,
     Tuple,
@@ -32,7 +35,7 @@ class FunctionNodes(Machine):
         if at is not None:
             before, after = inputs[:at], inputs[at + 1 :]
             return self.split(inputs[at], lambda v: self.apply_node(node, [*before, v, *after]))
-        if any(map(self.is_number, inputs)):
+        if not all(map(self._is_arraylike, inputs)):
             self._refuse_mixed(node, inputs)
         tensors = [self.as_tensor(x) for x in inputs]
         self.check_node_types(node, tensors)
@@ -52,6 +55,14 @@ class FunctionNodes(Machine):
             self.check(x.present, TypeError(mixed))
             x = x.value
         return x
+
+    def _is_arraylike(self, x: Value) -> bool:
+        """Whether an input is no number (numpy's neither), text, list or the like."""
+        if isinstance(x, Tensor):
+            return x.kind != "generic"
+        if isinstance(x, Static):
+            return isinstance(x.obj, chainer.Variable | np.ndarray)
+        return not isinstance(x, Scalar | Tuple | List | Dict)
 
     def _refuse_mixed(self, node: Object, inputs: Sequence[Value]) -> NoReturn:
         """Chainer takes arrays only."""
@@ -93,10 +104,12 @@ class FunctionNodes(Machine):
             real = node.cls.__new__(node.cls)  # type: ignore[call-overload]
             for name, value in self.heap[node.cell].items.items():  # type: ignore[union-attr]
                 known, obj = self.known(value)
+                if not known and isinstance(value, Tensor) and value.is_static_shape:
+                    # Of an array that a node keeps, the checks look at the type only.
+                    known, obj = node.cls.__module__.startswith("chainer."), _stand_in(value)
                 if known:
                     object.__setattr__(real, name, obj)
-        shapes: list[Any] = [x.shape for x in inputs]
-        dummies = tuple(np.broadcast_to(np.zeros((), x.dtype), s) for x, s in zip(inputs, shapes))
+        dummies = tuple(map(_stand_in, inputs))
         try:
             object.__setattr__(real, "_input_layouts", (None,) * len(inputs))
             chainer.FunctionNode._check_data_type_forward(real, dummies)
@@ -104,6 +117,12 @@ class FunctionNodes(Machine):
             self.raise_python(e)
         except AttributeError:
             return  # The check wants a staged attribute.
+
+
+def _stand_in(x: Tensor) -> Any:
+    """An array of zeros of the type of ``x``, whose shape is known."""
+    shape: Any = x.shape
+    return np.broadcast_to(np.zeros((), x.dtype), shape)
 
 
 class NodeView:

@@ -25,6 +25,12 @@ from astfront.values import (
 NUMBERS = (bool, int, float)
 
 
+def is_numpy_number(*operands: Value) -> bool:
+    """Whether one of two operands is a staged Python number, and the other a scalar of numpy's."""
+    is_generic = any(isinstance(v, Static) and isinstance(v.obj, np.generic) for v in operands)
+    return is_generic and any(isinstance(v, Scalar) for v in operands)
+
+
 class Numbers(Machine):
     @staticmethod
     def is_number(v: Value) -> bool:

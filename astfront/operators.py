@@ -15,7 +15,7 @@ from astfront.diagnostics import CompileError
 from astfront.effects import is_text
 from astfront.environment import UNKNOWN_STORAGE
 from astfront.machine import Machine
-from astfront.numbers import NUMBERS
+from astfront.numbers import NUMBERS, is_numpy_number
 from astfront.values import (
     FALSE,
     POISON,
@@ -98,7 +98,7 @@ class Operators(Machine):
             return self.variable_operator(f, a, b)
         if isinstance(a, Static) and isinstance(a.obj, str) and f is operator.mod:
             return self.text(f, a, b)
-        if tensors:
+        if tensors or is_numpy_number(a, b):
             self.require_operand(f, a, b)
             ufunc = next(u for g, _, u in BINARY.values() if g is f)
             return self.call(Static(ufunc), [a, b], {})

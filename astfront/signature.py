@@ -142,7 +142,7 @@ def flatten(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, list[Any]
 
 
 #: What Variables and Parameters hold by themselves.
-_FIELDS = frozenset(vars(chainer.Parameter(0, (1,)))) | frozenset(
+_FIELDS = frozenset(vars(chainer.Parameter(0))) | frozenset(
     vars(copy.deepcopy(chainer.Variable(np.zeros(1))))
 )
 
@@ -190,7 +190,7 @@ def _key(x: Any, leaves: list[Any], seen: dict[int, int]) -> Any:
         return kind, tuple(_key(i, leaves, seen) for i in (x.start, x.stop, x.step))
     if kind is types.MethodType:
         return kind, _ById(x.__self__), _ById(x.__func__)
-    if isinstance(x, np.ndarray | list | dict) or hasattr(x, "__array__"):
+    if isinstance(x, np.ndarray | list | dict) or hasattr(kind, "__array__"):
         raise error(
             "AF0401",
             f"an argument of type {kind.__module__}.{kind.__name__} can't be compiled",

@@ -111,13 +111,13 @@ class TensorAttributes(Machine):
             return Static(getattr(x.origin, "name", None))
         if name == "is_initialized":
             return Static(True)
-        if name in _BACKPROP:
+        if name in _BACKPROP or (name == "requires_grad" and x.origin is None):
             self.fail(
                 "AF0202",
                 f"`{name}` of a Variable belongs to backprop, which isn't compiled",
             )
         if name == "requires_grad":
-            return Static(getattr(x.origin, "requires_grad", True))
+            return Static(x.origin.requires_grad)
         if name == "layout":
             return NONE
         if name == "_has_chainerx_array":

@@ -282,14 +282,16 @@ def format_value(cx: Any, x: Value, spec: Value = Static("")) -> Value:
 def round_(cx: Any, x: Value, ndigits: Value = NONE) -> Value:
     if isinstance(x, Object):
         return cx.call(cx.get_attribute(x, "__round__"), [ndigits], {})
-    if isinstance(x, Tensor) and x.kind == "generic" and x.const is None and x.dtype.kind == "f":
-        cx.fail("AF0207", "round() of a numpy scalar", help="write `round(float(x))`")
+    if isinstance(x, Tensor) and x.kind == "generic":
+        if not _is_none(ndigits):
+            return cx.call(Static(np.round), [x, ndigits], {})
+        x = cx.tensor_to_scalar(x)
     if isinstance(x, Static) and isinstance(ndigits, Static):
         return cx.run_python(round, x.obj, ndigits.obj)
     if not isinstance(x, Scalar):
         cx.fail("AF0207", f"round() of {describe(x)} isn't supported")
     number: Any = x
-    if not (isinstance(ndigits, Static) and ndigits.obj is None):
+    if not _is_none(ndigits):
         return rounded(cx, number, ndigits)
     if number.type is not float:
         return cx.as_scalar(x, int)

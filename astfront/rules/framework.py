@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import chainer
@@ -19,6 +20,7 @@ from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (
     FALSE,
     NONE,
+    Copied,
     Deferred,
     List,
     Object,
@@ -53,17 +55,28 @@ def old_style_call(cx: Any, self: Value, *inputs: Value) -> Value:
     return outputs[0] if len(outputs) == 1 else cx.tuple(outputs)
 
 
-@rule(chainer.Variable, chainer.as_variable)
-def as_variable(
+@rule(chainer.as_variable)
+def as_variable(cx: Any, obj: Value) -> Value:
+    if isinstance(obj, Tensor) and obj.kind == "variable":
+        return obj
+    if isinstance(obj, Static) and isinstance(obj.obj, chainer.Variable):
+        return obj
+    return make_variable(cx, obj)
+
+
+@rule(chainer.Variable)
+def make_variable(
     cx: Any, data: Value = NONE, *, requires_grad: Value = Static(True), name: Value = NONE
 ) -> Value:
-    if isinstance(data, Tensor):
-        return data.as_kind("variable")
-    if isinstance(data, Static) and isinstance(data.obj, chainer.Variable):
-        return data
-    return cx.raise_python(
-        TypeError(f"{describe(data)} can't be turned into a Variable: numpy.ndarray is expected")
-    )
+    """Whether it requires gradients isn't kept, as nothing else knows it of what a program makes."""
+    if isinstance(data, Static) and data.obj is None:
+        cx.fail("AF0207", "a Variable without an array isn't supported")
+    if not isinstance(data, Tensor) or data.kind not in ("array", "either"):
+        what = f"{describe(data)} can't be turned into a Variable: numpy.ndarray is expected"
+        return cx.raise_python(TypeError(what))  # type: ignore[no-any-return]
+    made = data.as_kind("variable")
+    called = cx.static(name, "`name`")
+    return made if called is None else replace(made, origin=Copied(chainer.Variable, called, True))
 
 
 @rule(
@@ -71,6 +84,7 @@ def as_variable(
     chainer.Variable.unchain_backward,
     chainer.Variable.retain_data,
     chainer.Variable.to_cpu,
+    variable.Parameter.to_cpu,
 )
 def unchain(cx: Any, self: Value) -> Value:
     """There's no graph behind a compiled Variable, and it's on the CPU."""
@@ -90,6 +104,8 @@ def get_array_module(cx: Any, *args: Value) -> Value:
 
 @rule(cuda.to_cpu)
 def to_cpu(cx: Any, array: Value, stream: Value = NONE) -> Value:
+    if isinstance(array, Tensor) and array.kind == "variable":
+        cx.raise_python(TypeError("Array cannot be converted into an numpy.ndarray"))
     return array
 
 
@@ -111,11 +127,6 @@ def get_cuda_device_from_array(cx: Any, *arrays: Value) -> Value:
 @rule(intel64.should_use_ideep, intel64.is_ideep_available)
 def should_use_ideep(cx: Any, *args: Value) -> Value:
     return FALSE
-
-
-@rule(chainer.is_arrays_compatible)
-def is_arrays_compatible(cx: Any, arrays: Value) -> Value:
-    return Static(True)
 
 
 @rule(np.isscalar)

@@ -133,7 +133,8 @@ def take_checked(cx: Any, x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
             cx.raise_python(e)
         found = cx.b.constant(wrapped.astype("int64"))
         return cx.b.call("take", x, found, axis=axis, mode="clip")  # type: ignore[no-any-return]
-    indices = cx.cast(indices, "int64") if indices.dtype.kind == "u" else indices
+    if indices.dtype.name not in ("int32", "int64"):
+        indices = cx.cast(indices, "int64")
     if isinstance(size, Static) and size.obj == 0:
         cx.fail("AF0208", f"a staged index into an axis of size 0 (axis {axis})")
     if cx.checks:

@@ -252,6 +252,8 @@ def picking(x, t, order):
         F.get_item(x, (slice(None, None, -1), slice(0, 4, 2))), F.get_item(x, -1), x[:, -1],
         F.get_item(x, ([0, 1], [1, 2])), F.select_item(x, t), F.flip(x, 1), F.flip(x, -1), F.fliplr(x),
         F.flipud(x), F.permutate(x, order), F.permutate(x, order, inv=True),
+        F.permutate(x, (order - 3).astype("int16"), inv=True), F.get_item(x, np.zeros(0, bool)),
+        F.get_item(np.arange(300.0), (t + 130).astype("uint8")), F.get_item(np.arange(300.0), (t + 99).astype("int8")),
         F.permutate(x, np.array([1, 2, 0, 3], "i"), axis=1), F.where(x.array > 0, x, -x),
         F.where(x.array[:1] > 0, x[:, :1], -x), F.where(t > 0, x[:, 0], x[:, 1]), F.diagonal(x),
         F.diagonal(x, offset=1), F.diagonal(x[None], -1, axis1=-1, axis2=1),

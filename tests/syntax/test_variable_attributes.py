@@ -49,6 +49,22 @@ def test_of_arguments_are_refused():
         astfront.compile(lambda x: x * 2)(x)
 
 
+def made(x, w, dtype):
+    named = chainer.Variable(x, name="q")
+    apart = chainer.is_arrays_compatible([x, named]), chainer.is_arrays_compatible([x, None])
+    item = x.item((1, 2)) * np.float32(2).astype("f8")
+    return named.name, named + 1, chainer.as_variable(w.T), x.astype(dtype), item, apart
+
+
+def test_of_variables_that_the_program_makes():
+    w = chainer.Parameter(0.5)  # initialised when it's first used, as those of links
+    w.initialize((2, 3))
+    for dtype in (np.float16, "float64"):
+        assert_same(astfront.compile(made)(X, w, dtype), made(X, w, dtype))
+    with pytest.raises(astfront.CompileError, match="belongs to backprop"):
+        astfront.compile(lambda x: (x * 2).requires_grad)(chainer.Variable(X))
+
+
 class Holder:
     pass
 

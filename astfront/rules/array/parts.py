@@ -260,8 +260,8 @@ def permutate_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     if indices.const is not None:
         inverse = permutate._inverse_indices(indices.const)
         return take_checked(cx, x, cx.constant_value(inverse), axis)
-    order = cx.call_op("argsort", indices, axis=0, dtype="int64")
-    return take_checked(cx, x, order, axis)
+    inverse = cx.call_python(permutate._inverse_indices, [indices], {})
+    return take_checked(cx, x, inverse, axis)
 
 
 # --- copies and choices ----------------------------------------------------------------------

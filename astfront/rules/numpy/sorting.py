@@ -224,7 +224,8 @@ def item(cx: Any, self: Value, *args: Value) -> Value:
     x = as_array(cx, self)
     if args:
         index = args[0] if len(args) == 1 else cx.tuple(args)
-        if len(args) == 1 and x.ndim > 1 and not isinstance(index, Tuple):
+        known, obj = cx.try_static(index)
+        if x.ndim > 1 and not isinstance(obj if known else index, tuple | Tuple):
             x = reshaped(cx, x, [Static(-1)])
         x = index_tensor(cx, x, index)
     if any(d not in (1, None) for d in x.shape):

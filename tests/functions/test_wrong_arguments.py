@@ -1,0 +1,38 @@
+"""What Chainer raises for arguments that it doesn't take is raised while compiling."""
+
+import chainer
+import chainer.functions as F
+import numpy as np
+import pytest
+from chainer.backends import cuda
+from chainer.utils.type_check import InvalidType
+
+from astfront.program import lower
+from tests.functions.cases import f
+
+#: Calls with an array of shape (3, 2).
+CALLS = {
+    "a tuple of arrays": lambda x: F.tile((x, x), 2),
+    "a list": lambda x: F.exp([1.0, 2.0]),
+    "a text": lambda x: F.relu("x"),
+    "a numpy scalar": lambda x: F.exp(x[0, 0]),
+    "an array and a numpy scalar": lambda x: F.maximum(x, x.sum()),
+    "a matrix times a numpy scalar": lambda x: chainer.Variable(x) @ np.float32(2),
+    "a Variable of a numpy scalar": lambda x: chainer.Variable(x[0, 0]),
+    "a Variable of a Variable": lambda x: chainer.Variable(chainer.Variable(x)),
+    "a Variable of a number": lambda x: chainer.as_variable(2.0),
+    "an array of a Variable": lambda x: cuda.to_cpu(chainer.Variable(x)),
+    "a condition of another shape": lambda x: F.where(x[:1, :] > 0, x[:, 0], x[:, 0]),
+    "a mask of another shape": lambda x: F.simplified_dropconnect(
+        x, np.ones((4, 2), "f"), mask=np.ones((4, 3), bool)
+    ),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_raises_what_chainer_raises(call):
+    with chainer.using_config("train", True):
+        with pytest.raises((TypeError, InvalidType)) as expected:
+            call(f(3, 2))
+        with pytest.raises(expected.type):
+            lower(call, [f(3, 2)], {})

@@ -1,0 +1,43 @@
+"""Scalars of numpy's beside staged Python numbers: what they make is a scalar of numpy's, too."""
+
+import math
+
+import chainer
+import chainer.functions as F
+import numpy as np
+
+from tests.support import check
+
+X = np.array([[1.5, -2, 0.25], [-0.5, 3, 1]], "f")
+
+
+def arithmetic(x):
+    s, n = x.item(0), int(x.sum())
+    return (
+        s + np.float64(2), np.float64(2) * s, s + np.float32(2), n * np.float64(2.5), n + np.int64(2), n * np.float32(1),
+        s ** np.float64(2), n // np.float64(2), n % np.float64(3), np.float64(7) // n, n * np.pi, abs(n * np.float64(-1.5)),
+        x.sum() * (n * np.sqrt(2)), x * (n * np.sqrt(2)), chainer.Variable(x) * (n * np.sqrt(8)),
+        F.leaky_relu(x, slope=0.1) * (n / np.sqrt(2)), x[: n - np.int64(1)], sum([s, np.float64(2)]),
+    )  # fmt: skip
+
+
+def comparisons(x):
+    s, n = x.item(0), int(x.sum())
+    return (
+        s < np.float64(2), n < np.float64(3.5), n < np.float32(3.5), np.int64(3) <= n, np.float64(2) in [s, 1.5],
+        "yes" if n <= np.float64(3.5) else "no", n if n > np.float64(0) else s, np.float64(2) if s > 100 else s,
+        [0, 0, 1][np.int64(1) + n - 3],
+    )  # fmt: skip
+
+
+def numbers_of(x):
+    m = int(x.sum()) * np.sqrt(8)
+    return (
+        math.floor(m), math.sqrt(m), int(m), float(m), m > 2, not m, np.zeros(int(m)), f"{m:.2f}", divmod(m, 2),
+        isinstance(m, float), round(m), round(m, 1), round(x.sum()), round(x.sum(), 1), round(x.argmax()),
+        round(x.sum() * 100, -1), [round(v) for v in x[0]],
+    )  # fmt: skip
+
+
+def test_beside_staged_numbers():
+    check(lambda x: (arithmetic(x), comparisons(x), numbers_of(x)), (X,), (X - 0.2,))
