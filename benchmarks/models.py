@@ -226,3 +226,11 @@ def empty_loop(x):  # type: ignore[no-untyped-def]
     for i in range(x.shape[0]):
         n = (n + i) % 7
     return x[0] + n
+
+
+def counted_loop(x, n):  # type: ignore[no-untyped-def]
+    """The same loop of ``n`` turns, which only the run knows; n is () int64."""
+    m = 0
+    for i in range(int(n)):
+        m = (m + i) % 7
+    return x + m

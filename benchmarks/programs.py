@@ -46,12 +46,40 @@ def _row_programs() -> dict[str, Program]:
 
 
 def _loop_programs() -> dict[str, Program]:
-    return {
+    known = {
         f"loop_{n}": Program(
             f"empty loop, {n} turns", lambda: models.empty_loop, lambda n=n: (floats(n, 1),)
         )
+        for n in (1000, 1000000)
+    }
+    counted = {
+        f"counted_loop_{n}": Program(
+            f"the same, {n} known only when it runs",
+            lambda: models.counted_loop,
+            lambda n=n: (floats(1), np.array(n)),
+        )
         for n in (1000, 10000, 100000, 1000000)
     }
+    return {**known, **counted}
+
+
+def _length_programs() -> dict[str, Program]:
+    """What's compiled is the same for any number of turns; a list has as many arguments as arrays."""
+    loops = {
+        f"rnn_{n}": Program(
+            f"RNN by hand, T={n}", lambda: models.RNN(64, 128, 32), lambda n=n: (floats(n, 1, 64),)
+        )
+        for n in (10, 500, 2000)
+    }
+    lists = {
+        f"list_{n}": Program(
+            f"StatelessLSTM over a list of {n} arrays",
+            lambda: models.StatelessLSTMModel(64, 128),
+            lambda n=n: (list(floats(n, 1, 64)),),
+        )
+        for n in (10, 100, 400)
+    }
+    return {**loops, **lists}
 
 
 PROGRAMS: dict[str, Program] = {
@@ -118,6 +146,7 @@ PROGRAMS: dict[str, Program] = {
     ),
     **_loop_programs(),
     **_row_programs(),
+    **_length_programs(),
     "googlenet": Program(
         "GoogLeNet, batch 1", lambda: L.GoogLeNet(pretrained_model=None), image, 2
     ),

@@ -29,7 +29,7 @@ def rows(results: Results) -> list[list[str]]:
     peers = peers_of(results)
     rivals = [peer for peer in peers if peer not in ("live", "frozen")]
     times, ratios = (f"{PEERS[p]} ms" for p in peers), (f"× {PEERS[p]}" for p in rivals)
-    made = [["program", *times, *ratios, "compile s", "peak MB", "max diff"]]
+    made = [["program", *times, *ratios, "bound ms", "compile s", "peak MB", "max diff"]]
     for name, found in results.items():
         ours = found["frozen"]
         row = [PROGRAMS[name].what, *(_time(found.get(p, {})) for p in peers)]
@@ -37,6 +37,8 @@ def rows(results: Results) -> list[list[str]]:
             theirs = found.get(peer, {})
             both = "seconds" in theirs and "seconds" in ours
             row.append(f"{theirs['seconds'] / ours['seconds']:.1f}" if both else "–")
+        least = found.get("chainer", {}).get("least_seconds")
+        row.append(f"{least * 1e3:.3g}" if least else "–")
         if "error" in ours:
             row += ["–", "–", str(ours["error"])]
         else:
