@@ -139,7 +139,10 @@ class Calls(FunctionCalls):
             known, values = self.try_all(args, kwargs)
             if known:
                 return self.run_python(f, *values[0], **values[1])
-            self.unsupported(f)
+            written = numpy_source(f)
+            if written is None:
+                self.unsupported(f)
+            return self.call_python(written, args, kwargs)
         if isinstance(f, types.MethodType):
             owner = self.constant_value(f.__self__)
             return self.call(Static(f.__func__), [owner, *args], kwargs)
@@ -362,6 +365,14 @@ def is_numpy(f: Any) -> bool:
     return str(module).split(".")[0] == "numpy" and not str(module).startswith("numpy.random")
 
 
+def numpy_source(f: Any) -> types.FunctionType | None:
+    """The Python function behind one of numpy's, for those that numpy writes in Python."""
+    if f in _BY_ROUNDING or not (isinstance(f, types.FunctionType) and is_numpy(f)):
+        return None
+    written = inspect.unwrap(f)
+    return written if isinstance(written, types.FunctionType) else None
+
+
 def is_pure(f: Any) -> bool:
     """Whether a function may be called while compiling: it only computes."""
     try:
@@ -378,6 +389,8 @@ def is_pure(f: Any) -> bool:
     return is_numpy(f) and not isinstance(f, type) and f.__name__ not in _NUMPY_IO
 
 
+#: Their results' sizes depend on how numbers are rounded.
+_BY_ROUNDING = (np.polydiv, np.linalg.matrix_rank)
 _MUTATING = {"fill", "sort", "put", "resize", "partition", "itemset", "setfield", "setflags",
              "byteswap", "tofile", "dump", "__setitem__"}  # fmt: skip
 _NUMPY_IO = {"load", "save", "savez", "savetxt", "loadtxt", "copyto", "put", "place", "putmask",

@@ -17,7 +17,7 @@ import astfront.relay_linalg
 import astfront.relay_random
 import astfront.relay_shape_functions
 import astfront.relay_special  # noqa: F401  (they register what they have)
-from astfront import relay_fallback
+from astfront import relay_fallback, relay_simplifier
 from astfront.bounds import Bounds
 from astfront.builder import Builder, OperatorError, Scope
 from astfront.source import Span
@@ -124,6 +124,7 @@ class RelayBuilder(Builder):
         self._names: set[str] = set()
         self._type_cache: dict[Any, Any] = {}
         self._copies: dict[Any, int] = {}
+        self._overflowing: set[Any] = set()
         self._occurrences: dict[Any, int] = {}
 
     # --- leaves ------------------------------------------------------------------------------
@@ -158,10 +159,10 @@ class RelayBuilder(Builder):
     # --- operators ---------------------------------------------------------------------------
 
     def call(self, op: str, *args: Tensor | Scalar | Sequence[Tensor], **attrs: Any) -> Any:
-        if op in ("multiply", "divide"):
-            extremes = [_extreme_in(a) for a in args]
-            if any(x is not None for x in extremes):
-                return self._with_extremes(op, args, extremes)
+        made = relay_simplifier.guarded(self, op, args)
+        if made is not None:
+            return made
+        args = tuple(relay_simplifier.operands(self, op, args))
         function = _relay_function(op)
         operands = [_map_tensors(self._operand(op), a) for a in args]
         types = tuple(_map_tensors(_type_of, a, tuple) for a in args)
@@ -181,23 +182,14 @@ class RelayBuilder(Builder):
         result = self._bind(op.rsplit(".", 1)[-1], self._located(expr), result_type)
         if op == "strided_slice" and None in result.shape:
             # Fused with what comes next, TVM's code for a staged size doesn't compile.
-            return self._stop_fusion(result)
+            return self.stop_fusion(result)
+        if op in relay_simplifier.OVERFLOWING and result.dtype.name in ("int32", "int64"):
+            self._overflowing.add(result.expr)
         if isinstance(result, Tensor) and _is_inlined(op):
             self._copies[result.expr] = 1 + sum(self._copies.get(o, 0) for o in _flat(operands))
             within = sum(self._occurrences.get(o, 1) for o in _flat(operands))
             self._occurrences[result.expr] = _OCCURRENCES.get(op, 1) * within
         return result
-
-    def _with_extremes(self, op: str, args: Sequence[Any], extremes: Sequence[Any]) -> Tensor:
-        """A product with 0.0, or a quotient with 0.0 or infinity, that NaN and infinity make NaN.
-
-        TVM makes 0 of it where it sees the number; into arrays it doesn't look.
-        """
-        hidden = (x if z is None else self.constant(z.reshape(1)) for x, z in zip(args, extremes))
-        made = self.call(op, *hidden)
-        if not any(x.shape for x in args if isinstance(x, Tensor)):
-            return self.call("reshape", made, newshape=())  # type: ignore[no-any-return]
-        return made  # type: ignore[no-any-return]
 
     # TVM inlines fused elementwise operators into each of their uses, so that `x = where(x == 0, y, x)`
     # triples with each step (and the simplifier takes minutes over a few steps of integers, or over
@@ -216,12 +208,17 @@ class RelayBuilder(Builder):
             kept = self.scope.kept
             if found not in kept:
                 shape = x.shape if isinstance(x, Tensor) else ()
-                kept[found] = self._stop_fusion(Tensor(found, shape, x.dtype)).expr
+                kept[found] = self.stop_fusion(Tensor(found, shape, x.dtype)).expr
             return kept[found]
 
         return expr
 
-    def _stop_fusion(self, x: Tensor) -> Tensor:
+    def may_overflow(self, x: Any) -> bool:
+        """Whether it's an array of ints that arithmetic of the program made."""
+        return isinstance(x, Tensor) and x.expr in self._overflowing
+
+    def stop_fusion(self, x: Tensor) -> Tensor:
+        """``x`` as the result of a kernel."""
         stopped = relay.annotation.stop_fusion(x.expr)
         return self._bind("kept", self._located(stopped), (x.shape, x.dtype.name))
 
@@ -481,15 +478,3 @@ def _clean(name: str) -> str:
     name = re.sub(r"\W+", "_", name).strip("_") or "x"
     name = name if name[0].isalpha() else f"x{name}"
     return f"{name}_" if name in _KEYWORDS else name
-
-
-def _extreme_in(x: Any) -> np.ndarray[Any, Any] | None:
-    """A number that is 0.0 or infinite, where that's known while compiling."""
-    known = x.const if isinstance(x, Tensor) else None
-    if isinstance(x, Tensor | Scalar) and isinstance(x.expr, relay.Constant):
-        known = x.expr.data.numpy()
-    if known is None or known.shape != () or known.dtype.kind != "f":
-        return None
-    if known and not np.isinf(known):
-        return None
-    return known  # type: ignore[no-any-return]

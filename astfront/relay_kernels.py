@@ -1,9 +1,9 @@
 """Kernels of Relay operators that TVM gets wrong at the edges, computed as numpy does.
 
 As TVM has them, a maximum over nothing but -inf is -3.4e38 and its argmax is -1 (-3.4e38 stands for
-"nothing yet"), and NaN gets lost in ``max``, ``maximum``, ``clip``, ``nn.relu`` and ``sign``. A model
-that masks with -inf, or asks for ``isnan``, would compute something else than under Chainer. And reshape
-can't be fused where sizes are staged.
+"nothing yet"), and NaN gets lost in ``max``, ``maximum``, ``clip``, ``nn.relu``, ``sign`` and ``x - x``.
+A model that masks with -inf, or asks for ``isnan``, would compute something else than under Chainer. And
+reshape can't be fused where sizes are staged.
 
 Importing this module registers the kernels, for the whole process; ``relay_builder.py`` does.
 """
@@ -192,6 +192,25 @@ def _clip(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
     return _elementwise(inputs[0], lambda v: te.min(high, te.max(low, v)), "clip")
 
 
+def _subtract(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
+    x, y = inputs
+    if not _is_float(x):
+        return [topi.subtract(x, y)]
+    if not all(isinstance(d, tir.IntImm) for d in (*x.shape, *y.shape)):
+        return [topi.subtract(x, _elementwise(y, _as_it_is, "as_it_is")[0])]
+
+    def value(*index: Any) -> Any:
+        return _broadcast_item(x, index) - _as_it_is(_broadcast_item(y, index))
+
+    return [te.compute(output_type.shape, value, name="subtract", tag="broadcast")]
+
+
+def _as_it_is(v: Any) -> Any:
+    """A number whose origin TVM's simplifier doesn't see: ``x - x`` isn't 0 of NaN."""
+    bits = f"int{str(v.dtype)[len('float') :]}"
+    return tir.reinterpret(v.dtype, tir.reinterpret(bits, v))
+
+
 def _sign(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
     x = inputs[0]
     zero, one = tir.const(0, x.dtype), tir.const(1, x.dtype)
@@ -265,5 +284,7 @@ _register("maximum", _of_two(True), registry._schedule_injective)
 _register("minimum", _of_two(False), registry._schedule_injective)
 _register("nn.relu", _relu, registry._schedule_injective)
 _register("clip", _clip, registry._schedule_injective)
+# TVM's own schedule: it leaves vectors to LLVM, which sees through what hides numbers from TVM.
+_register("subtract", _subtract, lambda attrs, outs, target: topi.generic.schedule_subtract(outs))
 _register("sign", _sign, registry._schedule_injective)
 _register("reshape", _reshape, registry._schedule_injective)

@@ -405,6 +405,7 @@ UNARY: dict[str, Callable[[Expr], Expr]] = {
     "lgamma": _lgamma,
     "gamma": lambda x: _c("tgamma", x),
     "digamma": _digamma,
+    "cbrt": lambda x: _c("cbrt", x),
     "erf": lambda x: _c("erf", x),
     "erfc": lambda x: _c("erfc", x),
     "erfcx": _erfcx,

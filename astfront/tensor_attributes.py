@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import types
+from dataclasses import replace
 from typing import Any
 
 import chainer
@@ -93,7 +94,12 @@ class TensorAttributes(Machine):
             return self.call(Static(np.ndarray.ravel), [x], {})
         if name == "data" and x.kind == "array":
             return Memory(x)
-        if name in ("real", "imag", "data", "base", "flags", "strides"):
+        if name == "real":
+            return x
+        if name == "imag":
+            zeros = self.call(Static(np.zeros_like), [x], {})
+            return replace(self.as_tensor(zeros), writeable=False)
+        if name in ("data", "base", "flags", "strides"):
             self.fail("AF0202", f"the attribute `{name}` of an array isn't supported")
         cls = np.ndarray if x.kind == "array" else np.generic
         found = getattr(np.ndarray, name, None)

@@ -185,7 +185,7 @@ def test_what_cannot_be_loaded_is_built(builds, tmp_path):
 
 def test_functions_that_run_in_python_are_not_kept(builds, tmp_path):
     def unknown(x):
-        return np.percentile(x, [10, 90])
+        return np.spacing(x)
 
     def f(x):
         return unknown(x) + 1

@@ -45,6 +45,8 @@ pure(*(getattr(builtins, n) for n in _PURE.split()))
 
 @rule(len)
 def len_(cx: Any, x: Value) -> Value:
+    if isinstance(x, Iterator) and x.cell is not None:
+        cx.raise_python(TypeError(f"a {x.name} that's walked over once has no len()"))
     return cx.length(x)
 
 

@@ -351,3 +351,20 @@ def report(cx: Any, values: Value, observer: Value = NONE) -> Value:
 pure(np.finfo, np.iinfo, chainer.get_dtype, chainer.get_array_types, chainer.get_cpu_array_types)
 
 __all__ = ["CompileError", "List", "Tuple"]
+
+
+class _Errstate:
+    """``np.errstate`` where nothing is raised: what numpy would warn of, the program doesn't."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *args: Any) -> None:
+        pass
+
+
+@rule(np.errstate)
+def errstate(cx: Any, **how: StaticArg[str]) -> Value:
+    if "raise" in how.values() or "call" in how.values():
+        cx.fail("AF0305", "np.errstate with an exception for what numpy else warns of")
+    return cx.construct(_Errstate, [], {})  # type: ignore[no-any-return]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,20 @@ def number(cx: Any, x: Value) -> Any:
     if not isinstance(x, Scalar):
         cx.fail("AF0207", f"a function of `math` of {describe(x)}")
     return cx.as_scalar(x, float)
+
+
+@rule(operator.index)
+def index(cx: Any, a: Value) -> Value:
+    known, values = cx.try_all([a], {})
+    if known:
+        return cx.run_python(operator.index, *values[0])  # type: ignore[no-any-return]
+    if isinstance(a, Tensor) and a.ndim == 0 and a.dtype.kind in "iu":
+        return cx.tensor_to_scalar(a)  # type: ignore[no-any-return]
+    if isinstance(a, Scalar) and a.type is not float:
+        return cx.as_scalar(a, int)  # type: ignore[no-any-return]
+    return cx.raise_python(  # type: ignore[no-any-return]
+        TypeError(f"{describe(a)} cannot be interpreted as an integer")
+    )
 
 
 def _on_numbers(function: Callable[..., float], ufunc: Any, limit: Any) -> None:

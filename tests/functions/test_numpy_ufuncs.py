@@ -164,3 +164,54 @@ def test_in_place():
         return z
 
     same(use, (np.ones(3, "f"), np.ones(3, "f")))
+
+
+def simplified(x, i, j):
+    return (
+        x - x, x[:2] - x[:2], x[1] - x[1], np.tanh(x) - np.tanh(x), (x - x) * 2, x - x + x,
+        i + 1 > i, i * 2 // 2, i * 3 // 3, np.maximum(i, i + 1), (i * 4 + 2) // 4, abs(i) >= 0,
+        (i - j) > 0, (i + j) > i, np.where(i + 1 > i, 1, 0),
+    )  # fmt: skip
+
+
+def test_what_tvm_would_simplify():
+    x = np.array([1, nan, inf, -inf, 0], "f")
+    i, j = np.array([2**31 - 1, -(2**31), 5, 0], "i"), np.array([1, 2, 2**31 - 1, 3], "i")
+    same(simplified, (x, i, j))
+    same(simplified, (x, i, j), specs=[(None,), (None,), (None,)])
+
+
+def test_methods_of_ufuncs():
+    def methods(x, m):
+        return (
+            np.add.reduce(x), np.add.reduce(x, None), np.multiply.reduce(x, 1), np.maximum.reduce(x, axis=1),
+            np.logical_and.reduce([x[0] > 0, m[0]]), np.fmax.reduce(x, 0), np.add.accumulate(x), np.subtract.outer(x, x[0]),
+            np.sum(x, 1, where=m), np.max(x, 1, initial=1), np.prod(x, initial=2), np.any(x > 0, where=m), np.max(x, initial=0, where=m),
+        )  # fmt: skip
+
+    x, m = (
+        np.array([[1, 2, -3], [nan, 5, 0.5]], "f"),
+        np.array([[True, False, True], [False, True, True]]),
+    )
+    same(methods, (x, m))
+
+    def stored(x, m):
+        y = x * 2
+        np.exp(x, out=y, where=m)
+        np.copyto(y, 7, where=~m)
+        return y
+
+    same(stored, (x, m))
+
+
+def test_signs_of_zero():
+    def signs(x, y):
+        return (
+            np.arctan2(x, y), np.arctan2(y, x), np.copysign(x, y), np.signbit(x), np.modf(x), np.angle(x),
+            np.cbrt(x), np.logaddexp2(x, y), np.isneginf(x), np.isposinf(x),
+        )  # fmt: skip
+
+    values = np.array([0.0, -0.0, 1.5, -2, inf, -inf, nan])
+    x, y = (a.ravel() for a in np.meshgrid(values, values))
+    same(signs, (x, y))
+    same(signs, (x.astype("f"), y.astype("f")))

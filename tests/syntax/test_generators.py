@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import astfront
+from astfront.program import lower
 from tests.syntax.test_exceptions import agrees
 
 X = np.array([[0.5, -1.0, 2.0], [1.5, -0.5, 0.25]], "f")
@@ -238,3 +239,13 @@ def test_what_ends_early_depending_on_data():
 
     with pytest.raises(astfront.CompileError, match="AF0101"):
         astfront.compile(f)(X[0])
+
+
+@pytest.mark.parametrize(
+    "made", [enumerate, reversed, iter, lambda xs: zip(xs, xs), lambda xs: map(abs, xs)]
+)
+def test_iterators_have_no_length(made):
+    with pytest.raises(TypeError, match="has no len"):
+        lower(lambda x: len(made([x, x])), (np.ones(2, "f"),), {})
+    with pytest.raises(TypeError, match="has no len"):
+        lower(lambda x: len(y for y in [x, x]), (np.ones(2, "f"),), {})

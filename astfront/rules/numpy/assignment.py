@@ -27,17 +27,21 @@ from astfront.rules.numpy.subscripts import (
 from astfront.rules.numpy.support import (
     BOOL,
     as_array,
+    as_bool,
     broadcast_to,
+    check_broadcast,
     constant,
     convert,
     known_sizes,
+    operand,
     product,
     require_equal,
     size_vector,
     sizes_of,
+    tensor_of,
 )
 from astfront.rules.registry import StaticArg, rule
-from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value, describe
+from astfront.values import NONE, TRUE, Scalar, Static, Tensor, Tuple, Value
 
 
 @rule(np.ndarray.__setitem__)
@@ -202,17 +206,28 @@ def _is_whole(cx: Any, x: Tensor, ends: Sequence[tuple[Value, Value]], axis: int
 
 
 @rule(np.copyto)
-def copyto(cx: Any, dst: Value, src: Value, casting: StaticArg[str] = "same_kind") -> Value:
+def copyto(
+    cx: Any, dst: Value, src: Value, casting: StaticArg[str] = "same_kind", where: Value = TRUE
+) -> Value:
     if not isinstance(dst, Tensor) or dst.kind != "array":
         cx.raise_python(TypeError("copyto() argument 1 must be numpy.ndarray"))
         return NONE
-    if isinstance(src, Tensor) and not np.can_cast(src.dtype, dst.dtype, casting):  # type: ignore
-        between = f"{src.dtype!r} to {dst.dtype!r}"
+    source = operand(cx, src)
+    given = source.obj if isinstance(source, Static) else source.dtype
+    if not np.can_cast(given, dst.dtype, casting):  # type: ignore[arg-type]
+        between = (
+            f"{np.asarray(given).dtype if isinstance(source, Static) else given!r} to {dst.dtype!r}"
+        )
         rule_name = f"according to the rule '{casting}'"
         cx.raise_python(TypeError(f"Cannot cast array data from {between} {rule_name}"))
-    if not isinstance(src, Tensor):
-        cx.fail("AF0301", f"numpy.copyto of {describe(src)}", help="write `dst[...] = src`")
-    cx.set_item(dst, Static(Ellipsis), src)
+    value: Value = tensor_of(cx, source, dst.dtype)
+    if not (isinstance(where, Static) and where.obj is True):
+        mask = as_bool(cx, as_array(cx, where))
+        fits = Tensor(None, dst.shape, dst.dtype)
+        if check_broadcast(cx, fits, mask) != dst.shape:
+            cx.raise_python(ValueError("could not broadcast where mask into dst"))
+        value = cx.call(Static(np.where), [mask, value, dst], {})
+    cx.set_item(dst, Static(Ellipsis), value)
     return NONE
 
 

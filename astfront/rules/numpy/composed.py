@@ -8,7 +8,28 @@ from typing import Any
 import numpy as np
 
 from astfront.rules.numpy.support import numpy_rule
-from astfront.values import Static, Value
+from astfront.rules.registry import StaticArg, rule
+from astfront.values import NONE, Static, Value
+
+
+def composed(target: Any, written: Callable[..., Any], *, in_place: bool = False) -> None:
+    """Have a function of numpy's compiled from this one; ``in_place`` if it changes an argument."""
+
+    def applied(cx: Any, *args: Value, **kwargs: Value) -> Value:
+        return cx.call(Static(written), args, kwargs)  # type: ignore[no-any-return]
+
+    applied.__name__ = target.__name__
+    (rule if in_place else numpy_rule)(target)(applied)
+
+
+def refuse(what: str) -> None:
+    """In these functions: AF0306, as this isn't supported."""
+
+
+@rule(refuse)
+def _refused(cx: Any, what: StaticArg[str]) -> Value:
+    cx.fail("AF0306", f"{what} isn't supported on staged arrays")
+    return NONE
 
 
 def _isin(
@@ -27,29 +48,6 @@ def _allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
     return bool(np.all(np.isclose(a, b, rtol, atol)))
 
 
-def _unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
-    indices = np.asarray(indices).astype(np.int64)
-    places = []
-    for size in reversed(tuple(shape)):
-        places.append(indices % size)
-        indices = indices // size
-    if np.any(indices != 0):
-        raise ValueError("index is out of bounds for array")
-    return tuple(places[::-1])
-
-
-def _linspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, *, dtype: Any = None
-) -> Any:
-    if np.ndim(start) or np.ndim(stop):
-        raise NotImplementedError("linspace between arrays")
-    steps = np.arange(num)
-    y = steps * ((stop - start) / max(num - 1 if endpoint else num, 1)) + start
-    if endpoint:
-        y = np.where((steps == num - 1) & (steps > 0), stop, y)
-    return y if dtype is None else y.astype(dtype)
-
-
 def _rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     first, second = axes
     turns = k % 4
@@ -64,7 +62,7 @@ def _rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
 
 def _compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
     if out is not None:
-        raise NotImplementedError("compress with `out`")
+        refuse("compress with `out`")
     return np.take(a, np.nonzero(condition)[0], axis=axis)
 
 
@@ -94,7 +92,7 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> An
     y = np.where(x < xp[0], fp[0] if left is None else left, y)
     y = np.where(x == xp[last], fp[last], y)
     y = np.where(x > xp[last], fp[last] if right is None else right, y)
-    return np.where(np.isnan(x) & (last > 0), x, y)
+    return np.where(np.isnan(x), x if last > 0 else fp[0], y)
 
 
 def _digitize(x: Any, bins: Any, right: bool = False) -> Any:
@@ -108,21 +106,81 @@ def _digitize(x: Any, bins: Any, right: bool = False) -> Any:
     raise ValueError("bins must be monotonically increasing or decreasing")
 
 
-def composed(target: Callable[..., Any], written: Callable[..., Any]) -> None:
-    def applied(cx: Any, *args: Value, **kwargs: Value) -> Value:
-        return cx.call(Static(written), args, kwargs)  # type: ignore[no-any-return]
+def _diagflat(v: Any, k: int = 0) -> Any:
+    return np.diag(np.asarray(v).reshape(-1), k)
 
-    applied.__name__ = target.__name__
-    numpy_rule(target)(applied)
+
+def _vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
+    x = np.asarray(x)
+    if x.ndim != 1:
+        raise ValueError("x must be a one-dimensional array or sequence.")
+    count = x.shape[0] if N is None else N
+    dtype = np.promote_types(x.dtype, int)
+    column = x.astype(dtype)[:, None]
+    repeated = np.repeat(column, max(count - 1, 0), 1)
+    powers = np.cumprod(np.concatenate([np.ones_like(column), repeated], 1), 1)[:, :count]
+    return powers if increasing else powers[:, ::-1]
+
+
+def _cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None
+) -> Any:
+    if axis is not None:
+        axisa, axisb, axisc = axis, axis, axis
+    a, b = np.moveaxis(np.asarray(a), axisa, -1), np.moveaxis(np.asarray(b), axisb, -1)
+    if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
+        raise ValueError("incompatible dimensions for cross product\n(dimension must be 2 or 3)")
+    upright = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    if a.shape[-1] == 2 and b.shape[-1] == 2:
+        return upright
+    a2 = a[..., 2] if a.shape[-1] == 3 else np.zeros_like(a[..., 0])
+    b2 = b[..., 2] if b.shape[-1] == 3 else np.zeros_like(b[..., 0])
+    first, second = a[..., 1] * b2 - a2 * b[..., 1], a2 * b[..., 0] - a[..., 0] * b2
+    return np.moveaxis(np.stack([first, second, upright], -1), -1, axisc)
+
+
+def _kron(a: Any, b: Any) -> Any:
+    a, b = np.asarray(a), np.asarray(b)
+    ndim = max(a.ndim, b.ndim)
+    a = a.reshape((1,) * (ndim - a.ndim) + a.shape)
+    b = b.reshape((1,) * (ndim - b.ndim) + b.shape)
+    shape = tuple([m * n for m, n in zip(a.shape, b.shape)])
+    a = np.expand_dims(a, tuple(range(1, 2 * ndim, 2)))
+    return (a * np.expand_dims(b, tuple(range(0, 2 * ndim, 2)))).reshape(shape)
+
+
+def _block(arrays: Any) -> Any:
+    depth, ndim = _nesting(arrays)
+    return _joined_blocks(arrays, depth, max(depth, ndim))
+
+
+def _nesting(arrays: Any) -> tuple[int, int]:
+    """How deep the lists are, and how many axes the arrays in them have at most."""
+    if not isinstance(arrays, list):
+        return 0, np.ndim(arrays)
+    inner = [_nesting(a) for a in arrays]
+    if not inner or any(depth != inner[0][0] for depth, _ in inner):
+        raise ValueError("List depths are mismatched.")
+    return 1 + inner[0][0], max([ndim for _, ndim in inner])
+
+
+def _joined_blocks(arrays: Any, depth: int, ndim: int) -> Any:
+    if depth == 0:
+        return np.array(arrays, ndmin=ndim)
+    return np.concatenate([_joined_blocks(a, depth - 1, ndim) for a in arrays], axis=-depth)
 
 
 composed(np.isin, _isin)
 composed(np.in1d, _in1d)
 composed(np.allclose, _allclose)
-composed(np.unravel_index, _unravel_index)
-composed(np.linspace, _linspace)
+composed(np.diagflat, _diagflat)
+composed(np.vander, _vander)
+composed(np.block, _block)
+composed(np.kron, _kron)
+composed(np.cross, _cross)
 composed(np.rot90, _rot90)
 composed(np.compress, _compress)
+composed(np.ndarray.compress, lambda a, condition, axis=None: _compress(condition, a, axis))
 composed(np.extract, _extract)
 composed(np.polyval, _polyval)
 composed(np.interp, _interp)

@@ -273,24 +273,39 @@ def shift(name: str) -> Callable[[Any, Tensor, Tensor], Tensor]:
 # --- functions of floats -----------------------------------------------------------------------
 
 
-def arctan2(cx: Any, y: Tensor, x: Tensor) -> Tensor:
-    """The angle of the point (x, y), without telling −0 from 0."""
+def signbit(cx: Any, x: Tensor) -> Tensor:
+    """Whether it's negative; -0.0 is, too."""
+    if x.dtype.kind == "f":
+        x = cx.b.call("reinterpret", x, dtype=f"int{x.dtype.itemsize * 8}")
+    elif x.dtype == BOOL:
+        x = convert(cx, x, "int8")
+    return cx.b.call("less", x, like(x, 0))  # type: ignore[no-any-return]
+
+
+def copysign(cx: Any, x: Tensor, sign: Tensor) -> Tensor:
+    """``x`` with the sign of the other."""
     call = cx.b.call
-    pi, half, zero = like(x, np.pi), like(x, np.pi / 2), like(x, 0)
+    same = call("equal", signbit(cx, x), signbit(cx, sign))
+    return call("where", same, x, negative(cx, x))  # type: ignore[no-any-return]
+
+
+def arctan2(cx: Any, y: Tensor, x: Tensor) -> Tensor:
+    """The angle of the point (x, y)."""
+    call = cx.b.call
+    one, zero = like(x, 1), like(x, 0)
+    left = signbit(cx, x)
     both_inf = call("logical_and", call("isinf", x), call("isinf", y))
-    one = call("where", call("less", x, zero), like(x, -1), like(x, 1))
-    x = call("where", both_inf, one, x)
-    sided = call("where", call("less", y, zero), like(x, -1), like(x, 1))
-    y = call("where", both_inf, sided, y)
-    at_zero = call("equal", x, zero)
-    plain = call("atan", call("divide", y, call("where", at_zero, like(x, 1), x)))
-    turn = call("where", call("less", y, zero), negative(cx, pi), pi)
-    angle = call("where", call("less", x, zero), call("add", plain, turn), plain)
-    upright = call("where", call("less", y, zero), negative(cx, half), half)
-    upright = call("where", call("equal", y, zero), zero, upright)
-    angle = call("where", at_zero, upright, angle)
+    wide, high = call("abs", x), call("abs", y)
+    # Of two infinities the angle is that of (1, 1).
+    wide, high = call("where", both_inf, one, wide), call("where", both_inf, one, high)
+    upright = call("equal", wide, zero)
+    angle = call("atan", call("divide", high, call("where", upright, one, wide)))
+    angle = call(
+        "where", upright, call("where", call("equal", high, zero), zero, like(x, np.pi / 2)), angle
+    )
+    angle = call("where", left, call("subtract", like(x, np.pi), angle), angle)
     lost = call("logical_or", call("isnan", x), call("isnan", y))
-    return call("where", lost, like(x, np.nan), angle)  # type: ignore[no-any-return]
+    return call("where", lost, like(x, np.nan), copysign(cx, angle, y))  # type: ignore[no-any-return]
 
 
 def logaddexp(cx: Any, a: Tensor, b: Tensor) -> Tensor:
@@ -302,6 +317,13 @@ def logaddexp(cx: Any, a: Tensor, b: Tensor) -> Tensor:
     return call(  # type: ignore[no-any-return]
         "where", same, call("add", a, like(a, np.log(2))), call("add", top, spread)
     )
+
+
+def logaddexp2(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    """In bits: ``log2(2**a + 2**b)``."""
+    bit = like(a, np.log(2))
+    natural = logaddexp(cx, cx.b.call("multiply", a, bit), cx.b.call("multiply", b, bit))
+    return cx.b.call("divide", natural, bit)  # type: ignore[no-any-return]
 
 
 def hypot(cx: Any, a: Tensor, b: Tensor) -> Tensor:

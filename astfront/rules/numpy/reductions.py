@@ -19,16 +19,18 @@ from astfront.rules.numpy.support import (
     as_result,
     axes_of,
     axis_of,
+    check_broadcast,
     constant,
     convert,
     dtype_of,
     full,
     numpy_rule,
     product,
+    refuse_out,
     sizes_of,
     store_out,
 )
-from astfront.values import FALSE, NONE, Scalar, Static, Tensor, Value
+from astfront.values import FALSE, NONE, TRUE, Scalar, Static, Tensor, Value
 
 FLOAT64 = np.dtype("float64")
 
@@ -62,7 +64,26 @@ def _count(cx: Any, x: Tensor, axes: Sequence[int]) -> Value:
     return product(cx, [sizes[a] for a in axes])
 
 
-def _sum_rule(op: str) -> Callable[..., Tensor]:
+def _kept(cx: Any, x: Tensor, where: Value, identity: Any) -> Tensor:
+    """``where=``: elsewhere it's what doesn't count."""
+    if isinstance(where, Static) and where.obj is True:
+        return x
+    mask = as_bool(cx, as_array(cx, where))
+    check_broadcast(cx, Tensor(None, x.shape, x.dtype), mask)
+    made: Tensor = cx.b.call("where", mask, x, full(identity, x.dtype))
+    return cx.b.refine(made, x.shape)  # type: ignore[no-any-return]
+
+
+def _with_initial(cx: Any, combine: np.ufunc, result: Tensor, initial: Value | None) -> Tensor:
+    """``initial=``: one more element, of the result's dtype."""
+    if initial is None:
+        return result
+    first = convert(cx, as_array(cx, initial), result.dtype)
+    made: Tensor = cx.as_tensor(cx.call(Static(combine), [result, first], {}))
+    return made
+
+
+def _sum_rule(op: str, combine: np.ufunc, identity: int) -> Callable[..., Tensor]:
     def apply(
         cx: Any,
         a: Value,
@@ -70,10 +91,13 @@ def _sum_rule(op: str) -> Callable[..., Tensor]:
         dtype: Value = NONE,
         out: Value = NONE,
         keepdims: Value = FALSE,
+        initial: Value | None = None,
+        where: Value = TRUE,
     ) -> Tensor:
         x, axes, keep = _parts(cx, a, axis, keepdims)
         wanted = dtype_of(cx, dtype, _sum_dtype(x.dtype))
-        result = accumulated(cx, op, convert(cx, x, wanted), axes, keep)
+        x = _kept(cx, convert(cx, x, wanted), where, identity)
+        result = _with_initial(cx, combine, accumulated(cx, op, x, axes, keep), initial)
         return store_out(cx, out, as_result(result))
 
     return apply
@@ -83,8 +107,8 @@ def _sum_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.sum(np.ones(1, dtype)).dtype
 
 
-numpy_rule(np.sum, np.ndarray.sum, np.add.reduce)(_sum_rule("sum"))
-numpy_rule(np.prod, np.product, np.ndarray.prod)(_sum_rule("prod"))
+numpy_rule(np.sum, np.ndarray.sum)(_sum_rule("sum", np.add, 0))
+numpy_rule(np.prod, np.product, np.ndarray.prod)(_sum_rule("prod", np.multiply, 1))
 
 
 # --- extremes ----------------------------------------------------------------------------------
@@ -101,20 +125,43 @@ def require_items(cx: Any, x: Tensor, axes: Sequence[int], message: str) -> None
     cx.check(cx.compare(gast.Gt(), count, Static(0)), ValueError(message))
 
 
-def _extreme_rule(op: str) -> Callable[..., Tensor]:
+def _extreme_rule(op: str, combine: np.ufunc) -> Callable[..., Tensor]:
     def apply(
-        cx: Any, a: Value, axis: Value = NONE, out: Value = NONE, keepdims: Value = FALSE
+        cx: Any,
+        a: Value,
+        axis: Value = NONE,
+        out: Value = NONE,
+        keepdims: Value = FALSE,
+        initial: Value | None = None,
+        where: Value = TRUE,
     ) -> Tensor:
         x, axes, keep = _parts(cx, a, axis, keepdims)
-        message = f"zero-size array to reduction operation {op}imum which has no identity"
-        require_items(cx, x, axes, message)
-        return store_out(cx, out, as_result(reduced(cx, op, x, axes, keep)))
+        if initial is None:
+            if where is not TRUE:
+                refuse_out(cx, where=where)
+            message = f"zero-size array to reduction operation {op}imum which has no identity"
+            require_items(cx, x, axes, message)
+        else:
+            x = _kept(cx, x, where, _worst(op, x.dtype))
+            if any(x.shape[a] in (0, None) for a in axes):
+                cx.fail("AF0306", "an extreme with `initial` of an axis that may be empty")
+        result = _with_initial(cx, combine, reduced(cx, op, x, axes, keep), initial)
+        return store_out(cx, out, as_result(result))
 
     return apply
 
 
-numpy_rule(np.max, np.amax, np.ndarray.max)(_extreme_rule("max"))
-numpy_rule(np.min, np.amin, np.ndarray.min)(_extreme_rule("min"))
+def _worst(op: str, dtype: np.dtype[Any]) -> Any:
+    if dtype.kind == "b":
+        return op == "min"
+    if dtype.kind == "f":
+        return -np.inf if op == "max" else np.inf
+    info = np.iinfo(dtype)
+    return info.min if op == "max" else info.max
+
+
+numpy_rule(np.max, np.amax, np.ndarray.max)(_extreme_rule("max", np.maximum))
+numpy_rule(np.min, np.amin, np.ndarray.min)(_extreme_rule("min", np.minimum))
 
 
 @numpy_rule(np.ptp, np.ndarray.ptp)
@@ -151,16 +198,81 @@ numpy_rule(np.argmin, np.ndarray.argmin)(_arg_rule("argmin"))
 
 def _truth_rule(op: str) -> Callable[..., Tensor]:
     def apply(
-        cx: Any, a: Value, axis: Value = NONE, out: Value = NONE, keepdims: Value = FALSE
+        cx: Any,
+        a: Value,
+        axis: Value = NONE,
+        out: Value = NONE,
+        keepdims: Value = FALSE,
+        *,
+        where: Value = TRUE,
     ) -> Tensor:
         x, axes, keep = _parts(cx, a, axis, keepdims)
-        return store_out(cx, out, as_result(reduced(cx, op, as_bool(cx, x), axes, keep)))
+        x = _kept(cx, as_bool(cx, x), where, op == "all")
+        return store_out(cx, out, as_result(reduced(cx, op, x, axes, keep)))
 
     return apply
 
 
 numpy_rule(np.all, np.ndarray.all)(_truth_rule("all"))
 numpy_rule(np.any, np.ndarray.any)(_truth_rule("any"))
+
+
+def _reduce_rule(whole: Callable[..., Any]) -> Callable[..., Value]:
+    """``ufunc.reduce``, which goes along the first axis if not told otherwise."""
+
+    def reduce(
+        cx: Any,
+        array: Value,
+        axis: Value = Static(0),
+        dtype: Value = NONE,
+        out: Value = NONE,
+        keepdims: Value = FALSE,
+        **more: Value,
+    ) -> Value:
+        if isinstance(dtype, Static) and dtype.obj is None:
+            return cx.call(Static(whole), [array, axis], {"out": out, "keepdims": keepdims, **more})  # type: ignore[no-any-return]
+        if whole not in (np.sum, np.prod):
+            refuse_out(cx, dtype=dtype)
+        given = {"dtype": dtype, "out": out, "keepdims": keepdims, **more}
+        return cx.call(Static(whole), [array, axis], given)  # type: ignore[no-any-return]
+
+    return reduce
+
+
+for _ufunc, _whole in (
+    (np.add, np.sum),
+    (np.multiply, np.prod),
+    (np.maximum, np.max),
+    (np.minimum, np.min),
+    (np.logical_and, np.all),
+    (np.logical_or, np.any),
+):
+    numpy_rule(_ufunc.reduce)(_reduce_rule(_whole))
+
+
+def _fmax_rule(extreme: Callable[..., Any], worst: float) -> Callable[..., Value]:
+    """``fmax.reduce``: the extreme of what isn't NaN, and NaN where nothing else is."""
+
+    def reduce(
+        cx: Any, array: Value, axis: Value = Static(0), dtype: Value = NONE, out: Value = NONE,
+        keepdims: Value = FALSE,
+    ) -> Value:  # fmt: skip
+        refuse_out(cx, dtype=dtype)
+        x = as_array(cx, array)
+        if x.dtype.kind != "f":
+            return cx.call(Static(extreme), [x, axis], {"out": out, "keepdims": keepdims})  # type: ignore[no-any-return]
+        lost = cx.b.call("isnan", x)
+        rest = cx.b.call("where", lost, full(worst, x.dtype), x)
+        found = cx.call(Static(extreme), [rest, axis], {"keepdims": keepdims})
+        all_lost = cx.call(Static(np.all), [lost, axis], {"keepdims": keepdims})
+        made = cx.call(Static(np.where), [all_lost, full(np.nan, x.dtype), found], {})
+        return store_out(cx, out, as_result(made))
+
+    return reduce
+
+
+numpy_rule(np.fmax.reduce)(_fmax_rule(np.max, -np.inf))
+numpy_rule(np.fmin.reduce)(_fmax_rule(np.min, np.inf))
 
 
 @numpy_rule(np.count_nonzero)
@@ -297,6 +409,19 @@ numpy_rule(np.cumsum, np.ndarray.cumsum)(_cumulative_rule("cumsum"))
 numpy_rule(np.cumprod, np.cumproduct, np.ndarray.cumprod)(_cumulative_rule("cumprod"))
 
 
+def _accumulate_rule(whole: Callable[..., Any]) -> Callable[..., Value]:
+    def accumulate(
+        cx: Any, array: Value, axis: Value = Static(0), dtype: Value = NONE, out: Value = NONE
+    ) -> Value:
+        return cx.call(Static(whole), [array, axis, dtype, out], {})  # type: ignore[no-any-return]
+
+    return accumulate
+
+
+numpy_rule(np.add.accumulate)(_accumulate_rule(np.cumsum))
+numpy_rule(np.multiply.accumulate)(_accumulate_rule(np.cumprod))
+
+
 @numpy_rule(np.diff)
 def diff(cx: Any, a: Value, n: Value = Static(1), axis: Value = Static(-1)) -> Value:
     """Differences of neighbours, ``n`` times."""
@@ -310,20 +435,6 @@ def diff(cx: Any, a: Value, n: Value = Static(1), axis: Value = Static(-1)) -> V
         f = np.not_equal if later.dtype == BOOL else np.subtract
         x = cx.call(Static(f), [later, earlier], {})
     return x
-
-
-@numpy_rule(np.average)
-def average(cx: Any, a: Value, axis: Value = NONE, weights: Value = NONE) -> Value:
-    if isinstance(weights, Static) and weights.obj is None:
-        return cx.call(Static(np.mean), [a, axis], {})  # type: ignore[no-any-return]
-    x, w = as_array(cx, a), as_array(cx, weights)
-    if x.ndim != w.ndim:
-        cx.fail("AF0306", "weights of another rank than the array aren't supported")
-    scaled = cx.call(Static(np.multiply), [x, w], {})
-    total = cx.call(Static(np.sum), [scaled, axis], {})
-    return cx.call(  # type: ignore[no-any-return]
-        Static(np.true_divide), [total, cx.call(Static(np.sum), [w, axis], {})], {}
-    )
 
 
 __all__ = ["accumulated", "full", "reduced"]

@@ -5,8 +5,12 @@ from astfront.rules.numpy import (  # noqa: F401
     assignment,
     composed,
     creation,
+    dtypes,
+    editing,
     einsum,
     factorisation,
+    integers,
+    iteration,
     joining,
     linear,
     random,
@@ -15,4 +19,5 @@ from astfront.rules.numpy import (  # noqa: F401
     shaping,
     sorting,
     ufuncs,
+    windows,
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from astfront.rules.numpy.composed import composed
+from astfront.rules.numpy.composed import composed, refuse
 
 
 def _unique(
@@ -17,7 +17,7 @@ def _unique(
     axis: Any = None,
 ) -> Any:
     if axis is not None:
-        raise NotImplementedError("unique along an axis")
+        refuse("unique along an axis")
     ar = np.asarray(ar).reshape(-1)
     order = np.argsort(ar, kind="stable")
     found = ar[order]
@@ -56,7 +56,7 @@ def _intersect1d(
     ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False
 ) -> Any:
     if assume_unique or return_indices:
-        raise NotImplementedError("intersect1d with assume_unique or return_indices")
+        refuse("intersect1d with assume_unique or return_indices")
     both = np.sort(np.concatenate([np.unique(ar1), np.unique(ar2)]))
     return both[:-1][both[1:] == both[:-1]]
 

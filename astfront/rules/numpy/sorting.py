@@ -6,9 +6,12 @@ import operator
 from typing import Any
 
 import numpy as np
+from numpy.core.numeric import normalize_axis_tuple  # type: ignore[attr-defined]
 
+from astfront.calls import numpy_source
 from astfront.rules.indexing import index_tensor
 from astfront.rules.numpy import elementwise as e
+from astfront.rules.numpy.composed import composed, refuse
 from astfront.rules.numpy.shaping import reshaped
 from astfront.rules.numpy.subscripts import nonzero_rows, rows_of
 from astfront.rules.numpy.support import (
@@ -21,7 +24,6 @@ from astfront.rules.numpy.support import (
     convert,
     full,
     numpy_rule,
-    refuse_out,
     sizes_of,
     store_out,
 )
@@ -57,6 +59,38 @@ def sort_in_place(
     return NONE
 
 
+@rule(np.ndarray.partition)
+def partition_in_place(
+    cx: Any, self: Tensor, kth: Value, axis: Value = Static(-1), kind: Value = NONE
+) -> Value:
+    _require_numpys(cx, "sort")
+    return sort_in_place(cx, self, axis)
+
+
+@numpy_rule(np.partition)
+def partition(
+    cx: Any, a: Value, kth: Value, axis: Value = Static(-1), kind: Value = NONE, order: Value = NONE
+) -> Tensor:
+    _require_numpys(cx, "sort")
+    return sort(cx, a, axis)
+
+
+def _require_numpys(cx: Any, instead: str) -> None:
+    """numpy's own functions only look at the places ``kth``, which sorting fills, too."""
+    if numpy_source(cx.frame.function) is None:
+        cx.fail(
+            "AF0306",
+            "numpy's order of the other items of a partition isn't supported",
+            help=f"write `{instead}`",
+        )
+
+
+@numpy_rule(np.argpartition, np.ndarray.argpartition)
+def argpartition(cx: Any, *args: Value, **kwargs: Value) -> Value:
+    _require_numpys(cx, "argsort")
+    return NONE
+
+
 @rule(np.ndarray.fill)
 def fill(cx: Any, self: Tensor, value: Value) -> Value:
     new = cx.as_tensor(cx.call(Static(np.full_like), [self, value], {}))
@@ -78,11 +112,12 @@ def argsort(
     return made
 
 
-@numpy_rule(np.searchsorted)
+@numpy_rule(np.searchsorted, np.ndarray.searchsorted)
 def searchsorted(
     cx: Any, a: Value, v: Value, side: Value = Static("left"), sorter: Value = NONE
 ) -> Tensor:
-    refuse_out(cx, sorter=sorter)
+    if not (isinstance(sorter, Static) and sorter.obj is None):
+        a = cx.call(Static(np.take), [a, sorter], {})
     x, values = as_array(cx, a), as_array(cx, v)
     if x.ndim != 1:
         cx.raise_python(ValueError("object too deep for desired array"))
@@ -167,10 +202,90 @@ def take_along_axis(cx: Any, arr: Value, indices: Value, axis: Value) -> Value:
     return index_tensor(cx, x, Tuple(tuple(index)))
 
 
-@numpy_rule(np.choose, np.select, np.lexsort, np.partition, np.put)
-def refused(cx: Any, *args: Value, **kwargs: Value) -> Value:
-    cx.fail("AF0301", "this numpy function isn't supported on staged arrays")
-    return NONE
+def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    if out is not None:
+        refuse("choose with `out`")
+    dtype = np.result_type(*choices)
+    index, *arrays = np.broadcast_arrays(a, *[np.asarray(c).astype(dtype) for c in choices])
+    index = index.astype(np.int64)
+    count = len(arrays)
+    if mode == "clip":
+        index = np.clip(index, 0, count - 1)
+    elif mode == "wrap":
+        index = index % count
+    elif np.any((index < 0) | (index >= count)):
+        raise ValueError("invalid entry in choice array")
+    return np.take_along_axis(np.stack(arrays), index[None], 0)[0]
+
+
+def _lexsort(keys: Any, axis: int = -1) -> Any:
+    """The last key comes first, and so on."""
+    keys = [np.asarray(k) for k in keys]
+    if not keys:
+        raise TypeError("need sequence of keys with len > 0 in lexsort")
+    order = np.argsort(keys[0], axis, kind="stable")
+    for key in keys[1:]:
+        found = np.argsort(np.take_along_axis(key, order, axis), axis, kind="stable")
+        order = np.take_along_axis(order, found, axis)
+    return order
+
+
+def _lines(a: Any, axis: Any, keepdims: Any) -> tuple[Any, Any, tuple[int, ...]]:
+    """What is reduced as sorted lines with NaN last, how many of each count, and the result's shape."""
+    a = np.asarray(a)
+    a = a if a.dtype.kind == "f" else a.astype(np.float64)
+    axes = range(a.ndim) if axis is None else normalize_axis_tuple(axis, a.ndim)
+    rest = [i for i in range(a.ndim) if i not in axes]
+    shape = tuple(a.shape[i] for i in rest)
+    lines = np.sort(np.transpose(a, (*rest, *axes)).reshape((*shape, -1)), -1)
+    if keepdims:
+        shape = tuple(1 if i in axes else a.shape[i] for i in range(a.ndim))
+    return lines, np.sum(~np.isnan(lines), -1, keepdims=True), shape
+
+
+def _nanquantile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False,
+    method: str = "linear", keepdims: Any = False, *, interpolation: Any = None,
+) -> Any:  # fmt: skip
+    if method != "linear" or interpolation is not None or out is not None:
+        refuse("nanquantile with `out` or another method than linear")
+    q = np.asarray(q, np.float64)
+    if np.any((q < 0) | (q > 1)):
+        raise ValueError("Quantiles must be in the range [0, 1]")
+    lines, count, shape = _lines(a, axis, keepdims)
+    last = np.maximum(count - 1, 0)
+    place = q.reshape(-1) * last
+    below = np.floor(place).astype(np.int64)
+    share = place - below
+    low = np.take_along_axis(lines, below, -1)
+    high = np.take_along_axis(lines, np.minimum(below + 1, last), -1)
+    gap = high - low
+    found = np.where(share < 0.5, low + gap * share, high - gap * (1 - share))
+    return np.moveaxis(found, -1, 0).reshape(q.shape + shape)[()]
+
+
+def _nanpercentile(a: Any, q: Any, *args: Any, **kwargs: Any) -> Any:
+    return _nanquantile(a, np.true_divide(q, 100), *args, **kwargs)
+
+
+def _nanmedian(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False
+) -> Any:
+    if out is not None:
+        refuse("nanmedian with `out`")
+    lines, count, shape = _lines(a, axis, keepdims)
+    last = np.maximum(count - 1, 0)
+    low = np.take_along_axis(lines, last // 2, -1)
+    high = np.take_along_axis(lines, (last + 1) // 2, -1)
+    return np.mean(np.concatenate([low, high], -1), -1).reshape(shape)[()]
+
+
+composed(np.nanquantile, _nanquantile)
+composed(np.nanpercentile, _nanpercentile)
+composed(np.nanmedian, _nanmedian)
+composed(np.choose, _choose)
+composed(np.ndarray.choose, _choose)
+composed(np.lexsort, _lexsort)
 
 
 @numpy_rule(np.diagonal, np.ndarray.diagonal)
@@ -189,7 +304,11 @@ def diagonal(
     sizes = [cx.dim_of(x, n) for n in others]
     flat = reshaped(cx, turned, [*sizes, Static(grid.size)])
     made = cx.b.call("take", flat, constant(places), axis=len(others), mode="clip")
-    return x.viewed_as(made)
+
+    def of(base: Tensor) -> Tensor:
+        return diagonal(cx, base, offset, axis1, axis2)
+
+    return x.viewed_as(made, of, writeable=False)
 
 
 @numpy_rule(np.diag)

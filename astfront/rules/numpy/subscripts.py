@@ -81,13 +81,17 @@ def entries_of(cx: Any, x: Tensor, index: Value) -> list[Entry]:
     """One entry for each axis of ``x`` in order, and those for new axes."""
     entries: list[Entry] = []
     hole: int | None = None
-    for item in index_items(cx, index):
+    items = index_items(cx, index)
+    skipped = 0
+    for item in items:
         if is_ellipsis(item):
             if hole is not None:
                 cx.raise_python(IndexError("an index can only have a single ellipsis ('...')"))
             hole = len(entries)
+            skipped = max(x.ndim - sum(_width(cx, i) for i in items), 0)
         else:
-            entries.extend(_entry(cx, x, item, sum(isinstance(e, Axis) for e in entries), hole))
+            axis = skipped + sum(isinstance(e, Axis) for e in entries)
+            entries.extend(_entry(cx, x, item, axis))
     used = sum(isinstance(e, Axis) for e in entries)
     if used > x.ndim:
         cx.raise_python(
@@ -109,7 +113,18 @@ def index_items(cx: Any, index: Value) -> list[Value]:
     return [index]
 
 
-def _entry(cx: Any, x: Tensor, item: Value, axis: int, hole: int | None) -> list[Entry]:
+def _width(cx: Any, item: Value) -> int:
+    """How many axes an item of an index is for."""
+    if is_none(item) or is_ellipsis(item):
+        return 0
+    if isinstance(item, Tensor):
+        return item.ndim if item.dtype == BOOL else 1
+    known, obj = cx.try_static(item)
+    is_mask = known and isinstance(obj, list | tuple) and np.asarray(obj).dtype == bool
+    return np.ndim(obj) if is_mask else 1
+
+
+def _entry(cx: Any, x: Tensor, item: Value, axis: int) -> list[Entry]:
     if isinstance(item, Slice):
         return [Part(*(_bound(cx, v) for v in (item.start, item.stop, item.step)))]
     if isinstance(item, Static):
@@ -140,7 +155,7 @@ def _entry(cx: Any, x: Tensor, item: Value, axis: int, hole: int | None) -> list
     if not isinstance(item, Tensor) or item.kind in ("variable", "either"):
         raise cx.error("AF0208", f"{describe(item)} as an index isn't supported")
     if item.dtype == BOOL:
-        return _mask(cx, x, item, axis, hole)
+        return _mask(cx, x, item, axis)
     if item.dtype.kind not in "iu":
         cx.raise_python(IndexError("arrays used as indices must be of integer (or boolean) type"))
     if item.ndim == 0:
@@ -160,12 +175,10 @@ def _bound(cx: Any, v: Value) -> Value:
     return NONE
 
 
-def _mask(cx: Any, x: Tensor, mask: Tensor, axis: int, hole: int | None) -> list[Entry]:
+def _mask(cx: Any, x: Tensor, mask: Tensor, axis: int) -> list[Entry]:
     """A boolean array picks the positions where it is true."""
     if mask.ndim == 0:
         cx.fail("AF0208", "a bool as an index isn't supported")
-    if hole is not None:
-        cx.fail("AF0208", "a boolean array after an ellipsis isn't supported")
     for i in range(mask.ndim):
         if axis + i >= x.ndim:
             cx.raise_python(

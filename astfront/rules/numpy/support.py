@@ -14,10 +14,12 @@ from astfront.rules.registry import Rule, make_rule, rule
 from astfront.values import (
     NONE,
     SCALAR_DTYPES,
+    TRUE,
     UNBOUND,
     Dim,
     GrownList,
     List,
+    Object,
     Scalar,
     Shape,
     Static,
@@ -49,6 +51,7 @@ def numpy_rule(*targets: Any) -> Callable[[Callable[..., Any]], Callable[..., An
 
 def _folding(inner: Rule, target: Any) -> Callable[..., Any]:
     def folded(cx: Any, *args: Value, **kwargs: Value) -> Any:
+        kwargs = {name: v for name, v in kwargs.items() if not _is_left_out(v)}
         known, values = cx.try_all(args, kwargs)
         if known:
             return run_numpy(cx, target, [*args, *kwargs.values()], *values)
@@ -56,6 +59,12 @@ def _folding(inner: Rule, target: Any) -> Callable[..., Any]:
 
     folded.__name__ = inner.name
     return folded
+
+
+def _is_left_out(v: Value) -> bool:
+    """Whether it's what numpy's own functions pass for an argument that they weren't given."""
+    instance = v.instance if isinstance(v, Object) else getattr(v, "obj", None)
+    return instance is np._NoValue  # type: ignore[attr-defined]
 
 
 def run_numpy(
@@ -174,16 +183,29 @@ def refuse_out(cx: Any, **given: Value) -> None:
             cx.fail("AF0306", f"the argument `{name}` isn't supported here")
 
 
-def store_out(cx: Any, out: Value, result: Tensor) -> Tensor:
-    """``out=``: the result goes to an array, seen under all of its names."""
+def store_out(
+    cx: Any, out: Value, result: Tensor, where: Value = TRUE, casting: str = "same_kind"
+) -> Tensor:
+    """``out=``: the result, or with ``where=`` parts of it, goes to an array, under all its names."""
+    if isinstance(out, Tuple) and len(out.items) == 1:
+        (out,) = out.items
+    everywhere = isinstance(where, Static) and where.obj is True
     if isinstance(out, Static) and out.obj is None:
+        if not everywhere:
+            cx.fail("AF0306", "`where` without `out` leaves numbers undefined", help="np.where()")
         return result
     if not isinstance(out, Tensor) or out.kind != "array":
         raise cx.error("AF0306", f"`out` is {describe(out)}")
-    cx.require_same_kind(result.dtype, out.dtype, "ufunc")
-    if result.shape != out.shape:
+    if casting != "unsafe":
+        cx.require_same_kind(result.dtype, out.dtype, "ufunc")
+    new = convert(cx, result, out.dtype).as_kind("array")
+    if not everywhere:
+        mask = as_bool(cx, as_array(cx, where))
+        check_broadcast(cx, out, new, mask)
+        new = cx.b.call("where", mask, new, out)
+    if new.shape != out.shape:
         cx.fail("AF0306", f"`out` is {describe(out)}, and the result {describe(result)}")
-    new = out.viewed_as(convert(cx, result, out.dtype).as_kind("array"))
+    new = out.viewed_as(new)
     cx.replace_array(out, new)
     return new
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from astfront.operators import DUNDER
 from astfront.rules import nodes
 from astfront.rules.numpy import elementwise as e
 from astfront.rules.numpy.support import (
     BOOL,
+    as_array,
     as_result,
     check_broadcast,
     constant,
@@ -20,11 +22,12 @@ from astfront.rules.numpy.support import (
     operand,
     refuse_out,
     resolve,
+    run_numpy,
     shape_of,
     store_out,
     tensor_of,
 )
-from astfront.values import NONE, Static, Tensor, Value
+from astfront.values import NONE, TRUE, Static, Tensor, Value
 
 Operation = Callable[..., Tensor]
 
@@ -44,9 +47,11 @@ ARITHMETIC: dict[np.ufunc, Operation] = {
     np.fmax: e.fmax,
     np.fmin: e.fmin,
     np.arctan2: e.in_float32(e.arctan2),
+    np.copysign: e.copysign,
     np.hypot: e.in_float32(e.hypot),
     np.heaviside: e.heaviside,
     np.logaddexp: e.in_float32(e.logaddexp),
+    np.logaddexp2: e.in_float32(e.logaddexp2),
     np.bitwise_and: e.relay("bitwise_and"),
     np.bitwise_or: e.relay("bitwise_or"),
     np.bitwise_xor: e.relay("bitwise_xor"),
@@ -63,7 +68,9 @@ ARITHMETIC: dict[np.ufunc, Operation] = {
     np.trunc: e.relay("trunc"),
     np.rint: e.rint,
     np.invert: e.relay("bitwise_not"),
+    np.conjugate: lambda cx, x: x,
     np.sqrt: e.in_float32(e.relay("sqrt")),
+    np.cbrt: e.in_float32(e.relay("astfront.cbrt")),
     np.exp: e.in_float32(e.relay("exp")),
     np.exp2: e.in_float32(lambda cx, x: cx.b.call("power", full(2, x.dtype), x)),
     np.log: e.in_float32(e.relay("log")),
@@ -83,8 +90,8 @@ ARITHMETIC: dict[np.ufunc, Operation] = {
     np.arcsinh: e.in_float32(e.relay("asinh")),
     np.arccosh: e.in_float32(e.relay("acosh")),
     np.arctanh: e.in_float32(e.relay("atanh")),
-    np.deg2rad: lambda cx, x: cx.b.call("multiply", x, full(np.pi / 180, x.dtype)),
-    np.rad2deg: lambda cx, x: cx.b.call("multiply", x, full(180 / np.pi, x.dtype)),
+    np.deg2rad: e.in_float32(lambda cx, x: cx.b.call("multiply", x, full(np.pi / 180, x.dtype))),
+    np.rad2deg: e.in_float32(lambda cx, x: cx.b.call("multiply", x, full(180 / np.pi, x.dtype))),
 }
 ARITHMETIC[np.radians] = ARITHMETIC[np.deg2rad]
 ARITHMETIC[np.degrees] = ARITHMETIC[np.rad2deg]
@@ -107,6 +114,9 @@ LOGICAL: dict[np.ufunc, Operation] = {
     np.logical_not: e.logical_not,
 }
 
+#: ``ufunc.outer`` of all with two operands.
+OUTER = [u for table in (ARITHMETIC, COMPARISONS, LOGICAL) for u in table if u.nin == 2]
+
 #: Tests of floats; an int is neither NaN nor infinite.
 TESTS: dict[np.ufunc, tuple[str, bool]] = {
     np.isnan: ("isnan", False),
@@ -119,28 +129,40 @@ def _register(ufunc: np.ufunc, apply: Callable[[Any, np.ufunc, list[Any], Any], 
     if ufunc.nin == 1:
 
         @numpy_rule(ufunc)
-        def unary(cx: Any, x: Value, out: Value = NONE, *, dtype: Value = NONE) -> Tensor:
-            return _finished(cx, apply(cx, ufunc, [operand(cx, x)], dtype), out)
+        def unary(
+            cx: Any, x: Value, out: Value = NONE, *, dtype: Value = NONE, **how: Value
+        ) -> Tensor:
+            return _finished(cx, apply(cx, ufunc, [operand(cx, x)], dtype), out, **how)
 
     else:
 
         @numpy_rule(ufunc)
         def binary(
-            cx: Any, x1: Value, x2: Value, out: Value = NONE, *, dtype: Value = NONE
+            cx: Any, x1: Value, x2: Value, out: Value = NONE, *, dtype: Value = NONE, **how: Value
         ) -> Tensor:
             operands = [operand(cx, x1), operand(cx, x2)]
             check_broadcast(cx, *operands)
-            return _finished(cx, apply(cx, ufunc, operands, dtype), out)
+            return _finished(cx, apply(cx, ufunc, operands, dtype), out, **how)
 
 
-def _finished(cx: Any, result: Tensor, out: Value) -> Tensor:
-    """numpy's scalars for rank 0, new memory, and ``out=``."""
+def _finished(
+    cx: Any,
+    result: Tensor,
+    out: Value,
+    where: Value = TRUE,
+    casting: Value = Static("same_kind"),
+    **more: Value,
+) -> Tensor:
+    """numpy's scalars for rank 0, new memory, ``out=`` and ``where=``."""
+    refuse_out(cx, **more)
     fresh = Tensor(result.expr, result.shape, result.dtype, "array", result.const)
-    return store_out(cx, out, as_result(fresh))
+    return store_out(cx, out, as_result(fresh), where, cx.static(casting, "`casting`"))
 
 
 def _arithmetic(cx: Any, ufunc: np.ufunc, operands: list[Any], dtype: Value) -> Tensor:
     given = cx.static(dtype, "`dtype`")
+    if isinstance(given, type) and issubclass(given, np.dtype):
+        given = given.type
     call: Callable[..., Any] = ufunc if given is None else lambda *x: ufunc(*x, dtype=given)
     found = resolve(cx, call, operands)
     if ufunc is np.power and _own_dtype(operands[0]) == BOOL:
@@ -184,6 +206,52 @@ for _table, _apply in (
 ):
     for _ufunc in _table:
         _register(_ufunc, _apply)
+
+
+def _outer_rule(ufunc: np.ufunc) -> Callable[..., Value]:
+    def outer(cx: Any, a: Value, b: Value, **more: Value) -> Value:
+        x, y = as_array(cx, a), as_array(cx, b)
+        wide = x if not y.ndim else cx.b.call("expand_dims", x, axis=x.ndim, num_newaxis=y.ndim)
+        return cx.call(Static(ufunc), [wide, y], more)  # type: ignore[no-any-return]
+
+    return outer
+
+
+def _method_rule(function: Callable[..., Any]) -> Callable[..., Value]:
+    def apply(cx: Any, self: Value, other: Value) -> Value:
+        return cx.binary_op(function, as_array(cx, self), other)  # type: ignore[no-any-return]
+
+    return apply
+
+
+for _function, _name in DUNDER.items():
+    numpy_rule(getattr(np.ndarray, f"__{_name}__"))(_method_rule(_function))
+
+
+@numpy_rule(np.ndarray.conj, np.ndarray.conjugate)
+def conjugate(cx: Any, self: Value) -> Tensor:
+    return as_array(cx, self)
+
+
+for _ufunc in OUTER:
+    numpy_rule(_ufunc.outer)(_outer_rule(_ufunc))
+
+
+@numpy_rule(np.signbit)
+def signbit(cx: Any, x: Value, out: Value = NONE) -> Tensor:
+    v = operand(cx, x)
+    return _finished(cx, e.signbit(cx, tensor_of(cx, v, _own_dtype(v))), out)
+
+
+@numpy_rule(np.modf)
+def modf(cx: Any, x: Value) -> tuple[Tensor, Tensor]:
+    """The parts after the point and before it, each with the sign of the number."""
+    v = operand(cx, x)
+    number = tensor_of(cx, v, resolve(cx, lambda n: np.modf(n)[0], [v]))
+    call, zero = cx.b.call, full(0, number.dtype)
+    whole = call("trunc", number)
+    rest = call("where", call("isinf", number), zero, call("subtract", number, whole))
+    return tuple(_finished(cx, e.copysign(cx, p, number), NONE) for p in (rest, whole))  # type: ignore[return-value]
 
 
 @numpy_rule(np.reciprocal)
@@ -260,6 +328,8 @@ def around(cx: Any, a: Value, decimals: Value = Static(0), out: Value = NONE) ->
     places = cx.static(decimals, "`decimals`")
     x = tensor_of(cx, v := operand(cx, a), _own_dtype(v))
     if x.dtype == BOOL:
+        if places:
+            run_numpy(cx, np.round, [], [np.ones(1, bool), places], {})  # which raises
         x = convert(cx, x, "float16")
     if x.dtype.kind != "f":
         if places < 0:
