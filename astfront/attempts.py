@@ -82,6 +82,16 @@ class Attempts(Machine):
         finally:
             self.diagnostics = outer
 
+    def refusals_of(self, build: Callable[[], T]) -> tuple[T | None, list[Diagnostic]]:
+        """What ``build`` gives, and what it refuses: one of the two."""
+        outer, self.diagnostics = self.diagnostics, []
+        try:
+            return build(), self.diagnostics
+        except CompileError as e:
+            return None, [*self.diagnostics, *e.diagnostics]
+        finally:
+            self.diagnostics = outer
+
     @contextmanager
     def rehearsal(self) -> Iterator[None]:
         """What is run inside leaves nothing behind: it's run to see how it goes."""

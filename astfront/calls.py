@@ -139,10 +139,7 @@ class Calls(FunctionCalls):
             known, values = self.try_all(args, kwargs)
             if known:
                 return self.run_python(f, *values[0], **values[1])
-            written = numpy_source(f)
-            if written is None:
-                self.unsupported(f)
-            return self.call_python(written, args, kwargs)
+            return self.call_numpys(f, args, kwargs)
         if isinstance(f, types.MethodType):
             owner = self.constant_value(f.__self__)
             return self.call(Static(f.__func__), [owner, *args], kwargs)
@@ -187,7 +184,17 @@ class Calls(FunctionCalls):
             return False, None
         return self.try_static(value)
 
-    def unsupported(self, f: Any) -> NoReturn:
+    def call_numpys(self, f: Any, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
+        """A function that numpy writes in Python, from its source; a refusal in it is one of it."""
+        written = numpy_source(f)
+        if written is None:
+            self.unsupported(f)
+        result, found = self.refusals_of(lambda: self.call_python(written, args, kwargs))
+        if found:
+            self.unsupported(f, [f"its own code can't be compiled: {found[0].message}"])
+        return result  # type: ignore[return-value]
+
+    def unsupported(self, f: Any, notes: Sequence[str] = ()) -> NoReturn:
         module = getattr(f, "__module__", None) or type(getattr(f, "__self__", f)).__module__
         name: Any = getattr(f, "__qualname__", None) or getattr(f, "__name__", repr(f))
         if isinstance(f, types.MethodDescriptorType | types.WrapperDescriptorType):
@@ -213,6 +220,7 @@ class Calls(FunctionCalls):
         self.fail(
             "AF0301",
             f"{what} isn't supported",
+            notes=list(notes),
             help="write it with supported functions, or register a rule: see docs/adding-an-op.md",
         )
 
@@ -367,7 +375,9 @@ def is_numpy(f: Any) -> bool:
 
 def numpy_source(f: Any) -> types.FunctionType | None:
     """The Python function behind one of numpy's, for those that numpy writes in Python."""
-    if f in _BY_ROUNDING or not (isinstance(f, types.FunctionType) and is_numpy(f)):
+    if not (isinstance(f, types.FunctionType) and is_numpy(f)) or f in _BY_ROUNDING:
+        return None
+    if f.__qualname__.startswith("vectorize."):  # it looks at the types of what it gets back
         return None
     written = inspect.unwrap(f)
     return written if isinstance(written, types.FunctionType) else None

@@ -74,16 +74,10 @@ class FunctionNodes(Machine):
 
     def forward_of(self, node: Object, arrays: Sequence[Tensor]) -> Value:
         """A node's ``forward`` compiled from its source; a refusal in Chainer's own is one of it."""
-        outer, self.diagnostics = self.diagnostics, []
-        try:
-            result = self.call(self.get_attribute(node, "forward"), [self.tuple(arrays)], {})
-            found = self.diagnostics
-        except CompileError as e:
-            found = [*self.diagnostics, *e.diagnostics]
-        finally:
-            self.diagnostics = outer
+        forward = self.get_attribute(node, "forward")
+        result, found = self.refusals_of(lambda: self.call(forward, [self.tuple(arrays)], {}))
         if not found:
-            return result
+            return result  # type: ignore[return-value]
         if not node.cls.__module__.startswith("chainer."):
             raise CompileError(found)
         self.fail(

@@ -125,36 +125,35 @@ TESTS: dict[np.ufunc, tuple[str, bool]] = {
 }
 
 
+SAME_KIND = Static("same_kind")
+
+
 def _register(ufunc: np.ufunc, apply: Callable[[Any, np.ufunc, list[Any], Any], Tensor]) -> None:
     if ufunc.nin == 1:
 
         @numpy_rule(ufunc)
         def unary(
-            cx: Any, x: Value, out: Value = NONE, *, dtype: Value = NONE, **how: Value
-        ) -> Tensor:
-            return _finished(cx, apply(cx, ufunc, [operand(cx, x)], dtype), out, **how)
+            cx: Any, x: Value, out: Value = NONE, *, dtype: Value = NONE, where: Value = TRUE,
+            casting: Value = SAME_KIND,
+        ) -> Tensor:  # fmt: skip
+            return _finished(cx, apply(cx, ufunc, [operand(cx, x)], dtype), out, where, casting)
 
     else:
 
         @numpy_rule(ufunc)
         def binary(
-            cx: Any, x1: Value, x2: Value, out: Value = NONE, *, dtype: Value = NONE, **how: Value
-        ) -> Tensor:
+            cx: Any, x1: Value, x2: Value, out: Value = NONE, *, dtype: Value = NONE,
+            where: Value = TRUE, casting: Value = SAME_KIND,
+        ) -> Tensor:  # fmt: skip
             operands = [operand(cx, x1), operand(cx, x2)]
             check_broadcast(cx, *operands)
-            return _finished(cx, apply(cx, ufunc, operands, dtype), out, **how)
+            return _finished(cx, apply(cx, ufunc, operands, dtype), out, where, casting)
 
 
 def _finished(
-    cx: Any,
-    result: Tensor,
-    out: Value,
-    where: Value = TRUE,
-    casting: Value = Static("same_kind"),
-    **more: Value,
+    cx: Any, result: Tensor, out: Value, where: Value = TRUE, casting: Value = SAME_KIND
 ) -> Tensor:
     """numpy's scalars for rank 0, new memory, ``out=`` and ``where=``."""
-    refuse_out(cx, **more)
     fresh = Tensor(result.expr, result.shape, result.dtype, "array", result.const)
     return store_out(cx, out, as_result(fresh), where, cx.static(casting, "`casting`"))
 

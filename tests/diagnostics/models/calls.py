@@ -66,7 +66,7 @@ def af0301_several(x):
     b = F.relu(a)
     if F.sum(x).array > 0:
         b = scipy.special.beta(b, x)
-    c = [np.linalg.svd(row) for row in x]
+    c = [np.linalg.svd(row[None]) for row in x]
     d = F.sigmoid(c[0] + b)
     for row in x:
         d = d + row
