@@ -95,7 +95,7 @@ def compile(  # type: ignore[misc]
             has to be of the same types each time, of any sizes.
         long_loops: whether loops are made for a million turns: TVM keeps some 10 KB a turn until a loop
             ends, and copies a list that grows at each. In blocks of turns they don't, and compile
-            half a second longer each.
+            half a second longer each. Loops with little to do take four turns at a time, too.
         cache: whether programs that take long to build are kept on disk, for other processes: in the
             platform's cache folder or that of the environment variable ``ASTFRONT_CACHE`` (``off``
             for none).

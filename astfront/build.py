@@ -31,6 +31,7 @@ from passes.relay import (
     loops,
     many_operands,
     nested_branches,
+    partial_unrolling,
     recursive_globals,
     strip_mining,
 )
@@ -135,7 +136,8 @@ def prepare_module(
         mod = recursive_globals.run(tvm.IRModule.from_expr(main))
     if has_loops(mod):
         mod = loops.run(mod, note)
-        mod = strip_mining.run(mod, note) if in_blocks else mod
+        if in_blocks:
+            mod = partial_unrolling.run(strip_mining.run(mod, note), note)
     return relay.transform.InferType()(dataflow.run(nested_branches.run(many_operands.run(mod))))
 
 

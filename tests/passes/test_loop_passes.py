@@ -119,6 +119,8 @@ def test_products_of_rows_of_staged_number() -> None:
             h = F.tanh(F.matmul(h, w) + F.matmul(x, w))
         for t in range(1, len(xs)):
             h = F.tanh(F.matmul(h, w) * F.matmul(xs[t], w))
+        for t in range(len(xs) - 1, -1, -1):
+            h = F.tanh(F.matmul(h, w) - F.matmul(xs[t], w))
         return h
 
     spec = TensorSpec((None, 2, 3), "float32")
@@ -127,7 +129,7 @@ def test_products_of_rows_of_staged_number() -> None:
         args = floats(n, 2, 3), floats(3, 3)
         with chainer.no_backprop_mode():
             assert_same(compiled(*args), function(*args))
-    assert notes(function, spec, floats(3, 3)).count(PROJECTED) == 2
+    assert notes(function, spec, floats(3, 3)).count(PROJECTED) == 3
 
 
 def test_products_of_rows_in_nested_loops() -> None:
@@ -263,6 +265,33 @@ def test_loops_of_many_turns() -> None:
 
     w = floats(3, 3)
     check(function, *((floats(1, 3), number(n), w) for n in (1, 2, 31, 32, 33, 64, 65, 100, 300)))
+
+
+def test_loops_that_take_several_turns_at_a_time() -> None:
+    """Values used more than once, lists, several counters, and loops within loops; any number of turns."""
+
+    def function(x, n, w):
+        total, rows, h, k = 3, [], x, 0
+        for i in range(int(n)):
+            total = (total * 5 + i) % 97 - total // 3
+        for i in range(2, int(n), 3):
+            x = x * x * 0.01 + i * 0.01
+        for i in range(int(n)):
+            h = F.tanh(F.matmul(h, w) + 0.1)
+            rows.append(h)
+            k += 2
+        for _ in range(int(n)):
+            h, x = x, h
+        for i in range(int(n) - 5):
+            for j in range(9):
+                k = (k + i * j) % 11
+        backwards = [rows[len(rows) - 1 - i] for i in range(len(rows))]
+        return h, x, total, k, sum(rows, x), sum(backwards[1:], h)
+
+    calls = [(floats(1, 3), number(n), floats(3, 3)) for n in (1, 2, 3, 4, 5, 7, 8, 11, 33, 70)]
+    check(function, *calls)
+    text = astfront.explain(astfront.compile(function), *calls[0])
+    assert text.count("4 turns at a time") >= 4
 
 
 def test_memory_of_a_long_loop() -> None:
