@@ -49,6 +49,11 @@ class KnownBounds(Machine):
         bounds = by.bounds or Bounds(("value", by.expr))
         return replace(v, bounds=bounds.plus(n))
 
+    def known_at_least(self, v: Scalar, n: int) -> Scalar:
+        """``v``, known to be ``n`` or more."""
+        bounds = v.bounds or Bounds(("value", v.expr))
+        return replace(v, bounds=replace(bounds, low=n))
+
     def is_at_least(self, v: Value, n: int) -> bool:
         """Whether ``v >= n`` is certain."""
         if isinstance(v, Static):

@@ -20,7 +20,7 @@ from astfront.frames import Frame
 from astfront.function_calls import FunctionCalls
 from astfront.function_nodes import as_variables
 from astfront.options import choice_in
-from astfront.rules import dataclass
+from astfront.rules import dataclass, folds
 from astfront.rules.registry import PURE, RULES, Rule
 from astfront.values import (
     POISON,
@@ -47,6 +47,8 @@ IMMUTABLE = (
 
 class Calls(FunctionCalls):
     def call_expression(self, node: gast.Call) -> Value:
+        if len(node.args) == 1 and isinstance(node.args[0], gast.Starred) and not node.keywords:
+            return self.call_of_items(*self.operands([node.func, node.args[0].value]))
         count = len(node.keywords)
         parts = [node.func, *node.args, *(k.value for k in node.keywords)]
         function, *args = self.starred(parts)
@@ -62,6 +64,16 @@ class Calls(FunctionCalls):
         if isinstance(function, Static) and function.obj is super and len(args) == 2:
             return Super(self.static(args[0], "super()'s class"), args[1])
         return self.call_or_fall_back(function, args, kwargs)
+
+    def call_of_items(self, function: Value, items: Value) -> Value:
+        """``function(*items)``"""
+        width = self.width_of(items)
+        if isinstance(function, Static) and function.obj is zip and width is not None:
+            if self.is_at_least(self.length(items), 1):
+                columns = self.call(Static(folds.columns), [items, Static(width)], {})
+                return self.once(self.iterator_of(columns))
+            return self.call(Static(folds.columns_if_any), [items, Static(width)], {})
+        return self.call_or_fall_back(function, self.items_of(items), {})
 
     def call(self, function: Value, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
         """Call any callable value."""

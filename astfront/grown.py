@@ -214,6 +214,16 @@ class GrownLists(Machine):
             return flat  # type: ignore[no-any-return]
         return self.b.refine(self.b.call("reshape", flat, sizes), leaf.shape)
 
+    def width_of(self, v: Value) -> int | None:
+        """How many items each item of a list of staged length has, if they all have as many."""
+        content = self.heap[v.cell] if isinstance(v, List) and self.has_grown(v) else None
+        match content:
+            case GrownList(element=Tuple(items=items) | ByValue(content=Items(items=items))):
+                return len(items)
+            case GrownList(element=Leaf(shape=(int() as size, *_))):
+                return size
+        return None
+
     def grown_item(self, container: List, index: Value) -> Value:
         content = self.heap[container.cell]
         if not isinstance(content, GrownList):

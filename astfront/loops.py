@@ -358,8 +358,7 @@ class Loops(Unrolling):
         loop.template.instantiate(results)
         if runs:
             self._bind_for_certain(loop)
-        if turns is not None:
-            self._count_items(loop, turns)
+        self._count_items(loop, turns, 1 if runs else 0)
 
     def _require_items_of_one_kind(self, loop: Settled) -> None:
         """Refuse to fill ``ys = [None] * n`` one by one: no item would surely be what it's set to."""
@@ -402,8 +401,11 @@ class Loops(Unrolling):
                                 value = without(value, other)
                         self.heap.bind(cell, name, value)
 
-    def _count_items(self, loop: Settled, turns: int) -> None:
-        """The lengths of lists that grow by as many items at each turn of a counted loop."""
+    def _count_items(self, loop: Settled, turns: int | None, least: int) -> None:
+        """The lengths of lists that grow by as many items at each turn of a counted loop.
+
+        Where it isn't counted, it has ``least`` turns.
+        """
         for cell in loop.template.cells:
             grown, start = self.heap[cell], loop.start.get(cell)
             entry, leave = loop.entry.get(cell), loop.leave.get(cell)
@@ -413,8 +415,14 @@ class Loops(Unrolling):
             if isinstance(start, Items):
                 before = Static(len(start.items))
             base, count = leave.added or (None, 0)  # type: ignore[union-attr]
-            if isinstance(before, Static) and base is entry.length:  # type: ignore[union-attr]
-                counted = self.of_length(grown, before.obj + turns * count)  # type: ignore[arg-type]
+            if not isinstance(before, Static) or base is not entry.length:  # type: ignore[union-attr]
+                continue
+            made: Any = grown
+            if turns is None:
+                length = self.known_at_least(made.length, before.obj + least * count)
+                self.heap[cell] = replace(made, length=length, added=None)
+            else:
+                counted = self.of_length(made, before.obj + turns * count)
                 self.heap[cell] = replace(counted, added=None)
 
     def _settle(

@@ -16,6 +16,7 @@ import astfront.relay_kernels
 import astfront.relay_linalg
 import astfront.relay_random
 import astfront.relay_shape_functions
+import astfront.relay_sort
 import astfront.relay_special  # noqa: F401  (they register what they have)
 from astfront import relay_fallback, relay_simplifier
 from astfront.bounds import Bounds
@@ -162,7 +163,7 @@ class RelayBuilder(Builder):
         made = relay_simplifier.guarded(self, op, args)
         if made is not None:
             return made
-        args = tuple(relay_simplifier.operands(self, op, args))
+        args = tuple(relay_simplifier.operands(self, op, args, attrs))
         function = _relay_function(op)
         operands = [_map_tensors(self._operand(op), a) for a in args]
         types = tuple(_map_tensors(_type_of, a, tuple) for a in args)

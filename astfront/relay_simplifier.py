@@ -8,7 +8,7 @@ written in another way, or become results of their own. (``x - x`` is seen to in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from tvm import relay
@@ -35,11 +35,34 @@ def guarded(builder: RelayBuilder, op: str, args: Sequence[Any]) -> Tensor | Non
     return None
 
 
-def operands(builder: RelayBuilder, op: str, args: Sequence[Any]) -> Sequence[Any]:
-    """The operands, those that may have overflowed as results of their own where it matters."""
+def operands(
+    builder: RelayBuilder, op: str, args: Sequence[Any], attrs: dict[str, Any]
+) -> Sequence[Any]:
+    """The operands, as results of their own where it matters: those that may have overflowed, and
+    those of staged sizes that are read backwards."""
+    if _goes_backwards(op, args, attrs):
+        return [builder.stop_fusion(a) if _is_of_staged_size(a) else a for a in args]
     if op not in _SIMPLIFIED:
         return args
     return [builder.stop_fusion(a) if builder.may_overflow(a) else a for a in args]
+
+
+def _goes_backwards(op: str, args: Sequence[Any], attrs: dict[str, Any]) -> bool:
+    """Whether positions go down.
+
+    Behind a reshape they are divided, and where TVM thinks that they may be as low as -2**31, it adds
+    to them what overflows.
+    """
+    if op == "dyn.strided_slice":
+        steps = args[-1].const
+        return steps is None or bool(steps.min() < 0)
+    if op == "strided_slice":
+        return min(attrs["strides"]) < 0
+    return op == "reverse"
+
+
+def _is_of_staged_size(x: Any) -> TypeGuard[Tensor]:
+    return isinstance(x, Tensor) and None in x.shape
 
 
 def _with_extremes(

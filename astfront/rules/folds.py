@@ -154,3 +154,18 @@ def spliced(items: list[Any], start: int | None, stop: int | None, values: Any) 
 
 def replaced(items: list[Any], index: int, item: Any) -> list[Any]:
     return items[:index] + [item] + items[index + 1 :]
+
+
+def columns(rows: Any, width: int) -> Any:
+    """``list(zip(*rows))`` of one row or more."""
+    parts: list[list[Any]] = [[] for _ in range(width)]
+    for row in rows:
+        for i in range(width):
+            parts[i].append(row[i])
+    return [tuple(part) for part in parts]
+
+
+def columns_if_any(rows: Any, width: int) -> Any:
+    """``zip(*rows)``: without a row there is no column either."""
+    if len(rows) > 0:
+        yield from columns(rows, width)

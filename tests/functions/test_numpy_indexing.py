@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import astfront
 from astfront.diagnostics import CompileError
 from astfront.program import lower
 from tests.functions.numpy_cases import same
+from tests.support import assert_same
 
 X = np.arange(24, dtype="f").reshape(2, 3, 4)
 Y = np.arange(20, dtype="f").reshape(5, 4)
@@ -267,3 +269,16 @@ def test_parts_changed_in_place():
 
     with pytest.raises(TypeError, match="Cannot cast"):
         lower(not_ints, (X,), {})
+
+
+def test_backwards_over_staged_sizes():
+    def f(x, n):
+        part = x[:, :n]
+        turned = part.reshape(-1)[::-1].reshape(3, -1)
+        both = part[:, ::-1].reshape(-1)[::-1], part[::-1, ::-1], part.reshape(n, 3)[::-1, ::-1]
+        return part[:, ::-1], part[:, ::-2], part[:, n - 1 :: -1], np.flip(part), turned, both
+
+    x = np.arange(120, dtype="f").reshape(3, 40)
+    compiled = astfront.compile(f)
+    for n in (1, 15, 16, 17, 40):  # TVM's code differs from 16 on
+        assert_same(compiled(x, np.int64(n)), f(x, n))

@@ -282,6 +282,29 @@ def test_unpacking_a_list_that_grew():
     agrees(f, (X, N(2)))
 
 
+def test_zipped_rows_of_a_list_that_grew():
+    def sure(x, n):
+        rows, texts = [], []
+        for i in range(5):
+            x = x * 2
+            rows.append((x, i))
+            texts.append(x.argmax(1).tolist())
+            if i >= n:
+                break
+        arrays, numbers = zip(*rows)
+        return np.stack(arrays), numbers, list(zip(*texts))
+
+    def unsure(x, n):
+        rows = []
+        for v in x:
+            if v.sum() > n:
+                rows.append((v, v * 2))
+        return [np.stack(column) for column in zip(*rows)]
+
+    agrees(sure, (X, N(0)), (X, N(3)), (X, N(9)))
+    agrees(unsure, (X, N(0)), (X, N(1)), (X, N(99)))
+
+
 def test_items_that_become_larger():
     def f(x, n):
         ys = []

@@ -12,7 +12,7 @@ from astfront.calls import numpy_source
 from astfront.rules.indexing import index_tensor
 from astfront.rules.numpy import elementwise as e
 from astfront.rules.numpy.composed import composed, refuse
-from astfront.rules.numpy.shaping import reshaped
+from astfront.rules.numpy.shaping import reshaped, transposed
 from astfront.rules.numpy.subscripts import nonzero_rows, rows_of
 from astfront.rules.numpy.support import (
     INT64,
@@ -102,14 +102,40 @@ def _replace(cx: Any, array: Tensor, new: Tensor) -> None:
     cx.replace_array(array, new)
 
 
+#: So few numbers numpy sorts by insertion, which is stable.
+_BY_INSERTION = 16
+
+#: The operator for each kind of sorting: they differ in the order of equal elements.
+_SORTS = {
+    None: "astfront.argsort",
+    "quicksort": "astfront.argsort",
+    "heapsort": "astfront.argsort_by_heap",
+    "mergesort": "argsort",
+    "stable": "argsort",
+}
+
+
 @numpy_rule(np.argsort, np.ndarray.argsort)
 def argsort(
     cx: Any, a: Value, axis: Value = Static(-1), kind: Value = NONE, order: Value = NONE
 ) -> Tensor:
-    """Equal elements stay in order (numpy promises that for ``kind="stable"`` only)."""
     x, along = _along(cx, a, axis)
-    made: Tensor = cx.b.call("argsort", e.ordered_key(cx, x), axis=along, dtype="int64")
-    return made
+    keys = e.ordered_key(cx, x)
+    algorithm = _SORTS.get(cx.static(kind, "`kind`"))
+    if algorithm is None:
+        cx.fail("AF0306", "argsort of this kind isn't supported", help=f"one of {list(_SORTS)}")
+    size = x.shape[along]
+    few = size is not None and size <= _BY_INSERTION
+    if algorithm == "argsort" or (algorithm == "astfront.argsort" and few):
+        return cx.b.call("argsort", keys, axis=along, dtype="int64")  # type: ignore[no-any-return]
+    axes = [*(i for i in range(x.ndim) if i != along), along]
+    moved = transposed(cx, keys, axes)
+    sizes = sizes_of(cx, moved)
+    rows: Value = Static(1)
+    for n in sizes[:-1]:
+        rows = cx.binary_op(operator.mul, rows, n)
+    made: Tensor = cx.b.call(algorithm, reshaped(cx, moved, [rows, sizes[-1]]))
+    return transposed(cx, reshaped(cx, made, sizes), [axes.index(i) for i in range(x.ndim)])
 
 
 @numpy_rule(np.searchsorted, np.ndarray.searchsorted)

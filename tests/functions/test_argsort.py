@@ -1,0 +1,51 @@
+"""The order that numpy's sorts leave equal elements in."""
+
+import numpy as np
+import pytest
+
+import astfront
+from tests.support import assert_same
+
+RANDOM = np.random.RandomState(0)
+
+
+def uneven(n):
+    """Numbers of which the median of three is always a bad one: numpy changes to heapsort."""
+    half = n // 2
+    numbers = np.zeros(n, int)
+    for i in range(1, half + 1):
+        if i % 2:
+            numbers[i - 1 : i + 1] = i, half + i
+        numbers[half + i - 1] = 2 * i
+    return numbers
+
+
+@pytest.mark.parametrize("dtype", ["f", "i", "bool"])
+def test_ties(dtype):
+    def f(x):
+        return x.argsort(), np.argsort(x, kind="heapsort"), np.argsort(x, kind="stable")
+
+    compiled = astfront.compile(f)
+    for n in (16, 17, 200):
+        for different in (1, 3, 50):
+            x = RANDOM.randint(0, different, n).astype(dtype)
+            assert_same(compiled(x), f(x))
+
+
+def test_axes_and_staged_sizes():
+    def f(x, n):
+        part = x[:n]
+        columns, rows = np.argsort(part, axis=0), np.argsort(x[:, :n], axis=1)[:, ::-1]
+        return columns, rows, np.argsort(part, axis=None), x[0, :n].argsort()
+
+    x = RANDOM.randint(0, 5, (20, 30)).astype("f")
+    x[0], x[0, ::2], x[3, 4] = -0.0, 0, np.nan
+    compiled = astfront.compile(f)
+    for n in (0, 1, 17, 20):
+        assert_same(compiled(x, np.int64(n)), f(x, n))
+
+
+def test_parts_that_are_too_uneven():
+    numbers = uneven(400)
+    for x in (numbers, numbers // 3):
+        assert_same(astfront.compile(np.argsort)(x), np.argsort(x))
