@@ -10,6 +10,7 @@ from passes.relay import (
     loop_invariants,
     loop_variables,
     regathered_rows,
+    table_projections,
 )
 from passes.relay.bindings import Note, ignore
 
@@ -19,6 +20,7 @@ PASSES = [
     loop_invariants,
     # After them: a row is of something that doesn't change.
     input_projections,
+    table_projections,
     collected_rows,
     # What lists were collected before isn't any more.
     loop_variables,

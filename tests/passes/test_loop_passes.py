@@ -162,6 +162,41 @@ def test_rows_that_are_hardly_read_are_not_projected() -> None:
     assert PROJECTED not in notes(few, *args)
 
 
+# --- table projections -----------------------------------------------------------------------
+
+OF_TABLE = "one product for the whole table, before the loop"
+
+
+def test_products_of_what_is_looked_up() -> None:
+    """With a bias and without, of negative indices; not where the turns may be fewer than the rows."""
+
+    def function(y, table, large, w, b, n, stop):
+        total, h, rows = y.sum(), table[:2] * 0, []
+        for i in range(6):
+            x = F.embed_id(y - 2, table)
+            h = F.tanh(h + F.linear(x, w, b) + F.linear(large[y], w) + x)
+            y = (F.argmax(h, axis=1).array + i) % 5
+        for i in range(5):
+            h = F.tanh(F.linear(table[y], w) - h)
+            y = F.argmin(h, axis=1).array.astype(np.int32)
+            if F.sum(h).array > stop:
+                break
+            rows.append(y)
+        for _ in range(int(n)):
+            y = F.argmax(F.linear(table[y], w), axis=1).array
+        return h, y, total, len(rows)
+
+    args = (
+        np.array([1, 4], np.int32),
+        floats(5, 3),
+        floats(40, 3),
+        floats(3, 3, seed=1),
+        floats(3, seed=2),
+    )
+    check(function, *((*args, number(n), np.float32(stop)) for n, stop in ((0, 9), (3, 0.5))))
+    assert notes(function, *args, number(3), np.float32(0)).count(OF_TABLE) == 1
+
+
 # --- collected rows --------------------------------------------------------------------------
 
 AHEAD = "computed for all turns at once, without a loop"
