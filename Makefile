@@ -49,6 +49,7 @@ constraints: $(STAMP) ## write what .venv holds to constraints.txt
 docs: $(STAMP) ## write the pages that are made from the tests
 	$(PYTHON) -m tools.operators
 	$(PYTHON) -m tools.language
+	$(PYTHON) -m tools.numpy_names
 
 bench: $(STAMP) ## measure all programs beside Chainer, and the peers if set up: writes docs/performance.md
 	$(PYTHON) -m benchmarks --page $(ARGS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import operator
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -70,14 +71,16 @@ def groups() -> list[Group]:
 
 
 def calls(group: Group, alias: str) -> Iterator[tuple[str, ast.Call]]:
-    """The calls `F.name(…)` (or `L.name(…)`) in the source of a group."""
-    source = textwrap.dedent(inspect.getsource(group.function))
-    for node in ast.walk(ast.parse(source)):
-        match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=found), attr=name)) if (
-                found == alias
-            ):
+    """The calls `F.name(…)` (or `np.linalg.name(…)`, for `np`) in the source of a group."""
+    for node in ast.walk(tree_of(group)):
+        if isinstance(node, ast.Call):
+            root, _, name = ast.unparse(node.func).partition(".")
+            if root == alias and name.replace(".", "").isidentifier():
                 yield name, node
+
+
+def tree_of(group: Group) -> ast.Module:
+    return ast.parse(textwrap.dedent(inspect.getsource(group.function)))
 
 
 def entries(found: Iterable[Group], module: Any, alias: str) -> dict[str, Entry]:
@@ -91,15 +94,20 @@ def entries(found: Iterable[Group], module: Any, alias: str) -> dict[str, Entry]
             entry.dtypes.update(group.dtypes)
             entry.staged |= bool(group.staged)
             entry.modes.add(group.mode)
-            for parameter, value in arguments(getattr(module, name), call):
+            function = operator.attrgetter(name)(module)
+            for parameter, value in arguments(function, call):
                 entry.arguments[parameter].update(dict.fromkeys(value))
     return table
 
 
 def arguments(function: Any, call: ast.Call) -> Iterator[tuple[str, list[str]]]:
     """Parameters by name, each with the value if that's written out."""
-    parameters = list(inspect.signature(function).parameters.values())
-    names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except ValueError:  # written in C: its parameters have no names to look up
+        parameters = []
+    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY
+    names = [p.name for p in parameters if p.kind in positional]
     rest = next(("*" + p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "*")
     for i, value in enumerate(call.args):
         yield (names[i] if i < len(names) else rest), _written_out(value)
@@ -140,7 +148,7 @@ def _chapter(found: list[Group], module: Any, alias: str) -> Iterator[str]:
         parts[_part(getattr(module, name))].append(name)
     for part in sorted(parts):
         yield f"### {part}\n\n| name | arguments | dtypes | sizes | modes |\n|---|---|---|---|---|"
-        yield from (_row(name, table.get(name)) for name in parts[part])
+        yield from (row(name, table.get(name)) for name in parts[part])
         yield ""
     refused = refusals(found, alias)
     if refused:
@@ -154,7 +162,7 @@ def _part(item: Any) -> str:
     return str(item.__module__.split(".")[2])
 
 
-def _row(name: str, entry: Entry | None) -> str:
+def row(name: str, entry: Entry | None) -> str:
     if entry is None:
         return f"| `{name}` | no case | | | |"
     shown = [

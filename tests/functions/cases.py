@@ -122,11 +122,14 @@ def cases(
     return _register(calls, tuple(dtypes), sizes, train, tolerance)
 
 
-def proved_apart(mode: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Registers a function that has a test of its own: of random numbers, or of what's only lowered."""
+def proved_apart(
+    mode: str = "test", *, dtypes: Sequence[str] = ("float32",), staged: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Registers a function that has a test of its own, which compiles it for these dtypes and sizes."""
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        GROUPS.append(Group(function, (), mode=mode))
+        sizes = ({},) if staged else ()
+        GROUPS.append(Group(function, (), tuple(dtypes), sizes, mode))
         return function
 
     return register

@@ -8,6 +8,7 @@ import pytest
 
 from astfront.diagnostics import CompileError
 from astfront.program import lower
+from tests.functions.cases import proved_apart
 from tests.functions.numpy_cases import same
 
 X = np.arange(24, dtype="f").reshape(2, 3, 4)
@@ -15,6 +16,7 @@ Y = np.array([[3, 1, 2, 0], [1, 5, 7, 2], [0, 9, 4, 4]], "f")
 Z = np.array([5.0, 1.0, np.nan, -2.0, 1.0, np.inf, 0.0, -np.inf, -0.0], "f")
 
 
+@proved_apart()
 def made(x, a):
     n, k = int(a[0]), float(a[1])
     return (
@@ -36,6 +38,7 @@ def test_creation():
     same(made, (Y, np.array([3, 2.7])), (Y, np.array([-2, 0.5])))
 
 
+@proved_apart(staged=True)
 def staged_sizes(x, a):
     n, m = int(a[0]), int(a[1])
     return (
@@ -53,6 +56,7 @@ def test_creation_with_staged_sizes():
     same(lambda x, a: np.zeros(int(a[0])), (Y, np.array([-1])))
 
 
+@proved_apart()
 def shaped(x):
     y = x[0]
     return (
@@ -73,6 +77,7 @@ def test_shaping():
     same(shaped, (X,))
 
 
+@proved_apart(staged=True)
 def staged_shapes(x, a):
     n = int(a[0])
     return (
@@ -89,6 +94,7 @@ def test_shaping_of_staged_sizes():
     same(lambda x: x.reshape(-1, 3), (Y,), (Y[:1],), specs=[(None, 4)])
 
 
+@proved_apart()
 def joined(x, y):
     return (
         np.concatenate([x, y]), np.concatenate((x, y), axis=1), np.concatenate([x, y], None), np.stack([x, y]),
@@ -133,6 +139,7 @@ def test_lists_that_grow():
     same(grow, (Y,), (Y[:1],), (Y[:2],), specs=[(None, 4)])
 
 
+@proved_apart()
 def sorted_(x, z):
     s = x.copy()
     s.sort(0)
@@ -153,6 +160,7 @@ def test_sorting():
     same(sorted_, (Y, Z))
 
 
+@proved_apart(dtypes=("float32", "float64", "int32"))
 def products(x, y):
     v, w = x[0, 0], y[0, :, 0]
     return (

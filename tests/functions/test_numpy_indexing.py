@@ -8,6 +8,7 @@ import pytest
 import astfront
 from astfront.diagnostics import CompileError
 from astfront.program import lower
+from tests.functions.cases import proved_apart
 from tests.functions.numpy_cases import same
 from tests.support import assert_same
 
@@ -18,6 +19,7 @@ J = np.array([[0], [1]])
 M = X > 7
 
 
+@proved_apart(dtypes=("float32", "int64"))
 def basic(x):
     return (
         x[0], x[-1], x[0, 1], x[0, 1, 2], x[..., 0], x[:, 1], x[:, 1:], x[:, ::-1], x[::-1, ::-2],
@@ -27,6 +29,7 @@ def basic(x):
     )  # fmt: skip
 
 
+@proved_apart()
 def fancy(x, i, j, m):
     return (
         x[:, i], x[j], x[j, i], x[:, i, i], x[i % 2, :, i], x[0, :, i], x[:, 0, i], x[i % 2, i],
@@ -51,6 +54,7 @@ def test_masks():
     )
 
 
+@proved_apart(staged=True)
 def staged(x, a):
     k, n = int(a[0]), int(a[1])
     return (
@@ -108,6 +112,7 @@ def test_wrong_indices():
     same(lambda x, i: x[:, i], (X, I), (X, I + 3), (X, I - 4))
 
 
+@proved_apart()
 def assigned(x, v, r, k):
     a, b, c, d, e = x.copy(), x.copy(), x.copy(), x.copy(), x.copy()
     f, g, h, i, j = x.copy(), x.copy(), x.copy(), x.copy(), x.copy()

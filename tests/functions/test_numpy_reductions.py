@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from astfront.program import lower
+from tests.functions.cases import proved_apart
 from tests.functions.numpy_cases import same
 
 X = np.array([[3, -1, 2, 0], [1, 5, -7, 2], [0, 0, 4, 4]])
 
 
+@proved_apart(dtypes=("float32", "float64", "int32", "bool", "float16", "int8"))
 def sums(x):
     return (
         x.sum(), np.sum(x), x.sum(0), x.sum(axis=1), np.sum(x, axis=(0, 1)), x.sum(-1, keepdims=True),
@@ -21,6 +23,7 @@ def sums(x):
     )  # fmt: skip
 
 
+@proved_apart(dtypes=("float32", "float64", "int32", "bool", "float16", "int8"))
 def choices(x):
     return (
         x.max(), np.max(x, 0), x.max(axis=1, keepdims=True), np.amin(x), x.min(-1), x.argmax(),
@@ -92,6 +95,7 @@ def test_wrong_calls():
             f(x)
 
 
+@proved_apart()
 def composed(x, i):
     row, column = np.unravel_index(np.argmax(x), x.shape)
     return (

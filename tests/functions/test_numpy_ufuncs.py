@@ -8,6 +8,7 @@ import pytest
 from astfront.diagnostics import CompileError
 from astfront.program import lower
 from astfront.signature import ScalarSpec
+from tests.functions.cases import proved_apart
 from tests.functions.numpy_cases import same
 
 nan, inf = np.nan, np.inf
@@ -19,6 +20,7 @@ B = np.array([True, False, True])
 C = np.array([True, True, False])
 
 
+@proved_apart(dtypes=("float16", "float32", "float64"), staged=True)
 def unary_floats(x):
     return (
         np.negative(x), np.positive(x), np.abs(x), np.absolute(x), np.exp(x), np.log(np.abs(x)),
@@ -38,6 +40,7 @@ def test_unary_floats(dtype):
     same(unary_floats, (x,), (x[:0],), (x[::-1].copy(),), specs=[(None,)], rtol=tolerance)
 
 
+@proved_apart(dtypes=("float16", "float32", "float64"))
 def hyperbolic(x):
     return (
         np.sinh(x), np.cosh(x), np.arcsin(x), np.arccos(x), np.arctan(x), np.arcsinh(x),
@@ -54,6 +57,7 @@ def test_hyperbolic(dtype):
     same(lambda x: (np.log1p(x), np.expm1(x)), (y,), rtol=tolerance)
 
 
+@proved_apart(dtypes=("float16", "float32", "float64"), staged=True)
 def binary_floats(x, y):
     return (
         x + y, x - y, x * y, x / y, x // y, x % y, np.fmod(x, y), np.maximum(x, y),
@@ -78,6 +82,7 @@ def test_floor_division_is_exact():
     )
 
 
+@proved_apart(dtypes=("int32", "int64", "uint8", "int8"))
 def integers(x, y):
     return (
         x + y, x - y, x * y, x / y, x // y, x % y, np.fmod(x, y), np.maximum(x, y),
@@ -166,6 +171,7 @@ def test_in_place():
     same(use, (np.ones(3, "f"), np.ones(3, "f")))
 
 
+@proved_apart(dtypes=("float32", "int32"), staged=True)
 def simplified(x, i, j):
     return (
         x - x, x[:2] - x[:2], x[1] - x[1], np.tanh(x) - np.tanh(x), (x - x) * 2, x - x + x,

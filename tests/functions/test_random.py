@@ -66,6 +66,7 @@ def test_noise(noisy):
     assert stats.binomtest(int(((dropped > 0) == (other > 0)).sum()), N, 0.58).pvalue > 1e-3
 
 
+@proved_apart("statistics")
 def draws():
     shuffled = np.arange(10)
     np.random.shuffle(shuffled)

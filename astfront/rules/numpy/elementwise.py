@@ -233,10 +233,12 @@ def _integer_power(cx: Any, a: Tensor, b: Tensor, exponent: int | None) -> Tenso
         shifted = call("left_shift", like(a, 1), call("where", fits, b, like(b, 0)))
         return call("where", fits, shifted, like(a, 0))  # type: ignore[no-any-return]
     _check_all(cx, "greater_equal", b, 0, ValueError(message))
-    _check_all(cx, "less", b, 64, OverflowError("an exponent above 63 isn't supported"))
+    bits = 8 if b.dtype.itemsize == 1 else 6
+    if bits == 6:
+        _check_all(cx, "less", b, 64, OverflowError("an exponent above 63 isn't supported"))
     one = like(a, 1)
     power = one
-    for bit in range(6):
+    for bit in range(bits):
         wanted = call("bitwise_and", call("right_shift", b, like(b, bit)), like(b, 1))
         taken = call("where", call("equal", wanted, like(b, 1)), a, one)
         power = call("multiply", power, taken)
@@ -334,7 +336,9 @@ def hypot(cx: Any, a: Tensor, b: Tensor) -> Tensor:
     plain = call("logical_or", call("equal", large, like(a, 0)), call("isinf", large))
     ratio = call("divide", small, call("where", plain, like(a, 1), large))
     root = call("sqrt", call("add", square(cx, ratio), like(a, 1)))
-    return call("where", plain, large, call("multiply", large, root))  # type: ignore[no-any-return]
+    found = call("where", plain, large, call("multiply", large, root))
+    infinite = call("logical_or", call("isinf", a), call("isinf", b))  # even beside NaN
+    return call("where", infinite, like(a, np.inf), found)  # type: ignore[no-any-return]
 
 
 def heaviside(cx: Any, a: Tensor, b: Tensor) -> Tensor:

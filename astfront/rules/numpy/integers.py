@@ -47,7 +47,7 @@ def _gcd(x1: Any, x2: Any) -> Any:
     )
     while np.any(b != 0):
         a, b = np.where(b == 0, a, b), np.where(b == 0, b, a % b)
-    return a
+    return np.abs(a)
 
 
 def _lcm(x1: Any, x2: Any) -> Any:
