@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tvm import relay
 
-from passes.relay.bindings import Binding, Loop, Scope, chain, operands, operator, scalar, variables
+from passes.relay.bindings import (
+    Binding,
+    Loop,
+    Scope,
+    chain,
+    operands,
+    operator,
+    scalar,
+    unchain,
+    variables,
+)
 
 
 @dataclass
@@ -170,6 +181,65 @@ class Collected:
         if operator(piece) == "expand_dims" and int(piece.attrs.axis) == 0:
             row = piece.args[0] if int(piece.attrs.num_newaxis) == 1 else None
         return cls(slot, parts[1], row)
+
+
+def only_grows(slot: Slot, loop: Loop) -> bool:
+    """Whether a turn only appends rows to a slot, on each way through it as many as it likes."""
+    values: dict[Any, Any] = {}
+    uses: collections.Counter[Any] = collections.Counter(loop.args)
+    _count_uses([*loop.head, *loop.turn], values, uses)
+    appended: collections.Counter[Any] = collections.Counter()
+
+    def grows(x: Any) -> bool:
+        """Whether ``x`` is the slot with rows appended; it's used where this was asked."""
+        if not isinstance(x, relay.Var):
+            return False
+        appended[x] += 1
+        if x == slot.param or appended[x] > 1:
+            return True
+        value: Any = values.get(x)
+        if operator(value) == "concatenate" and int(value.attrs.axis) == 0:
+            parts = operands(value.args[0])
+            return bool(parts) and grows(parts[0])
+        field = None
+        if isinstance(value, relay.TupleGetItem):
+            value, field = values.get(value.tuple_value), value.index
+        if not isinstance(value, relay.If):
+            return False
+        results = [unchain(arm)[1] for arm in (value.true_branch, value.false_branch)]
+        if field is not None:
+            if not all(isinstance(result, relay.Tuple) for result in results):
+                return False
+            results = [result.fields[field] for result in results]
+        taken, other = map(grows, results)
+        return taken and other
+
+    is_grown = slot.next != slot.param and grows(slot.next)
+    return is_grown and all(uses[x] == n for x, n in appended.items())
+
+
+def _count_uses(scope: Scope, values: dict[Any, Any], uses: collections.Counter[Any]) -> None:
+    """Add the bindings of a scope and of the branches in it, and how often variables are used."""
+    for var, value in scope:
+        values[var] = value
+        if isinstance(value, relay.If):
+            uses.update(variables(value.cond))
+            for arm in (value.true_branch, value.false_branch):
+                inner, result = unchain(arm)
+                _count_uses(inner, values, uses)
+                _count_operands(result, uses)
+        else:
+            _count_operands(value, uses)
+
+
+def _count_operands(expr: Any, uses: collections.Counter[Any]) -> None:
+    if isinstance(expr, relay.Var):
+        uses[expr] += 1
+    elif parts := operands(expr):
+        for part in parts:
+            _count_operands(part, uses)
+    else:
+        uses.update(variables(expr))
 
 
 @dataclass

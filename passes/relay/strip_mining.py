@@ -4,7 +4,7 @@ The VM makes no tail calls: what a turn leaves behind, some 10 KB, is kept until
 of turns ends, so its turns are given back. Blocks follow each other by a binary recursion, deeper and
 deeper: ``%run(d)`` is a block if ``d`` is 0, and else twice ``%run(d - 1)``, if there are turns left.
 
-To a tensor to which each turn appends a row, a block appends to an empty one, and what blocks have made
+To a tensor to which turns only append rows, a block appends to an empty one, and what blocks have made
 is put together as they are: in all that's linear in the number of rows (times a small logarithm), where
 appending each row to all that there are is quadratic.
 
@@ -92,7 +92,7 @@ from tvm import relay
 
 from passes.relay import dead_bindings
 from passes.relay.bindings import Note, Rewriter, Scope, chain, ignore, rewrite, static_shape
-from passes.relay.counted import Collected, Counter, Site
+from passes.relay.counted import Counter, Site, only_grows
 
 #: The turns of a block. Loops that surely have no more than two of them are left as they are.
 BLOCK = 32
@@ -139,7 +139,7 @@ class _Blocks:
         self.before: Scope = []
         for k, slot in enumerate(self.slots):
             row = static_shape(relay.TensorType(slot.type.shape[1:], slot.type.dtype))
-            if Collected.of(slot, site.loop) is not None and row is not None:
+            if row is not None and only_grows(slot, site.loop):
                 self.empty[k] = self._nothing(slot.type, row)
         count = relay.TensorType((), self.dtype)
         self.block = relay.Var("block", relay.FuncType([*self.types, count], self.with_more))

@@ -329,6 +329,60 @@ def test_loops_that_take_several_turns_at_a_time() -> None:
     assert text.count("4 turns at a time") >= 4
 
 
+def test_lists_that_grow_on_some_ways() -> None:
+    """By several rows, on one way or the other; lists that are read or shortened in the loop."""
+
+    def function(x, n):
+        some, twice, either, read, short = [], [], [x], [x], []
+        for i in range(int(n)):
+            k = (i * 5 + 3) % 7
+            twice.append(x + i)
+            if k > 2:
+                some.append(x * k)
+                twice.append(x - k)
+            else:
+                either.append(x * i)
+                if k == 1:
+                    either.append(x)
+            read.append(read[-1] * 0.5 + k)
+            short.append(x + k)
+            if len(short) > 5:
+                short.pop()
+        n_some = len(some)
+        some.append(x)
+        lists = some, twice, either, read, short
+        return (
+            [sum(ys, x * 0) for ys in lists],
+            n_some,
+            [len(ys) for ys in lists],
+            some[0],
+            either[-1],
+        )
+
+    check(function, *((floats(2), number(n)) for n in (0, 1, 2, 33, 40, 150)))
+
+
+def test_lists_grow_in_linear_time() -> None:
+    def function(x, n):
+        some, twice = [], []
+        for i in range(int(n)):
+            if (i * 5) % 7 > 2:
+                some.append(x)
+            twice.append(x)
+            twice.append(x * i)
+        return F.stack(some), F.stack(twice)
+
+    compiled = astfront.compile(function)
+    times = []
+    for n in (1000, 10000):
+        args = floats(128), number(n)
+        compiled(*args)
+        start = time.process_time()
+        compiled(*args)
+        times.append(time.process_time() - start)
+    assert times[1] < 40 * times[0]
+
+
 def test_memory_of_a_long_loop() -> None:
     def function(x, n):
         i = 0
