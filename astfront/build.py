@@ -23,11 +23,13 @@ import astfront.relay_dense  # noqa: F401  (both register their kernels)
 from astfront import relay_cache, relay_math
 from astfront.diagnostics import CompileError, error
 from astfront.progress import Watch, unwatched
+from astfront.relay_aliases import hide_known_places
 from astfront.relay_memory import Argument
 from astfront.relay_pipeline import NeededPasses
 from astfront.relay_threads import serial_small_loops
 from passes.relay import (
     dataflow,
+    loop_kernels,
     loops,
     many_operands,
     nested_branches,
@@ -124,21 +126,44 @@ def prepare_module(
     note: Note = ignore,
     *,
     in_blocks: bool = False,
+    target: Any = None,
 ) -> Any:
     """The module in the form that TVM optimises best: see passes/relay.
 
-    ``note`` is told what was done to loops, with the place of the operator in the model. With
-    ``in_blocks``, loops run as the VM needs it for many turns, and are less easy to read.
+    ``note`` is told what was done to loops, with the place of the operator in the model. For a
+    ``target``, loops become kernels where they can. With ``in_blocks``, the others run as the VM needs
+    it for many turns. Either is less easy to read.
     """
     if recursive_globals.is_needed(mod):
         # A constant that's bound in main wouldn't be one in a global function.
-        main = relay.build_module.bind_params_by_name(mod["main"], params or {})
-        mod = recursive_globals.run(tvm.IRModule.from_expr(main))
+        mod = recursive_globals.run(_with_constants(mod, params or {}))
     if has_loops(mod):
         mod = loops.run(mod, note)
+        if target is not None:
+            mod = loop_kernels.run(_with_constants(mod, params or {}), target, note)
         if in_blocks:
             mod = partial_unrolling.run(strip_mining.run(mod, note), note)
     return relay.transform.InferType()(dataflow.run(nested_branches.run(many_operands.run(mod))))
+
+
+def prepare_for_target(
+    mod: Any,
+    params: Mapping[str, Any] | None = None,
+    target: Any = None,
+    note: Note = ignore,
+    opt_level: int = 3,
+    long_loops: bool = True,
+) -> Any:
+    """The module in the form that TVM compiles for a target; ``params`` are bound where it needs them."""
+    with _context(opt_level), tvm.target.Target(complete_target(target)) as known:
+        return prepare_module(mod, params, note, in_blocks=long_loops, target=known)
+
+
+def _with_constants(mod: Any, params: Mapping[str, Any]) -> Any:
+    """The module with these parameters of ``main`` bound."""
+    result = tvm.IRModule(dict(mod.functions.items()), dict(mod.type_definitions.items()))
+    result["main"] = relay.build_module.bind_params_by_name(mod["main"], params)
+    return result
 
 
 def to_params(arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
@@ -166,8 +191,11 @@ def build(
     def built() -> Any:
         bound = to_params(arrays)
         with relay_math.fast_math(fast_math):
-            prepared = prepare_module(mod, bound, in_blocks=long_loops)
-            return _compiled(prepared, bound, target, opt_level, watch)
+            prepared = prepare_for_target(
+                mod, bound, target, opt_level=opt_level, long_loops=long_loops
+            )
+            with _context(opt_level, NeededPasses(watch)):
+                return relay.vm.compile(prepared, target=target, params=bound)
 
     try:
         if cache:
@@ -178,7 +206,7 @@ def build(
         raise _tvm_failed("builds", e) from e
 
 
-def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int, watch: Watch) -> Any:
+def _context(opt_level: int, *instruments: Any) -> Any:
     # EliminateCommonSubexpr shares an operator between a loop's body and the code around it, and
     # ToANormalForm then binds it where only one of them sees it ("contains free variables").
     #
@@ -193,13 +221,12 @@ def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int, wat
         "SimplifyExpr",
         "SimplifyExprPostAlterOp",
     ]
-    with tvm.transform.PassContext(
+    return tvm.transform.PassContext(
         opt_level=opt_level,
-        config={"tir.add_lower_pass": [(1, serial_small_loops)]},
+        config={"tir.add_lower_pass": [(1, serial_small_loops), (3, hide_known_places)]},
         disabled_pass=disabled,
-        instruments=[NeededPasses(watch)],
-    ):
-        return relay.vm.compile(mod, target=target, params=params)
+        instruments=instruments,
+    )
 
 
 def _tvm_failed(when: str, cause: Exception) -> CompileError:

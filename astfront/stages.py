@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import passes.relay
-from astfront.build import prepare_module, to_params
+from astfront.build import prepare_for_target, prepare_module, to_params
 from astfront.diagnostics import error
 from astfront.loading import Loaded, Options, load, require_no_hooks
 from astfront.program import Program
@@ -44,10 +44,11 @@ class Lowered:
     def explain(self) -> str:
         """What was decided while compiling, by source line, and what the passes over loops do."""
         report = self._program.report.copy()
-        prepare_module(
+        prepare_for_target(
             self._program.mod,
+            target=self._options.target,
             note=lambda span, what: report.add(span_of_relay(span), "optimised", what),
-            in_blocks=self._options.long_loops,
+            long_loops=self._options.long_loops,
         )
         return report.render()
 

@@ -114,11 +114,11 @@ class _Mine(Rewriter):
                         site.loop.branch.span,
                         f"in blocks of {BLOCK} turns: as little memory for many turns as for few",
                     )
-                    bindings = _Blocks(site, Counter.of(site)).bindings()
+                    bindings = Blocks(site, Counter.of(site)).bindings()
         return chain(bindings, result)
 
 
-class _Blocks:
+class Blocks:
     """A loop in blocks.
 
     What is carried stands in the order of the loop's parameters everywhere; what blocks give has
@@ -158,7 +158,7 @@ class _Blocks:
         return [
             *site.bindings[: site.at],
             *self.before,
-            (self.block, self._block()),
+            (self.block, self.block_function()),
             (self.run, self._run()),
             (self.go, self._go()),
             *site.bindings[site.at + 1 : site.call],
@@ -169,7 +169,7 @@ class _Blocks:
     def _number(self, n: int) -> Any:
         return relay.const(n, self.dtype)
 
-    def _block(self) -> relay.Function:
+    def block_function(self) -> relay.Function:
         """The loop, up to a value of its counter, or for so many turns as are counted here."""
         loop = self.site.loop
         limit = relay.Var("limit", relay.TensorType((), self.dtype))
@@ -188,7 +188,7 @@ class _Blocks:
         body = chain([*loop.head, (inside, going_on)], branch)
         return relay.Function([*loop.params, limit], body, self.with_more)
 
-    def _one_block(self, carried: list[Any]) -> Any:
+    def one_block(self, carried: list[Any]) -> Any:
         limit = self._number(0)
         if self.counter is not None:
             end = relay.add(carried[self.at], self._number(BLOCK))
@@ -212,7 +212,7 @@ class _Blocks:
         both = chain([(second, half(names[:-1])), *parts_2], both)
         steps = [(higher, relay.add(level, self._number(1))), (first, half(carried)), *parts]
         twice = chain(steps, relay.If(names[-1], both, first))
-        branch = relay.If(relay.less(level, top), twice, self._one_block(carried))
+        branch = relay.If(relay.less(level, top), twice, self.one_block(carried))
         return relay.Function([level, top, *self._kept(carried)], branch, self.with_more)
 
     def _kept(self, values: list[Any]) -> list[Any]:
@@ -248,7 +248,7 @@ class _Blocks:
         names, parts = _parts(first, len(self.types) + 1)
         rest = relay.Call(self.go, [zero, *names[:-1]])
         whole = relay.If(names[-1], rest, relay.Tuple(names[:-1]))
-        return [(first, self._one_block(initial)), *parts, (end, whole)]
+        return [(first, self.one_block(initial)), *parts, (end, whole)]
 
 
 def _parts(whole: Any, n: int) -> tuple[list[Any], Scope]:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks import models
-from passes.relay import loops, many_operands, partial_unrolling, strip_mining
+from passes.relay import loop_kernels, loops, many_operands, partial_unrolling, strip_mining
 from tests.models.test_generated import Writer
 from tests.models.test_generated import run as compare
 from tests.support import assert_same, prepared
@@ -26,7 +26,9 @@ NAMES = [step.__name__.rpartition(".")[2] for step in dict.fromkeys(loops.PASSES
 SEEDS = (6,)
 
 
-@pytest.fixture(params=["all off", "short blocks", "partial_unrolling", *NAMES], scope="module")
+@pytest.fixture(
+    params=["all off", "loop_kernels", "short blocks", "partial_unrolling", *NAMES], scope="module"
+)
 def switched(request: Any) -> Iterator[str]:
     """The pass that's off."""
     name = request.param
@@ -36,6 +38,8 @@ def switched(request: Any) -> Iterator[str]:
                 step for step in loops.PASSES if name in NAMES and not step.__name__.endswith(name)
             ]
             patch.setattr(loops, "PASSES", left)
+        if name not in NAMES:
+            patch.setattr(loop_kernels, "run", lambda mod, target, note: mod)
         if name in ("all off", "partial_unrolling"):
             patch.setattr(partial_unrolling, "run", lambda mod, note: mod)
         if name == "short blocks":

@@ -131,6 +131,8 @@ def _clamped(cx: Any, place: Value, size: Value) -> Value:
 
 def _block(cx: Any, x: Tensor, axes: Sequence[Entry], value: Tensor) -> Tensor:
     """A contiguous part: what is before it, the value, and what is after it, axis by axis."""
+    if _is_line(x, axes):
+        return _line(cx, x, axes, value)
     ends: list[tuple[Value, Value]] = []
     sizes: list[Value] = []
     turned: list[int] = []
@@ -154,6 +156,29 @@ def _block(cx: Any, x: Tensor, axes: Sequence[Entry], value: Tensor) -> Tensor:
             block = cx.b.call("expand_dims", block, axis=axis)
     made = _placed(cx, x, block, ends, 0)
     return cx.b.refine(made, x.shape)  # type: ignore[no-any-return]
+
+
+def _is_line(x: Tensor, axes: Sequence[Entry]) -> bool:
+    """Whether it's one position of some axes, a staged one, and all of the others; of known sizes."""
+    ats = [e for e in axes if isinstance(e, At)]
+    whole = all(isinstance(e, At) or e.whole for e in axes)  # type: ignore[union-attr]
+    return whole and None not in x.shape and any(not isinstance(e.index, Static) for e in ats)
+
+
+def _line(cx: Any, x: Tensor, axes: Sequence[Entry], value: Tensor) -> Tensor:
+    sizes = [Static(d) for d, e in zip(x.shape, axes) if not isinstance(e, At)]
+    line = fitted(cx, value, sizes)
+    here = None
+    for axis, entry in enumerate(axes):
+        if not isinstance(entry, At):
+            continue
+        line = cx.b.call("expand_dims", line, axis=axis)
+        size = x.shape[axis] or 0
+        place = checked(cx, entry.index, Static(size), axis)
+        places = np.arange(size).reshape(-1, *[1] * (x.ndim - axis - 1))
+        same = cx.b.call("equal", constant(places), cx.as_scalar(place, int))
+        here = same if here is None else cx.b.call("logical_and", here, same)
+    return cx.b.call("where", here, line, x)  # type: ignore[no-any-return]
 
 
 def _ends(cx: Any, part: Part, size: Value) -> tuple[Value, Value]:
