@@ -154,7 +154,7 @@ def prepare_for_target(
     opt_level: int = 3,
     long_loops: bool = True,
 ) -> Any:
-    """The module in the form that TVM compiles for a target; ``params`` are bound where it needs them."""
+    """The module as TVM compiles it for a target; ``params`` are bound where that is needed."""
     with _context(opt_level), tvm.target.Target(complete_target(target)) as known:
         return prepare_module(mod, params, note, in_blocks=long_loops, target=known)
 

@@ -159,3 +159,28 @@ def test_an_index_behind_the_end_raises():
         assert_same(compiled(x, np.float32(n)), f(x, np.float32(n)))
     with pytest.raises(IndexError):
         compiled(x, np.float32(6))
+
+
+def test_operands_of_staged_sizes():
+    def f(xs, bias):
+        h, ys = xs[0] * 0, []
+        for x in xs:
+            h = np.tanh(h + x + bias)
+            ys.append(h)
+        return h, np.stack(ys)
+
+    program = astfront.compile(f).lower(
+        astfront.TensorSpec((None, None), "float32"), astfront.TensorSpec((None,), "float32")
+    )
+    compiled = program.compile()
+    for n, m in ((1, 4), (5, 4), (300, 1), (2, 3)):
+        args = floats(n, m), floats(m)
+        assert_same(compiled(*args), f(*args))
+    known = astfront.compile(f).lower(
+        astfront.TensorSpec((None, 3), "float32"), astfront.TensorSpec((3,), "float32")
+    )
+    assert "loop_kernel" in str(prepare_for_target(known._program.mod))
+    compiled = known.compile()
+    for n in (1, 5, 300):
+        args = floats(n, 3), floats(3)
+        assert_same(compiled(*args), f(*args))

@@ -13,6 +13,9 @@ Importing this module registers the operator.
 
 from __future__ import annotations
 
+import functools
+import math
+import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -47,19 +50,22 @@ def result_type(attrs: Any) -> relay.TupleType:
 
 
 class _Array(NamedTuple):
-    """A value's memory. ``flat`` sees it as TIR does in the end: without axes, bool as int8."""
+    """A value's memory. ``flat`` sees it as TIR does in the end: without axes, bool as int8.
+
+    What's only read, as an operand of operators, may have staged sizes; ``size`` is 0 then.
+    """
 
     data: Any
     flat: Any
     size: int
+    shape: Sequence[Any]
 
     @classmethod
     def of(cls, data: Any, shape: Sequence[Any], dtype: str) -> _Array:
-        size = 1
-        for d in shape:
-            size *= int(d)
+        known = all(isinstance(d, int | tir.IntImm) for d in shape)
+        size = math.prod(int(d) for d in shape) if known else 0
         stored = "int8" if dtype == "bool" else dtype
-        return cls(data, tir.decl_buffer((size,), stored, data.name, data=data), size)
+        return cls(data, tir.decl_buffer((size,), stored, data.name, data=data), size, shape)
 
 
 class Writer:
@@ -156,7 +162,7 @@ class Writer:
         buffers = [lowered.buffer_map[param] for param in lowered.params]
         arrays = [*arguments, *_flattened([result])]
         places = {buffer.data: array for buffer, array in zip(buffers, arrays)}
-        done.append(_in_place(lowered.body, places))
+        done.append(_in_place(lowered.body, places, _staged_sizes(buffers, arrays)))
         return result
 
     def _branch(self, expr: Any, done: list[Any]) -> Any:
@@ -188,14 +194,33 @@ class Writer:
         return done + later
 
 
-def _in_place(body: Any, places: dict[Any, _Array]) -> Any:
+def _staged_sizes(buffers: Sequence[Any], arrays: Sequence[_Array]) -> dict[Any, Any]:
+    """What a kernel's own names for sizes stand for, and for steps from one item to the next."""
+    found: dict[Any, Any] = {}
+    for buffer, array in zip(buffers, arrays):
+        for own, given in zip(buffer.shape, array.shape):
+            if isinstance(own, tir.Var):
+                found[own] = given
+        for axis, stride in enumerate(buffer.strides):
+            if isinstance(stride, tir.Var):
+                step = functools.reduce(operator.mul, array.shape[axis + 1 :], 1)
+                # An axis of one item is broadcast: every index means that one.
+                one = tvm.runtime.convert(array.shape[axis]).equal(1)
+                found[stride] = tir.Select(one, *(tir.Cast(stride.dtype, n) for n in (0, step)))
+        if isinstance(buffer.elem_offset, tir.Var):
+            found[buffer.elem_offset] = tir.const(0, buffer.elem_offset.dtype)
+    return found
+
+
+def _in_place(body: Any, places: dict[Any, _Array], sizes: dict[Any, Any]) -> Any:
     """A kernel's body on other memory.
 
     In the end TVM makes arrays of vectors of those that are read and written as vectors. What becomes
     part of a larger kernel has to have arrays of numbers, as TVM's passes expect them.
     """
     places = {**places, **_arrays_of_vectors(body)}
-    body = tir.stmt_functor.substitute(body, {old: new.data for old, new in places.items()})
+    memory = {old: new.data for old, new in places.items()}
+    body = tir.stmt_functor.substitute(body, {**memory, **sizes})
     arrays = {array.data: array for array in places.values()}
 
     def numbers(node: Any) -> Any:

@@ -292,20 +292,21 @@ def _optimised(turn: relay.Function, target: tvm.target.Target) -> tuple[relay.F
 
 
 def _require_plain(turn: relay.Function) -> None:
-    """All sizes known, and nothing but operators that have kernels."""
+    """All sizes that are computed known, and nothing but operators that have kernels."""
 
     def look(expr: Any) -> None:
-        if isinstance(expr, relay.Function):
-            possible = expr == turn
-        elif isinstance(expr, relay.Call):
+        if expr == turn or isinstance(expr, tvm.ir.Op):
+            return
+        if isinstance(expr, relay.Call):
             possible = isinstance(expr.op, tvm.ir.Op) and _has_kernel(expr.op)
         else:
-            possible = not isinstance(expr, relay.Match | relay.RefCreate | relay.GlobalVar)
-        if not possible or not (
-            isinstance(expr, tvm.ir.Op | relay.Function) or _is_known(expr.checked_type)
-        ):
+            refused = relay.Function | relay.Match | relay.RefCreate | relay.GlobalVar
+            possible = not isinstance(expr, refused)
+        is_operand = expr in captured and isinstance(expr.checked_type, relay.TensorType)
+        if not possible or not (is_operand or _is_known(expr.checked_type)):
             raise _ImpossibleError
 
+    captured = turn.params
     relay.analysis.post_order_visit(turn, look)
 
 
