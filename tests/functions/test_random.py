@@ -151,6 +151,48 @@ def test_a_choice_of_a_sequence():
             function(x, np.int64(0))
 
 
+@proved_apart("statistics")
+def several(x, n):
+    mixed = [3, 5, 8, 13]
+    random.shuffle(mixed)
+    weights = [0.1, 0.2, 0.7, 0.0]
+    return (
+        random.choices([3, 5, 8], k=600), random.choices([3, 5, 8], weights=[1, 2, 5], k=600), mixed,
+        random.sample([3, 5, 8, 13], 3), random.sample(range(50), 50), random.choices([3, 5, 8], k=int(n)),
+        np.random.multinomial(10, weights, 300), np.random.multinomial(4, [0.5, 0.5]), random.sample([x, x * 2], 1),
+        [np.random.choice(4, 2, replace=False, p=weights) for _ in range(int(n))],
+    )  # fmt: skip
+
+
+def test_several_items():
+    x = np.ones(2, "f")
+    compiled = astfront.compile(several)
+    found = compiled(x, np.int64(400))
+    evenly, weighted, mixed, sample, every, staged, counts, few, arrays, pairs = found
+    assert all(
+        type(v) is list for v in (evenly, weighted, mixed, sample, every, staged, arrays, pairs)
+    )
+    assert stats.chisquare([evenly.count(n) for n in (3, 5, 8)]).pvalue > 1e-3
+    assert stats.chisquare([weighted.count(n) for n in (3, 5, 8)], [75, 150, 375]).pvalue > 1e-3
+    assert sorted(mixed) == [3, 5, 8, 13]
+    assert len(set(sample)) == 3
+    assert set(sample) <= {3, 5, 8, 13}
+    assert sorted(every) == list(range(50)) != every
+    assert len(staged) == 400
+    assert counts.shape == (300, 4)
+    assert counts.dtype == few.dtype == np.int64
+    assert (counts.sum(1) == 10).all()
+    assert few.sum() == 4
+    assert stats.chisquare(counts.sum(0)[:3], [300, 600, 2100]).pvalue > 1e-3
+    assert arrays[0].sum() in (2, 4)
+    first = np.bincount([p[0] for p in pairs], minlength=4)
+    assert all(p[0] != p[1] for p in pairs)
+    assert stats.chisquare(first[:3], [40, 80, 280]).pvalue > 1e-3
+    assert first[3] == 0
+    later = np.bincount([p[1] for p in pairs if p[0] == 2], minlength=4)
+    assert stats.chisquare(later[:2], np.array([1, 2]) * later.sum() / 3).pvalue > 1e-3
+
+
 def test_the_hash_is_threefry():
     """The test vectors of the paper's authors, for two words of key and of counter."""
     from astfront.build import build

@@ -11,10 +11,11 @@ import random as python_random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import gast
 import numpy as np
 
 from astfront.lifting import Input, Location
-from astfront.rules.indexing import index_tensor
+from astfront.rules.indexing import index_tensor, minus
 from astfront.rules.numpy.creation import filled
 from astfront.rules.numpy.shaping import reshaped
 from astfront.rules.numpy.support import (
@@ -31,7 +32,7 @@ from astfront.rules.numpy.support import (
     sizes_of,
 )
 from astfront.rules.registry import rule
-from astfront.values import NONE, TRUE, Scalar, Static, Tensor, Value, describe
+from astfront.values import NONE, TRUE, List, Scalar, Static, Tensor, Value, describe
 
 FLOAT64 = np.dtype("float64")
 
@@ -312,14 +313,10 @@ def _places(cx: Any, count: Value, sizes: Sequence[Value], p: Value) -> Tensor:
     total = call("take", ends, constant(np.int64(-1)), axis=0, mode="wrap")
     ends = call("divide", ends, total)
     u = call("expand_dims", uniform(cx, sizes), axis=len(sizes))
-    passed = convert(cx, call("greater_equal", u, ends), INT64)
-    made: Tensor = call("sum", passed, axis=[len(sizes)])
-    return made
+    return _counted(cx, call("greater_equal", u, ends), len(sizes))
 
 
 def _distinct(cx: Any, count: Value, sizes: Sequence[Value], p: Value) -> Tensor:
-    if not _is_none(p):
-        cx.fail("AF0306", "numpy.random.choice with p and without replacement isn't supported")
     wanted: Value = Static(1)
     for s in sizes:
         wanted = cx.binary_op(operator.mul, wanted, s)
@@ -331,9 +328,52 @@ def _distinct(cx: Any, count: Value, sizes: Sequence[Value], p: Value) -> Tensor
         cx.raise_python(
             ValueError("Cannot take a larger sample than population when 'replace=False'")
         )
-    order = _shuffled(cx, count)
+    order = _shuffled(cx, count) if _is_none(p) else _drawn_by_weight(cx, count, wanted, p)
     first = index_tensor(cx, order, Static(slice(0, wanted.obj)))
     return reshaped(cx, first, list(sizes))
+
+
+def _drawn_by_weight(cx: Any, count: Value, wanted: Value, p: Value) -> Tensor:
+    """The places one after another, each with its probability among those that are left.
+
+    That's the order of independent exponential times, each with its probability as its rate.
+    """
+    rates = _parameter(cx, p)
+    possible = cx.call(Static(np.count_nonzero), [rates], {})
+    enough = cx.compare(gast.GtE(), possible, wanted)
+    cx.check(enough, ValueError("Fewer non-zero entries in p than size"))
+    times = cx.b.call("divide", _negative_log(cx, [count]), rates)
+    never = cx.b.call("equal", rates, full(0, FLOAT64))
+    times = cx.b.call("where", never, full(np.inf, FLOAT64), times)
+    made: Tensor = cx.b.call("argsort", times, axis=0, dtype="int64")
+    return made
+
+
+@rule(np.random.multinomial)
+def multinomial(cx: Any, n: Value, pvals: Value, size: Value = NONE) -> Tensor:
+    """As many draws as are asked for, counted by place."""
+    trials = int(cx.static(n, "the number of trials"))
+    if not 0 <= trials <= MOST_TRIALS:
+        cx.fail("AF0306", f"numpy.random.multinomial of {trials} trials isn't supported")
+    chances = _parameter(cx, pvals)
+    if cx.checks:
+        # numpy leaves the last one out, and has it take what is left.
+        most = cx.call(Static(np.sum), [index_tensor(cx, chances, Static(slice(0, -1)))], {})
+        fine = cx.compare(gast.LtE(), most, Static(1.0 + 1e-12))
+        cx.check(fine, ValueError("sum(pvals[:-1]) > 1.0"))
+    ends = cx.b.call("cumsum", chances, axis=0)
+    sizes = _sizes(cx, size, [])
+    u = cx.b.call("expand_dims", uniform(cx, [Static(trials), *sizes]), axis=1 + len(sizes))
+    places = _counted(cx, cx.b.call("greater_equal", u, ends), 1 + len(sizes))
+    last = cx.as_tensor(minus(cx, cx.dim_of(chances, 0), Static(1)))
+    places = cx.b.call("expand_dims", cx.b.call("minimum", places, last), axis=1 + len(sizes))
+    every = cx.as_tensor(cx.call(Static(np.arange), [cx.dim_of(chances, 0)], {}))
+    return _counted(cx, cx.b.call("equal", places, every), 0)
+
+
+def _counted(cx: Any, these: Tensor, axis: int) -> Tensor:
+    made: Tensor = cx.b.call("sum", convert(cx, these, INT64), axis=[axis])
+    return made
 
 
 # --- Python's random ---------------------------------------------------------------------------
@@ -369,3 +409,42 @@ def python_choice(cx: Any, seq: Value) -> Value:
     # What's empty has no item 0, and says so.
     count = cx.call(Static(max), [cx.length(seq), Static(1)], {})
     return cx.get_item(seq, randint(cx, Static(0), count))  # type: ignore[no-any-return]
+
+
+@rule(python_random.choices)
+def python_choices(
+    cx: Any,
+    population: Value,
+    weights: Value = NONE,
+    *,
+    cum_weights: Value = NONE,
+    k: Value = Static(1),
+) -> Value:
+    if not _is_none(cum_weights):
+        cx.fail("AF0306", "random.choices with cum_weights isn't supported", help="give weights")
+    places = _places(cx, cx.length(population), [k], weights)
+    return cx.call(Static(_picked), [population, places], {})  # type: ignore[no-any-return]
+
+
+@rule(python_random.sample)
+def python_sample(cx: Any, population: Value, k: Value) -> Value:
+    count = cx.length(population)
+    fits = cx.compare(gast.LtE(), k, count)
+    cx.check(fits, ValueError("Sample larger than population or is negative"))
+    places = index_tensor(cx, _shuffled(cx, count), cx.call(Static(slice), [k], {}))
+    return cx.call(Static(_picked), [population, places], {})  # type: ignore[no-any-return]
+
+
+def _picked(population: Any, places: Any) -> list[Any]:
+    return [population[int(places[i])] for i in range(len(places))]
+
+
+@rule(python_random.shuffle)
+def python_shuffle(cx: Any, x: Value) -> Value:
+    """Of a list; numpy's rows would be overwritten while they are exchanged."""
+    if not isinstance(x, List):
+        cx.fail("AF0306", f"random.shuffle of {describe(x)}", help="use numpy.random.shuffle")
+        return NONE
+    mixed = python_sample(cx, x, cx.length(x))
+    cx.heap[x.cell] = cx.heap[mixed.cell]  # type: ignore[attr-defined]
+    return NONE

@@ -210,6 +210,8 @@ def nonzero_rows(cx: Any, mask: Tensor) -> Tensor:
     """The positions of true elements: a row for each axis of the mask, of a staged length."""
     if mask.ndim > 5:
         cx.fail("AF0208", "a mask of more than five axes isn't supported")
+    if 0 in mask.shape:
+        return constant(np.zeros((mask.ndim, 0), INT64))
     found = cx.b.call("transpose", cx.b.call("argwhere", mask), axes=(1, 0))
     made: Tensor = cx.cast(found, INT64)
     return made
