@@ -15,6 +15,7 @@ from tvm import relay
 import astfront.relay_kernels
 import astfront.relay_linalg
 import astfront.relay_random
+import astfront.relay_select
 import astfront.relay_shape_functions
 import astfront.relay_sort
 import astfront.relay_special  # noqa: F401  (they register what they have)

@@ -28,14 +28,15 @@ _SMALL = 15
 #: At most so many parts wait: the larger one does, each time.
 _WAITING = 64
 
-_INT = "int64"
+INT = "int64"
 
 
-def _int(value: Any) -> Any:
-    return tir.const(value, _INT) if isinstance(value, int) else tir.Cast(_INT, value)
+def constant(value: Any) -> Any:
+    """A number of the kernel, as int64."""
+    return tir.const(value, INT) if isinstance(value, int) else tir.Cast(INT, value)
 
 
-class _Row:
+class Row:
     """The order of one row of keys, as it's being made."""
 
     def __init__(self, ib: Any, keys: Any, order: Any) -> None:
@@ -45,7 +46,7 @@ class _Row:
         self.key = ib.allocate(keys.dtype, (1,), name="key", scope="local")
 
     def variable(self, name: str, size: int = 1) -> Any:
-        return self.ib.allocate(_INT, (size,), name=name, scope="local")
+        return self.ib.allocate(INT, (size,), name=name, scope="local")
 
     def __getitem__(self, i: Any) -> Any:
         return self.order[self.start + i]
@@ -59,20 +60,29 @@ class _Row:
     def key_at(self, i: Any) -> Any:
         return self.key_of(self[i])
 
+    def over_rows(self, shape: Any, order: Callable[[Any], None]) -> None:
+        """Have each row put in order, given its size; its items stand as they were given."""
+        rows, size = map(constant, shape)
+        with self.ib.for_range(0, rows, name="row") as i:
+            self.start = constant(i) * size
+            with self.ib.for_range(0, size, name="i") as j:
+                self[constant(j)] = constant(j)
+            order(size)
+
     def swap(self, held: Any, i: Any, j: Any) -> None:
         held[0] = self[i]
         self[i] = self[j]
         self[j] = held[0]
 
 
-def _quicksort(row: _Row, size: Any) -> None:
+def _quicksort(row: Row, size: Any) -> None:
     ib = row.ib
     names = ("low", "high", "left", "right", "middle", "held", "depth", "waiting", "going", "apart")
     low, high, left, right, middle, held, depth, waiting, going, apart = map(row.variable, names)
     stack = row.variable("stack", 3 * _WAITING)
     heap = _Heap(row)
-    low[0], high[0], waiting[0], going[0] = _int(0), size - 1, _int(0), _int(1)
-    _set_depth(ib, depth, size, held)
+    low[0], high[0], waiting[0], going[0] = constant(0), size - 1, constant(0), constant(1)
+    set_depth(ib, depth, size, held)
 
     def partition() -> None:
         middle[0] = low[0] + ((high[0] - low[0]) >> 1)
@@ -82,7 +92,7 @@ def _quicksort(row: _Row, size: Any) -> None:
         row.key[0] = row.key_at(middle[0])
         left[0], right[0] = low[0], high[0] - 1
         row.swap(held, middle[0], right[0])
-        apart[0] = _int(1)
+        apart[0] = constant(1)
         with ib.while_loop(apart[0] > 0):
             left[0] = left[0] + 1
             with ib.while_loop(row.key_at(left[0]) < row.key[0]):
@@ -93,7 +103,7 @@ def _quicksort(row: _Row, size: Any) -> None:
             with ib.if_scope(left[0] < right[0]):
                 row.swap(held, left[0], right[0])
             with ib.else_scope():
-                apart[0] = _int(0)
+                apart[0] = constant(0)
         row.swap(held, left[0], high[0] - 1)
 
     def put_aside(first: Any, last: Any) -> None:
@@ -136,12 +146,12 @@ def _quicksort(row: _Row, size: Any) -> None:
             for i, name in enumerate((low, high, depth)):
                 name[0] = stack[3 * waiting[0] + i]
         with ib.else_scope():
-            going[0] = _int(0)
+            going[0] = constant(0)
 
 
-def _set_depth(ib: Any, depth: Any, size: Any, rest: Any) -> None:
+def set_depth(ib: Any, depth: Any, size: Any, rest: Any) -> None:
     """Twice the logarithm of the size."""
-    depth[0] = _int(0)
+    depth[0] = constant(0)
     rest[0] = size >> 1
     with ib.while_loop(rest[0] > 0):
         depth[0] = depth[0] + 2
@@ -151,7 +161,7 @@ def _set_depth(ib: Any, depth: Any, size: Any, rest: Any) -> None:
 class _Heap:
     """Heapsort of a part of a row; places in the heap count from 1."""
 
-    def __init__(self, row: _Row) -> None:
+    def __init__(self, row: Row) -> None:
         self.row = row
         names = ("root", "element", "place", "child", "last", "first")
         self.root, self.element, self.place, self.child, self.last, self.first = map(
@@ -190,40 +200,35 @@ class _Heap:
             self.root[0] = self.root[0] - 1
         with ib.while_loop(self.last[0] > 1):
             self.element[0] = row[at(self.last[0])]
-            row[at(self.last[0])] = row[at(_int(1))]
+            row[at(self.last[0])] = row[at(constant(1))]
             self.last[0] = self.last[0] - 1
-            self.sift(_int(1))
+            self.sift(constant(1))
 
 
-def _heapsort(row: _Row, size: Any) -> None:
-    _Heap(row).sort(_int(0), size)
+def _heapsort(row: Row, size: Any) -> None:
+    _Heap(row).sort(constant(0), size)
 
 
-def _kernel(sort: Callable[[_Row, Any], None]) -> Callable[[Any, Any], Any]:
+def _kernel(sort: Callable[[Row, Any], None]) -> Callable[[Any, Any], Any]:
     def kernel(inputs: Any, outputs: Any) -> Any:
         ib = tir.ir_builder.create()
-        row = _Row(ib, inputs[0], outputs[0])
-        rows, size = (_int(n) for n in inputs[0].shape)
-        with ib.for_range(0, rows, name="row") as i:
-            row.start = _int(i) * size
-            with ib.for_range(0, size, name="i") as j:
-                row[_int(j)] = _int(j)
-            sort(row, size)
+        row = Row(ib, inputs[0], outputs[0])
+        row.over_rows(inputs[0].shape, lambda size: sort(row, size))
         return ib.get()
 
     return kernel
 
 
 def _type(types: Any, attrs: Any) -> Any:
-    return tvm.relay.TensorType(types[0].shape, _INT)
+    return tvm.relay.TensorType(types[0].shape, INT)
 
 
-def _register(name: str, sort: Callable[[_Row, Any], None]) -> None:
+def _register(name: str, sort: Callable[[Row, Any], None]) -> None:
     full = make_operator(name, 1, _type)
 
     def compute(attrs: Any, tensors: Any, output_type: Any) -> list[Any]:
         (keys,) = tensors
-        return [te.extern([keys.shape], [keys], _kernel(sort), name=name, dtype=_INT)]
+        return [te.extern([keys.shape], [keys], _kernel(sort), name=name, dtype=INT)]
 
     set_opaque(full, compute)
     registry.register_shape_func(full, False, elemwise_shape_func)

@@ -160,6 +160,30 @@ def test_sorting():
     same(sorted_, (Y, Z))
 
 
+@proved_apart(dtypes=("float32", "int64", "bool", "float16"), staged=True)
+def partitioned(x, k):
+    return (
+        np.argpartition(x, k),
+        np.partition(-x, int(k))[:3],
+        x.argpartition(-1),
+        np.partition(x, 0),
+    )
+
+
+def test_partitions_are_numpys():
+    state = np.random.RandomState(0)
+    arrays = [state.randint(0, n + 2, n).astype("f") for n in (1, 3, 4, 17, 100, 400)]
+    arrays += [np.where(a % 3 == 0, np.nan, a) for a in arrays]
+    for dtype in ("float32", "int64", "float16"):
+        calls = [(a.astype(dtype), np.int64(state.randint(-len(a), len(a)))) for a in arrays[:6]]
+        if dtype == "float32":
+            calls += [(a.astype(dtype), np.int64(len(a) // 2)) for a in arrays[6:]]
+            calls += [(arrays[0], np.int64(1)), (arrays[0][:0], np.int64(0))]
+        same(partitioned, *calls, specs=[(None,), None])
+    rows = state.randint(0, 3, (2, 40, 3)).astype("f")
+    same(lambda x: (np.argpartition(x, 7, axis=1), np.argpartition(x > 1, 20, None)), (rows,))
+
+
 @proved_apart(dtypes=("float32", "float64", "int32"))
 def products(x, y):
     v, w = x[0, 0], y[0, :, 0]
@@ -200,7 +224,7 @@ def test_other_products():
 
 def test_refusals():
     for f, code in (
-        (lambda x: np.partition(x, 2), "AF0306"),
+        (lambda x: np.partition(x, [1, 2]), "AF0306"),
         (lambda x: np.exp(x, where=x > 1), "AF0306"),
         (lambda x: np.polydiv(x[0], x[1, :2]), "AF0301"),
         (lambda x: x.view("i"), "AF0306"),

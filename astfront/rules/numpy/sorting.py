@@ -9,7 +9,7 @@ import numpy as np
 from numpy.core.numeric import normalize_axis_tuple  # type: ignore[attr-defined]
 
 from astfront.calls import numpy_source
-from astfront.rules.indexing import index_tensor
+from astfront.rules.indexing import index_tensor, minus
 from astfront.rules.numpy import elementwise as e
 from astfront.rules.numpy.composed import composed, refuse
 from astfront.rules.numpy.shaping import reshaped, transposed
@@ -24,11 +24,14 @@ from astfront.rules.numpy.support import (
     convert,
     full,
     numpy_rule,
+    product,
+    refuse_out,
+    size_value,
     sizes_of,
     store_out,
 )
 from astfront.rules.registry import rule
-from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value
+from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value, describe
 
 
 def _along(cx: Any, a: Value, axis: Value) -> tuple[Tensor, int]:
@@ -63,32 +66,53 @@ def sort_in_place(
 def partition_in_place(
     cx: Any, self: Tensor, kth: Value, axis: Value = Static(-1), kind: Value = NONE
 ) -> Value:
-    _require_numpys(cx, "sort")
-    return sort_in_place(cx, self, axis)
+    _replace(cx, self, cx.as_tensor(partition(cx, self, kth, axis)))
+    return NONE
 
 
 @numpy_rule(np.partition)
 def partition(
     cx: Any, a: Value, kth: Value, axis: Value = Static(-1), kind: Value = NONE, order: Value = NONE
-) -> Tensor:
-    _require_numpys(cx, "sort")
-    return sort(cx, a, axis)
-
-
-def _require_numpys(cx: Any, instead: str) -> None:
+) -> Value:
     """numpy's own functions only look at the places ``kth``, which sorting fills, too."""
-    if numpy_source(cx.frame.function) is None:
-        cx.fail(
-            "AF0306",
-            "numpy's order of the other items of a partition isn't supported",
-            help=f"write `{instead}`",
-        )
+    refuse_out(cx, order=order)
+    if numpy_source(cx.frame.function) is not None:
+        return sort(cx, a, axis)
+    x, along = _along(cx, a, axis)
+    return take_along_axis(cx, x, argpartition(cx, x, kth, Static(along)), Static(along))
+
+
+def _from_the_start(kth: int, size: int) -> int:
+    place = kth + size if kth < 0 else kth
+    if size > 0 and (place < 0 or place >= size):
+        raise ValueError(f"kth(={place}) out of bounds ({size})")
+    return place
 
 
 @numpy_rule(np.argpartition, np.ndarray.argpartition)
-def argpartition(cx: Any, *args: Value, **kwargs: Value) -> Value:
-    _require_numpys(cx, "argsort")
-    return NONE
+def argpartition(
+    cx: Any, a: Value, kth: Value, axis: Value = Static(-1), kind: Value = NONE, order: Value = NONE
+) -> Tensor:
+    refuse_out(cx, order=order)
+    x, along = _along(cx, a, axis)
+    if isinstance(kth, Tensor) and kth.ndim == 0 and kth.dtype.kind in "iu":
+        kth = cx.tensor_to_scalar(kth)
+    if not cx.is_number(kth):
+        cx.fail("AF0306", f"a partition by {describe(kth)} isn't supported", help="give one place")
+    size = cx.dim_of(x, along)
+    found = cx.call(Static(_from_the_start), [size_value(cx, kth), size], {})
+    zero, last = full(0, INT64), cx.as_tensor(cx.as_scalar(minus(cx, size, Static(1)), int))
+    # A place that isn't there does no harm.
+    place = cx.b.call("maximum", cx.as_tensor(cx.as_scalar(found, int)), zero)
+    place = cx.b.call("minimum", place, last)
+    # (numpy's template takes its float16 for an integer.)
+    of_floats = full(int(x.dtype.name in ("float32", "float64")), INT64)
+    made = _by_rows(cx, e.ordered_key(cx, x), along, "astfront.argpartition", place, of_floats)
+    if cx.checks:
+        done = cx.call(Static(np.all), [cx.b.call("greater_equal", made, full(0, INT64))], {})
+        message = "numpy's way of partitioning this array isn't known"
+        cx.check(Scalar(cx.as_tensor(done).expr, bool), NotImplementedError(message))
+    return made
 
 
 @rule(np.ndarray.fill)
@@ -128,14 +152,17 @@ def argsort(
     few = size is not None and size <= _BY_INSERTION
     if algorithm == "argsort" or (algorithm == "astfront.argsort" and few):
         return cx.b.call("argsort", keys, axis=along, dtype="int64")  # type: ignore[no-any-return]
-    axes = [*(i for i in range(x.ndim) if i != along), along]
+    return _by_rows(cx, keys, along, str(algorithm))
+
+
+def _by_rows(cx: Any, keys: Tensor, along: int, operator_: str, *more: Tensor) -> Tensor:
+    """An operator of rows, on what lies along an axis."""
+    axes = [*(i for i in range(keys.ndim) if i != along), along]
     moved = transposed(cx, keys, axes)
     sizes = sizes_of(cx, moved)
-    rows: Value = Static(1)
-    for n in sizes[:-1]:
-        rows = cx.binary_op(operator.mul, rows, n)
-    made: Tensor = cx.b.call(algorithm, reshaped(cx, moved, [rows, sizes[-1]]))
-    return transposed(cx, reshaped(cx, made, sizes), [axes.index(i) for i in range(x.ndim)])
+    rows = product(cx, sizes[:-1])
+    made: Tensor = cx.b.call(operator_, reshaped(cx, moved, [rows, sizes[-1]]), *more)
+    return transposed(cx, reshaped(cx, made, sizes), [axes.index(i) for i in range(keys.ndim)])
 
 
 @numpy_rule(np.searchsorted, np.ndarray.searchsorted)
