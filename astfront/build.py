@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from chainer.utils.type_check import InvalidType
 
 os.environ.setdefault("TOPHUB_LOCATION", "NONE")  # no tuned schedules are fetched
 
@@ -114,6 +115,8 @@ class Executable:
                 self._local.is_set = True
             result = vm.invoke("main")
         except tvm.TVMError as e:
+            if "Incompatible broadcast" in str(e):
+                raise SizesDiffer from e
             raise _tvm_failed("runs", e) from e
         if isinstance(result, tvm.nd.NDArray):
             return [_to_numpy(result)]
@@ -227,6 +230,13 @@ def _context(opt_level: int, *instruments: Any) -> Any:
         disabled_pass=disabled,
         instruments=instruments,
     )
+
+
+class SizesDiffer(InvalidType, ValueError):
+    """Staged sizes don't broadcast: numpy raises a ValueError then, Chainer an InvalidType."""
+
+    def __init__(self) -> None:
+        super().__init__("", "", "sizes that are known only at run time could not be broadcast")
 
 
 def _tvm_failed(when: str, cause: Exception) -> CompileError:

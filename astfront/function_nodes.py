@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import chainer
 import numpy as np
+from chainer.utils.type_check import InvalidType
 
 from astfront.diagnostics import CompileError
 from astfront.machine import Machine
@@ -88,34 +89,48 @@ class FunctionNodes(Machine):
         )
 
     def check_node_types(self, node: Object, inputs: Sequence[Tensor]) -> None:
-        """Run Chainer's own type check of the node, where all sizes are known."""
-        if not all(x.is_static_shape for x in inputs):
-            return
+        """Run Chainer's own type check of the node.
+
+        With sizes that are staged it fails for certain where it does so in the same way whatever they are.
+        """
         if not chainer.config.type_check:
             return
+        known = all(x.is_static_shape for x in inputs)
+        found = [self._type_error(node, inputs, n) for n in ((1,) if known else _SOME_SIZES)]
+        certain = isinstance(found[0], InvalidType) and len(set(map(str, found))) == 1
+        if certain or (known and found[0] is not None):
+            self.raise_python(found[0])
+
+    def _type_error(self, node: Object, inputs: Sequence[Tensor], size: int) -> Exception | None:
+        """What the node's type check raises where each staged size is ``size``."""
         real = node.instance
         if real is None:
             real = node.cls.__new__(node.cls)  # type: ignore[call-overload]
             for name, value in self.heap[node.cell].items.items():  # type: ignore[union-attr]
                 known, obj = self.known(value)
-                if not known and isinstance(value, Tensor) and value.is_static_shape:
+                if not known and isinstance(value, Tensor):
                     # Of an array that a node keeps, the checks look at the type only.
-                    known, obj = node.cls.__module__.startswith("chainer."), _stand_in(value)
+                    known, obj = node.cls.__module__.startswith("chainer."), _stand_in(value, size)
                 if known:
                     object.__setattr__(real, name, obj)
-        dummies = tuple(map(_stand_in, inputs))
+        dummies = tuple(_stand_in(x, size) for x in inputs)
         try:
             object.__setattr__(real, "_input_layouts", (None,) * len(inputs))
             chainer.FunctionNode._check_data_type_forward(real, dummies)
-        except chainer.utils.type_check.InvalidType as e:
-            self.raise_python(e)
         except AttributeError:
-            return  # The check wants a staged attribute.
+            return None  # The check wants a staged attribute.
+        except Exception as e:
+            return e
+        return None
 
 
-def _stand_in(x: Tensor) -> Any:
-    """An array of zeros of the type of ``x``, whose shape is known."""
-    shape: Any = x.shape
+#: Where a type check fails for each of these in one way, it doesn't depend on the size.
+_SOME_SIZES = (60, 12, 1)
+
+
+def _stand_in(x: Tensor, size: int) -> Any:
+    """An array of zeros of the type of ``x``, with ``size`` for each size that's staged."""
+    shape = [size if n is None else n for n in x.shape]
     return np.broadcast_to(np.zeros((), x.dtype), shape)
 
 

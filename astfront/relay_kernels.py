@@ -2,8 +2,8 @@
 
 As TVM has them, a maximum over nothing but -inf is -3.4e38 and its argmax is -1 (-3.4e38 stands for
 "nothing yet"), and NaN gets lost in ``max``, ``maximum``, ``clip``, ``nn.relu``, ``sign`` and ``x - x``.
-A model that masks with -inf, or asks for ``isnan``, would compute something else than under Chainer. And
-reshape can't be fused where sizes are staged.
+A model that masks with -inf, or asks for ``isnan``, would compute something else than under Chainer. Where
+sizes are staged, reshape can't be fused, and what's broadcast may be read beyond its end.
 
 Importing this module registers the kernels, for the whole process; ``relay_builder.py`` does.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tvm import arith, relay, te, tir, topi
+from tvm import arith, ir, relay, te, tir, topi
 from tvm.relay.op import op as registry
 from tvm.target import override_native_generic_func
 
@@ -152,28 +152,57 @@ def _arg_extreme(largest: bool) -> Callable[..., Any]:
 
 # --- element by element ----------------------------------------------------------------------
 
+# Where sizes are staged, TVM reads every item of the result from every operand, and counts on strides of 0
+# where an operand's size is 1. Only what a kernel is given has such strides; what it computes itself, of an
+# operator that's fused with this one, was read beyond its end: relu(x) + y, of one row and of two.
+
 
 def _of_two(largest: bool) -> Callable[..., Any]:
     def compute(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
         x, y = inputs
         if not _is_float(x):
             return [topi.maximum(x, y) if largest else topi.minimum(x, y)]
-        if not all(isinstance(d, tir.IntImm) for d in (*x.shape, *y.shape)):
-            better = topi.greater(x, y) if largest else topi.less(x, y)
-            return [topi.where(topi.logical_or(better, topi.isnan(x)), x, y)]
-
-        def value(*index: Any) -> Any:
-            return _best(_broadcast_item(x, index), _broadcast_item(y, index), largest)
-
+        shape = topi.add(x, y).shape
         name = "maximum" if largest else "minimum"
-        return [te.compute(output_type.shape, value, name=name, tag="broadcast")]
+        return _broadcast(lambda a, b: _best(a, b, largest), inputs, shape, name)
 
     return compute
 
 
-def _broadcast_item(x: Any, index: Sequence[Any]) -> Any:
-    own = index[len(index) - len(x.shape) :]
-    return x(*(0 if int(d) == 1 else i for i, d in zip(own, x.shape)))
+def _of_staged_sizes(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
+    """TVM's kernel where all sizes are known; ``f`` is the operator of numbers."""
+    usual = relay.op.get(name).get_attr("FTVMCompute")
+
+    def compute(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
+        made = usual(attrs, inputs, output_type)
+        if all(isinstance(d, tir.IntImm) for x in inputs for d in x.shape):
+            return list(made)
+        return _broadcast(f, inputs, made[0].shape, f"T_{name}")
+
+    return compute
+
+
+def _broadcast(f: Callable[..., Any], inputs: Any, shape: Any, name: str) -> list[Any]:
+    def value(*index: Any) -> Any:
+        return f(*(_broadcast_item(x, index, shape) for x in inputs))
+
+    return [te.compute(shape, value, name=name, tag="broadcast")]
+
+
+def _broadcast_item(x: Any, index: Sequence[Any], shape: Sequence[Any]) -> Any:
+    """The item of ``x`` that goes into the one at ``index`` of a result of some shape."""
+    has_strides = isinstance(x.op, te.PlaceholderOp)
+
+    def own_index(i: Any, own: Any, size: Any) -> Any:
+        zero = tir.const(0, i.dtype)
+        if isinstance(own, tir.IntImm):
+            return zero if int(own) == 1 else i
+        if has_strides or ir.structural_equal(own, size):
+            return i
+        return tir.Select(own == 1, zero, i)
+
+    skipped = len(index) - len(x.shape)
+    return x(*map(own_index, index[skipped:], x.shape, shape[skipped:]))
 
 
 def _elementwise(x: Any, f: Callable[[Any], Any], name: str) -> list[Any]:
@@ -193,16 +222,10 @@ def _clip(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
 
 
 def _subtract(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
-    x, y = inputs
-    if not _is_float(x):
-        return [topi.subtract(x, y)]
-    if not all(isinstance(d, tir.IntImm) for d in (*x.shape, *y.shape)):
-        return [topi.subtract(x, _elementwise(y, _as_it_is, "as_it_is")[0])]
-
-    def value(*index: Any) -> Any:
-        return _broadcast_item(x, index) - _as_it_is(_broadcast_item(y, index))
-
-    return [te.compute(output_type.shape, value, name="subtract", tag="broadcast")]
+    made = topi.subtract(*inputs)
+    if not _is_float(made):
+        return _of_staged_sizes("subtract", topi.subtract)(attrs, inputs, output_type)  # type: ignore[no-any-return]
+    return _broadcast(lambda a, b: a - _as_it_is(b), inputs, made.shape, "subtract")
 
 
 def _as_it_is(v: Any) -> Any:
@@ -280,11 +303,25 @@ _register("max", _extreme(True), registry._schedule_reduce)
 _register("min", _extreme(False), registry._schedule_reduce)
 _register("argmax", _arg_extreme(True), registry._schedule_reduce)
 _register("argmin", _arg_extreme(False), registry._schedule_reduce)
+def _usual_schedule(name: str) -> Any:
+    """TVM's own: of some it leaves vectors to LLVM, which sees through what hides numbers from TVM."""
+    own = getattr(topi.generic, f"schedule_{name}", None)
+    if own is None:
+        return registry._schedule_injective
+    return lambda attrs, outs, target: own(outs)
+
+
+for _name in [
+    "add", "multiply", "divide", "floor_divide", "mod", "floor_mod", "power", "left_shift", "right_shift",
+    "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor",
+    "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
+]:  # fmt: skip
+    _register(_name, _of_staged_sizes(_name, getattr(topi, _name)), _usual_schedule(_name))
+_register("where", _of_staged_sizes("where", tir.Select), registry._schedule_injective)
 _register("maximum", _of_two(True), registry._schedule_injective)
 _register("minimum", _of_two(False), registry._schedule_injective)
 _register("nn.relu", _relu, registry._schedule_injective)
 _register("clip", _clip, registry._schedule_injective)
-# TVM's own schedule: it leaves vectors to LLVM, which sees through what hides numbers from TVM.
-_register("subtract", _subtract, lambda attrs, outs, target: topi.generic.schedule_subtract(outs))
+_register("subtract", _subtract, _usual_schedule("subtract"))
 _register("sign", _sign, registry._schedule_injective)
 _register("reshape", _reshape, registry._schedule_injective)

@@ -85,7 +85,7 @@ def leaky_relu_(cx: Any, node: Any, x: Tensor) -> Tensor:
     require_floats(cx, x)
     slope = node.value("slope")
     result: Tensor
-    if isinstance(slope, Static):
+    if isinstance(slope, Static) and slope.obj:  # TVM makes 0 of NaN * 0
         result = cx.call_op("nn.leaky_relu", x, alpha=float(slope.obj))
         return result
     less = cx.call_op("less_equal", x, constant(cx, 0, x))

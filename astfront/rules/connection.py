@@ -79,8 +79,16 @@ def _operands(cx: Any, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
 
 def _add_bias(cx: Any, y: Tensor, b: Tensor, axis: int) -> Tensor:
     """``y += b``, which keeps y's dtype."""
+    channels, size = y.shape[axis], b.shape[0]
+    if size == 1:
+        b = cx.call_op("reshape", b, newshape=())
+    elif None not in (channels, size) and channels != size:
+        shapes = f"{y.shape} and {b.shape}"
+        cx.raise_python(ValueError(f"operands could not be broadcast together: {shapes}"))
     dtype = np.promote_types(y.dtype, b.dtype)
-    wide = cx.call_op("nn.bias_add", cx.cast(y, dtype), cx.cast(b, dtype), axis=axis)
+    add = "add" if size == 1 else "nn.bias_add"
+    attrs = {} if size == 1 else {"axis": axis}
+    wide = cx.call_op(add, cx.cast(y, dtype), cx.cast(b, dtype), **attrs)
     return cx.cast(wide, y.dtype)  # type: ignore[no-any-return]
 
 

@@ -22,6 +22,7 @@ from chainer.functions.loss import (
 from astfront.rules import nodes
 from astfront.rules.math.matmul import product
 from astfront.rules.nodes import (
+    averaged,
     constant,
     count,
     in_float32,
@@ -313,7 +314,7 @@ def cross_covariance_(cx: Any, node: Any, y: Tensor, z: Tensor) -> Tensor:
     require_floats(cx, y, z)
     require_same_dtype(cx, y, z)
     covariance = product(cx, _centered(cx, y), _centered(cx, z), transa=True)
-    covariance = cx.call_op("divide", covariance, count(cx, y, [0], y.dtype))
+    covariance = averaged(cx, covariance, y, [0])
     return covariance if node.reduce == "no" else _half_squared_sum(cx, covariance)
 
 
@@ -323,9 +324,9 @@ def decov_(cx: Any, node: Any, h: Tensor) -> Tensor:
     centered = _centered(cx, h)
     units = _known(cx, h, "F.decov of")
     covariance = product(cx, centered, centered, transa=True)
-    off_diagonal = cx.as_tensor(_array(cx, 1 - np.eye(units, dtype=h.dtype)))
-    covariance = cx.call_op("multiply", covariance, off_diagonal)
-    covariance = cx.call_op("divide", covariance, count(cx, h, [0], h.dtype))
+    diagonal = cx.as_tensor(_array(cx, np.eye(units, dtype=bool)))
+    covariance = cx.call_op("where", diagonal, constant(cx, 0, h), covariance)
+    covariance = averaged(cx, covariance, h, [0])
     return covariance if node.reduce == "no" else _half_squared_sum(cx, covariance)
 
 

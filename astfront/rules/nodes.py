@@ -78,6 +78,11 @@ def require_equal_dims(cx: Any, a: Tensor, i: int, b: Tensor, j: int) -> None:
     cx.check(ok, type_check.InvalidType(f"shape[{i}] == shape[{j}]", "they differ"))
 
 
+def mismatch(message: str) -> type_check.InvalidType:
+    """Of operands that don't broadcast."""
+    return type_check.InvalidType("", "", message)
+
+
 def require_same_shape(cx: Any, *xs: Tensor) -> None:
     first = xs[0]
     for x in xs[1:]:
@@ -150,20 +155,22 @@ def total(cx: Any, x: Tensor, axes: Sequence[int], keepdims: bool = False) -> Te
     return in_float32(cx, lambda v: cx.call_op("sum", v, axis=list(axes), keepdims=keepdims), x)
 
 
+def averaged(cx: Any, total: Tensor, x: Tensor, axes: Sequence[int]) -> Tensor:
+    """A sum over some axes of ``x``, divided by how many items there are along them."""
+    if any(x.shape[a] == 0 for a in axes):
+        # TVM would fold the division of 0 by 0, and fail.
+        return cx.call_op("full_like", total, constant(cx, np.nan, x))  # type: ignore[no-any-return]
+    result: Tensor = cx.call_op("divide", total, count(cx, x, axes, x.dtype))
+    return result
+
+
 def mean(cx: Any, x: Tensor, axes: Sequence[int], keepdims: bool = False) -> Tensor:
     if not axes:
         return x
 
-    if any(x.shape[a] == 0 for a in axes):
-        # TVM would fold the division of 0 by 0, and fail.
-        added = total(cx, x, axes, keepdims)
-        nothing: Tensor = cx.call_op("full_like", added, constant(cx, np.nan, x))
-        return nothing
-
     def divided(v: Tensor) -> Tensor:
         added = cx.call_op("sum", v, axis=list(axes), keepdims=keepdims)
-        result: Tensor = cx.call_op("divide", added, count(cx, v, axes, v.dtype))
-        return result
+        return averaged(cx, added, v, axes)
 
     return in_float32(cx, divided, x)
 

@@ -75,7 +75,9 @@ def zoneout_(cx: Any, node: Any, h: Tensor, x: Tensor) -> Tensor:
     new = _kept(cx, sizes_of(cx, x), node.zoneout_ratio)
     node.set("flag_x", new)
     node.set("flag_h", cx.call_op("logical_not", new))
-    result: Tensor = cx.call_op("where", new, x, h)
+    parts = ((h, node.value("flag_h")), (x, new))
+    kept, changed = (cx.call_op("multiply", v, cx.cast(flag, v.dtype)) for v, flag in parts)
+    result: Tensor = cx.call_op("add", kept, changed)
     return result
 
 

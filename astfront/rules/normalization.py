@@ -17,6 +17,7 @@ from chainer.functions.normalization import (
 )
 from chainer.utils.type_check import InvalidType
 
+from astfront.rules import nodes
 from astfront.rules.array.sequences import pad_constant
 from astfront.rules.array.shape import reshape_to
 from astfront.rules.registry import node_rule, rule
@@ -75,6 +76,18 @@ def _normalized(
     return cx.cast(y, x.dtype)  # type: ignore[no-any-return]
 
 
+def _moments(
+    cx: Any, x: Tensor, axes: Sequence[int], keepdims: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance, of nothing NaN."""
+
+    def variance(v: Tensor) -> Tensor:
+        centred = cx.call_op("subtract", v, nodes.mean(cx, v, axes, keepdims=True))
+        return nodes.mean(cx, cx.call_op("multiply", centred, centred), axes, keepdims)
+
+    return nodes.mean(cx, x, axes, keepdims), nodes.in_float32(cx, variance, x)
+
+
 @node_rule(batch_normalization.BatchNormalization)
 def batch_normalization_node(cx: Any, node: Any, x: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
     """Training mode: by the statistics of the batch, which the running ones are updated with."""
@@ -84,8 +97,7 @@ def batch_normalization_node(cx: Any, node: Any, x: Tensor, gamma: Tensor, beta:
     fits = _fits(cx, x, gamma, key)
     x = guarded(cx, fits, _DIFFER, lambda: x)
     wide = cx.cast(x, dtype)
-    mean = cx.call_op("mean", wide, axis=axes)
-    var = cx.call_op("variance", wide, axis=axes)
+    mean, var = _moments(cx, wide, axes)
     shifted = cx.call_op("add", var, constant(cx, float(node.eps), dtype))
     inv_std = cx.call_op("divide", constant(cx, 1, dtype), cx.call_op("sqrt", shifted))
     _update_running(cx, node, x, gamma, mean, var, ("running_mean", "running_var"))
@@ -142,8 +154,7 @@ def batch_renormalization_node(
     axes = [a for a in range(x.ndim) if a not in key]
     x = guarded(cx, _fits(cx, x, gamma, key), _DIFFER, lambda: x)
     wide = cx.cast(x, dtype)
-    mean = cx.call_op("mean", wide, axis=axes)
-    var = cx.call_op("variance", wide, axis=axes)
+    mean, var = _moments(cx, wide, axes)
     eps = constant(cx, float(node.eps), dtype)
     std = cx.call_op("sqrt", cx.call_op("add", var, eps))
     old_mean, old_var = (cx.cast(node.value(n), dtype) for n in ("_running_mean", "_running_var"))
@@ -194,13 +205,14 @@ def group_normalization_node(cx: Any, node: Any, x: Tensor, gamma: Tensor, beta:
                 f"argument {groups}."
             )
         )
+    if 0 in x.shape:
+        cx.raise_python(ValueError("cannot reshape array of size 0"))
     dtype = np.promote_types(x.dtype, gamma.dtype)
     flat = reshape_to(cx, x, [Static(-1), Static(channels.obj // groups), *rest])
     axes = list(range(1, flat.ndim))
     wide = cx.cast(flat, dtype)
-    mean = cx.call_op("mean", wide, axis=axes, keepdims=True)
+    mean, var = _moments(cx, wide, axes, keepdims=True)
     centred = cx.call_op("subtract", wide, mean)
-    var = cx.call_op("mean", cx.call_op("multiply", centred, centred), axis=axes, keepdims=True)
     var = cx.call_op("add", var, constant(cx, float(node.eps), dtype))
     inv_std = cx.call_op("divide", constant(cx, 1, dtype), cx.call_op("sqrt", var))
     y = reshape_to(cx, cx.call_op("multiply", centred, inv_std), [batch, channels, *rest])

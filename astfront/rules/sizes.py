@@ -136,6 +136,11 @@ def take_checked(cx: Any, x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
     if indices.dtype.name not in ("int32", "int64"):
         indices = cx.cast(indices, "int64")
     if isinstance(size, Static) and size.obj == 0:
+        if 0 in indices.shape:
+            shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+            return cx.b.call("zeros", shape=shape, dtype=x.dtype.name)  # type: ignore[no-any-return]
+        if None not in indices.shape:
+            cx.raise_python(IndexError(f"index out of bounds for axis {axis} with size 0"))
         cx.fail("AF0208", f"a staged index into an axis of size 0 (axis {axis})")
     if cx.checks:
         limit = cx.cast(cx.as_tensor(size), indices.dtype)

@@ -24,6 +24,8 @@ from chainer.functions.array import (
 from chainer.utils.type_check import InvalidType
 
 from astfront.rules.array.shape import reshape_to, transpose_to
+from astfront.rules.nodes import mismatch
+from astfront.rules.numpy.support import check_broadcast
 from astfront.rules.registry import node_rule
 from astfront.rules.sizes import (
     counting,
@@ -274,6 +276,7 @@ def where_node(cx: Any, node: Any, x: Tensor, y: Tensor) -> Tensor:
         cx.raise_python(InvalidType("condition.dtype == numpy.bool_", f"{condition.dtype} != bool"))
     if x.dtype != y.dtype:
         cx.raise_python(InvalidType("x.dtype == y.dtype", f"{x.dtype} != {y.dtype}"))
+    check_broadcast(cx, condition, x, y, error=mismatch)
     return cx.call_op("where", condition, x, y)  # type: ignore[no-any-return]
 
 

@@ -20,12 +20,14 @@ from chainer.functions.math import (
 from astfront.rules.nodes import (
     constant,
     in_float32,
+    mismatch,
     number,
     require_floats,
     require_numbers,
     require_same_dtype,
     require_same_shape,
 )
+from astfront.rules.numpy.support import check_broadcast
 from astfront.rules.registry import node_rule
 from astfront.values import NONE, Static, Tensor
 
@@ -51,6 +53,7 @@ def _binary(node_class: type, op: str) -> Callable[..., Tensor]:
             require_same_dtype(cx, x, y)
         else:
             require_floats(cx, x, y)
+        check_broadcast(cx, x, y, error=mismatch)
         if op == "mod":  # of float16, Relay's own is wrong
             return in_float32(cx, lambda a, b: cx.call_op(op, a, b), x, y)
         result: Tensor = cx.call_op(op, x, y)
@@ -121,6 +124,7 @@ def negative(cx: Any, node: Any, x: Tensor) -> Tensor:
 def multi_add(cx: Any, node: Any, *xs: Tensor) -> Tensor:
     require_numbers(cx, *xs)
     require_same_dtype(cx, *xs)
+    check_broadcast(cx, *xs)  # numpy's own exception
     result = xs[0]
     for x in xs[1:]:
         result = cx.call_op("add", result, x)
@@ -160,6 +164,7 @@ def identity_(cx: Any, node: Any, *xs: Tensor) -> tuple[Tensor, ...]:
 def arctan2(cx: Any, node: Any, y: Tensor, x: Tensor) -> Tensor:
     """The angle of (x, y), from atan of the quotient and the quadrant (Relay has no arctan2)."""
     require_floats(cx, y, x, same=False)
+    check_broadcast(cx, y, x)
     dtype = np.result_type(y.dtype, x.dtype)
     y, x = cx.cast(y, dtype), cx.cast(x, dtype)
     return in_float32(cx, lambda a, b: _angle(cx, a, b), y, x)

@@ -309,8 +309,13 @@ def broadcast(cx: Any, *shapes: Shape) -> Shape:
     return tuple(result)
 
 
-def check_broadcast(cx: Any, *tensors: Tensor | Scalar | Static) -> Shape:
-    """:func:`broadcast` of operands, with a run-time check of staged sizes against known ones."""
+def check_broadcast(
+    cx: Any, *tensors: Tensor | Scalar | Static, error: Callable[[str], Exception] = ValueError
+) -> Shape:
+    """:func:`broadcast` of operands, with a run-time check of staged sizes against known ones.
+
+    TVM has none, where the sizes of the result are known: it would read beyond the operand.
+    """
     shapes = [shape_of(t) for t in tensors]
     shape = broadcast(cx, *shapes)
     for t in tensors:
@@ -327,7 +332,7 @@ def check_broadcast(cx: Any, *tensors: Tensor | Scalar | Static) -> Shape:
                 )
                 message = "operands could not be broadcast together: a size that is known only "
                 message += f"when the program runs is neither {size} nor 1"
-                cx.check(Scalar(fits.expr, bool), ValueError(message))
+                cx.check(Scalar(fits.expr, bool), error(message))
     return shape
 
 

@@ -1,0 +1,58 @@
+"""Sizes of 0 and 1, NaN and infinity, and sizes that don't fit, where TVM alone goes wrong."""
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+import pytest
+
+from tests.functions.cases import Every, V, f, kept_by, randomised, rows
+from tests.support import assert_same, check, check_staged, run, run_staged
+
+EXTREMES = V(np.array([[np.nan, np.inf, -np.inf, 0.0], [-0.0, 1.0, 2.0, -3.0]], "f"))
+
+
+def broadcast(a, c):
+    wide = F.relu(a)
+    return (
+        V(a * 0.5) + c, wide * F.relu(c) + 1, F.where(a * 2 > 0.5, F.relu(c), c), F.add(wide, c, c),
+        F.maximum(wide, c), F.sum(wide - c), V((a + 1) / (c * c + 3)), (a + 1 > c) & (c + 1 > a),
+    )  # fmt: skip
+
+
+def test_rows_of_one_and_of_many():
+    shapes = (((1, 3), (2, 3)), ((2, 1), (2, 3)), ((2, 3), (2, 3)), ((2, 3), (1, 1)))
+    calls = [[f(*s) for s in pair] for pair in shapes]
+    check_staged(broadcast, calls[0], {0: (None, None), 1: (None, None)}, *calls[1:])
+    check_staged(broadcast, calls[0], {0: (None, 3)}, calls[2])
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (None, 3)])
+def test_sizes_that_do_not_fit(shape):
+    for function in (lambda a, c: F.relu(a) * c, lambda a, c: F.where(a > 0, c, -c)):
+        with pytest.raises(chainer.utils.type_check.InvalidType):
+            run_staged(function, [f(2, 3), f(3, 3)], {0: (None, 3), 1: shape})
+    with pytest.raises(chainer.utils.type_check.InvalidType, match="ndim"):
+        run_staged(lambda a, c: F.hstack([a, c]), [f(2, 3), f(3)], {0: (None, 3), 1: shape[:1]})
+
+
+def of_nothing(x, order):
+    return (
+        F.decov(x), F.cross_covariance(x, x), F.leaky_relu(x), F.permutate(x, order), x[order],
+        F.batch_normalization(x, np.ones(3, "f"), np.ones(3, "f")),
+    )  # fmt: skip
+
+
+def extremes(x):
+    return F.leaky_relu(x, slope=0.0), F.decov(x, reduce="no"), F.relu(x), F.clip(x, -1, 1)
+
+
+def test_no_rows_and_extremes():
+    with np.errstate(all="ignore"), chainer.using_config("train", True):
+        check(of_nothing, (V(rows(0, 3)), np.zeros(0, "i")))
+        check(extremes, (EXTREMES,))
+        links = [
+            randomised(Every(L.BatchNormalization(3), L.BatchRenormalization(3))) for _ in range(2)
+        ]
+        assert_same(run(links[0], rows(0, 3)), links[1](rows(0, 3)))
+        assert_same(kept_by(links[0]), kept_by(links[1]))
