@@ -91,14 +91,14 @@ class FunctionNodes(Machine):
     def check_node_types(self, node: Object, inputs: Sequence[Tensor]) -> None:
         """Run Chainer's own type check of the node.
 
-        With sizes that are staged it fails for certain where it does so in the same way whatever they are.
+        With staged sizes it fails for certain where it does so in the same way whatever they are.
         """
         if not chainer.config.type_check:
             return
         known = all(x.is_static_shape for x in inputs)
         found = [self._type_error(node, inputs, n) for n in ((1,) if known else _SOME_SIZES)]
-        certain = isinstance(found[0], InvalidType) and len(set(map(str, found))) == 1
-        if certain or (known and found[0] is not None):
+        alike = isinstance(found[0], InvalidType) and len(set(map(str, found))) == 1
+        if found[0] is not None and (known or alike):
             self.raise_python(found[0])
 
     def _type_error(self, node: Object, inputs: Sequence[Tensor], size: int) -> Exception | None:

@@ -2,8 +2,8 @@
 
 As TVM has them, a maximum over nothing but -inf is -3.4e38 and its argmax is -1 (-3.4e38 stands for
 "nothing yet"), and NaN gets lost in ``max``, ``maximum``, ``clip``, ``nn.relu``, ``sign`` and ``x - x``.
-A model that masks with -inf, or asks for ``isnan``, would compute something else than under Chainer. Where
-sizes are staged, reshape can't be fused, and what's broadcast may be read beyond its end.
+A model that masks with -inf, or asks for ``isnan``, would compute something else than under Chainer.
+Where sizes are staged, reshape can't be fused, and what's broadcast may be read beyond its end.
 
 Importing this module registers the kernels, for the whole process; ``relay_builder.py`` does.
 """
@@ -152,17 +152,15 @@ def _arg_extreme(largest: bool) -> Callable[..., Any]:
 
 # --- element by element ----------------------------------------------------------------------
 
-# Where sizes are staged, TVM reads every item of the result from every operand, and counts on strides of 0
-# where an operand's size is 1. Only what a kernel is given has such strides; what it computes itself, of an
-# operator that's fused with this one, was read beyond its end: relu(x) + y, of one row and of two.
+# Where sizes are staged, TVM reads every item of the result from every operand, and counts on strides
+# of 0 where an operand's size is 1. Only what a kernel is given has such strides; what it computes
+# itself, of an operator that's fused with this one, was read beyond its end: relu(x) + y, of one row
+# and of two.
 
 
 def _of_two(largest: bool) -> Callable[..., Any]:
     def compute(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
-        x, y = inputs
-        if not _is_float(x):
-            return [topi.maximum(x, y) if largest else topi.minimum(x, y)]
-        shape = topi.add(x, y).shape
+        shape = topi.add(*inputs).shape
         name = "maximum" if largest else "minimum"
         return _broadcast(lambda a, b: _best(a, b, largest), inputs, shape, name)
 
@@ -221,10 +219,13 @@ def _clip(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
     return _elementwise(inputs[0], lambda v: te.min(high, te.max(low, v)), "clip")
 
 
+_subtract_integers = _of_staged_sizes("subtract", topi.subtract)
+
+
 def _subtract(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
     made = topi.subtract(*inputs)
     if not _is_float(made):
-        return _of_staged_sizes("subtract", topi.subtract)(attrs, inputs, output_type)  # type: ignore[no-any-return]
+        return _subtract_integers(attrs, inputs, output_type)  # type: ignore[no-any-return]
     return _broadcast(lambda a, b: a - _as_it_is(b), inputs, made.shape, "subtract")
 
 
@@ -303,6 +304,8 @@ _register("max", _extreme(True), registry._schedule_reduce)
 _register("min", _extreme(False), registry._schedule_reduce)
 _register("argmax", _arg_extreme(True), registry._schedule_reduce)
 _register("argmin", _arg_extreme(False), registry._schedule_reduce)
+
+
 def _usual_schedule(name: str) -> Any:
     """TVM's own: of some it leaves vectors to LLVM, which sees through what hides numbers from TVM."""
     own = getattr(topi.generic, f"schedule_{name}", None)
@@ -312,8 +315,9 @@ def _usual_schedule(name: str) -> Any:
 
 
 for _name in [
-    "add", "multiply", "divide", "floor_divide", "mod", "floor_mod", "power", "left_shift", "right_shift",
-    "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor",
+    "add", "multiply", "divide", "floor_divide", "mod", "floor_mod", "power",
+    "left_shift", "right_shift", "logical_and", "logical_or", "logical_xor",
+    "bitwise_and", "bitwise_or", "bitwise_xor",
     "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
 ]:  # fmt: skip
     _register(_name, _of_staged_sizes(_name, getattr(topi, _name)), _usual_schedule(_name))

@@ -17,6 +17,7 @@ def broadcast(a, c):
     return (
         V(a * 0.5) + c, wide * F.relu(c) + 1, F.where(a * 2 > 0.5, F.relu(c), c), F.add(wide, c, c),
         F.maximum(wide, c), F.sum(wide - c), V((a + 1) / (c * c + 3)), (a + 1 > c) & (c + 1 > a),
+        np.maximum(a.astype("i") + 1, c.astype("i")) - c.astype("i"), (a + 1) - (c + 1),
     )  # fmt: skip
 
 
