@@ -36,6 +36,7 @@ from passes.relay import (
     nested_branches,
     partial_unrolling,
     recursive_globals,
+    straight_kernels,
     strip_mining,
 )
 from passes.relay.bindings import Note, has_loops, ignore
@@ -146,6 +147,8 @@ def prepare_module(
             mod = loop_kernels.run(_with_constants(mod, params or {}), target, note)
         if in_blocks:
             mod = partial_unrolling.run(strip_mining.run(mod, note), note)
+    if target is not None:
+        mod = straight_kernels.run(_with_constants(mod, params or {}), target)
     return relay.transform.InferType()(dataflow.run(nested_branches.run(many_operands.run(mod))))
 
 

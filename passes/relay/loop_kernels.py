@@ -38,7 +38,7 @@ import tvm
 from tvm import relay
 from tvm.relay.backend import te_compiler
 
-from passes.relay import dataflow, loop_kernel
+from passes.relay import loop_kernel
 from passes.relay.bindings import (
     Loop,
     Note,
@@ -52,6 +52,7 @@ from passes.relay.bindings import (
     variables,
 )
 from passes.relay.counted import Collected, Counter, Site, Slot
+from passes.relay.kernel_bodies import ImpossibleError, optimised
 from passes.relay.strip_mining import Blocks
 
 #: Rows that a kernel has place for where the number of turns isn't known.
@@ -59,9 +60,6 @@ ROWS = 128
 
 #: TIR counts places in int32.
 _MOST_ELEMENTS = 1 << 31
-
-#: A turn of more kernels isn't one: LLVM takes long for a large function.
-MOST_KERNELS = 100
 
 
 def run(mod: tvm.IRModule, target: tvm.target.Target, note: Note = ignore) -> tvm.IRModule:
@@ -140,7 +138,7 @@ class _Kernel:
         """All the bindings of a site with a kernel in the place of its loop, if there can be one."""
         try:
             return cls(site, target).bindings()
-        except _ImpossibleError:
+        except ImpossibleError:
             return None
 
     def bindings(self) -> Scope:
@@ -169,11 +167,12 @@ class _Kernel:
         ]
         sizes = [math.prod(_shape(t)) for t in self._rows().values()]
         if 0 in sizes or turns * max(sizes, default=0) >= _MOST_ELEMENTS:
-            raise _ImpossibleError
+            raise ImpossibleError
         params = [slot.param for slot in self.carried]
-        turn, constants = _optimised(
-            relay.Function([*params, *captured], self._turn()), self.target
-        )
+        body = relay.Function([*params, *captured], self._turn())
+        turn, constants = optimised(body, self.target)
+        if not isinstance(loop_kernel.last_branch(turn)[1], relay.If):
+            raise ImpossibleError
         given = [*carried, *captured, *constants]
         return loop_kernel.make(turn, given, len(self.carried), turns)
 
@@ -215,7 +214,7 @@ class _KernelBlocks(Blocks):
     def __init__(self, kernel: _Kernel) -> None:
         super().__init__(kernel.site, None)
         if self.empty.keys() != kernel.lists.keys():
-            raise _ImpossibleError
+            raise ImpossibleError
         self.kernel = kernel
 
     def block_function(self) -> relay.Function:
@@ -235,14 +234,10 @@ class _KernelBlocks(Blocks):
         )
 
 
-class _ImpossibleError(Exception):
-    """A loop that can't be a kernel."""
-
-
 def _collected(slot: Slot, site: Site) -> Collected:
     found = Collected.of(slot, site.loop)
     if found is None or found.row is None:
-        raise _ImpossibleError
+        raise ImpossibleError
     return found
 
 
@@ -253,7 +248,7 @@ def _is_part(value: Any, whole: Any) -> bool:
 def _shape(t: Any) -> tuple[int, ...]:
     shape = static_shape(t)
     if shape is None:
-        raise _ImpossibleError
+        raise ImpossibleError
     return shape
 
 
@@ -263,103 +258,3 @@ def _first(rows: Any, count: Any, row: Sequence[int]) -> Any:
     end = relay.concatenate([relay.reshape(count, (1,)), sizes], axis=0)
     start, step = (relay.const([n] * (len(row) + 1), "int64") for n in (0, 1))
     return relay.reshape(relay.strided_slice(rows, start, end, step), [0, *row])
-
-
-def _optimised(turn: relay.Function, target: tvm.target.Target) -> tuple[relay.Function, list[Any]]:
-    """A turn as TVM computes it, with its kernels, and the constants that are parameters of it now."""
-    mod = relay.transform.InferType()(tvm.IRModule.from_expr(turn))
-    _require_plain(mod["main"])
-    mod = dataflow.run(mod)
-    passes = [
-        relay.transform.SimplifyInference(),
-        relay.transform.Legalize(),
-        relay.transform.FoldConstant(),
-        relay.transform.CanonicalizeOps(),
-        relay.transform.AlterOpLayout(),
-        relay.transform.FoldConstant(),
-        relay.transform.FuseOps(),
-        relay.transform.ToANormalForm(),
-        relay.transform.InferType(),
-    ]
-    made = tvm.transform.Sequential(passes)(mod)["main"]
-    lifted = _Lifted()
-    body = _WithKernels(target).visit(lifted.visit(made.body))
-    function = relay.Function([*made.params, *lifted.params.values()], body, made.ret_type)
-    function = relay.transform.InferType()(tvm.IRModule.from_expr(function))["main"]
-    if not isinstance(loop_kernel.last_branch(function)[1], relay.If):
-        raise _ImpossibleError
-    return function, list(lifted.params)
-
-
-def _require_plain(turn: relay.Function) -> None:
-    """All sizes that are computed known, and nothing but operators that have kernels."""
-
-    def look(expr: Any) -> None:
-        if expr == turn or isinstance(expr, tvm.ir.Op):
-            return
-        if isinstance(expr, relay.Call):
-            possible = isinstance(expr.op, tvm.ir.Op) and _has_kernel(expr.op)
-        else:
-            refused = relay.Function | relay.Match | relay.RefCreate | relay.GlobalVar
-            possible = not isinstance(expr, refused)
-        is_operand = expr in captured and isinstance(expr.checked_type, relay.TensorType)
-        if not possible or not (is_operand or _is_known(expr.checked_type)):
-            raise _ImpossibleError
-
-    captured = turn.params
-    relay.analysis.post_order_visit(turn, look)
-
-
-def _is_known(t: Any) -> bool:
-    if isinstance(t, relay.TupleType):
-        return all(_is_known(field) for field in t.fields)
-    return static_shape(t) is not None
-
-
-def _has_kernel(op: Any) -> bool:
-    if op.name == loop_kernel.NAME:
-        return True
-    return not op.name.startswith(("vm.", "memory.")) and not op.get_attr("TOpIsStateful")
-
-
-class _Lifted(Rewriter):
-    """Constants that aren't numbers become parameters, outside of primitive functions."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.params: dict[Any, Any] = {}
-
-    def rewrite(self, bindings: Scope, result: Any) -> Any:
-        return chain(bindings, result)
-
-    def visit_constant(self, constant: relay.Constant) -> relay.Expr:
-        shape = static_shape(constant.checked_type) or ()
-        if math.prod(shape) == 1:
-            return constant
-        if constant not in self.params:
-            self.params[constant] = relay.Var("constant", constant.checked_type)
-        return self.params[constant]
-
-    def visit_function(self, function: relay.Function) -> relay.Function:
-        return function
-
-
-class _WithKernels(Rewriter):
-    """Primitive functions get their kernels."""
-
-    def __init__(self, target: tvm.target.Target) -> None:
-        super().__init__()
-        self.target = target
-        self.left = MOST_KERNELS
-
-    def rewrite(self, bindings: Scope, result: Any) -> Any:
-        return chain(bindings, result)
-
-    def visit_function(self, function: relay.Function) -> relay.Function:
-        self.left -= 1
-        if self.left < 0:
-            raise _ImpossibleError
-        try:
-            return loop_kernel.with_kernel(function, self.target)
-        except (tvm.TVMError, RuntimeError) as e:
-            raise _ImpossibleError from e
