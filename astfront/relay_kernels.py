@@ -167,12 +167,14 @@ def _of_two(largest: bool) -> Callable[..., Any]:
     return compute
 
 
-def _of_staged_sizes(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
-    """TVM's kernel where all sizes are known; ``f`` is the operator of numbers."""
+def _of_items(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
+    """``f`` of the items, where TVM's own kernel is wrong: of staged sizes, and ``_OF_HIDDEN``."""
     usual = relay.op.get(name).get_attr("FTVMCompute")
 
     def compute(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
         made = usual(attrs, inputs, output_type)
+        if name in _OF_HIDDEN and _is_float(made[0]):
+            return _broadcast(lambda a, b: f(a, _as_it_is(b)), inputs, made[0].shape, f"T_{name}")
         if all(isinstance(d, tir.IntImm) for x in inputs for d in x.shape):
             return list(made)
         return _broadcast(f, inputs, made[0].shape, f"T_{name}")
@@ -219,18 +221,13 @@ def _clip(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
     return _elementwise(inputs[0], lambda v: te.min(high, te.max(low, v)), "clip")
 
 
-_subtract_integers = _of_staged_sizes("subtract", topi.subtract)
-
-
-def _subtract(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
-    made = topi.subtract(*inputs)
-    if not _is_float(made):
-        return _subtract_integers(attrs, inputs, output_type)  # type: ignore[no-any-return]
-    return _broadcast(lambda a, b: a - _as_it_is(b), inputs, made.shape, "subtract")
+#: Operators of floats whose second operand is hidden from TVM's simplifier. It makes 0 of ``x - x``, of
+#: NaN too, and ``x * (1 / 49)`` of ``x / 49``, which is less than 1 where x is 49: int() sees it.
+_OF_HIDDEN = ("subtract", "divide", "floor_divide", "mod", "floor_mod")
 
 
 def _as_it_is(v: Any) -> Any:
-    """A number whose origin TVM's simplifier doesn't see: ``x - x`` isn't 0 of NaN."""
+    """A number whose origin TVM's simplifier doesn't see."""
     bits = f"int{str(v.dtype)[len('float') :]}"
     return tir.reinterpret(v.dtype, tir.reinterpret(bits, v))
 
@@ -315,17 +312,16 @@ def _usual_schedule(name: str) -> Any:
 
 
 for _name in [
-    "add", "multiply", "divide", "floor_divide", "mod", "floor_mod", "power",
+    "add", "subtract", "multiply", "divide", "floor_divide", "mod", "floor_mod", "power",
     "left_shift", "right_shift", "logical_and", "logical_or", "logical_xor",
     "bitwise_and", "bitwise_or", "bitwise_xor",
     "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
 ]:  # fmt: skip
-    _register(_name, _of_staged_sizes(_name, getattr(topi, _name)), _usual_schedule(_name))
-_register("where", _of_staged_sizes("where", tir.Select), registry._schedule_injective)
+    _register(_name, _of_items(_name, getattr(topi, _name)), _usual_schedule(_name))
+_register("where", _of_items("where", tir.Select), registry._schedule_injective)
 _register("maximum", _of_two(True), registry._schedule_injective)
 _register("minimum", _of_two(False), registry._schedule_injective)
 _register("nn.relu", _relu, registry._schedule_injective)
 _register("clip", _clip, registry._schedule_injective)
-_register("subtract", _subtract, _usual_schedule("subtract"))
 _register("sign", _sign, registry._schedule_injective)
 _register("reshape", _reshape, registry._schedule_injective)

@@ -57,3 +57,15 @@ def test_no_rows_and_extremes():
         ]
         assert_same(run(links[0], rows(0, 3)), links[1](rows(0, 3)))
         assert_same(kept_by(links[0]), kept_by(links[1]))
+
+
+def quotients(x):
+    n, s = int(x[48]), float(x[48])
+    return (
+        np.floor(x / 49), x // 49.0, x % 49.0, np.floor(x.astype("d") / 49), (x.astype("i") / 49).astype("i"),
+        int(n / 49), int(s / 49), s // 49.0, s % 49.0, F.floor(V(x.astype("d")) / 49.0), round(n / 98 + 0.5),
+    )  # fmt: skip
+
+
+def test_quotients_by_numbers_are_exact():
+    check(quotients, (np.arange(1, 300, dtype="f"),), rtol=0, atol=0)
