@@ -287,3 +287,33 @@ def test_backwards_over_staged_sizes():
     compiled = astfront.compile(f)
     for n in (1, 15, 16, 17, 40):  # TVM's code differs from 16 on
         assert_same(compiled(x, np.int64(n)), f(x, n))
+
+
+def test_results_that_are_the_array_and_copies():
+    def kept(x, i):
+        whole, nothing, view = np.round(i), np.max(x, axis=()), np.einsum("ij->ji", x)
+        diagonal = np.diagonal(x)
+        i[0], x[1, 1] = 5, 7
+        return whole, nothing, view, diagonal, i, x
+
+    same(kept, (X[0].copy(), np.arange(3)))
+    for written in (
+        lambda x: np.einsum("ii->i", x[:, :3]),
+        lambda x: np.lib.stride_tricks.sliding_window_view(x, 2, axis=0),
+    ):
+
+        def changed(x, written=written):
+            y = written(x[0, :3])
+            x[0] = 5
+            return y
+
+        with pytest.raises(CompileError, match="AF0209"):
+            lower(changed, (X.copy(),), {})
+
+
+def test_masks_of_nothing():
+    x = np.zeros((0, 3), "f")
+    same(
+        lambda x: (x[x > 0], np.nonzero(x), np.argwhere(x), np.compress(x[:, 0] > 0, x, axis=0)),
+        (x,),
+    )

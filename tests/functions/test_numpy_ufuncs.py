@@ -221,3 +221,21 @@ def test_signs_of_zero():
     x, y = (a.ravel() for a in np.meshgrid(values, values))
     same(signs, (x, y))
     same(signs, (x.astype("f"), y.astype("f")))
+
+
+def test_powers_of_small_ints():
+    x, y = np.meshgrid(np.arange(-3, 4, dtype="int8"), np.array([0, 1, 5, 64, 100, 127], "int8"))
+    same(lambda x, y: x**y, (x, y))
+    small = (x % 7).astype("uint8")
+    same(lambda x, y: (x**y, np.gcd(x, y), np.lcm(x, y)), (small, (y * 2).astype("uint8")))
+
+
+def test_closeness():
+    def close(x, y, i, b):
+        return (
+            np.isclose(x, y), np.isclose(x, y, equal_nan=True), np.allclose(x, y, equal_nan=True), np.isclose(i, 255),
+            np.isclose(b, b), np.isclose(1, i), np.allclose(i, i),
+        )  # fmt: skip
+
+    x = np.array([nan, inf, 1, 0], "f")
+    same(close, (x, x.copy(), np.array([0, 255, 1], "uint8"), x > 0))

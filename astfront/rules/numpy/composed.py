@@ -44,8 +44,10 @@ def _in1d(ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False)
     return _isin(np.asarray(ar1).reshape(-1), ar2, assume_unique, invert)
 
 
-def _allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
-    return bool(np.all(np.isclose(a, b, rtol, atol)))
+def _allclose(
+    a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    return bool(np.all(np.isclose(a, b, rtol, atol, equal_nan)))
 
 
 def _rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:

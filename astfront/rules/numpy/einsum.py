@@ -115,7 +115,8 @@ def _contracted(
     for i in range(1, len(arrays)):
         later = {c for others in labels[i + 1 :] for c in others} | set(result)
         own, x = _pair(cx, own, x, labels[i], arrays[i], later)
-    x = reduced(cx, "sum", x, [i for i, c in enumerate(own) if c not in result], False)
+    summed = [i for i, c in enumerate(own) if c not in result]
+    x = reduced(cx, "sum", x, summed, False) if summed else x
     kept = [c for c in own if c in result]
     return transposed(cx, x, [kept.index(c) for c in result])
 
@@ -137,7 +138,7 @@ def _without_repeats(cx: Any, labels: list[Label], x: Tensor) -> tuple[list[Labe
             cx, transposed(cx, x, [*rest, i, j]), [*(sizes[a] for a in rest), Static(size**2)]
         )
         places = constant(np.arange(size, dtype="int64") * (size + 1))
-        x = cx.b.call("take", flat, places, axis=len(rest), mode="clip")
+        x = x.viewed_as(cx.b.call("take", flat, places, axis=len(rest), mode="clip"))
         labels = [*(labels[a] for a in rest), labels[i]]
     return labels, x
 

@@ -116,6 +116,8 @@ def slogdet(cx: Any, a: Value) -> tuple[Value, Value]:
 @numpy_rule(np.linalg.solve)
 def solve(cx: Any, a: Value, b: Value) -> Tensor:
     matrix, right = _square(cx, a), as_array(cx, b)
+    if right.dtype == np.float16:
+        cx.raise_python(TypeError("array type float16 is unsupported in linalg"))
     dtype = np.result_type(matrix.dtype, right.dtype if right.dtype.kind == "f" else np.float64)
     matrix, right = convert(cx, matrix, dtype), convert(cx, right, dtype)
     column = right.ndim == matrix.ndim - 1

@@ -38,11 +38,18 @@ FLOAT64 = np.dtype("float64")
 def reduced(
     cx: Any, op: str, x: Tensor, axes: Sequence[int], keepdims: bool, dtype: Any = None
 ) -> Tensor:
-    """A Relay reduction; over no axes at all it's the array itself."""
+    """A Relay reduction; over no axes at all it's a copy of the array."""
     if not axes:
-        return x
+        return Tensor(x.expr, x.shape, x.dtype, "array", x.const)
     made: Tensor = cx.b.call(op, x, axis=list(axes), keepdims=keepdims)
     return made if dtype is None else convert(cx, made, dtype)
+
+
+def _stored(cx: Any, out: Value, result: Tensor) -> Tensor:
+    """``out=``, whose dtype numpy computes in."""
+    if isinstance(out, Tensor) and not np.can_cast(result.dtype, out.dtype, "same_kind"):
+        cx.fail("AF0306", f"a reduction of {result.dtype} with an `out` of {out.dtype}")
+    return store_out(cx, out, result)
 
 
 def accumulated(cx: Any, op: str, x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
@@ -98,7 +105,7 @@ def _sum_rule(op: str, combine: np.ufunc, identity: int) -> Callable[..., Tensor
         wanted = dtype_of(cx, dtype, _sum_dtype(x.dtype))
         x = _kept(cx, convert(cx, x, wanted), where, identity)
         result = _with_initial(cx, combine, accumulated(cx, op, x, axes, keep), initial)
-        return store_out(cx, out, as_result(result))
+        return _stored(cx, out, as_result(result))
 
     return apply
 
@@ -146,7 +153,7 @@ def _extreme_rule(op: str, combine: np.ufunc) -> Callable[..., Tensor]:
             if any(x.shape[a] in (0, None) for a in axes):
                 cx.fail("AF0306", "an extreme with `initial` of an axis that may be empty")
         result = _with_initial(cx, combine, reduced(cx, op, x, axes, keep), initial)
-        return store_out(cx, out, as_result(result))
+        return _stored(cx, out, as_result(result))
 
     return apply
 
@@ -184,7 +191,7 @@ def _arg_rule(op: str) -> Callable[..., Tensor]:
         if not axes:
             return as_result(constant(np.zeros((), INT64)))
         keep = bool(cx.static(keepdims, "`keepdims`"))
-        return store_out(cx, out, as_result(reduced(cx, op, x, axes, keep, INT64)))
+        return _stored(cx, out, as_result(reduced(cx, op, x, axes, keep, INT64)))
 
     return apply
 
@@ -208,7 +215,7 @@ def _truth_rule(op: str) -> Callable[..., Tensor]:
     ) -> Tensor:
         x, axes, keep = _parts(cx, a, axis, keepdims)
         x = _kept(cx, as_bool(cx, x), where, op == "all")
-        return store_out(cx, out, as_result(reduced(cx, op, x, axes, keep)))
+        return _stored(cx, out, as_result(reduced(cx, op, x, axes, keep)))
 
     return apply
 
@@ -266,7 +273,7 @@ def _fmax_rule(extreme: Callable[..., Any], worst: float) -> Callable[..., Value
         found = cx.call(Static(extreme), [rest, axis], {"keepdims": keepdims})
         all_lost = cx.call(Static(np.all), [lost, axis], {"keepdims": keepdims})
         made = cx.call(Static(np.where), [all_lost, full(np.nan, x.dtype), found], {})
-        return store_out(cx, out, as_result(made))
+        return _stored(cx, out, as_result(made))
 
     return reduce
 
@@ -337,7 +344,7 @@ def mean(
     if wanted.kind != "f":
         cx.fail("AF0306", f"a mean of dtype {wanted} isn't supported")
     found = mean_of(cx, convert(cx, x, _inner(wanted)), axes, keep)
-    return store_out(cx, out, as_result(convert(cx, found, wanted)))
+    return _stored(cx, out, as_result(convert(cx, found, wanted)))
 
 
 def _variance(
@@ -368,7 +375,7 @@ def var(
     keepdims: Value = FALSE,
 ) -> Tensor:
     found, wanted = _variance(cx, a, axis, dtype, ddof, keepdims)
-    return store_out(cx, out, as_result(convert(cx, found, wanted)))
+    return _stored(cx, out, as_result(convert(cx, found, wanted)))
 
 
 @numpy_rule(np.std, np.ndarray.std)
@@ -382,7 +389,7 @@ def std(
     keepdims: Value = FALSE,
 ) -> Tensor:
     found, wanted = _variance(cx, a, axis, dtype, ddof, keepdims)
-    return store_out(cx, out, as_result(convert(cx, cx.b.call("sqrt", found), wanted)))
+    return _stored(cx, out, as_result(convert(cx, cx.b.call("sqrt", found), wanted)))
 
 
 # --- cumulative --------------------------------------------------------------------------------
@@ -400,7 +407,7 @@ def _cumulative_rule(op: str) -> Callable[..., Tensor]:
         along = 0 if given is None else axis_of(cx, given, x.ndim)
         x = convert(cx, x, wanted)
         found = cx.b.call(op, x, axis=along)
-        return store_out(cx, out, found)
+        return _stored(cx, out, found)
 
     return apply
 

@@ -27,7 +27,7 @@ from astfront.rules.numpy.support import (
     store_out,
     tensor_of,
 )
-from astfront.values import NONE, TRUE, Static, Tensor, Value
+from astfront.values import FALSE, NONE, TRUE, Static, Tensor, Value
 
 Operation = Callable[..., Tensor]
 
@@ -333,6 +333,8 @@ def around(cx: Any, a: Value, decimals: Value = Static(0), out: Value = NONE) ->
     if x.dtype.kind != "f":
         if places < 0:
             cx.fail("AF0306", "rounding ints to tens isn't supported")
+        if isinstance(a, Tensor) and a.dtype == x.dtype and a.ndim:
+            return store_out(cx, out, as_array(cx, a))  # the array itself
         return _finished(cx, x, out)
     if places == 0:
         return _finished(cx, e.rint(cx, x), out)
@@ -348,14 +350,25 @@ def fix(cx: Any, x: Value, out: Value = NONE) -> Value:
 
 @numpy_rule(np.isclose)
 def isclose(
-    cx: Any, a: Value, b: Value, rtol: Value = Static(1e-5), atol: Value = Static(1e-8)
+    cx: Any,
+    a: Value,
+    b: Value,
+    rtol: Value = Static(1e-5),
+    atol: Value = Static(1e-8),
+    equal_nan: Value = FALSE,
 ) -> Value:
-    """``|a − b| <= atol + rtol·|b|``, or both the same infinity."""
+    """``|a − b| <= atol + rtol·|b|``, or both the same infinity, or with ``equal_nan`` both NaN."""
 
     def call(f: Any, *args: Value) -> Value:
         return cx.call(Static(f), list(args), {})  # type: ignore[no-any-return]
 
+    other = operand(cx, b)
+    b = tensor_of(cx, other, resolve(cx, lambda v: np.result_type(v, 1.0), [other]))
     gap = call(np.absolute, call(np.subtract, a, b))
     bound = call(np.add, atol, call(np.multiply, rtol, call(np.absolute, b)))
     close = call(np.logical_and, call(np.less_equal, gap, bound), call(np.isfinite, b))
-    return call(np.logical_or, close, call(np.equal, a, b))
+    close = call(np.logical_or, close, call(np.equal, a, b))
+    if cx.static(equal_nan, "`equal_nan`"):
+        lost = call(np.logical_and, call(np.isnan, a), call(np.isnan, b))
+        close = call(np.logical_or, close, lost)
+    return close
