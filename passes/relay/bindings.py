@@ -16,6 +16,9 @@ from typing import Any
 import tvm
 from tvm import relay
 
+PRODUCTS = frozenset(["nn.batch_matmul", "nn.dense", "nn.matmul"])
+"""Products of matrices."""
+
 Binding = tuple[Any, Any]
 """A variable and its value."""
 

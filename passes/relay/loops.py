@@ -6,6 +6,7 @@ import tvm
 
 from passes.relay import (
     collected_rows,
+    common_subexpressions,
     input_projections,
     loop_invariants,
     loop_variables,
@@ -15,6 +16,7 @@ from passes.relay import (
 from passes.relay.bindings import Note, ignore
 
 PASSES = [
+    common_subexpressions,
     regathered_rows,
     loop_variables,
     loop_invariants,

@@ -67,6 +67,7 @@ from tvm import relay
 
 from passes.relay import dead_bindings
 from passes.relay.bindings import (
+    PRODUCTS,
     Loop,
     Note,
     Rewriter,
@@ -89,8 +90,6 @@ OPERATORS = 12
 
 #: Matrices of more bytes than these aren't small.
 WEIGHTS = 1 << 17
-
-_PRODUCTS = frozenset(["nn.batch_matmul", "nn.dense", "nn.matmul"])
 
 
 def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
@@ -138,7 +137,7 @@ def _is_small(loop: Loop) -> bool:
         return False
     weights = 0
     for _, value in scope:
-        if operator(value) in _PRODUCTS:
+        if operator(value) in PRODUCTS:
             for operand in value.args:
                 shape = static_shape(operand.checked_type)
                 weights += 4 * math.prod(shape) if shape else WEIGHTS + 1

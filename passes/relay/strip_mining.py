@@ -91,7 +91,16 @@ import tvm
 from tvm import relay
 
 from passes.relay import dead_bindings
-from passes.relay.bindings import Note, Rewriter, Scope, chain, ignore, rewrite, static_shape
+from passes.relay.bindings import (
+    Note,
+    Rewriter,
+    Scope,
+    chain,
+    ignore,
+    rewrite,
+    scalar,
+    static_shape,
+)
 from passes.relay.counted import Counter, Site, only_grows
 
 #: The turns of a block. Loops that surely have no more than two of them are left as they are.
@@ -191,7 +200,13 @@ class Blocks:
     def one_block(self, carried: list[Any]) -> Any:
         limit = self._number(0)
         if self.counter is not None:
-            end = relay.add(carried[self.at], self._number(BLOCK))
+            start = carried[self.at]
+            known = scalar(start)  # TVM would compile a kernel to add two constants.
+            end = (
+                relay.add(start, self._number(BLOCK))
+                if known is None
+                else self._number(known + BLOCK)
+            )
             limit = relay.minimum(self.counter.bound, end)
         return relay.Call(self.block, [*carried, limit])
 

@@ -84,6 +84,29 @@ def test_where_invariants_go() -> None:
     assert "take(%ks" not in before_loops
 
 
+# --- common subexpressions -------------------------------------------------------------------
+
+
+def test_what_is_computed_twice() -> None:
+    """Products, sums and the checks of an index, in a loop and on one way through it."""
+
+    def function(c, h, order, w, n):
+        total = 0
+        for i in range(int(n)):
+            c, h = c[order], h[order] + F.matmul(c, w) + F.tanh(F.matmul(c, w))
+            total += float(F.sum(h * c).array) + float(F.sum(h * c).array) - float(F.sum(c).array)
+            if i % 2:
+                c = c * F.sum(h * c) + F.matmul(c, w) * F.sum(h * c)
+        return c, h, total
+
+    order = np.array([2, 0, -1])
+    args = floats(3, 3), floats(3, 3, seed=1), order, floats(3, 3, seed=2)
+    check(function, *((*args, number(n)) for n in (0, 1, 4)))
+    assert notes(function, *args, number(2)).count("the same product as before: computed once") == 2
+    with pytest.raises(IndexError):
+        astfront.compile(function)(*args[:2], order + 2, args[3], number(2))
+
+
 # --- input projections -----------------------------------------------------------------------
 
 PROJECTED = "one product for all turns, before the loop"
