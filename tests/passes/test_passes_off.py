@@ -51,6 +51,11 @@ def switched(request: Any) -> Iterator[str]:
         yield name
 
 
+some_switches = pytest.mark.parametrize(
+    "switched", ["all off", "short blocks", "partial_unrolling"], indirect=True
+)
+
+
 def floats(*shape: int) -> np.ndarray[Any, Any]:
     return np.random.RandomState(0).uniform(-1, 1, shape).astype(np.float32)
 
@@ -98,6 +103,7 @@ def check(function: Callable[..., Any], specs: Any, *calls: Any) -> None:
             assert_same(run(args), function(*args))
 
 
+@some_switches
 def test_golden_programs(switched: str) -> None:
     calls = [(chainer.Variable(floats(2, 3)), np.array(n)) for n in (0, 1, 5)]
     check(together, calls[0], *calls)
@@ -111,7 +117,7 @@ def test_models(switched: str) -> None:
         check(Several(), calls[0], *calls)
 
 
-@pytest.mark.parametrize("switched", ["all off", "short blocks"], indirect=True)
+@some_switches
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_programs(switched: str, seed: int, tmp_path: Path) -> None:
     text = Writer(random.Random(seed).choice).program()
