@@ -247,8 +247,9 @@ class Branches(Machine):
         live: Callable[[int, Any], bool] = lambda cell, name: True,
     ) -> Value:
         self.heap.restore({**then.state, **orelse.state, **pre})
+        one, other = self.as_left(then.state, orelse.state), self.as_left(orelse.state, then.state)
         try:
-            join = Join.of(self.heap, pre, then.state, orelse.state, live, branches=True)
+            join = Join.of(self.heap, pre, one, other, live, branches=True)
         except JoinError as e:
             where = f"`{e.place}`" if e.place and e.place != _RESULT else "the value"
             self.fail(
@@ -258,9 +259,9 @@ class Branches(Machine):
                 help="make it one kind of thing on both ways",
             )
         with self.in_scope(then.scope):
-            a = join.collect(self.b, then.state, "a")
+            a = join.collect(self.b, one, "a")
         with self.in_scope(orelse.scope):
-            b = join.collect(self.b, orelse.state, "b")
+            b = join.collect(self.b, other, "b")
         out = self.b.if_(condition, (then.scope, a), (orelse.scope, b)) if a else []  # type: ignore
         join.instantiate(out)
         return self._take(result)

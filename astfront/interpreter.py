@@ -43,6 +43,7 @@ from astfront.generators import Generators
 from astfront.grown import GrownLists
 from astfront.iterators import Iterators
 from astfront.lifting import Lifter, is_static
+from astfront.loop_exits import LoopAround
 from astfront.loops import Loops
 from astfront.narrowing import Narrowing
 from astfront.numbers import Numbers
@@ -155,6 +156,7 @@ class Interpreter(
         self.recursions: list[Recursion] = []
         self.fruitless: dict[Any, list[list[Diagnostic]]] = {}
         """Why recursive functions, by their code, weren't kept since they last compiled."""
+        self.loops_around: list[LoopAround] = []
         self.staged_depth = 0
         """How many staged branches and loops enclose what is being compiled."""
         self.ways = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +18,7 @@ from astfront.builder import Scope
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.environment import State
 from astfront.join import Join, JoinError, Strict
+from astfront.loop_exits import LoopExits, break_flag, without_break
 from astfront.options import alike, alternatives, without
 from astfront.unrolling import FEW_TURNS, RUN_ALL_LIMIT, RUN_LIMIT, Unrolling
 from astfront.values import (
@@ -86,7 +87,7 @@ class AlwaysRaises(Refused):
     """No turn comes to its end; the first one may, or each may do something else."""
 
 
-class Loops(Unrolling):
+class Loops(Unrolling, LoopExits):
     # --- loops -------------------------------------------------------------------------------
 
     def for_statement(self, node: gast.For) -> None:
@@ -104,7 +105,7 @@ class Loops(Unrolling):
         if isinstance(iterable, Object) and hasattr(iterable.cls, "__iter__"):
             iterable = self.iter_of(iterable)
         if isinstance(iterable, Generator):
-            self.for_each(node, iterable, _break_flag(node.body), _without_break(node.body))
+            self.for_each(node, iterable, break_flag(node.body), without_break(node.body))
             return
         iterator = self.iterator_of(iterable)
         sources = [v for v in iterator.sources if isinstance(v, List | Dict)]
@@ -120,42 +121,38 @@ class Loops(Unrolling):
 
             def turn() -> None:
                 self.assign(node.target, iterator.item(self.below(i, iterator.length)))
-                self.exec_block(_without_break(node.body))
+                self.exec_block(without_break(node.body))
 
             with self.more_than(iterator.length, i):
                 self.turn_unless_caught(turn)
-            if not self._ends(node):
+            if not self.leaves_for_certain(node):
                 for walked, content in walked_over:
                     self.require_same_length(content, walked)
             self.heap.bind(counter, "i", self.binary_op(operator.add, i, Static(1)))
 
         count = iterator.length.obj if isinstance(iterator.length, Static) else None
-        self.loop(node, header, body, count, counter, iterable)
+        with self.around(node):
+            self.loop(node, header, body, count, counter, iterable)
         self.at_raise = None
-        if _break_flag(node.body) is None:
+        if break_flag(node.body) is None:
             self.exhausted(iterable)
         self.heap[counter] = Names()
 
-    def _ends(self, node: gast.For) -> bool:
-        """Whether there's no other turn, as a ``break`` was certainly reached."""
-        breaks = _break_flag(node.body)
-        flag = self.load_name(breaks) if breaks else FALSE
-        return isinstance(flag, Static) and bool(flag.obj)
-
     def _poisoned_body(self, node: gast.For) -> None:
         self.assign(node.target, POISON)
-        self.exec_block(_without_break(node.body))
+        self.exec_block(without_break(node.body))
 
     def while_statement(self, node: gast.While) -> None:
         def body() -> None:
-            self.turn_unless_caught(lambda: self.exec_block(_without_break(node.body)))
+            self.turn_unless_caught(lambda: self.exec_block(without_break(node.body)))
 
         def header() -> Value:
             if not self.is_uncertain:
                 return self.condition(node.test)
             return self.lazy(True, self.nothing_caught(), lambda: self.condition(node.test))
 
-        self.loop(node, header, body, None, None)
+        with self.around(node):
+            self.loop(node, header, body, None, None)
         self.at_raise = None
 
     def loop(
@@ -172,7 +169,7 @@ class Loops(Unrolling):
         ``count`` is the number of turns where it's known; ``counter`` is the cell of a for loop's
         counter, and ``walked`` what it walks over.
         """
-        breaks = _break_flag(node.body)
+        breaks = break_flag(node.body)
 
         def test() -> Value:
             """Whether there's another turn."""
@@ -501,20 +498,3 @@ def _may_be(value: Value, last: Value) -> bool:
     if isinstance(last, List | Dict | Object):
         return type(value) is type(last)
     return alike(value, last)
-
-
-def _break_flag(body: Sequence[gast.stmt]) -> str | None:
-    """The flag of the canonical ``if flag: break`` that ends a loop's body."""
-    last = body[-1] if body else None
-    if (
-        isinstance(last, gast.If)
-        and isinstance(last.test, gast.Name)
-        and len(last.body) == 1
-        and isinstance(last.body[0], gast.Break)
-    ):
-        return str(last.test.id)
-    return None
-
-
-def _without_break(body: Sequence[gast.stmt]) -> Sequence[gast.stmt]:
-    return body[:-1] if _break_flag(body) else body

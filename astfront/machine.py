@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from astfront.catching import Handler
     from astfront.effects import Noted, Site
     from astfront.fallback import EagerCall
+    from astfront.loop_exits import LoopAround
     from astfront.recursion import Recursion
     from astfront.trees import Forest
 
@@ -72,6 +73,7 @@ class Machine:
     exact_choices: bool
     """Whether a staged index may only choose between values of one type and known sizes."""
     staged_depth: int
+    loops_around: list[LoopAround]
     """How many staged branches and loops enclose what is being compiled."""
     ways: int
     """How many times what is being compiled is compiled, for values that are one of several."""

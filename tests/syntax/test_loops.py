@@ -525,3 +525,33 @@ def test_a_sum_over_pairs():
         return total / 2
 
     agrees(f, *((variable(n, 2),) for n in (1, 2, 4)))
+
+
+def test_a_break_leaves_what_only_the_next_turn_reads():
+    def greedy(x, n):
+        previous, ended, chosen = x[:, :1], np.zeros(2, bool), []
+        for i in range(30):
+            best = (x.sum(axis=1) + previous.sum() + i).astype("i")
+            chosen.append(best.tolist())
+            ended = (best > n) | ended
+            if np.all(ended):
+                break
+            previous = best
+        return chosen, i
+
+    def cleaned_up(x, n):
+        previous, seen = None, []
+        for i in range(4):
+            try:
+                total = x.sum() + i if previous is None else previous + i
+                if total > n:
+                    break
+                previous = total
+            finally:
+                seen.append(previous is None)
+        return total, seen
+
+    x = array(2, 3)
+    compiled = agrees(greedy, (x, N(0)), (x, N(40)), (x, N(10**6)))
+    assert "unrolled" not in compiled.lower(x, N(0)).explain()
+    agrees(cleaned_up, (x, N(-100)), (x, N(1)), (x, N(99)))
