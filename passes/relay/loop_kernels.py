@@ -33,7 +33,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tvm
 from tvm import relay
 from tvm.relay.backend import te_compiler
@@ -254,7 +253,7 @@ def _shape(t: Any) -> tuple[int, ...]:
 
 def _first(rows: Any, count: Any, row: Sequence[int]) -> Any:
     """The first rows of an array, whose number is known at run time."""
-    sizes = relay.const(np.array(row, np.int64), "int64")
+    sizes = relay.const(list(row), "int64")
     end = relay.concatenate([relay.reshape(count, (1,)), sizes], axis=0)
     start, step = (relay.const([n] * (len(row) + 1), "int64") for n in (0, 1))
     return relay.reshape(relay.strided_slice(rows, start, end, step), [0, *row])
