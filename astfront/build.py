@@ -41,6 +41,8 @@ from passes.relay import (
 )
 from passes.relay.bindings import Note, has_loops, ignore
 
+_log = logging.getLogger(__name__)
+
 #: TVM warns on stderr through this logger about schedules that nobody tuned.
 logging.getLogger("autotvm").setLevel(logging.ERROR)
 logging.getLogger("te_compiler").setLevel(logging.ERROR)
@@ -196,12 +198,20 @@ def build(
 
     def built() -> Any:
         bound = to_params(arrays)
+        watch("loops")
         with relay_math.fast_math(fast_math):
-            prepared = prepare_for_target(
-                mod, bound, target, opt_level=opt_level, long_loops=long_loops
-            )
-            with _context(opt_level, NeededPasses(watch)):
-                return relay.vm.compile(prepared, target=target, params=bound)
+            try:
+                prepared = prepare_for_target(
+                    mod, bound, target, opt_level=opt_level, long_loops=long_loops
+                )
+                return compiled(prepared, bound)
+            except tvm.TVMError as e:
+                _log.warning("kernels of several operators fail, there's one for each: %s", e)
+                return compiled(prepare_module(mod, bound, in_blocks=long_loops), bound)
+
+    def compiled(prepared: Any, bound: dict[str, Any]) -> Any:
+        with _context(opt_level, NeededPasses(watch)):
+            return relay.vm.compile(prepared, target=target, params=bound)
 
     try:
         if cache:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -23,7 +24,8 @@ class ImpossibleError(Exception):
 def optimised(body: relay.Function, target: tvm.target.Target) -> tuple[relay.Function, list[Any]]:
     """A function as TVM computes it, with its kernels, and the constants that are parameters now."""
     mod = relay.transform.InferType()(tvm.IRModule.from_expr(body))
-    _require_plain(mod["main"])
+    if not is_plain(mod["main"].body):
+        raise ImpossibleError
     mod = dataflow.run(mod)
     passes = [
         relay.transform.SimplifyInference(),
@@ -44,39 +46,28 @@ def optimised(body: relay.Function, target: tvm.target.Target) -> tuple[relay.Fu
     return function, list(lifted.params)
 
 
-def _require_plain(turn: relay.Function) -> None:
-    """All sizes that are computed known, and nothing but operators that have kernels."""
+def is_plain(body: Any) -> bool:
+    """Whether an expression is computed by operators that have kernels, and only of known sizes.
 
-    def look(expr: Any) -> None:
-        if expr == turn or isinstance(expr, tvm.ir.Op):
-            return
-        if isinstance(expr, relay.Call):
-            possible = isinstance(expr.op, tvm.ir.Op) and _has_kernel(expr.op)
-        else:
-            refused = relay.Function | relay.Match | relay.RefCreate | relay.GlobalVar
-            possible = not isinstance(expr, refused)
-        is_operand = expr in captured and isinstance(expr.checked_type, relay.TensorType)
-        if not possible or not (is_operand or _is_known(expr.checked_type)):
-            raise ImpossibleError
-
-    captured = turn.params
-    relay.analysis.post_order_visit(turn, look)
-
-
-def is_plain(value: Any) -> bool:
-    """Whether an expression can be part of such a function; what it gives has known sizes then."""
+    What it reads from elsewhere may have any sizes.
+    """
     found = True
 
     def look(expr: Any) -> None:
         nonlocal found
+        if not found or isinstance(expr, tvm.ir.Op | relay.Var):
+            return
+        found = _is_known(expr.checked_type)
         if isinstance(expr, relay.Call):
-            found = found and isinstance(expr.op, tvm.ir.Op) and _has_kernel(expr.op)
+            lists = [arg.fields if isinstance(arg, relay.Tuple) else [arg] for arg in expr.args]
+            # TVM's kernels don't check that staged sizes of two operands fit.
+            staged = [x for x in itertools.chain(*lists) if not _is_known(x.checked_type)]
+            has_kernel = isinstance(expr.op, tvm.ir.Op) and _has_kernel(expr.op)
+            found = found and has_kernel and len(staged) < 2
         elif isinstance(expr, relay.Function | relay.Match | relay.RefCreate | relay.GlobalVar):
             found = False
-        if not isinstance(expr, relay.Var | tvm.ir.Op):
-            found = found and _is_known(expr.checked_type)
 
-    relay.analysis.post_order_visit(value, look)
+    relay.analysis.post_order_visit(body, look)
     return found
 
 
