@@ -234,3 +234,17 @@ def test_refusals():
     ):
         with pytest.raises(CompileError, match=code):
             lower(f, (Y,), {})
+
+
+def test_axes_that_are_not_there():
+    same(lambda x: (np.transpose(x[0], 0), x[0].transpose(0)), (Y,))
+    for function in (
+        lambda x: np.transpose(x[0], 1),
+        lambda x: np.transpose(x, 0),
+        lambda x: np.rollaxis(x[0], 1),
+        lambda x: np.pad(x, -1),
+    ):
+        with pytest.raises(ValueError, match="ax[ei]s|negative") as raised:
+            function(Y)
+        with pytest.raises(raised.type, match="ax[ei]s|negative"):
+            lower(function, (Y,), {})

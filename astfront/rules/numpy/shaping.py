@@ -131,6 +131,7 @@ def transposed(cx: Any, x: Tensor, order: Sequence[int]) -> Tensor:
 def _permuted(cx: Any, x: Tensor, axes: Any) -> Tensor:
     if axes is None:
         return transposed(cx, x, list(range(x.ndim))[::-1])
+    axes = axes if isinstance(axes, tuple | list) else (axes,)
     if len(axes) != x.ndim:
         cx.raise_python(ValueError("axes don't match array"))
     order = [axis_of(cx, a, x.ndim) for a in axes]
@@ -179,7 +180,8 @@ def moveaxis(cx: Any, a: Value, source: Value, destination: Value) -> Tensor:
 @numpy_rule(np.rollaxis)
 def rollaxis(cx: Any, a: Value, axis: Value, start: Value = Static(0)) -> Tensor:
     x = as_array(cx, a)
-    dummy = np.rollaxis(np.empty(range(2, 2 + x.ndim)), cx.static(axis), cx.static(start))
+    numbered = np.empty(range(2, 2 + x.ndim))
+    dummy = cx.run_python(np.rollaxis, numbered, cx.static(axis), cx.static(start))
     return transposed(cx, x, [d - 2 for d in dummy.shape])
 
 
@@ -409,6 +411,8 @@ def pad(
         given = "".join(f", {name}=…" for name in options)
         cx.fail("AF0306", f"pad with mode {how!r}{given} isn't supported")
     widths = np.broadcast_to(np.asarray(cx.static(pad_width, "`pad_width`")), (x.ndim, 2)).tolist()
+    if any(n < 0 for pair in widths for n in pair):
+        cx.raise_python(ValueError("index can't contain negative values"))
     if how != "constant":
         for axis, (before, after) in enumerate(widths):
             if not before and not after:
