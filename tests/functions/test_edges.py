@@ -44,6 +44,10 @@ def of_nothing(x, order):
     )  # fmt: skip
 
 
+def of_no_axes(x):
+    return F.repeat(x, 2, 0), F.repeat(x, 3), F.pad(x, 1, "constant"), F.relu(x), F.sum(x)
+
+
 def extremes(x):
     return F.leaky_relu(x, slope=0.0), F.decov(x, reduce="no"), F.relu(x), F.clip(x, -1, 1)
 
@@ -51,6 +55,7 @@ def extremes(x):
 def test_no_rows_and_extremes():
     with np.errstate(all="ignore"), chainer.using_config("train", True):
         check(of_nothing, (V(rows(0, 3)), np.zeros(0, "i")))
+        check(of_no_axes, (V(np.float32(-2.5)),))
         check(extremes, (EXTREMES,))
         links = [
             randomised(Every(L.BatchNormalization(3), L.BatchRenormalization(3))) for _ in range(2)

@@ -55,6 +55,8 @@ def pad_node(cx: Any, node: Any, x: Tensor) -> Value:
         cx.raise_python(e)
     if (width < 0).any():
         cx.raise_python(ValueError("index can't contain negative values"))
+    if not x.ndim:
+        return x.copied()
     if (fill == fill.flat[0]).all():
         return pad_constant(cx, x, width, fill.flat[0]).copied()
     for axis in range(x.ndim):

@@ -284,7 +284,7 @@ def broadcast_arrays(cx: Any, *args: Value) -> list[Tensor]:
 def repeat(cx: Any, a: Value, repeats: Value, axis: Value = NONE) -> Tensor:
     x = as_array(cx, a)
     given = cx.static(axis, "`axis`")
-    if given is None:
+    if given is None or not x.ndim:
         x = reshaped(cx, x, [Static(-1)])
     along = 0 if given is None else axis_of(cx, given, x.ndim)
     known, times = cx.try_static(repeats)
