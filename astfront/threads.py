@@ -3,7 +3,7 @@
 The native part is compiled when astfront is imported for the first time, and kept in the cache folder.
 Without a C compiler, or where TVM was imported before astfront, loops run on one thread, and a warning
 says so. ``TVM_NUM_THREADS`` (or ``OMP_NUM_THREADS``) says how many take part; by default as many as this
-process may use cores.
+process may use cores, up to `MOST`: to wake more takes longer than most kernels do.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from pathlib import Path
 from astfront.cache import cache_folder
 
 _log = logging.getLogger(__name__)
+
+#: Threads, unless the environment asks for more.
+MOST = 16
 
 _SOURCE = Path(__file__).with_name("native") / "parallel_launch.c"
 _FLAGS = ("-O2", "-shared", "-fPIC", "-pthread")
@@ -52,7 +55,7 @@ def wanted() -> int:
         asked = os.environ.get(variable, "").strip()
         if asked.isdecimal() and int(asked):
             return int(asked)
-    return min(cores(os.sched_getaffinity(0)), quota(Path("/sys/fs/cgroup/cpu.max")))
+    return min(cores(os.sched_getaffinity(0)), quota(Path("/sys/fs/cgroup/cpu.max")), MOST)
 
 
 def cores(
