@@ -152,7 +152,8 @@ class Rewriter(relay.ExprMutator):  # type: ignore[misc]
 
 def rewrite(mod: tvm.IRModule, rewriter: Callable[[], Rewriter]) -> tvm.IRModule:
     """A module whose functions are rewritten, with types before and after."""
-    mod = relay.transform.InferType()(mod)
+    if any(function._checked_type_ is None for function in mod.functions.values()):
+        mod = relay.transform.InferType()(mod)
     result = tvm.IRModule(dict(mod.functions.items()), dict(mod.type_definitions.items()))
     for name in mod.get_global_vars():
         if isinstance(mod[name], relay.Function):

@@ -66,7 +66,7 @@ class _Share(Rewriter):
         for var, value in bindings:
             plain = _renamed(value, numbered)
             if plain is not None:
-                alike = found.setdefault(tvm.ir.structural_hash(plain), [])
+                alike = found.setdefault(_key(plain), [])
                 first = next((v for v, x in alike if tvm.ir.structural_equal(x, plain)), None)
                 if first is None:
                     alike.append((var, plain))
@@ -90,6 +90,13 @@ def _renamed(value: Any, names: dict[Any, Any]) -> Any:
     if not is_call and not isinstance(value, relay.Tuple | relay.TupleGetItem):
         return None
     return substitute(value, {v: names[v] for v in variables(value) if v in names})
+
+
+def _key(value: Any) -> Any:
+    """Something that equal values have in common."""
+    if isinstance(value, relay.TupleGetItem):
+        return value.tuple_value, value.index  # TVM would look at the types of all parts.
+    return tvm.ir.structural_hash(value)
 
 
 def _is_kernel(value: Any) -> bool:

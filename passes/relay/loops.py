@@ -16,8 +16,8 @@ from passes.relay import (
 from passes.relay.bindings import Note, ignore
 
 PASSES = [
-    common_subexpressions,
     regathered_rows,
+    common_subexpressions,
     loop_variables,
     loop_invariants,
     # After them: a row is of something that doesn't change.
