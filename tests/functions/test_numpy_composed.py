@@ -76,3 +76,14 @@ def test_functions_of_points():
     same(polynomial, (X, Y[0]), (Y, X[0, :2]), specs=[(None, 4), (None,)])
     calls = [(POINTS, POINTS), (X.ravel(), POINTS), (X.ravel(), POINTS[:1]), (POINTS, HEIGHTS)]
     same(places, *calls, specs=[(None,), (None,)])
+
+
+def test_numbers_give_what_numpy_gives_for_them():
+    def numbers(x):
+        n, k = int(x[0]), float(x[1])
+        return (
+            np.interp(k, POINTS, HEIGHTS), np.isin(n, [1, 3]), np.isin(n, [1], invert=True), np.in1d(n, [1, 3]),
+            np.gcd(n, 4), np.lcm(n, 6), np.ravel_multi_index((n, n), (4, 4)),
+        )  # fmt: skip
+
+    same(numbers, (np.array([3, 0.4]),), (np.array([2, -1.0]),))

@@ -37,7 +37,7 @@ def _isin(
 ) -> Any:
     found = np.asarray(element)[..., None] == np.asarray(test_elements).reshape(-1)
     result = found.any(axis=-1)
-    return ~result if invert else result
+    return np.asarray(~result if invert else result)
 
 
 def _in1d(ar1: Any, ar2: Any, assume_unique: bool = False, invert: bool = False) -> Any:
@@ -94,7 +94,7 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> An
     y = np.where(x < xp[0], fp[0] if left is None else left, y)
     y = np.where(x == xp[last], fp[last], y)
     y = np.where(x > xp[last], fp[last] if right is None else right, y)
-    return np.where(np.isnan(x), x if last > 0 else fp[0], y)
+    return np.where(np.isnan(x), x if last > 0 else fp[0], y)[()]
 
 
 def _digitize(x: Any, bins: Any, right: bool = False) -> Any:

@@ -47,13 +47,13 @@ def _gcd(x1: Any, x2: Any) -> Any:
     )
     while np.any(b != 0):
         a, b = np.where(b == 0, a, b), np.where(b == 0, b, a % b)
-    return np.abs(a)
+    return np.abs(a)[()]
 
 
 def _lcm(x1: Any, x2: Any) -> Any:
     found = np.gcd(x1, x2)
     product = np.abs(np.asarray(x1).astype(found.dtype) // np.maximum(found, 1) * x2)
-    return np.where(found == 0, 0, product).astype(found.dtype)
+    return np.where(found == 0, 0, product).astype(found.dtype)[()]
 
 
 def _packbits(a: Any, /, axis: Any = None, bitorder: str = "big") -> Any:
