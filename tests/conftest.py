@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -53,3 +55,24 @@ def golden(request: pytest.FixtureRequest) -> Golden:
         assert actual == expected, f"differs from {path}: if it should, run with --update-golden"
 
     return compare
+
+
+class _Failures(logging.Handler):
+    """The warnings of what builds programs: TVM failed, and a slower program took its place."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+@pytest.fixture(autouse=True)
+def nothing_built_twice() -> Iterator[None]:
+    """No test's program is one that TVM failed on."""
+    failures, log = _Failures(), logging.getLogger("astfront.build")
+    log.addHandler(failures)
+    yield
+    log.removeHandler(failures)
+    assert not failures.texts, failures.texts[0]
