@@ -63,11 +63,11 @@ def public(module: Any) -> list[str]:
 
 
 def groups() -> list[Group]:
-    """All groups; it imports the test files to have them registered."""
+    """All groups, file by file; it imports the test files to have them registered."""
     for path in sorted(ROOT.glob("tests/*/test_*.py")):
         if path.parent.name in ("functions", "links"):
             importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-    return GROUPS
+    return sorted(GROUPS, key=lambda group: group.function.__module__)
 
 
 def calls(group: Group, alias: str) -> Iterator[tuple[str, ast.Call]]:
