@@ -34,7 +34,7 @@ from typing import Any
 import tvm
 from tvm import relay
 
-from passes.relay.bindings import Rewriter, Scope, chain, rewrite, unchain, variables
+from passes.relay.bindings import Rewriter, Scope, chain, unchain, variables
 from passes.relay.kernel_bodies import ImpossibleError, is_plain, kernels_of, optimised
 from passes.relay.kernel_writer import Array, Writer, copied, register, sequence
 
@@ -43,24 +43,22 @@ NAME = "straight_kernel"
 
 def run(mod: tvm.IRModule, target: tvm.target.Target) -> tvm.IRModule:
     """The module with larger kernels in its recursive functions. Constants have to be bound before."""
-    return rewrite(mod, lambda: _InFunctions(target))
+    mod = relay.transform.InferType()(mod)
+    result = tvm.IRModule(dict(mod.functions.items()), dict(mod.type_definitions.items()))
+    for name in mod.get_global_vars():
+        if isinstance(mod[name], relay.Function):
+            visitor = _InFunctions(target, is_repeated=name.name_hint != "main")
+            result.update_func(name, visitor.visit(mod[name]))
+    return relay.transform.InferType()(result)
 
 
 class _InFunctions(Rewriter):
     """Rewrites chains in functions that call themselves."""
 
-    def __init__(self, target: tvm.target.Target) -> None:
+    def __init__(self, target: tvm.target.Target, is_repeated: bool) -> None:
         super().__init__()
         self.target = target
-        self.is_repeated = False
-
-    def visit_function(self, function: relay.Function) -> relay.Function:
-        outer = self.is_repeated
-        self.is_repeated = outer or _calls_functions(function)
-        try:
-            return super().visit_function(function)
-        finally:
-            self.is_repeated = outer
+        self.is_repeated = is_repeated
 
     def visit_let(self, let: relay.Let) -> relay.Expr:
         bindings, result = unchain(let)
@@ -74,9 +72,18 @@ class _InFunctions(Rewriter):
                 group.append((var, value))
                 continue
             made += self._grouped(group, [*(v for _, v in bindings[i:]), result])
-            made.append((var, self.visit(value)))
+            made.append((var, self._visited(var, value)))
             group = []
         return chain([*made, *self._grouped(group, [result])], self.visit(result))
+
+    def _visited(self, var: Any, value: Any) -> Any:
+        outer = self.is_repeated
+        if isinstance(value, relay.Function):
+            self.is_repeated = outer or var in variables(value)
+        try:
+            return self.visit(value)
+        finally:
+            self.is_repeated = outer
 
     def _grouped(self, group: Scope, rest: Sequence[Any]) -> Scope:
         """The bindings of a group, as one operator if that's fewer kernels."""
@@ -105,18 +112,6 @@ class _InFunctions(Rewriter):
 
 def _defines(group: Scope, var: Any) -> bool:
     return any(name == var for name, _ in group)
-
-
-def _calls_functions(function: relay.Function) -> bool:
-    found = False
-
-    def look(expr: Any) -> None:
-        nonlocal found
-        if isinstance(expr, relay.Call) and not isinstance(expr.op, tvm.ir.Op):
-            found = True
-
-    relay.analysis.post_order_visit(function.body, look)
-    return found
 
 
 def _result_type(attrs: Any) -> Any:
