@@ -204,14 +204,11 @@ def build(
                 prepared = prepare_for_target(
                     mod, bound, target, opt_level=opt_level, long_loops=long_loops
                 )
-                return compiled(prepared, bound)
-            except tvm.TVMError as e:
+                return _compiled(prepared, bound, target, opt_level, watch)
+            except Exception as e:  # TVM raises what it likes
                 _log.warning("kernels of several operators fail, there's one for each: %s", e)
-                return compiled(prepare_module(mod, bound, in_blocks=long_loops), bound)
-
-    def compiled(prepared: Any, bound: dict[str, Any]) -> Any:
-        with _context(opt_level, NeededPasses(watch)):
-            return relay.vm.compile(prepared, target=target, params=bound)
+                prepared = prepare_module(mod, bound, in_blocks=long_loops)
+                return _compiled(prepared, bound, target, opt_level, watch)
 
     try:
         if cache:
@@ -220,6 +217,11 @@ def build(
         return Executable(built())
     except Exception as e:
         raise _tvm_failed("builds", e) from e
+
+
+def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int, watch: Watch) -> Any:
+    with _context(opt_level, NeededPasses(watch)):
+        return relay.vm.compile(mod, target=target, params=params)
 
 
 def _context(opt_level: int, *instruments: Any) -> Any:

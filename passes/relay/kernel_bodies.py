@@ -24,7 +24,10 @@ class ImpossibleError(Exception):
 def optimised(body: relay.Function, target: tvm.target.Target) -> tuple[relay.Function, list[Any]]:
     """A function as TVM computes it, with its kernels, and the constants that are parameters now."""
     mod = relay.transform.InferType()(tvm.IRModule.from_expr(body))
-    if not is_plain(mod["main"].body):
+    is_possible = is_plain(mod["main"].body)
+    if not is_possible or not all(
+        isinstance(p.checked_type, relay.TensorType) for p in mod["main"].params
+    ):
         raise ImpossibleError
     mod = dataflow.run(mod)
     passes = [

@@ -56,6 +56,11 @@ class Writer:
         self.first: list[Any] = []
         """What's done once, before anything else."""
 
+    def define(self, params: Sequence[Any], arrays: Sequence[Array]) -> None:
+        if len(params) != len(arrays):
+            raise ValueError(f"{len(arrays)} operands for {len(params)} parameters")
+        self.values.update(zip(params, arrays))
+
     def new(self, shape: Sequence[Any], dtype: str, name: str = "value") -> Array:
         stored = "int8" if dtype == "bool" else dtype
         data = tir.Var(name, tvm.ir.PointerType(tvm.ir.PrimType(stored), "global"))
@@ -114,6 +119,8 @@ class Writer:
         lowered = tir.stmt_functor.renew_defs(function.attrs[_LOWERED])
         buffers = [lowered.buffer_map[param] for param in lowered.params]
         arrays = [*arguments, *flattened([result])]
+        if len(arrays) != len(buffers):
+            raise ValueError(f"{len(arrays)} arrays for {len(buffers)} buffers")
         places = {buffer.data: array for buffer, array in zip(buffers, arrays)}
         done.append(_in_place(lowered.body, places, _staged_sizes(buffers, arrays)))
         return result

@@ -46,7 +46,7 @@ def _loop(attrs: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
     given = [Array.of(b.data, b.shape, b.dtype) for b in inputs]
     made = [Array.of(b.data, b.shape, b.dtype) for b in outputs]
     state, lists, count, going_on = made[:carried], made[carried:-2], made[-2], made[-1]
-    writer.values.update(zip(attrs["turn"].params, [*state, *given[carried:]]))
+    writer.define(attrs["turn"].params, [*state, *given[carried:]])
     writer.first += [copied(start, end) for start, end in zip(given, state)]
     writer.first += [store(going_on, 1), store(count, 0)]
     head, branch = last_branch(attrs["turn"])

@@ -95,7 +95,7 @@ class _InFunctions(Rewriter):
             return group
         body = chain(group, relay.Tuple(results))
         operands = relay.analysis.free_vars(body)
-        if not operands or not all(isinstance(v.checked_type, relay.TensorType) for v in operands):
+        if not operands:
             return group
         try:
             function, constants = optimised(relay.Function(operands, body), self.target)
@@ -122,7 +122,7 @@ def _write(attrs: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
     writer = Writer()
     body = attrs["body"]
     given, places = ([Array.of(b.data, b.shape, b.dtype) for b in bs] for bs in (inputs, outputs))
-    writer.values.update(zip(body.params, given))
+    writer.define(body.params, given)
     done: list[Any] = []
     results = writer.block(body.body, done)
     done += [copied(value, place) for value, place in zip(results, places)]
