@@ -197,6 +197,7 @@ def build(
     target = complete_target(target)
 
     def built() -> Any:
+        tvm.target.Target(target)  # raises where there's none of this name
         bound = to_params(arrays)
         watch("loops")
         with relay_math.fast_math(fast_math):
