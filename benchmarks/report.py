@@ -29,7 +29,7 @@ def rows(results: Results) -> list[list[str]]:
     peers = peers_of(results)
     rivals = [peer for peer in peers if peer not in ("live", "frozen")]
     times, ratios = (f"{PEERS[p]} ms" for p in peers), (f"× {PEERS[p]}" for p in rivals)
-    made = [["program", *times, *ratios, "bound ms", "compile s", "peak MB", "max diff"]]
+    made = [["program", *times, *ratios, "products by BLAS ms", "compile s", "peak MB", "max diff"]]
     for name, found in results.items():
         ours = found["frozen"]
         row = [PROGRAMS[name].what, *(_time(found.get(p, {})) for p in peers)]
@@ -37,7 +37,7 @@ def rows(results: Results) -> list[list[str]]:
             theirs = found.get(peer, {})
             both = "seconds" in theirs and "seconds" in ours
             row.append(f"{theirs['seconds'] / ours['seconds']:.1f}" if both else "–")
-        least = found.get("chainer", {}).get("least_seconds")
+        least = found.get("chainer", {}).get("products_seconds")
         row.append(f"{least * 1e3:.3g}" if least else "–")
         if "error" in ours:
             row += ["–", "–", str(ours["error"])]
@@ -73,6 +73,8 @@ def page(results: Results, day: str, rounds: int) -> str:
         f"Medians of processes, in turn ({rounds} each); in each the median of five rounds. The ratios",
         "are those of the frozen program (`compile(model, freeze=True)`). All use as many",
         "threads as they take by themselves. PyTorch's models have random weights of their own.",
+        "*Products by BLAS* is what numpy's BLAS needs for the products alone, one after another:",
+        "no bound, as products of all turns may be made at once, and there are faster kernels.",
         "",
         "| " + " | ".join(header) + " |",
         "| --- " + "| ---: " * (len(header) - 1) + "|",

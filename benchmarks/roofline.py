@@ -1,8 +1,8 @@
-"""The least time that a program's products take on this machine, whatever compiles it.
+"""What numpy's BLAS takes for a program's products alone, on this machine.
 
-FLOPs over the machine's peak, or bytes of weights over the bandwidth at which they're read, whichever
-is more. Both rates are measured here, with numpy: the peak by a large product, the bandwidth by the
-product of a vector with a matrix as large as all the weights, which the caches hold or don't.
+FLOPs over its peak, or bytes of weights over the rate at which it reads them, whichever is more: the
+peak is measured by a large product, the rate by the product of a vector with a matrix as large as all
+the weights, which the caches hold or don't. Better kernels, or products of all turns at once, take less.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Work(chainer.FunctionHook):
         self.bytes += weights.nbytes
 
 
-def least_seconds(run: Callable[[], Any], weights: int) -> float | None:
-    """The least time of a run in Chainer of a model with these weights; None without products."""
+def products_seconds(run: Callable[[], Any], weights: int) -> float | None:
+    """For a run in Chainer of a model with these weights; None without products."""
     with Work() as work:
         run()
     if not work.flops:

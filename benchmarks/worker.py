@@ -52,13 +52,13 @@ def chainer_model(name: str) -> tuple[Any, tuple[Any, ...]]:
 
 
 def run_chainer(name: str) -> dict[str, Any]:
-    from benchmarks.roofline import least_seconds
+    from benchmarks.roofline import products_seconds
 
     model, arguments = chainer_model(name)
     weights = sum(p.array.nbytes for p in getattr(model, "params", tuple)())
     return {
         "seconds": median_time(lambda: model(*arguments)),
-        "least_seconds": least_seconds(lambda: model(*arguments), weights),
+        "products_seconds": products_seconds(lambda: model(*arguments), weights),
     }
 
 
