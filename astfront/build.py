@@ -149,7 +149,7 @@ def prepare_module(
             mod = loop_kernels.run(_with_constants(mod, params or {}), target, note)
         if in_blocks:
             mod = partial_unrolling.run(strip_mining.run(mod, note), note)
-    if target is not None:
+    if target is not None and straight_kernels.is_needed(mod):
         mod = straight_kernels.run(_with_constants(mod, params or {}), target)
     return relay.transform.InferType()(dataflow.run(nested_branches.run(many_operands.run(mod))))
 

@@ -65,12 +65,7 @@ def _select(row: Row, size: Any, kth: Any, of_floats: Any) -> None:
         row.key[0] = row.key_at(low[0])
         apart[0] = constant(1)
         with ib.while_loop(apart[0] > 0):
-            left[0] = left[0] + 1
-            with ib.while_loop(row.key_at(left[0]) < row.key[0]):
-                left[0] = left[0] + 1
-            right[0] = right[0] - 1
-            with ib.while_loop(row.key[0] < row.key_at(right[0])):
-                right[0] = right[0] - 1
+            row.close_in(left, right)
             with ib.if_scope(right[0] < left[0]):
                 apart[0] = constant(0)
             with ib.else_scope():

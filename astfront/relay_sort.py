@@ -74,6 +74,15 @@ class Row:
         self[i] = self[j]
         self[j] = held[0]
 
+    def close_in(self, left: Any, right: Any) -> None:
+        """To the next item from the left that isn't below the key, and from the right, not above."""
+        left[0] = left[0] + 1
+        with self.ib.while_loop(self.key_at(left[0]) < self.key[0]):
+            left[0] = left[0] + 1
+        right[0] = right[0] - 1
+        with self.ib.while_loop(self.key[0] < self.key_at(right[0])):
+            right[0] = right[0] - 1
+
 
 def _quicksort(row: Row, size: Any) -> None:
     ib = row.ib
@@ -94,12 +103,7 @@ def _quicksort(row: Row, size: Any) -> None:
         row.swap(held, middle[0], right[0])
         apart[0] = constant(1)
         with ib.while_loop(apart[0] > 0):
-            left[0] = left[0] + 1
-            with ib.while_loop(row.key_at(left[0]) < row.key[0]):
-                left[0] = left[0] + 1
-            right[0] = right[0] - 1
-            with ib.while_loop(row.key[0] < row.key_at(right[0])):
-                right[0] = right[0] - 1
+            row.close_in(left, right)
             with ib.if_scope(left[0] < right[0]):
                 row.swap(held, left[0], right[0])
             with ib.else_scope():

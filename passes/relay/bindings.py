@@ -118,8 +118,8 @@ class Rewriter(relay.ExprMutator):  # type: ignore[misc]
         """What the variables that can be seen were bound to."""
 
     def rewrite(self, bindings: Scope, result: Any) -> Any:
-        """What stands in the place of a chain."""
-        raise NotImplementedError
+        """What stands in the place of a chain, whose values are rewritten."""
+        return chain(bindings, result)
 
     def visit_let(self, let: relay.Let) -> relay.Expr:
         bindings, result = unchain(let)

@@ -12,6 +12,7 @@ from tvm import relay
 from passes.relay.bindings import (
     Binding,
     Loop,
+    Rewriter,
     Scope,
     chain,
     operands,
@@ -298,3 +299,22 @@ class Counter:
         from_zero = scalar(self.slot.initial) == 0
         count = self.bound if from_zero else relay.subtract(self.bound, self.slot.initial)
         return relay.maximum(count, relay.const(0, dtype))
+
+
+class HoistingRewriter(Rewriter):
+    """Computes something before a loop that its turns have then."""
+
+    def hoisted(self, site: Site) -> tuple[Scope, Scope]:
+        """What is computed before a loop, and its turn that uses it."""
+        raise NotImplementedError
+
+    def rewrite(self, bindings: Scope, result: Any) -> Any:
+        out: Scope = []
+        for at, (var, value) in enumerate(bindings):
+            site = Site.of(bindings, at, result)
+            if site is not None:
+                before, turn = self.hoisted(site)
+                out += before
+                value = site.loop.with_body(site.loop.head, turn) if before else value
+            out.append((var, value))
+        return chain(out, result)

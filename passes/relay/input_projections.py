@@ -59,16 +59,14 @@ from passes.relay import dead_bindings
 from passes.relay.bindings import (
     Loop,
     Note,
-    Rewriter,
     Scope,
-    chain,
     ignore,
     operator,
     rebuild,
     rewrite,
     variables,
 )
-from passes.relay.counted import Counter, Site
+from passes.relay.counted import Counter, HoistingRewriter, Site
 from passes.relay.rows import Rows, row_groups
 
 
@@ -77,21 +75,11 @@ def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
     return dead_bindings.run(rewrite(mod, lambda: _Project(note)))
 
 
-class _Project(Rewriter):
-    def rewrite(self, bindings: Scope, result: Any) -> Any:
-        out: Scope = []
-        for at, (var, value) in enumerate(bindings):
-            site = Site.of(bindings, at, result)
-            counter = Counter.of(site) if site else None
-            if site is not None and counter is not None:
-                before, turn = self._projected(site.loop, counter)
-                out += before
-                value = site.loop.with_body(site.loop.head, turn)
-            out.append((var, value))
-        return chain(out, result)
-
-    def _projected(self, loop: Loop, counter: Counter) -> tuple[Scope, Scope]:
-        """What is computed before a loop, and its turn that uses it."""
+class _Project(HoistingRewriter):
+    def hoisted(self, site: Site) -> tuple[Scope, Scope]:
+        loop, counter = site.loop, Counter.of(site)
+        if counter is None:
+            return [], loop.turn
         before: Scope = []
         taken: dict[Any, Any] = {}
         for take, rows in row_groups(loop, counter, self.values):

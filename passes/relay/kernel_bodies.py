@@ -10,7 +10,7 @@ import tvm
 from tvm import relay
 
 from passes.relay import dataflow
-from passes.relay.bindings import Rewriter, Scope, chain, static_shape
+from passes.relay.bindings import Rewriter, static_shape
 from passes.relay.kernel_writer import OPERATORS, with_kernel
 
 #: A function of more kernels isn't one: LLVM takes long for a large function.
@@ -105,9 +105,6 @@ class _Lifted(Rewriter):
         super().__init__()
         self.params: dict[Any, Any] = {}
 
-    def rewrite(self, bindings: Scope, result: Any) -> Any:
-        return chain(bindings, result)
-
     def visit_constant(self, constant: relay.Constant) -> relay.Expr:
         shape = static_shape(constant.checked_type) or ()
         if math.prod(shape) == 1:
@@ -127,9 +124,6 @@ class _WithKernels(Rewriter):
         super().__init__()
         self.target = target
         self.left = MOST_KERNELS
-
-    def rewrite(self, bindings: Scope, result: Any) -> Any:
-        return chain(bindings, result)
 
     def visit_function(self, function: relay.Function) -> relay.Function:
         self.left -= 1

@@ -34,7 +34,7 @@ from typing import Any
 import tvm
 from tvm import relay
 
-from passes.relay.bindings import Rewriter, Scope, chain, unchain, variables
+from passes.relay.bindings import Rewriter, Scope, chain, has_loops, unchain, variables
 from passes.relay.kernel_bodies import ImpossibleError, is_plain, kernels_of, optimised
 from passes.relay.kernel_writer import Array, Writer, copied, register, sequence
 
@@ -50,6 +50,11 @@ def run(mod: tvm.IRModule, target: tvm.target.Target) -> tvm.IRModule:
             visitor = _InFunctions(target, is_repeated=name.name_hint != "main")
             result.update_func(name, visitor.visit(mod[name]))
     return relay.transform.InferType()(result)
+
+
+def is_needed(mod: tvm.IRModule) -> bool:
+    """Whether a module has functions that call themselves."""
+    return len(mod.functions) > 1 or has_loops(mod)
 
 
 class _InFunctions(Rewriter):

@@ -197,7 +197,7 @@ class Blocks:
         body = chain([*loop.head, (inside, going_on)], branch)
         return relay.Function([*loop.params, limit], body, self.with_more)
 
-    def one_block(self, carried: list[Any]) -> Any:
+    def _one_block(self, carried: list[Any]) -> Any:
         limit = self._number(0)
         if self.counter is not None:
             start = carried[self.at]
@@ -227,7 +227,7 @@ class Blocks:
         both = chain([(second, half(names[:-1])), *parts_2], both)
         steps = [(higher, relay.add(level, self._number(1))), (first, half(carried)), *parts]
         twice = chain(steps, relay.If(names[-1], both, first))
-        branch = relay.If(relay.less(level, top), twice, self.one_block(carried))
+        branch = relay.If(relay.less(level, top), twice, self._one_block(carried))
         return relay.Function([level, top, *self._kept(carried)], branch, self.with_more)
 
     def _kept(self, values: list[Any]) -> list[Any]:
@@ -263,7 +263,7 @@ class Blocks:
         names, parts = _parts(first, len(self.types) + 1)
         rest = relay.Call(self.go, [zero, *names[:-1]])
         whole = relay.If(names[-1], rest, relay.Tuple(names[:-1]))
-        return [(first, self.one_block(initial)), *parts, (end, whole)]
+        return [(first, self._one_block(initial)), *parts, (end, whole)]
 
 
 def _parts(whole: Any, n: int) -> tuple[list[Any], Scope]:

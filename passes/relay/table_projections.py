@@ -56,16 +56,14 @@ from tvm import relay
 from passes.relay import dead_bindings
 from passes.relay.bindings import (
     Note,
-    Rewriter,
     Scope,
-    chain,
     ignore,
     operator,
     rebuild,
     rewrite,
     static_shape,
 )
-from passes.relay.counted import Counter, Site
+from passes.relay.counted import Counter, HoistingRewriter, Site
 
 
 def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
@@ -73,20 +71,8 @@ def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
     return dead_bindings.run(rewrite(mod, lambda: _Project(note)))
 
 
-class _Project(Rewriter):
-    def rewrite(self, bindings: Scope, result: Any) -> Any:
-        out: Scope = []
-        for at, (var, value) in enumerate(bindings):
-            site = Site.of(bindings, at, result)
-            if site is not None:
-                before, turn = self._projected(site)
-                out += before
-                value = site.loop.with_body(site.loop.head, turn) if before else value
-            out.append((var, value))
-        return chain(out, result)
-
-    def _projected(self, site: Site) -> tuple[Scope, Scope]:
-        """What is computed before a loop, and its turn that uses it."""
+class _Project(HoistingRewriter):
+    def hoisted(self, site: Site) -> tuple[Scope, Scope]:
         varying = site.loop.defined()
         counter = Counter.of(site)
         turns = (counter.turns if counter else None) or 0
