@@ -11,9 +11,8 @@ Joining happens in three steps, so that conversions are emitted on the way that 
 
 from __future__ import annotations
 
-import collections
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -28,12 +27,16 @@ from astfront.environment import (
     values_of,
     walk,
 )
+from astfront.joined_references import References
 from astfront.leaves import BOOL_LEAF, INT_LEAF, Leaf, leaf_type, number_type
 from astfront.options import MOST_ALTERNATIVES, MOST_PARTS, alike, alternatives, in_order
+from astfront.reachability import led_to, reached
 from astfront.sharing import Sharing, same_storages
 from astfront.templates import (
     content_leaves,
+    exported,
     fill_content,
+    joined_node,
     leaves_of,
     mapped,
     same_template,
@@ -62,8 +65,6 @@ from astfront.values import (
     Option,
     Partial,
     Poison,
-    Range,
-    Scalar,
     Static,
     Tensor,
     Tuple,
@@ -72,15 +73,8 @@ from astfront.values import (
     describe,
     is_staged,
 )
-from astfront.values import (
-    Iterator as IteratorValue,
-)
 
 _NOUNS = {"variable": "a Variable", "array": "an array", "generic": "a numpy scalar"}  # fmt: skip
-
-
-#: The cell of a list that isn't there on a way.
-_NOWHERE = -1
 
 
 @dataclass(frozen=True)
@@ -95,7 +89,7 @@ class Strict:
     """Values of different types, none of which is known while compiling."""
 
 
-class Join(Sharing, Contained):
+class Join(Sharing, Contained, References):
     """The template of a join; make it with :meth:`of`."""
 
     def __init__(self, heap: Heap) -> None:
@@ -167,17 +161,17 @@ class Join(Sharing, Contained):
         """The template of all that ``state`` changed since ``pre``, every staged part a leaf."""
         join = cls(heap)
         # What branches further in made, and left to nobody, is in terms of what only they know.
-        reached = _reached(state, [*pre, *heap.base], live)
+        kept = reached(state, [*pre, *heap.base], live)
         for cell, content in state.items():
-            if cell not in reached:
+            if cell not in kept:
                 continue
             old = pre.get(cell, heap.base.get(cell))
             if content is old:
                 continue
             if isinstance(content, Items):
-                join.cells[cell] = Items(tuple(map(_exported, content.items)))
+                join.cells[cell] = Items(tuple(map(exported, content.items)))
             elif isinstance(content, GrownList):
-                leaves = tuple(_exported(b) for b in content.buffers)
+                leaves = tuple(exported(b) for b in content.buffers)
                 join.cells[cell] = GrownList(content.element, leaves, INT_LEAF)  # type: ignore
             else:
                 before: Any = old.items if old is not None else {}  # type: ignore[union-attr]
@@ -187,7 +181,7 @@ class Join(Sharing, Contained):
                     if known is not None and same(known, value):
                         items[key] = value
                     else:
-                        items[key] = _exported(value) if live(cell, key) else UNBOUND
+                        items[key] = exported(value) if live(cell, key) else UNBOUND
                 join.cells[cell] = replace(content, items=items)
         return join
 
@@ -307,7 +301,7 @@ class Join(Sharing, Contained):
         if isinstance(a, Tensor | Leaf):
             return self._leaf(a, b, place, forced)  # type: ignore[arg-type]
         if isinstance(a, Node):
-            return _node(a, b, forced)  # type: ignore[arg-type]
+            return joined_node(a, b, forced)  # type: ignore[arg-type]
         if isinstance(a, Tuple | Deferred):
             return self._parts(a, b, place, forced, whole)
         if isinstance(a, List | Dict | Object):
@@ -350,7 +344,7 @@ class Join(Sharing, Contained):
         if is_staged(part):
             before = (v for c in self._pre.values() for found in values_of(c) for v in walk(found))
             return any(same(part, v) for v in before)
-        return all(cell in self._pre for cell in _led_to(part))
+        return all(cell in self._pre for cell in led_to(part))
 
     def _option(self, a: Value, b: Value, place: str, forced: Value | None) -> Value:
         """One of several values that aren't alike."""
@@ -422,66 +416,6 @@ class Join(Sharing, Contained):
         dtype = next(v.dtype for v in (a, b) if isinstance(v, EitherDtype))
         return EitherDtype(array, dtype, BOOL_LEAF)  # type: ignore[arg-type]
 
-    def _reference(self, a: Value, b: Value, whole: bool) -> Value:
-        ca, cb = a.cell, b.cell  # type: ignore[attr-defined]
-        again = self._force is not None and ca in self._force.made
-        if ca == cb and not again:
-            return self._taken_over(a) if whole and ca not in self._pre else a  # type: ignore
-        if whole and self._takes == "nothing":
-            raise JoinError(f"{describe(a)} inside a list that grows, or that may be undefined")
-        if (ca, cb) not in self._pairs:
-            cell = ca if again else self.heap.new(Items())
-            if not self.heap.frozen.isdisjoint((ca, cb)):
-                self.heap.frozen.add(cell)
-            self._pairs[ca, cb] = cell
-            self.made[cell] = (self._force.made[ca][0] if again else ca, cb)  # type: ignore[union-attr]
-            forced = self._force.cells.get(cell) if again else None  # type: ignore[union-attr]
-            self.cells[cell] = self._content(self._a[ca], self._b[cb], forced, cell=cell)
-        return replace(a, cell=self._pairs[ca, cb])  # type: ignore[type-var]
-
-    def _taken_over(self, made: List | Dict | Object) -> Value:
-        """A list or object that one of two arms made, or that a loop's turns make, each of them."""
-        if self._takes == "nothing" or (self._takes == "turn" and self.strict.types):
-            raise JoinError(f"{describe(made)} inside a list that grows, or that may be undefined")
-        cell = source = made.cell
-        if self._takes == "turn":
-            cell = self._pairs.setdefault((_NOWHERE, source), -1)
-            if cell < 0:
-                cell = self._pairs[_NOWHERE, source] = self.heap.new(Items())
-                self.made[cell] = (_NOWHERE, source)
-                if source in self.heap.frozen:
-                    self.heap.frozen.add(cell)
-        if cell not in self.cells:
-            content = self._a[source] if source in self._a else self._b[source]
-            self.cells[cell] = content  # It may refer to itself.
-            self.cells[cell] = self._whole_content(content)
-        return replace(made, cell=cell)
-
-    def _whole_content(self, content: Content) -> Content:
-        if isinstance(content, Items):
-            return Items(tuple(self.value(v, v, whole=True) for v in content.items))
-        if isinstance(content, GrownList):
-            return self._grown(content, content, None)
-        values = {k: self.value(v, v, str(k), whole=True) for k, v in content.items.items()}
-        return replace(content, items=values)
-
-    def _aliased(self, live: Callable[[int, Any], bool]) -> set[int]:
-        """Lists of which one stands for two that have another name: there it would be another list."""
-        again = {a for a, _ in self._pairs if a in self.made}
-        sides = (
-            collections.Counter(a for a, _ in self._pairs),
-            collections.Counter(b for _, b in self._pairs),
-        )
-        shared = {c for side in sides for c, count in side.items() if count > 1} - {_NOWHERE}
-        gone = {*sides[0], *sides[1]} - again
-        return shared | (gone & self._reachable(live)) if gone or shared else set()
-
-    def _reachable(self, live: Callable[[int, Any], bool]) -> set[int]:
-        """The cells that names in use, and objects from outside, lead to after the join."""
-        state = {**self._a, **self._b, **self._pre, **self.cells}
-        roots = [c for c, v in state.items() if isinstance(v, Names) or c in self.heap.base]
-        return _reached(state, roots, live)
-
     # --- the template, read ------------------------------------------------------------------
 
     def leaves(self) -> list[Leaf]:
@@ -537,71 +471,6 @@ class Join(Sharing, Contained):
             first: Any = self.heap.lookup(first_cell, first_key)
             other: Any = self.heap.lookup(cell, key)
             self.heap.bind(cell, key, replace(other, expr=first.expr))
-
-
-def _reached(state: State, roots: Iterable[int], live: Callable[[int, Any], bool]) -> set[int]:
-    """The cells that some of them lead to."""
-    work = [cell for cell in roots if cell in state]
-    seen = set(work)
-    while work:
-        cell = work.pop()
-        for name, value in _named(state[cell]):
-            if isinstance(state[cell], Names) and not live(cell, name):
-                continue
-            for found in _led_to(value):
-                if found in state and found not in seen:
-                    seen.add(found)
-                    work.append(found)
-    return seen
-
-
-def _led_to(value: Value) -> Iterator[int]:
-    for inner in walk(value):
-        match inner:
-            case List(cell=cell) | Dict(cell=cell) | Object(cell=cell):
-                yield cell
-            case Function(frame=frame):
-                while frame is not None:
-                    yield frame.cell
-                    frame = frame.parent
-
-
-def _named(content: Content) -> Iterator[tuple[Any, Value]]:
-    items = getattr(content, "items", ())
-    pairs = items.items() if isinstance(items, dict) else enumerate(items)
-    return iter(
-        [*pairs, *([("element", content.element)] if isinstance(content, GrownList) else [])]
-    )
-
-
-def _node(a: Node, b: Node, forced: Value | None = None) -> Node:
-    """A part of a tree that is one of two."""
-    nodes = [a, b, *([forced] if isinstance(forced, Node) else [])]
-    kinds = tuple(sorted({kind for node in nodes for kind in node.kinds}))
-    kind = INT_LEAF if len(kinds) > 1 else Static(kinds[0])
-    return replace(a, kinds=kinds, kind=kind, row=INT_LEAF, key=None)
-
-
-def _exported(value: Value) -> Value:
-    if isinstance(value, Node):
-        return _node(value, value)
-    if isinstance(value, Tensor) and value.const is None:
-        return Leaf(value.shape, value.dtype, value.kind, None, value.storage)
-    if isinstance(value, Scalar):
-        return Leaf((), value.dtype, scalar=value.type, name="n")
-    if isinstance(value, Tuple):
-        return replace(value, items=tuple(map(_exported, value.items)))
-    if isinstance(value, Deferred):
-        return replace(value, args=tuple(map(_exported, value.args)))
-    if isinstance(value, EitherDtype):
-        array: Any = _exported(value.array)
-        other: Any = _exported(value.other)
-        return replace(value, array=array, other=other)
-    if isinstance(value, Option):
-        present: Any = _exported(value.present)
-        inner, absent = _exported(value.value), _exported(value.absent)
-        return replace(value, present=present, value=inner, absent=absent)
-    return UNBOUND if isinstance(value, IteratorValue | Range) else value
 
 
 def _tuple_length(v: Value) -> int | None:

@@ -51,6 +51,7 @@ from astfront.values import (
     Value,
     View,
     describe,
+    is_none,
 )
 
 
@@ -243,7 +244,7 @@ class Subscripts(Machine):
     def _staged_entry(self, container: Dict, key: Value) -> Value:
         """``d[key]`` for a staged number: it's looked for among the keys that are numbers."""
         number = self.tensor_to_scalar(key) if isinstance(key, Tensor) else key
-        if not _is_none(container.factory) or not self.is_number(number):
+        if not is_none(container.factory) or not self.is_number(number):
             self.static(key, "a dict's key")
         found = {k: v for k, v in self.entries_of(container).items() if isinstance(k, int | float)}
         is_there, place = self._place_of_key(number, list(found))
@@ -475,7 +476,3 @@ def _is_text(v: Value) -> bool:
 
 def _is_range(v: Value) -> bool:
     return isinstance(v, Static) and isinstance(v.obj, range)
-
-
-def _is_none(value: Value | None) -> bool:
-    return value is None or (isinstance(value, Static) and value.obj is None)

@@ -10,8 +10,9 @@ import numpy as np
 
 from astfront.builder import Builder
 from astfront.environment import same
-from astfront.leaves import BOOL_LEAF, Leaf
+from astfront.leaves import BOOL_LEAF, INT_LEAF, Leaf
 from astfront.values import (
+    UNBOUND,
     Attributes,
     ByValue,
     Content,
@@ -23,10 +24,15 @@ from astfront.values import (
     Names,
     Node,
     Option,
+    Range,
     Scalar,
+    Static,
     Tensor,
     Tuple,
     Value,
+)
+from astfront.values import (
+    Iterator as IteratorValue,
 )
 
 
@@ -124,6 +130,37 @@ def content_leaves(content: Content) -> Iterator[Leaf]:
     else:
         for item in content.items.values():
             yield from leaves_of(item)
+
+
+def joined_node(a: Node, b: Node, forced: Value | None = None) -> Node:
+    """A part of a tree that is one of two."""
+    nodes = [a, b, *([forced] if isinstance(forced, Node) else [])]
+    kinds = tuple(sorted({kind for node in nodes for kind in node.kinds}))
+    kind = INT_LEAF if len(kinds) > 1 else Static(kinds[0])
+    return replace(a, kinds=kinds, kind=kind, row=INT_LEAF, key=None)
+
+
+def exported(value: Value) -> Value:
+    """A template of a value, every staged part of it a leaf."""
+    if isinstance(value, Node):
+        return joined_node(value, value)
+    if isinstance(value, Tensor) and value.const is None:
+        return Leaf(value.shape, value.dtype, value.kind, None, value.storage)
+    if isinstance(value, Scalar):
+        return Leaf((), value.dtype, scalar=value.type, name="n")
+    if isinstance(value, Tuple):
+        return replace(value, items=tuple(map(exported, value.items)))
+    if isinstance(value, Deferred):
+        return replace(value, args=tuple(map(exported, value.args)))
+    if isinstance(value, EitherDtype):
+        array: Any = exported(value.array)
+        other: Any = exported(value.other)
+        return replace(value, array=array, other=other)
+    if isinstance(value, Option):
+        present: Any = exported(value.present)
+        inner, absent = exported(value.value), exported(value.absent)
+        return replace(value, present=present, value=inner, absent=absent)
+    return UNBOUND if isinstance(value, IteratorValue | Range) else value
 
 
 def element_at(element: Value, leaves: Sequence[Tensor]) -> Value:

@@ -477,6 +477,11 @@ def is_staged(value: Value) -> bool:
     return isinstance(value, Scalar | Option | EitherDtype)
 
 
+def is_none(value: Value | None) -> bool:
+    """Whether an argument isn't given, or is None."""
+    return value is None or (isinstance(value, Static) and value.obj is None)
+
+
 def describe(value: Value) -> str:
     """A short description for messages."""
     match value:

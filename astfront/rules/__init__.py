@@ -20,6 +20,7 @@ from astfront.rules import (  # noqa: F401
     noise,
     normalization,
     objects,
+    ordering,
     output,
     pooling,
     rnn,

@@ -21,7 +21,6 @@ from astfront.rules.numpy.subscripts import (
     entries_of,
     index_items,
     is_ellipsis,
-    is_none,
 )
 from astfront.rules.numpy.support import (
     INT64,
@@ -39,6 +38,7 @@ from astfront.values import (
     Static,
     Tensor,
     Value,
+    is_none,
 )
 
 FAR = 2**31 - 1

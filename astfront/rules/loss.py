@@ -38,7 +38,7 @@ from astfront.rules.nodes import (
     total,
 )
 from astfront.rules.registry import node_rule
-from astfront.values import Scalar, Static, Tensor, Value
+from astfront.values import Scalar, Static, Tensor, is_none
 
 
 def _everything(x: Tensor) -> range:
@@ -48,10 +48,6 @@ def _everything(x: Tensor) -> range:
 def _at_least_one(cx: Any, n: Tensor) -> Tensor:
     result: Tensor = cx.call_op("maximum", n, constant(cx, 1, n))
     return result
-
-
-def _is_none(value: Value) -> bool:
-    return isinstance(value, Static) and value.obj is None
 
 
 # --- softmax cross entropy -------------------------------------------------------------------
@@ -69,7 +65,7 @@ def softmax_cross_entropy_(cx: Any, node: Any, x: Tensor, t: Tensor) -> Tensor:
     _check_labels(cx, node, x, t)
     log_y = nodes.log_softmax(cx, x, 1)
     weight = node.value("class_weight")
-    if not _is_none(weight):
+    if not is_none(weight):
         by_class = reshape(
             cx, cx.cast(cx.as_tensor(weight), x.dtype), (1, -1, *(1,) * (x.ndim - 2))
         )

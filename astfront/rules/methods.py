@@ -10,7 +10,8 @@ import gast
 
 from astfront.environment import same
 from astfront.rules import folds
-from astfront.rules.builtins import copy_list, dict_, sorted_
+from astfront.rules.builtins import copy_list, dict_
+from astfront.rules.ordering import sorted_
 from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (
     FALSE,

@@ -18,11 +18,7 @@ from astfront.rules.nodes import (
 from astfront.rules.numpy.random import normal, uniform
 from astfront.rules.numpy.support import convert, sizes_of
 from astfront.rules.registry import node_rule
-from astfront.values import Static, Tensor, Value
-
-
-def _is_none(value: Value) -> bool:
-    return isinstance(value, Static) and value.obj is None
+from astfront.values import Static, Tensor, Value, is_none
 
 
 def _kept(cx: Any, sizes: Sequence[Value], ratio: float) -> Tensor:
@@ -37,7 +33,7 @@ def dropout_(cx: Any, node: Any, x: Tensor) -> Tensor:
     """Made only when training (F.dropout)."""
     require_floats(cx, x)
     given = node.value("mask")
-    if _is_none(given):
+    if is_none(given):
         ratio = node.dropout_ratio
         scale = constant(cx, 1.0 / (1 - ratio), x)
         flags = _kept(cx, sizes_of(cx, x), ratio)
@@ -55,7 +51,7 @@ def gaussian_(cx: Any, node: Any, mean: Tensor, ln_var: Tensor) -> Tensor:
     require_floats(cx, mean, ln_var)
     require_same_shape(cx, mean, ln_var)
     given = node.value("eps")
-    if _is_none(given):
+    if is_none(given):
         eps = convert(cx, normal(cx, sizes_of(cx, mean)), mean.dtype)
         node.set("eps", eps)
     else:
@@ -95,13 +91,13 @@ def dropconnect(
             for d in x.shape[1:]:
                 size *= d  # type: ignore[operator]
         x = reshape(cx, x, (x.shape[0], size))
-    if _is_none(mask) and node.ratio != 0:
+    if is_none(mask) and node.ratio != 0:
         sizes = sizes_of(cx, weight)
         if node.use_batchwise_mask:
             sizes = [cx.dim_of(x, 0), *sizes]
         mask = _kept(cx, sizes, node.ratio)
         node.set("mask", mask)
-    if _is_none(mask):
+    if is_none(mask):
         y = product(cx, x, weight, transb=True)
     else:
         scale = constant(cx, 1.0 / (1 - node.ratio), weight)

@@ -20,7 +20,6 @@ from astfront.rules.numpy.subscripts import (
     Part,
     entries_of,
     index_items,
-    is_none,
     nonzero_rows,
     require_match,
 )
@@ -41,7 +40,7 @@ from astfront.rules.numpy.support import (
     tensor_of,
 )
 from astfront.rules.registry import StaticArg, rule
-from astfront.values import NONE, TRUE, Scalar, Static, Tensor, Tuple, Value
+from astfront.values import NONE, TRUE, Scalar, Static, Tensor, Tuple, Value, is_none
 
 
 @rule(np.ndarray.__setitem__)

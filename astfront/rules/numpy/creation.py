@@ -44,13 +44,10 @@ from astfront.values import (
     Tuple,
     Value,
     describe,
+    is_none,
 )
 
 FLOAT = Static(np.float64)
-
-
-def _is_none(v: Value) -> bool:
-    return isinstance(v, Static) and v.obj is None
 
 
 def filled(cx: Any, sizes: Sequence[Value], value: Tensor) -> Tensor:
@@ -309,7 +306,7 @@ def asarray(cx: Any, a: Value, dtype: Value = NONE, order: Value = NONE) -> Valu
 def _array_of_numbers(cx: Any, content: GrownList, dtype: Value) -> Value:
     """Numbers as an array; of none of them numpy makes float64."""
     made: Tensor = cx.stack_of(content)
-    if not _is_none(dtype):
+    if not is_none(dtype):
         return convert(cx, made, dtype_of(cx, dtype, made.dtype))
     filled = cx.is_filled(content)
     if made.dtype == np.float64 or isinstance(filled, Static):

@@ -32,7 +32,7 @@ from astfront.rules.numpy.support import (
     sizes_of,
 )
 from astfront.rules.registry import rule
-from astfront.values import NONE, TRUE, List, Scalar, Static, Tensor, Value, describe
+from astfront.values import NONE, TRUE, List, Scalar, Static, Tensor, Value, describe, is_none
 
 FLOAT64 = np.dtype("float64")
 
@@ -111,17 +111,13 @@ Draw = Callable[[Any, Sequence[Value]], Tensor]
 # --- shapes ------------------------------------------------------------------------------------
 
 
-def _is_none(v: Value) -> bool:
-    return isinstance(v, Static) and v.obj is None
-
-
 def _parameter(cx: Any, v: Value) -> Tensor:
     return convert(cx, as_array(cx, v), FLOAT64)
 
 
 def _sizes(cx: Any, size: Value, parameters: Sequence[Tensor]) -> list[Value]:
     """The sizes asked for, or those that the parameters broadcast to."""
-    if not _is_none(size):
+    if not is_none(size):
         return shape_values(cx, size)
     shape = check_broadcast(cx, *parameters)
     if None not in shape:
@@ -142,7 +138,7 @@ def _sizes(cx: Any, size: Value, parameters: Sequence[Tensor]) -> list[Value]:
 
 def _result(cx: Any, x: Tensor, size: Value) -> Value:
     """A Python number in place of an array of rank 0, where no size was asked for."""
-    if x.ndim == 0 and _is_none(size):
+    if x.ndim == 0 and is_none(size):
         found: Value = cx.tensor_to_scalar(x)
         return found
     return x
@@ -221,7 +217,7 @@ def exponential(cx: Any, scale: Value = Static(1.0), size: Value = NONE) -> Valu
 def randint(
     cx: Any, low: Value, high: Value = NONE, size: Value = NONE, dtype: Value = NONE
 ) -> Value:
-    if _is_none(high):
+    if is_none(high):
         low, high = Static(0), low
     first, last = (convert(cx, as_array(cx, v), INT64) for v in (low, high))
     x = _whole(cx, first, last, _sizes(cx, size, [first, last]))
@@ -306,7 +302,7 @@ def choice(cx: Any, a: Value, size: Value = NONE, replace: Value = TRUE, p: Valu
 
 def _places(cx: Any, count: Value, sizes: Sequence[Value], p: Value) -> Tensor:
     call = cx.b.call
-    if _is_none(p):
+    if is_none(p):
         last = convert(cx, as_array(cx, count), INT64)
         return _whole(cx, full(0, INT64), last, sizes)
     ends = call("cumsum", _parameter(cx, p), axis=0)
@@ -328,7 +324,7 @@ def _distinct(cx: Any, count: Value, sizes: Sequence[Value], p: Value) -> Tensor
         cx.raise_python(
             ValueError("Cannot take a larger sample than population when 'replace=False'")
         )
-    order = _shuffled(cx, count) if _is_none(p) else _drawn_by_weight(cx, count, wanted, p)
+    order = _shuffled(cx, count) if is_none(p) else _drawn_by_weight(cx, count, wanted, p)
     first = index_tensor(cx, order, Static(slice(0, wanted.obj)))
     return reshaped(cx, first, list(sizes))
 
@@ -420,7 +416,7 @@ def python_choices(
     cum_weights: Value = NONE,
     k: Value = Static(1),
 ) -> Value:
-    if not _is_none(cum_weights):
+    if not is_none(cum_weights):
         cx.fail("AF0306", "random.choices with cum_weights isn't supported", help="give weights")
     places = _places(cx, cx.length(population), [k], weights)
     return cx.call(Static(_picked), [population, places], {})  # type: ignore[no-any-return]

@@ -21,6 +21,7 @@ from astfront.values import (
     Tuple,
     Value,
     describe,
+    is_none,
 )
 
 WRONG_INDEX = (
@@ -220,10 +221,6 @@ def nonzero_rows(cx: Any, mask: Tensor) -> Tensor:
 def rows_of(cx: Any, x: Tensor) -> list[Tensor]:
     count = x.shape[0] or 0
     return [cx.b.call("take", x, full(i, INT64), axis=0, mode="clip") for i in range(count)]
-
-
-def is_none(v: Value) -> bool:
-    return isinstance(v, Static) and v.obj is None
 
 
 def is_ellipsis(v: Any) -> bool:

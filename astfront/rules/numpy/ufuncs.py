@@ -27,7 +27,7 @@ from astfront.rules.numpy.support import (
     store_out,
     tensor_of,
 )
-from astfront.values import FALSE, NONE, TRUE, Static, Tensor, Value
+from astfront.values import FALSE, NONE, TRUE, Static, Tensor, Value, is_none
 
 Operation = Callable[..., Tensor]
 
@@ -295,7 +295,7 @@ def clip(
     max: Value = NONE,
 ) -> Tensor:
     low, high = (v if w is NONE else w for v, w in ((a_min, min), (a_max, max)))
-    bounds = [None if _is_none(v) else operand(cx, v) for v in (low, high)]
+    bounds = [None if is_none(v) else operand(cx, v) for v in (low, high)]
     if bounds == [None, None]:
         cx.raise_python(ValueError("One of max or min must be given"))
     x = operand(cx, a)
@@ -307,10 +307,6 @@ def clip(
         if bound is not None:
             result = apply(cx, result, tensor_of(cx, bound, dtype))
     return _finished(cx, result, out)
-
-
-def _is_none(v: Value) -> bool:
-    return isinstance(v, Static) and v.obj is None
 
 
 def _clip_dtype(bounds: list[Any]) -> Callable[..., Any]:

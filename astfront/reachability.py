@@ -1,0 +1,44 @@
+"""Which cells of the heap lead to which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from astfront.environment import State, walk
+from astfront.values import Content, Dict, Function, GrownList, List, Names, Object, Value
+
+
+def reached(state: State, roots: Iterable[int], live: Callable[[int, Any], bool]) -> set[int]:
+    """The cells that some of them lead to."""
+    work = [cell for cell in roots if cell in state]
+    seen = set(work)
+    while work:
+        cell = work.pop()
+        for name, value in _named(state[cell]):
+            if isinstance(state[cell], Names) and not live(cell, name):
+                continue
+            for found in led_to(value):
+                if found in state and found not in seen:
+                    seen.add(found)
+                    work.append(found)
+    return seen
+
+
+def led_to(value: Value) -> Iterator[int]:
+    for inner in walk(value):
+        match inner:
+            case List(cell=cell) | Dict(cell=cell) | Object(cell=cell):
+                yield cell
+            case Function(frame=frame):
+                while frame is not None:
+                    yield frame.cell
+                    frame = frame.parent
+
+
+def _named(content: Content) -> Iterator[tuple[Any, Value]]:
+    items = getattr(content, "items", ())
+    pairs = items.items() if isinstance(items, dict) else enumerate(items)
+    return iter(
+        [*pairs, *([("element", content.element)] if isinstance(content, GrownList) else [])]
+    )

@@ -1,0 +1,171 @@
+"""min(), max() and sorted(), of what is staged too."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import gast
+import numpy as np
+
+from astfront.rules import folds
+from astfront.rules.builtins import copy_list, known_items
+from astfront.rules.registry import rule
+from astfront.values import (
+    FALSE,
+    UNBOUND,
+    Items,
+    List,
+    Scalar,
+    Static,
+    Tensor,
+    Tuple,
+    Value,
+    is_none,
+)
+
+
+def _extreme(
+    cx: Any, name: str, args: Sequence[Value], key: Value | None, default: Value | None
+) -> Value:
+    items = list(args)
+    if len(args) == 1:
+        iterable, found = known_items(cx, args[0])
+        if found is None:
+            if default is not None:
+                what = "a number of items known at run time only"
+                cx.fail("AF0205", f"{name}() of {what}, with a default")
+            if not isinstance(iterable, List | Tensor):
+                iterable = copy_list(cx, iterable)
+            if key is not None and not is_none(key):
+                by = folds.smallest_by if name == "min" else folds.largest_by
+                return cx.call(Static(by), [iterable, key], {})
+            fold = folds.smallest if name == "min" else folds.largest
+            return cx.call(Static(fold), [iterable], {})
+        items = found
+    if not items and default is not None:
+        return default
+    if not items:
+        cx.raise_python(ValueError(f"{name}() arg is an empty sequence"))
+    if key is not None or not all(cx.is_number(i) for i in items):
+        known = [cx.try_static(i) for i in items]
+        if all(k for k, _ in known) and key is None:
+            return cx.run_python(getattr(builtins, name), [obj for _, obj in known])
+    if key is not None and not (isinstance(key, Static) and key.obj is None):
+        keys = [cx.call(key, [i], {}) for i in items]
+        known = [cx.try_static(k) for k in keys]
+        if all(k for k, _ in known):
+            chosen: Any = cx.run_python(
+                getattr(builtins, name), range(len(items)), key=lambda n: known[n][1]
+            )
+            return items[chosen.obj]  # type: ignore[no-any-return]
+        pair: Any = Tuple((items[0], keys[0]))
+        for item, k in zip(items[1:], keys[1:]):
+            op = gast.Lt() if name == "min" else gast.Gt()
+            better = cx.truth_value(cx.compare(op, k, pair.items[1]))
+            new = Tuple((item, k))
+            pair = cx.stage_if(better, lambda new=new: new, lambda old=pair: old)
+        return pair.items[0]  # type: ignore[no-any-return]
+    best: Any = items[0]
+    for item in items[1:]:
+        op = gast.Lt() if name == "min" else gast.Gt()
+        if (
+            cx.is_number(best)
+            and cx.is_number(item)
+            and not (isinstance(best, Static) and isinstance(item, Static))
+        ):
+            kinds = {_number_type(v) for v in (best, item)}
+            if len(kinds) > 1:
+                cx.fail("AF0207", f"{name}() of an int and a float, one of them staged")
+            (kind,) = kinds
+            call = "minimum" if name == "min" else "maximum"
+            best = Scalar(
+                cx.b.call(call, cx.as_scalar(best, kind), cx.as_scalar(item, kind)).expr, kind
+            )
+            continue
+        better = cx.truth_value(cx.compare(op, item, best))
+        best = cx.stage_if(better, lambda item=item: item, lambda best=best: best)
+    return best
+
+
+def _number_type(v: Any) -> type:
+    return v.type if isinstance(v, Scalar) else type(v.obj)
+
+
+@rule(min)
+def min_(cx: Any, *args: Value, key: Value | None = None, default: Value | None = None) -> Value:
+    return _extreme(cx, "min", args, key, default)
+
+
+@rule(max)
+def max_(cx: Any, *args: Value, key: Value | None = None, default: Value | None = None) -> Value:
+    return _extreme(cx, "max", args, key, default)
+
+
+@rule(sorted)
+def sorted_(cx: Any, iterable: Value, key: Value | None = None, reverse: Value = FALSE) -> Value:
+    iterable, found = known_items(cx, iterable)
+    if key is not None and is_none(key):
+        key = None
+    if found is None:
+        return _sorted_grown(cx, copy_list(cx, iterable), key, cx.static(reverse))
+    items: list[Value] = found
+    keys = items if key is None else [cx.call(key, [i], {}) for i in items]
+    if not all(cx.try_static(k)[0] for k in keys) and all(map(cx.is_number, keys)):
+        return sorted_by_numbers(cx, items, keys, cx.static(reverse))
+    known = [cx.try_static(k) for k in keys]
+    if all(k for k, _ in known):
+        turned = cx.static(reverse)
+        order: Any = cx.run_python(
+            sorted, range(len(items)), key=lambda n: known[n][1], reverse=turned
+        )
+        return cx.heap.new_list([items[n] for n in cx.static(order)])
+
+    def before(i: int, j: int) -> int:
+        """What Python asks for when it sorts is only ever whether one is less than another."""
+        for sign, a, b in ((-1, i, j), (1, j, i)):
+            less = cx.truth(cx.compare(gast.Lt(), keys[a], keys[b]))
+            if isinstance(less, Scalar):
+                cx.fail("AF0205", "sorted() by what is known at run time only, and not by numbers")
+            if less:
+                return sign
+        return 0
+
+    places = sorted(range(len(items)), key=functools.cmp_to_key(before), reverse=cx.static(reverse))
+    return cx.heap.new_list([items[n] for n in places])
+
+
+def _sorted_grown(cx: Any, v: Any, key: Value | None, reverse: bool) -> Value:
+    """A list whose length is known at run time only, in the order of numbers."""
+    content = cx.heap[v.cell]
+    keys = v if key is None else cx.call(Static(folds.mapped), [v, key], {})
+    element = cx.heap[keys.cell].element
+    if element is UNBOUND or isinstance(element, Static):
+        return v  # type: ignore[no-any-return]
+    if getattr(element, "shape", None) != ():
+        cx.fail("AF0205", "sorted() by what is known at run time only, and not by numbers")
+    numbers = cx.stack_of(cx.heap[keys.cell])
+    return List(cx.heap.new(cx.items_at(content, _order(cx, numbers, reverse))))
+
+
+def _order(cx: Any, numbers: Tensor, reverse: bool) -> Tensor:
+    """The places of numbers in Python's order, which is stable, in reverse too."""
+    if reverse and numbers.dtype == np.uint64:
+        cx.fail("AF0205", "sorted() of uint64, in reverse")
+    if reverse:
+        if numbers.dtype.kind != "f":
+            numbers = cx.cast(numbers, np.dtype("int64"))
+        numbers = cx.call(Static(np.negative), [numbers], {})
+    return cx.call(Static(np.argsort), [numbers], {"kind": Static("stable")})  # type: ignore[no-any-return]
+
+
+def sorted_by_numbers(cx: Any, items: list[Value], keys: list[Value], reverse: bool) -> Value:
+    kinds = {_number_type(k) for k in keys}
+    kind = float if float in kinds else int
+    numbers = [Tensor(cx.as_scalar(k, kind).expr, (), np.dtype(kind)) for k in keys]
+    stacked = cx.call(Static(np.stack), [cx.heap.new_list(numbers)], {})
+    order = _order(cx, stacked, reverse)
+    grown = cx.items_at(cx.as_grown(Items(tuple(items))), order)
+    return cx.heap.new_list([cx.grown_element(grown, Static(i)) for i in range(len(items))])
