@@ -21,6 +21,7 @@ import numpy as np
 from astfront.builder import Builder
 from astfront.diagnostics import error
 from astfront.environment import Heap, same_static, values_of
+from astfront.layouts import Layouts
 from astfront.source import Span
 from astfront.values import (
     SCALAR_DTYPES,
@@ -247,6 +248,7 @@ class Lifter:
     """Where arrays and Variables are, by their ids."""
     arrays: dict[int, tuple[Location, str]] = field(default_factory=dict)
     """Where they are and what they are, by the cells of their contents."""
+    layouts: Layouts = field(default_factory=Layouts)
     _cells: dict[int, List | Dict] = field(default_factory=dict)
     _tensors: dict[int, Tensor] = field(default_factory=dict)
     _guarded: set[Any] = field(default_factory=set)
@@ -316,7 +318,9 @@ class Lifter:
                 made.expr, array.shape, array.dtype, kind, origin=obj, storage=made.storage
             )
             self.places[id(obj)] = location
-            self.arrays[self.heap.new_array(self._tensors[id(obj)])] = location, kind
+            cell = self.heap.new_array(self._tensors[id(obj)])
+            self.arrays[cell] = location, kind
+            self.layouts.found(cell, array)
         elif self.places[id(obj)].identity != location.identity:
             self.guards.append(Same(location, self.places[id(obj)]))
         return self._tensors[id(obj)]

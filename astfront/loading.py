@@ -12,6 +12,7 @@ import numpy as np
 from astfront.build import Executable, build
 from astfront.diagnostics import error
 from astfront.freezing import Frozen, freeze, settle
+from astfront.layouts import fills_buffer
 from astfront.lifting import Input
 from astfront.program import Program
 from astfront.progress import Watch, unwatched
@@ -47,9 +48,9 @@ class Loaded:
         places = {leaf.name: i for i, leaf in enumerate(program.leaves)}
         inputs = {i.name: i for i in program.inputs}
         bound = set(used_constants(program)) | set(frozen)
-        self.sources: list[int | Input] = [
-            places[n] if n in places else inputs[n] for n in program.parameters if n not in bound
-        ]
+        self.sources: dict[str, int | Input] = {
+            n: places[n] if n in places else inputs[n] for n in program.parameters if n not in bound
+        }
 
     def arguments(self, leaves: Sequence[Any]) -> list[np.ndarray] | None:
         """The arrays to run with, or None where what the program takes for granted changed."""
@@ -58,7 +59,7 @@ class Loaded:
         if not all(f.holds() for f in self.frozen.values()):
             return None
         arrays = []
-        for source in self.sources:
+        for name, source in self.sources.items():
             if isinstance(source, int):
                 value = leaves[source]
                 array = value.array if isinstance(value, chainer.Variable) else np.asarray(value)
@@ -67,6 +68,8 @@ class Loaded:
                 if found is None:
                     return None
                 array = found
+            if name in self.program.whole and not fills_buffer(array):
+                return None
             arrays.append(array)
         return arrays
 
@@ -101,7 +104,7 @@ def load(
         )
     if executable is not None:
         for source in program.inputs:
-            if source.name not in frozen:
+            if source.name not in frozen and source.name not in program.whole:
                 settle(source)
     return Loaded(program, executable, frozen)
 

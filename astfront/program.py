@@ -62,6 +62,8 @@ class Program:
     """Whether it has a recursive function."""
     trees: Types = field(default_factory=dict)
     """The types of the arguments that are taken in the form of ``tree_arguments.Tree``."""
+    whole: frozenset[str] = frozenset()
+    """The parameters that are taken to be all of the memory behind them, in C order."""
     error_code: int = 0
     """Of the exception that every call raises."""
 
@@ -309,6 +311,7 @@ def _finish(
         effects=effects,
         keeps_recursion=cx.keeps_recursion,
         eager_calls=cx.eager_calls,
+        whole=frozenset(cx.lifter.layouts.granted),
         error_code=code.obj if isinstance(code, Static) else 0,
     )
 

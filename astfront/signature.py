@@ -322,7 +322,10 @@ class ArgumentLifter:
             made.expr, spec.shape, spec.dtype, kind, origin=origin, storage=made.storage
         )
         if kind != "generic":
-            self.arrays[self.cx.heap.new_array(tensor)] = path, kind
+            cell = self.cx.heap.new_array(tensor)
+            self.arrays[cell] = path, kind
+            if not isinstance(x, TensorSpec):
+                self.cx.lifter.layouts.found(cell, getattr(x, "array", x))
         if not isinstance(x, TensorSpec | np.generic):
             self._seen[id(x)] = tensor
         return tensor

@@ -7,8 +7,10 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
+import astfront
+from astfront.diagnostics import CompileError
 from tests.functions.cases import FLOATS, V, cases, f, programs, refused
-from tests.support import run, run_staged
+from tests.support import assert_same, run, run_staged
 
 INTEGERS = ("uint8", "int32", "int64")
 
@@ -389,9 +391,44 @@ def rearranged_images_of_staged_sizes(x, theta):
     return F.depth2space(x, 2), F.spatial_transformer_grid(theta, x.shape[2:])
 
 
-@refused("AF0306", f(2, 3))
+@cases([V(f(1, 4, 4, 4)), np.int64(2)], [V(f(1, 4, 4, 4)), np.int64(1)])
+def rearranged_images_by_numpy_ints(x, r):
+    return F.depth2space(x, r), F.space2depth(x, r)
+
+
+@cases([V(f(3, 4))], [V(f(4, 3))], dtypes=FLOATS, staged={0: (None, None)})
 def strides(x):
-    return F.as_strided(x, (2,), (1,))
+    return (
+        F.as_strided(x, (3, 2), (1, 4)),
+        F.as_strided(x, (2, 2, 2), (-1, 0, 3), storage_offset=4),
+        F.as_strided(x[1:], (2,), (5,), 1),
+        F.as_strided((x * 2).array.copy(), (), ()),
+    )
+
+
+@refused("AF0306", f(2, 3))
+def strides_of_a_result(x):
+    return F.as_strided(F.relu(x), (2,), (1,))
+
+
+def test_strides_depend_on_the_layout():
+    """A program is for arrays that are all of their memory; others are refused."""
+
+    def strided(x, shape, strides, offset=0):
+        return F.as_strided(x, shape, strides, offset)
+
+    compiled = astfront.compile(strided)
+    whole = np.arange(12, dtype="float32")
+    for x in (whole, whole.copy()):
+        expected = strided(x.reshape(3, 4), (2, 2), (5, 1)).array
+        assert_same(compiled(x.reshape(3, 4), (2, 2), (5, 1)).array, expected)
+    for x in (whole[6:], whole[::2], whole.reshape(2, 6).T):
+        with pytest.raises(CompileError, match="AF0306"):
+            compiled(x, (2, 2), (5, 1))
+    for shape, offset in (((2, 2), 7), ((2, 2), -1)):
+        for call in (strided, compiled):
+            with pytest.raises(ValueError, match="Out of buffer"):
+                call(whole, shape, (5, 1), offset)
 
 
 @pytest.mark.parametrize("program", programs(__name__), ids=str)

@@ -60,7 +60,8 @@ def test_creation_with_staged_sizes():
 def shaped(x):
     y = x[0]
     return (
-        x.reshape(6, 4), x.reshape(-1), x.reshape((2, -1)), np.reshape(x, (4, -1, 2)), x.ravel(), x.flatten(),
+        x.reshape(6, 4), x.reshape(-1), x.reshape((2, -1)), np.reshape(x, (4, -1, 2)), x.ravel(), x.flatten(), x.reshape((4, -1), order="F"),
+        x.ravel("F"),
         x.transpose(), x.T, x.transpose(0, 2, 1), np.transpose(x, (2, 0, 1)), x.transpose((-1, 0, 1)),
         x.swapaxes(0, 2), np.swapaxes(x, 1, -1), np.moveaxis(x, 0, -1), np.rollaxis(x, 2), np.expand_dims(x, 1),
         np.expand_dims(x, (0, -1)), np.squeeze(x[:1]), x[:1].squeeze(0), x[:, :1].squeeze(axis=(1,)),
@@ -81,7 +82,7 @@ def test_shaping():
 def staged_shapes(x, a):
     n = int(a[0])
     return (
-        x.reshape(-1), x.reshape(x.shape[0], 2, 2), x.reshape(-1, 2), x.ravel(), x.T, x[:, None], np.expand_dims(x, 0),
+        x.reshape(-1), x.reshape(x.shape[0], 2, 2), x.reshape(-1, 2), x.ravel(), x.ravel("F"), x.T, x[:, None], np.expand_dims(x, 0),
         np.repeat(x, 2, 0), np.tile(x, (1, 2)), np.pad(x, ((1, 1), (0, 2))), np.flip(x, 0), np.roll(x, 1, 0), np.roll(x, n, 1),
         x.reshape(2, -1, x.shape[0]), x.transpose(1, 0).reshape(4 * x.shape[0]), np.roll(x, n), np.broadcast_to(x, (2, *x.shape)),
     )  # fmt: skip

@@ -29,9 +29,11 @@ from astfront.rules.numpy.support import check_broadcast
 from astfront.rules.registry import node_rule
 from astfront.rules.sizes import (
     counting,
+    dims_of,
     equal,
     evaluated,
     guarded,
+    needs_static,
     product,
     same_dim,
     slice_axis,
@@ -282,8 +284,31 @@ def where_node(cx: Any, node: Any, x: Tensor, y: Tensor) -> Tensor:
 
 @node_rule(as_strided.AsStrided)
 def as_strided_node(cx: Any, node: Any, x: Tensor) -> Tensor:
-    raise cx.error(
-        "AF0306",
-        "F.as_strided looks at an array's memory, which a compiled program lays out as it likes",
-        help="use slices, F.reshape or F.transpose",
+    """A gather from the memory behind ``x``, where it's known what that is."""
+    base = cx.lifter.layouts.buffer_of(cx.heap, x)
+    shape, strides, offset = node.shape, node.strides, node.storage_offset
+    if offset is None and base is not None and base.expr is x.expr:
+        offset = 0
+    if base is None or offset is None:
+        cx.fail(
+            "AF0306",
+            "F.as_strided looks at an array's memory, and it isn't known how this one lies in it",
+            help="give it `x.array.copy()`, or use slices, F.reshape or F.transpose",
+        )
+    if 0 in shape:
+        needs_static(cx, base, "F.as_strided, to an empty one,")
+    size = product(cx, dims_of(cx, base))
+    last = as_strided._max_index(shape, strides, offset)
+    count = size.obj if isinstance(size, Static) else max(last + 1, 0)
+    try:
+        index = as_strided._stride_array(np.arange(count), shape, strides, offset)
+    except ValueError as e:
+        cx.raise_python(e)
+    fits = cx.compare(gast.GtE(), size, Static(count))
+    error = ValueError("Out of buffer: too large index was specified")
+    places = cx.constant_value(index.copy())
+    return base.viewed_as(
+        guarded(
+            cx, [fits], error, lambda: take_checked(cx, reshape_to(cx, base, [Static(-1)]), places)
+        )
     )

@@ -390,7 +390,14 @@ def joint_shape(items: Sequence[Tensor]) -> list[int | None]:
     ]
 
 
-@numpy_rule(np.copy, np.ndarray.copy, np.ndarray.__copy__)
+@numpy_rule(np.ndarray.copy)
+def copy_method(cx: Any, self: Value, order: Value = Static("C")) -> Tensor:
+    """As ``np.copy``, which keeps an array's layout instead."""
+    made = copy(cx, self)
+    return cx.lifter.layouts.made(made) if cx.static(order, "`order`") == "C" else made
+
+
+@numpy_rule(np.copy, np.ndarray.__copy__)
 def copy(cx: Any, a: Value, order: Value = NONE) -> Tensor:
     made = _made_of(cx, a)
     fresh = _fresh(made)

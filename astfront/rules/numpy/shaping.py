@@ -87,26 +87,33 @@ def _like(x: Tensor, made: Tensor) -> Tensor:
 
 @numpy_rule(np.reshape)
 def reshape(cx: Any, a: Value, newshape: Value, order: Value = Static("C")) -> Tensor:
-    _require_c(cx, order)
-    return reshaped(cx, as_array(cx, a), shape_values(cx, newshape))
+    return _reshaped_in(cx, as_array(cx, a), shape_values(cx, newshape), order)
 
 
 @numpy_rule(np.ndarray.reshape)
 def reshape_method(cx: Any, self: Value, *shape: Value, order: Value = Static("C")) -> Tensor:
-    _require_c(cx, order)
     given = shape[0] if len(shape) == 1 else Tuple(shape)
-    return reshaped(cx, as_array(cx, self), shape_values(cx, given))
+    return _reshaped_in(cx, as_array(cx, self), shape_values(cx, given), order)
 
 
-def _require_c(cx: Any, order: Value) -> None:
-    if cx.static(order, "`order`") not in ("C", "A", "K"):
-        cx.fail("AF0306", "only order='C' is supported")
+def _reshaped_in(cx: Any, x: Tensor, sizes: Sequence[Value], order: Value) -> Tensor:
+    """``x.reshape(sizes, order=order)``."""
+    wanted = cx.static(order, "`order`")
+    if wanted == "F":
+        backwards = reshaped(cx, transposed(cx, x, range(x.ndim)[::-1]), sizes[::-1])
+        return transposed(cx, backwards, range(len(sizes))[::-1])
+    if wanted != "C" and x.ndim > 1:
+        cx.fail(
+            "AF0306",
+            f"order={wanted!r} looks at how an array lies in memory",
+            help="write order='C' or order='F'",
+        )
+    return reshaped(cx, x, sizes)
 
 
 @numpy_rule(np.ravel, np.ndarray.ravel)
 def ravel(cx: Any, a: Value, order: Value = Static("C")) -> Tensor:
-    _require_c(cx, order)
-    return reshaped(cx, as_array(cx, a), [Static(-1)])
+    return _reshaped_in(cx, as_array(cx, a), [Static(-1)], order)
 
 
 @numpy_rule(np.ndarray.flatten)

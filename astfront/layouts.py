@@ -1,0 +1,60 @@
+"""Which arrays are all of their memory, in C order: known of some, taken for granted of others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from astfront.environment import Heap, same_array
+from astfront.values import Expr, Tensor
+
+
+def fills_buffer(array: Any) -> bool:
+    """Whether an array's elements in C order are all that's in the memory behind it."""
+    base = array
+    while isinstance(base, np.ndarray) and base.base is not None:
+        base = base.base
+    return (
+        isinstance(base, np.ndarray)
+        and base.dtype == array.dtype
+        and base.nbytes == array.nbytes
+        and base.flags.c_contiguous
+        and array.flags.c_contiguous
+    )
+
+
+class Layouts:
+    """What's known of the layout of a program's arrays."""
+
+    def __init__(self) -> None:
+        self.scattered: set[int] = set()
+        """Cells of arrays from outside that don't fill a buffer."""
+        self.granted: set[str] = set()
+        """The program's parameters that are taken to be arrays that do."""
+        self._made: dict[int, Expr] = {}
+        """The arrays that the program itself makes so, by their storages."""
+
+    def found(self, cell: int, array: Any) -> None:
+        """An array from outside, whose contents are in a cell."""
+        if not fills_buffer(array):
+            self.scattered.add(cell)
+
+    def made(self, x: Tensor) -> Tensor:
+        """An array that numpy makes in C order, in memory of its own."""
+        self._made[x.storage] = x.expr
+        return x
+
+    def buffer_of(self, heap: Heap, x: Tensor) -> Tensor | None:
+        """The array whose elements in C order are the memory behind ``x``, where it's known."""
+        while x.view is not None and x.view.expr is x.expr:
+            x = x.view.base
+        cell = heap.array_cells.get(x.storage)
+        if cell is None:
+            known = x.expr is not None and self._made.get(x.storage) is x.expr
+            return x if known else None
+        first: Any = heap.base[cell]
+        if cell in self.scattered or not same_array(heap.lookup(cell, "array"), x):  # type: ignore[arg-type]
+            return None
+        self.granted.add(first.items["array"].expr.name_hint)
+        return x
