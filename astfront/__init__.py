@@ -8,6 +8,7 @@ from astfront.api import (
     explain,
     from_chainer,
 )
+from astfront.artifacts import Artifact, load
 from astfront.diagnostics import CompileError, Diagnostic, InternalError
 from astfront.rules.registry import StaticArg, node_rule, rule
 from astfront.signature import ListSpec, ScalarSpec, TensorSpec
@@ -16,6 +17,7 @@ from astfront.stages import CompiledProgram, Lowered
 __version__ = "0.1.0"
 
 __all__ = [
+    "Artifact",
     "CacheInfo",
     "CompileError",
     "Compiled",
@@ -30,6 +32,7 @@ __all__ = [
     "compile",
     "explain",
     "from_chainer",
+    "load",
     "node_rule",
     "rule",
 ]

@@ -1,11 +1,14 @@
-"""The command ``astfront``: a model's Relay text and what the compiler did, from a shell."""
+"""The command ``astfront``: a model's Relay text, what the compiler did, and artifacts, from a shell."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -48,16 +51,70 @@ def cache(clear: bool) -> None:
     click.echo(f"{folder}: {entries} programs, {size / 1e6:.1f} MB")
 
 
+_INPUTS = click.option(
+    "-i",
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="[NAME=]DTYPE[DIMS]",
+    help="An argument: float32[None,3], x=int32[5], Variable:float32[3], an int",
+)
+
+
 @main.command()
 @click.argument("model")
-@click.option("-i", "--input", "inputs", multiple=True, metavar="[NAME=]DTYPE[DIMS]",
-              help="An argument: float32[None,3], x=int32[5], Variable:float32[3], an int")  # fmt: skip
+@_INPUTS
 @click.option("--explain/--no-explain", default=False, help="Say what was kept, unrolled, staged.")
 def lower(model: str, inputs: tuple[str, ...], explain: bool) -> None:
     """Print the Relay text of MODEL, as FILE.py:EXPRESSION or MODULE:EXPRESSION.
 
     The expression gives a link, a method or a function: ``net.py:Net(10).forward``.
     """
+    with _refusals_shown():
+        lowered = _lowered(model, inputs)
+    click.echo(lowered.as_text())
+    if explain:
+        click.echo(lowered.explain())
+
+
+@main.command()
+@click.argument("model")
+@_INPUTS
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path),
+              help="The shared library to write.")  # fmt: skip
+@click.option("--target", help="A TVM target; by default this machine's CPU.")
+def export(model: str, inputs: tuple[str, ...], output: Path, target: str | None) -> None:
+    """Write MODEL, its parameters included, into one library that runs without Python.
+
+    MODEL is given as for `astfront lower`. `astfront show` says what is in the library.
+    """
+    with _refusals_shown():
+        try:
+            _lowered(model, inputs).export(output, target)
+        except OSError as e:
+            raise click.ClickException(str(e)) from e
+
+
+@main.command()
+@click.argument("artifact", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def show(artifact: Path) -> None:
+    """Print what an exported library says of itself, as JSON."""
+    try:
+        click.echo(json.dumps(astfront.load(artifact).manifest, indent=2))
+    except ValueError as e:
+        raise click.ClickException(str(e)) from e
+
+
+@contextlib.contextmanager
+def _refusals_shown() -> Iterator[None]:
+    try:
+        yield
+    except astfront.CompileError as e:
+        click.echo(str(e), err=True)
+        sys.exit(1)
+
+
+def _lowered(model: str, inputs: tuple[str, ...]) -> astfront.Lowered:
     source, _, expression = model.partition(":")
     if not expression:
         raise click.UsageError("MODEL is FILE.py:EXPRESSION or MODULE:EXPRESSION")
@@ -70,17 +127,13 @@ def lower(model: str, inputs: tuple[str, ...], explain: bool) -> None:
         raise click.ClickException(f"{expression} isn't a link or a function")
     args, kwargs = _arguments(inputs)
     try:
-        lowered = astfront.compile(function).lower(*args, **kwargs)
-    except astfront.CompileError as e:
-        click.echo(str(e), err=True)
-        sys.exit(1)
+        return astfront.compile(function).lower(*args, **kwargs)
+    except astfront.CompileError:
+        raise
     except Exception as e:
         # What the model itself raises for such arguments.
         place = f" ({e.__cause__})" if e.__cause__ else ""
         raise click.ClickException(f"{type(e).__name__}: {e}{place}") from e
-    click.echo(lowered.as_text())
-    if explain:
-        click.echo(lowered.explain())
 
 
 def _load(source: str) -> ModuleType:

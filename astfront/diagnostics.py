@@ -64,6 +64,7 @@ CODES: dict[str, str] = {
     "AF0402": "argument that doesn't fit the spec",
     "AF0403": "uninitialised parameter",
     "AF0405": "unsupported return value",
+    "AF0406": "program that can't be exported",
     # AF05xx: control flow
     "AF0502": "loop unrolled too many times",
     "AF0503": "loop of an unsupported kind",

@@ -125,6 +125,8 @@ class Effects(Machine):
         """``function(*args)`` is called where the program gets here, when it has run."""
         if self.effects_refused:
             self.fail("AF0106", "printing or logging after an exception that depends on data")
+        if function is not _arguments and (span := self.span()) is not None:
+            self.performed[span] = function
         code = self.heap.lookup(self.error_cell, "code")
         call = Deferred(Later(function), tuple(map(self.as_it_is, args)))
         if not self.loop_depth:

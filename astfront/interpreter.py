@@ -122,6 +122,7 @@ class Interpreter(
         """All refusals, those of discarded attempts too."""
         self.report = Report()
         self.sites: list[Site] = []
+        self.performed: dict[Span, Any] = {}
         self.loop_sites: dict[Any, int] = {}
         self.order = self.loop_order = self.loop_depth = 0
         self.exact_choices = False

@@ -59,6 +59,8 @@ class Machine:
     """Lower bounds that hold where the interpreter is: see ``bounds.py``."""
     sites: list[Site]
     """Where effects are noted, in the order in which they were come to: see ``effects.py``."""
+    performed: dict[Span, Any]
+    """The functions of the effects, by the places of their calls."""
     loop_sites: dict[Any, int]
     draws_cell: int
     """How often random numbers were drawn."""

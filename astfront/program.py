@@ -56,6 +56,8 @@ class Program:
     report: Report
     outputs: int
     effects: list[tuple[Site, Template]]
+    performed: dict[Span, Any]
+    """The functions of the effects, by the places of their calls."""
     eager_calls: list[EagerCall] = field(default_factory=list)
     """Of functions that run in Python."""
     keeps_recursion: bool = False
@@ -309,6 +311,7 @@ def _finish(
         report=cx.report,
         outputs=len(results.tensors),
         effects=effects,
+        performed=cx.performed,
         keeps_recursion=cx.keeps_recursion,
         eager_calls=cx.eager_calls,
         whole=frozenset(cx.lifter.layouts.granted),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import passes.relay
 from astfront.build import prepare_for_target, prepare_module, to_params
 from astfront.diagnostics import error
+from astfront.exporting import export
 from astfront.loading import Loaded, Options, load, require_no_hooks
 from astfront.program import Program
 from astfront.progress import shown
@@ -53,11 +55,27 @@ class Lowered:
         return report.render()
 
     def compile(self, target: Any = None) -> CompiledProgram:
-        """Build it with TVM; ``target`` is by default this machine's CPU."""
-        options = dataclasses.replace(self._options, target=target)
+        """Build it with TVM, for ``target`` or else what ``astfront.compile`` was given."""
+        options = self._options_for(target)
         with shown("compiling") as watch:
             loaded = load(self._program, options, watch=watch)
         return CompiledProgram(loaded, self._args, self._kwargs)
+
+    def export(self, path: str | Path, target: Any = None) -> None:
+        """Write the program and the model's parameters, as they are now, into one shared library.
+
+        It runs without the model, by :func:`astfront.load`, and without Python, by TVM's C runtime: see
+        docs/deploying.md. Raises CompileError (AF0406) with all that needs Python, and OSError where the
+        file can't be written or there's no C compiler.
+        """
+        options = self._options_for(target)
+        with shown("exporting") as watch:
+            export(self._program, self._args, self._kwargs, options, Path(path), watch)
+
+    def _options_for(self, target: Any) -> Options:
+        return (
+            self._options if target is None else dataclasses.replace(self._options, target=target)
+        )
 
 
 class CompiledProgram:

@@ -12,14 +12,13 @@ import ctypes
 import hashlib
 import logging
 import os
-import shlex
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from pathlib import Path
 
+from astfront.c_compiler import c_compiler
 from astfront.cache import cache_folder
 
 _log = logging.getLogger(__name__)
@@ -82,17 +81,13 @@ def quota(limit: Path) -> int:
 
 def _library() -> ctypes.CDLL:
     source = _SOURCE.read_bytes()
-    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
-    found = next((c for c in (compiler, ["cc"], ["gcc"]) if shutil.which(c[0])), None)
     folder = cache_folder()
     name = f"parallel_launch-{hashlib.sha256(source).hexdigest()[:16]}.so"
     if folder is not None and (folder / name).exists():
         return _loaded(folder / name)
-    if found is None:
-        raise FileNotFoundError("no C compiler")
     with tempfile.TemporaryDirectory() as place:
         made = Path(place) / name
-        command = [*found, *_FLAGS, str(_SOURCE), "-o", str(made)]
+        command = [*c_compiler(), *_FLAGS, str(_SOURCE), "-o", str(made)]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
         if folder is not None:
             _keep(made, folder / name)

@@ -16,9 +16,17 @@ from astfront.classes import is_local
 from astfront.diagnostics import error
 from astfront.environment import same
 from astfront.lifting import Location
-from astfront.outputs import ArgumentOut, ArrayOut, LocationOut, Outcome, Results, Template
+from astfront.outputs import (
+    ArgumentOut,
+    ArrayOut,
+    ListOut,
+    LocationOut,
+    Outcome,
+    Results,
+    Template,
+)
 from astfront.signature import ArgumentLifter, flatten
-from astfront.values import UNBOUND, Attributes, Content, Items, Names, Tensor
+from astfront.values import UNBOUND, Attributes, Content, Entries, Items, Names, Tensor, Value
 
 
 @dataclass(frozen=True)
@@ -79,13 +87,18 @@ def writes_of(cx: Any, lifter: ArgumentLifter, results: Results) -> Iterator[Wri
             yield from _attribute_writes(cx, cell, content, results)
         elif cell in cx.lifter.containers and content is not cx.heap.base.get(cell):
             made = results.contents(cx.lifter.reference(cell))
-            yield Write(LocationOut(cx.lifter.containers[cell]), made, "contents")
+            found = LocationOut(cx.lifter.containers[cell])
+            if not _is_itself(made, found, cx.heap.base.get(cell), content):
+                yield Write(found, made, "contents")
     for cell, before in lifter.cells.items():
-        if not _unchanged(before, cx.heap[cell]):
+        now = cx.heap[cell]
+        if not _unchanged(before, now):
             made = results.contents(lifter.references[cell])
-            yield Write(ArgumentOut(lifter.paths[cell]), made, "contents")
-    for now, _, target in results.changed.values():
-        out = ArrayOut(results.add(now), "array")
+            place = ArgumentOut(lifter.paths[cell])
+            if not _is_itself(made, place, before, now):
+                yield Write(place, made, "contents")
+    for array, _, target in results.changed.values():
+        out = ArrayOut(results.add(array), "array")
         yield Write(target, out, "array")  # type: ignore[arg-type]
 
 
@@ -128,10 +141,35 @@ def _contents(content: Content) -> Tensor:
     return content.items["array"]  # type: ignore[return-value]
 
 
-def _unchanged(before: Content, after: Content) -> bool:
-    if isinstance(before, Items) and isinstance(after, Items):
-        return len(before.items) == len(after.items) and all(map(same, before.items, after.items))
-    return after is before
+def _unchanged(before: Content, now: Content) -> bool:
+    old, new = _by_key(before), _by_key(now)
+    if now is before or old is None or new is None:
+        return now is before
+    return list(old) == list(new) and all(map(same, old.values(), new.values()))
+
+
+def _is_itself(
+    made: Template, place: LocationOut | ArgumentOut, before: Content | None, now: Content
+) -> bool:
+    """Whether a list or dict holds what it held: its arrays may have changed, in place."""
+    old, new = _by_key(before), _by_key(now)
+    if old is None or new is None or list(old) != list(new):
+        return False
+    templates = made.items if isinstance(made, ListOut) else [t for _, t in made.items]  # type: ignore[attr-defined]
+    return all(same(old[k], new[k]) or _is_item(t, place, k) for k, t in zip(old, templates))
+
+
+def _by_key(content: Content | None) -> dict[Any, Value] | None:
+    if isinstance(content, Items):
+        return dict(enumerate(content.items))
+    return content.items if isinstance(content, Entries) else None
+
+
+def _is_item(template: Template, place: LocationOut | ArgumentOut, key: Any) -> bool:
+    if isinstance(place, ArgumentOut):
+        return template == ArgumentOut((*place.path, key))
+    found = isinstance(template, LocationOut) and template.location.identity
+    return found == place.location.item(key).identity
 
 
 def require_apart(program: Any, outcome: Outcome) -> None:

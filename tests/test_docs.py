@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", "docs/adding-an-op.md", "docs/deploying.md")
 
 
 def blocks(page: str) -> list[str]:
@@ -19,9 +20,10 @@ def blocks(page: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("page", "number"),
-    [(p, i) for p in ("README.md", "docs/adding-an-op.md") for i in range(len(blocks(p)))],
+    [(p, i) for p in PAGES for i in range(len(blocks(p)))],
 )
-def test_code_runs(page, number, tmp_path, capsys):
+def test_code_runs(page, number, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     code = blocks(page)[number]
     path = tmp_path / f"{Path(page).stem.replace('-', '_')}_{number}.py"
     path.write_text(code)

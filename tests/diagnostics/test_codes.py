@@ -84,6 +84,7 @@ def test_arguments(golden: Golden) -> None:
     shown("AF0402_shape", lambda: program(np.zeros((2, 4), "f"), n=2))
     shown("AF0402_static", lambda: program(X, n=3))
     shown("AF0402_number", lambda: program(X))
+    shown("AF0406_export", lambda: astfront.compile(calls.needs_python).lower(X).export("no.so"))
 
 
 def test_import_of_star(golden: Golden) -> None:
