@@ -270,6 +270,8 @@ class Comparisons(Machine):
 
     def equal_items(self, a: Value, b: Value) -> Value:
         """``a is b or bool(a == b)``: how containers compare what they hold."""
+        if isinstance(a, Scalar) and same(a, b):
+            return TRUE
         if (
             isinstance(a, Tensor)
             and isinstance(b, Tensor)

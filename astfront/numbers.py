@@ -23,6 +23,10 @@ from astfront.values import (
 )
 
 NUMBERS = (bool, int, float)
+_FLOAT_DIVISION: dict[Any, np.ufunc] = {
+    operator.floordiv: np.floor_divide,
+    operator.mod: np.remainder,
+}
 
 
 def is_numpy_number(*operands: Value) -> bool:
@@ -72,6 +76,8 @@ class Numbers(Machine):
             if not _nonzero(b):
                 message = _zero_division(f, float if float in kinds else int)
                 b = self.nonzero(self.as_scalar(b, kind), message)
+            if kind is float and f is not operator.truediv:
+                return self._as_numpy(_FLOAT_DIVISION[f], a, b)
             division = {operator.truediv: "divide", operator.floordiv: "floor_divide"}
             return self._scalar_call(division.get(f, "floor_mod"), a, b, kind)
         if f is operator.pow and isinstance(b, Static) and isinstance(b.obj, int):
@@ -111,6 +117,11 @@ class Numbers(Machine):
 
     def _scalar_call(self, op: str, a: Value, b: Value, kind: type) -> Scalar:
         return Scalar(self.b.call(op, self.as_scalar(a, kind), self.as_scalar(b, kind)).expr, kind)
+
+    def _as_numpy(self, ufunc: np.ufunc, a: Value, b: Value) -> Scalar:
+        """Of floats, where numpy's function computes what Python's operator does."""
+        operands: list[Value] = [self.as_tensor(self.as_scalar(v, float)) for v in (a, b)]
+        return Scalar(self.call(Static(ufunc), operands, {}).expr, float)  # type: ignore[attr-defined]
 
     def nonzero(self, divisor: Scalar, message: str) -> Scalar:
         """``divisor``, with a run-time ZeroDivisionError where it is 0 (the CPU would trap)."""

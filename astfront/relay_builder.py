@@ -89,10 +89,11 @@ _MAX_INTEGER_COPIES = 3
 
 #: How often the operand occurs in a function written out as arithmetic (`relay_math`): TVM's code
 #: generator puts it in the place of each name that stands for it. Its simplifier compares the operands
-#: of a maximum in many ways.
+#: of a maximum in many ways, and looks at a condition anew for each of the values that it chooses from.
 _OCCURRENCES = {
     "exp": 27, "log": 53, "log2": 53, "log10": 53, "tanh": 69, "sigmoid": 55, "erf": 260,
     "sinh": 190, "cosh": 81, "maximum": 8, "minimum": 8,
+    **dict.fromkeys(["less", "less_equal", "greater", "greater_equal", "equal", "not_equal"], 16),
 }  # fmt: skip
 
 #: How many times one element of an operand may occur in all, within functions within functions: a
@@ -201,16 +202,17 @@ class RelayBuilder(Builder):
     def _operand(self, op: str) -> Any:
         def expr(x: Tensor | Scalar) -> relay.Expr:
             found = self._expr(x)
+            kept = self.scope.kept
+            if found in kept:
+                return kept[found]
             copies = self._copies.get(found, 0)
             limit = _MAX_INTEGER_COPIES if x.dtype.kind in "iu" else _MAX_COPIES
             occurrences = self._occurrences.get(found, 1) * _OCCURRENCES.get(op, 1)
             small = copies <= limit and occurrences <= _MAX_OCCURRENCES
             if small or not _is_inlined(op):
                 return found
-            kept = self.scope.kept
-            if found not in kept:
-                shape = x.shape if isinstance(x, Tensor) else ()
-                kept[found] = self.stop_fusion(Tensor(found, shape, x.dtype)).expr
+            shape = x.shape if isinstance(x, Tensor) else ()
+            kept[found] = self.stop_fusion(Tensor(found, shape, x.dtype)).expr
             return kept[found]
 
         return expr

@@ -1,7 +1,8 @@
 """Kernels of Relay operators that TVM gets wrong at the edges, computed as numpy does.
 
 As TVM has them, a maximum over nothing but -inf is -3.4e38 and its argmax is -1 (-3.4e38 stands for
-"nothing yet"), and NaN gets lost in ``max``, ``maximum``, ``clip``, ``nn.relu``, ``sign`` and ``x - x``.
+"nothing yet"), and NaN gets lost in ``max``, ``maximum``, ``clip``, ``nn.relu``, ``sign``, ``x - x`` and
+in comparisons whose opposite is asked for.
 A model that masks with -inf, or asks for ``isnan``, would compute something else than under Chainer.
 Where sizes are staged, reshape can't be fused, and what's broadcast may be read beyond its end.
 
@@ -173,6 +174,8 @@ def _of_items(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
 
     def compute(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
         made = usual(attrs, inputs, output_type)
+        if name in _COMPARISONS and _is_float(inputs[0]):
+            return _broadcast(_COMPARISONS[name], inputs, made[0].shape, f"T_{name}")
         if name in _OF_HIDDEN and _is_float(made[0]):
             return _broadcast(lambda a, b: f(a, _as_it_is(b)), inputs, made[0].shape, f"T_{name}")
         if all(isinstance(d, tir.IntImm) for x in inputs for d in x.shape):
@@ -230,6 +233,19 @@ def _as_it_is(v: Any) -> Any:
     """A number whose origin TVM's simplifier doesn't see."""
     bits = f"int{str(v.dtype)[len('float') :]}"
     return tir.reinterpret(v.dtype, tir.reinterpret(bits, v))
+
+
+def _hidden(f: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A comparison that TVM's simplifier doesn't see: it takes one of floats for the opposite of
+    another, in ``not``, ``or`` and what's chosen by it, as if there were no NaN."""
+    return lambda a, b: tir.Cast("bool", tir.Cast("int8", f(a, b)))
+
+
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "equal": _hidden(topi.equal),
+    "not_equal": lambda a, b: tir.Not(_COMPARISONS["equal"](a, b)),
+    **{n: _hidden(getattr(topi, n)) for n in ("less", "less_equal", "greater", "greater_equal")},
+}
 
 
 def _sign(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:

@@ -70,24 +70,25 @@ def _extreme(
         return pair.items[0]  # type: ignore[no-any-return]
     best: Any = items[0]
     for item in items[1:]:
-        op = gast.Lt() if name == "min" else gast.Gt()
-        if (
-            cx.is_number(best)
-            and cx.is_number(item)
-            and not (isinstance(best, Static) and isinstance(item, Static))
-        ):
-            kinds = {_number_type(v) for v in (best, item)}
-            if len(kinds) > 1:
-                cx.fail("AF0207", f"{name}() of an int and a float, one of them staged")
-            (kind,) = kinds
-            call = "minimum" if name == "min" else "maximum"
-            best = Scalar(
-                cx.b.call(call, cx.as_scalar(best, kind), cx.as_scalar(item, kind)).expr, kind
-            )
-            continue
-        better = cx.truth_value(cx.compare(op, item, best))
-        best = cx.stage_if(better, lambda item=item: item, lambda best=best: best)
+        best = _better(cx, name, item, best)
     return best
+
+
+def _better(cx: Any, name: str, item: Any, best: Any) -> Any:
+    """The first of two values, where it's strictly better: NaN never is, and nothing than NaN."""
+    numbers = cx.is_number(item) and cx.is_number(best)
+    is_staged = numbers and (isinstance(item, Scalar) or isinstance(best, Scalar))
+    kinds = {_number_type(v) for v in (item, best)} if is_staged else set()
+    if kinds in ({int}, {bool}):
+        (kind,) = kinds
+        operands = [cx.as_scalar(v, kind) for v in (best, item)]
+        return Scalar(cx.b.call("minimum" if name == "min" else "maximum", *operands).expr, kind)
+    op = gast.Lt() if name == "min" else gast.Gt()
+    better = cx.truth_value(cx.compare(op, item, best))
+    if kinds == {float}:
+        operands = [cx.as_scalar(v, float) for v in (item, best)]
+        return Scalar(cx.b.call("where", better, *operands).expr, float)
+    return cx.stage_if(better, lambda: item, lambda: best)
 
 
 def _number_type(v: Any) -> type:

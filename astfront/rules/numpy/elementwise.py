@@ -1,10 +1,10 @@
 """Elementwise operations with numpy's meaning, where Relay's differs.
 
 Each takes tensors of one dtype that the caller has cast to. What is different in TVM, as measured:
-``round`` goes away from zero at a half, ``not_equal`` and the negation of a comparison are wrong for
-NaN, ``floor_mod`` of floats rounds before it subtracts, integer division by 0 and of the smallest
-number by −1 trap, ``power`` takes no integers, ``negative`` of uint32 is 0, and float16 has few
-functions. (What it gets wrong in ``maximum``, ``sign`` … is mended in ``relay_kernels.py``.)
+``round`` goes away from zero at a half, ``floor_mod`` of floats rounds before it subtracts, integer
+division by 0 and of the smallest number by −1 trap, ``power`` takes no integers, ``negative`` of
+uint32 is 0, and float16 has few functions. (What it gets wrong in comparisons, ``maximum``, ``sign`` …
+is mended in ``relay_kernels.py``.)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from astfront.rules.nodes import log1p
-from astfront.rules.numpy.support import BOOL, FLOAT32, as_bool, convert, full, invert
+from astfront.rules.numpy.support import BOOL, FLOAT32, as_bool, convert, full
 from astfront.values import Scalar, Tensor
 
 
@@ -85,12 +85,6 @@ def multiply(cx: Any, a: Tensor, b: Tensor) -> Tensor:
     return cx.b.call(name, a, b)  # type: ignore[no-any-return]
 
 
-def not_equal(cx: Any, a: Tensor, b: Tensor) -> Tensor:
-    if a.dtype.kind == "f":
-        return invert(cx, cx.b.call("equal", a, b))
-    return cx.b.call("not_equal", a, b)  # type: ignore[no-any-return]
-
-
 def logical(name: str) -> Callable[[Any, Tensor, Tensor], Tensor]:
     def apply(cx: Any, a: Tensor, b: Tensor) -> Tensor:
         return cx.b.call(name, as_bool(cx, a), as_bool(cx, b))  # type: ignore[no-any-return]
@@ -101,7 +95,7 @@ def logical(name: str) -> Callable[[Any, Tensor, Tensor], Tensor]:
 def logical_not(cx: Any, x: Tensor) -> Tensor:
     if x.dtype.kind in "iuf":
         return cx.b.call("equal", x, like(x, 0))  # type: ignore[no-any-return]
-    return invert(cx, x)
+    return cx.b.call("logical_not", x)  # type: ignore[no-any-return]
 
 
 # --- division ----------------------------------------------------------------------------------

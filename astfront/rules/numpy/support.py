@@ -149,15 +149,7 @@ def as_bool(cx: Any, x: Tensor) -> Tensor:
     if x.const is not None:
         return constant(x.const.astype(bool))
     zero = constant(np.zeros((), x.dtype))
-    if x.dtype.kind == "f":
-        return invert(cx, cx.b.call("equal", x, zero))
     made: Tensor = cx.b.call("not_equal", x, zero)
-    return made
-
-
-def invert(cx: Any, x: Tensor) -> Tensor:
-    """``~x`` of bools. TVM turns logical_not of a comparison into the opposite, wrong for NaN."""
-    made: Tensor = cx.b.call("bitwise_not", x)
     return made
 
 

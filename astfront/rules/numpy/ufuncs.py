@@ -99,7 +99,7 @@ ARITHMETIC[np.degrees] = ARITHMETIC[np.rad2deg]
 #: Computed in what the operands promote to; the result is a bool.
 COMPARISONS: dict[np.ufunc, Operation] = {
     np.equal: e.relay("equal"),
-    np.not_equal: e.not_equal,
+    np.not_equal: e.relay("not_equal"),
     np.less: e.relay("less"),
     np.less_equal: e.relay("less_equal"),
     np.greater: e.relay("greater"),
