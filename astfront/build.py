@@ -35,7 +35,9 @@ from passes.relay import (
     many_operands,
     nested_branches,
     partial_unrolling,
+    recursion_kernels,
     recursive_globals,
+    recursive_projections,
     straight_kernels,
     strip_mining,
 )
@@ -140,15 +142,19 @@ def prepare_module(
     ``target``, loops become kernels where they can. With ``in_blocks``, the others run as the VM needs
     it for many turns. Either is less easy to read.
     """
-    if recursive_globals.is_needed(mod):
-        # A constant that's bound in main wouldn't be one in a global function.
-        mod = recursive_globals.run(_with_constants(mod, params or {}))
     if has_loops(mod):
         mod = loops.run(mod, note)
         if target is not None:
             mod = loop_kernels.run(_with_constants(mod, params or {}), target, note)
-        if in_blocks:
-            mod = partial_unrolling.run(strip_mining.run(mod, note), note)
+    if recursive_globals.is_needed(mod):
+        # A constant that's bound in main wouldn't be one in a global function.
+        mod = _with_constants(recursive_projections.run(mod, note), params or {})
+        if target is not None:
+            # In either there may be the other.
+            mod = loop_kernels.run(recursion_kernels.run(mod, target, note), target, note)
+        mod = recursive_globals.run(mod)
+    if in_blocks and has_loops(mod):
+        mod = partial_unrolling.run(strip_mining.run(mod, note), note)
     if target is not None and straight_kernels.is_needed(mod):
         mod = straight_kernels.run(_with_constants(mod, params or {}), target)
     return relay.transform.InferType()(dataflow.run(nested_branches.run(many_operands.run(mod))))

@@ -307,7 +307,8 @@ class RelayBuilder(Builder):
         self.scope.bindings.append((function.var, made))
 
     def invoke(self, function: _Declared, arguments: Sequence[Tensor]) -> list[Tensor]:
-        result = relay.Call(function.var, [self._expr(t) for t in arguments])
+        given = [self._expr(t) for t in arguments]
+        result = relay.Call(function.var, given, span=self._span())
         return self._unpack(f"{function.var.name_hint}_result", result, function.results)
 
     def finish(self, results: Sequence[Tensor]) -> tuple[tvm.IRModule, list[str]]:

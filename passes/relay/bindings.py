@@ -226,3 +226,9 @@ class Loop:
         again = chain(turn, relay.Call(self.var, self.args))
         branch = relay.If(self.more, again, self.result, span=self.branch.span)
         return relay.Function(self.params, chain(head, branch), self.function.ret_type)
+
+
+def is_recursion(var: Any, value: Any) -> bool:
+    """Whether a binding defines a function that calls itself, and isn't a loop."""
+    is_function = isinstance(value, relay.Function)
+    return is_function and var in relay.analysis.free_vars(value) and not Loop.of(var, value)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import tvm
 from tvm import relay
 
 from passes.relay import dataflow
-from passes.relay.bindings import Rewriter, static_shape
+from passes.relay.bindings import Rewriter, Scope, chain, static_shape, unchain, variables
 from passes.relay.kernel_writer import OPERATORS, with_kernel
 
 #: A function of more kernels isn't one: LLVM takes long for a large function.
@@ -42,7 +43,7 @@ def optimised(body: relay.Function, target: tvm.target.Target) -> tuple[relay.Fu
         relay.transform.InferType(),
     ]
     made = tvm.transform.Sequential(passes)(mod)["main"]
-    lifted = _Lifted()
+    lifted = Lifted()
     result = _WithKernels(target).visit(lifted.visit(made.body))
     function = relay.Function([*made.params, *lifted.params.values()], result, made.ret_type)
     function = relay.transform.InferType()(tvm.IRModule.from_expr(function))["main"]
@@ -58,15 +59,13 @@ def is_plain(body: Any) -> bool:
 
     def look(expr: Any) -> None:
         nonlocal found
-        if not found or isinstance(expr, tvm.ir.Op | relay.Var):
+        if not found or isinstance(expr, tvm.ir.Op | relay.Var | relay.Tuple):
             return
         found = _is_known(expr.checked_type)
         if isinstance(expr, relay.Call):
             lists = [arg.fields if isinstance(arg, relay.Tuple) else [arg] for arg in expr.args]
-            # TVM's kernels don't check that staged sizes of two operands fit.
             staged = [x for x in itertools.chain(*lists) if not _is_known(x.checked_type)]
-            has_kernel = isinstance(expr.op, tvm.ir.Op) and _has_kernel(expr.op)
-            found = found and has_kernel and len(staged) < 2
+            found = found and isinstance(expr.op, tvm.ir.Op) and _has_kernel(expr.op, len(staged))
         elif isinstance(expr, relay.Function | relay.Match | relay.RefCreate | relay.GlobalVar):
             found = False
 
@@ -92,13 +91,61 @@ def _is_known(t: Any) -> bool:
     return static_shape(t) is not None
 
 
-def _has_kernel(op: Any) -> bool:
+def _has_kernel(op: Any, staged: int) -> bool:
+    """Whether an operator has one, for so many operands of staged sizes."""
     if op.name in OPERATORS:
         return True
-    return not op.name.startswith(("vm.", "memory.")) and not op.get_attr("TOpIsStateful")
+    # TVM's kernels don't check that staged sizes of two operands fit.
+    return (
+        staged < 2
+        and not op.name.startswith(("vm.", "memory."))
+        and not op.get_attr("TOpIsStateful")
+    )
 
 
-class _Lifted(Rewriter):
+class Groups(Rewriter):
+    """Rewrites bindings that follow each other together, as kernels are made of them."""
+
+    def is_grouped(self, value: Any) -> bool:
+        """Whether a binding goes into a group with those around it."""
+        raise NotImplementedError
+
+    def grouped(self, group: Scope, results: Sequence[Any]) -> Scope:
+        """What stands in the place of a group; of its variables, ``results`` are used afterwards."""
+        raise NotImplementedError
+
+    def visit_binding(self, var: Any, value: Any) -> Any:
+        """The value of a binding that's in no group."""
+        return self.visit(value)
+
+    def visit_let(self, let: relay.Let) -> relay.Expr:
+        bindings, result = unchain(let)
+        made: Scope = []
+        group: Scope = []
+        for i, (var, value) in enumerate(bindings):
+            if _is_part_of_other(value, group):
+                made.append((var, value))  # a kernel's operands are no tuples
+                continue
+            if self.is_grouped(value):
+                group.append((var, value))
+                continue
+            made += self._ended(group, [*(v for _, v in bindings[i:]), result])
+            made.append((var, self.visit_binding(var, value)))
+            group = []
+        return chain([*made, *self._ended(group, [result])], self.visit(result))
+
+    def _ended(self, group: Scope, rest: Sequence[Any]) -> Scope:
+        asked = set().union(*(variables(expr) for expr in rest)) if group else set()
+        return self.grouped(group, [var for var, _ in group if var in asked]) if group else []
+
+
+def _is_part_of_other(value: Any, group: Scope) -> bool:
+    if not isinstance(value, relay.TupleGetItem) or not isinstance(value.tuple_value, relay.Var):
+        return False
+    return all(name != value.tuple_value for name, _ in group)
+
+
+class Lifted(Rewriter):
     """Constants that aren't numbers become parameters, outside of primitive functions."""
 
     def __init__(self) -> None:

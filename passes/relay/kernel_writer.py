@@ -68,9 +68,9 @@ class Writer:
         self.memory.append((data, stored, max(array.size, 1)))
         return array
 
-    def _memory_of(self, t: Any) -> Any:
+    def memory_of(self, t: Any) -> Any:
         if isinstance(t, relay.TupleType):
-            return [self._memory_of(field) for field in t.fields]
+            return [self.memory_of(field) for field in t.fields]
         return self.new(t.shape, t.dtype)
 
     def allocated(self, body: Any) -> Any:
@@ -115,7 +115,7 @@ class Writer:
     def _called(self, expr: Any, done: list[Any]) -> Any:
         function = expr.op if isinstance(expr.op, relay.Function) else self.values[expr.op]
         arguments = flattened([self.value(arg) for arg in expr.args])
-        result = self._memory_of(expr.checked_type)
+        result = self.memory_of(expr.checked_type)
         lowered = tir.stmt_functor.renew_defs(function.attrs[_LOWERED])
         buffers = [lowered.buffer_map[param] for param in lowered.params]
         arrays = [*arguments, *flattened([result])]
@@ -126,7 +126,7 @@ class Writer:
         return result
 
     def _branch(self, expr: Any, done: list[Any]) -> Any:
-        result = self._memory_of(expr.checked_type)
+        result = self.memory_of(expr.checked_type)
         arms = []
         for arm in (expr.true_branch, expr.false_branch):
             statements: list[Any] = []
@@ -221,11 +221,30 @@ def flattened(values: Sequence[Any]) -> list[Array]:
 
 
 def copied(source: Array, target: Array, offset: Any = 0) -> Any:
-    if source.size == 1:
-        return tir.BufferStore(target.flat, source.flat[0], [offset])
+    return each(source.size, lambda i: tir.BufferStore(target.flat, source.flat[i], [i + offset]))
+
+
+def each(size: int, item: Callable[[Any], Any]) -> Any:
+    """A statement for each of so many items."""
+    if size == 1:
+        return item(0)
     i = tir.Var("i", "int32")
-    item = tir.BufferStore(target.flat, source.flat[i], [i + offset])
-    return tir.For(i, 0, source.size, tir.ForKind.SERIAL, item)
+    return tir.For(i, 0, size, tir.ForKind.SERIAL, item(i))
+
+
+def moved(writer: Writer, values: Sequence[Array], places: Sequence[Array]) -> list[Any]:
+    """Assignments that happen at once: what's read and written goes by way of other memory."""
+    written = {place.data for place in places}
+    done, later = [], []
+    for value, place in zip(values, places):
+        if value.data.same_as(place.data):
+            continue
+        if value.data in written:
+            held = writer.new((value.size,), value.flat.dtype, "held")
+            done.append(copied(value, held))
+            value = held
+        later.append(copied(value, place))
+    return done + later
 
 
 def store(array: Array, value: Any) -> Any:

@@ -20,7 +20,16 @@ import tvm
 from tvm import relay, tir
 
 from passes.relay.bindings import unchain
-from passes.relay.kernel_writer import Array, Writer, copied, register, sequence, store, truth
+from passes.relay.kernel_writer import (
+    Array,
+    Writer,
+    copied,
+    moved,
+    register,
+    sequence,
+    store,
+    truth,
+)
 
 NAME = "loop_kernel"
 
@@ -56,7 +65,7 @@ def _loop(attrs: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
     results = writer.block(branch.true_branch, turn)
     for row, rows in zip(results[carried:], lists):
         turn.append(copied(row, rows, count.flat[0].astype("int32") * row.size))
-    turn += _moved(writer, results[:carried], state)
+    turn += moved(writer, results[:carried], state)
     turn.append(store(count, count.flat[0] + 1))
     body = [*before, tir.IfThenElse(truth(more), sequence(turn), store(going_on, 0))]
     again = truth(going_on)
@@ -64,21 +73,6 @@ def _loop(attrs: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
         again = tir.And(again, count.flat[0] < int(attrs["turns"]))
     whole = [*writer.first, tir.While(again, sequence(body))]
     return writer.allocated(sequence(whole))
-
-
-def _moved(writer: Writer, values: Sequence[Array], places: Sequence[Array]) -> list[Any]:
-    """Assignments that happen at once: what's read and written goes by way of other memory."""
-    written = {place.data for place in places}
-    done, later = [], []
-    for value, place in zip(values, places):
-        if value.data.same_as(place.data):
-            continue
-        if value.data in written:
-            held = writer.new((value.size,), value.flat.dtype, "held")
-            done.append(copied(value, held))
-            value = held
-        later.append(copied(value, place))
-    return done + later
 
 
 def last_branch(turn: relay.Function) -> tuple[list[tuple[Any, Any]], Any]:

@@ -44,7 +44,7 @@ from typing import Any
 import tvm
 from tvm import relay
 
-from passes.relay.bindings import Loop, Rewriter, Scope, chain
+from passes.relay.bindings import Rewriter, Scope, chain, is_recursion
 
 
 def is_needed(mod: tvm.IRModule) -> bool:
@@ -53,7 +53,7 @@ def is_needed(mod: tvm.IRModule) -> bool:
 
     def look(expr: Any) -> None:
         nonlocal found
-        found = found or (isinstance(expr, relay.Let) and _is_lifted(expr.var, expr.value))
+        found = found or (isinstance(expr, relay.Let) and is_recursion(expr.var, expr.value))
 
     for function in mod.functions.values():
         relay.analysis.post_order_visit(function, look)
@@ -73,11 +73,6 @@ def run(mod: tvm.IRModule) -> tvm.IRModule:
     return relay.transform.InferType()(result)
 
 
-def _is_lifted(var: relay.Var, value: Any) -> bool:
-    is_function = isinstance(value, relay.Function)
-    return is_function and var in relay.analysis.free_vars(value) and not Loop.of(var, value)
-
-
 class _Lift(Rewriter):
     """Takes functions out of one; those inside them are left for later."""
 
@@ -90,7 +85,7 @@ class _Lift(Rewriter):
         bound = []
         expr: Any = let
         while isinstance(expr, relay.Let):
-            if _is_lifted(expr.var, expr.value):
+            if is_recursion(expr.var, expr.value):
                 expr = self._lifted(expr)
             else:
                 bound.append((expr.var, self.visit(expr.value)))

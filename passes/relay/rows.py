@@ -187,19 +187,25 @@ def row_groups(
     varying = loop.defined()
     groups: dict[Any, tuple[Any, Rows]] = {}
     for var, value in loop.turn:
-        if operator(value) != "take" or value.attrs.mode not in ("clip", "wrap"):
+        x = table_of_row(value, varying)
+        if x is None or not _is_read_once(x, counter, values):
             continue
-        x, index = value.args
-        if x in varying or index.checked_type.shape or _axis(value) != 0:
-            continue
-        if not isinstance(x, relay.Var) or not _is_read_once(x, counter, values):
-            continue
+        index = value.args[1]
         size = x.checked_type.shape[0]
         count = int(size) if isinstance(size, tvm.tir.IntImm) else x
         key = index, value.attrs.mode, count
         _, rows = groups.setdefault(key, (value, Rows(varying)))
         rows.tensors[var] = x
     yield from groups.values()
+
+
+def table_of_row(value: Any, varying: set[Any]) -> Any:
+    """What a value is a row of, the one at a single index; None if it's none, or of what varies."""
+    if operator(value) != "take" or value.attrs.mode not in ("clip", "wrap"):
+        return None
+    x, index = value.args
+    is_row = isinstance(x, relay.Var) and not index.checked_type.shape and _axis(value) == 0
+    return x if is_row and x not in varying else None
 
 
 def _axis(take: Any) -> int | None:

@@ -34,8 +34,14 @@ from typing import Any
 import tvm
 from tvm import relay
 
-from passes.relay.bindings import Rewriter, Scope, chain, has_loops, unchain, variables
-from passes.relay.kernel_bodies import ImpossibleError, is_plain, kernels_of, optimised
+from passes.relay.bindings import Scope, chain, has_loops, variables
+from passes.relay.kernel_bodies import (
+    Groups,
+    ImpossibleError,
+    is_plain,
+    kernels_of,
+    optimised,
+)
 from passes.relay.kernel_writer import Array, Writer, copied, register, sequence
 
 NAME = "straight_kernel"
@@ -57,7 +63,7 @@ def is_needed(mod: tvm.IRModule) -> bool:
     return len(mod.functions) > 1 or has_loops(mod)
 
 
-class _InFunctions(Rewriter):
+class _InFunctions(Groups):
     """Rewrites chains in functions that call themselves."""
 
     def __init__(self, target: tvm.target.Target, is_repeated: bool) -> None:
@@ -65,23 +71,10 @@ class _InFunctions(Rewriter):
         self.target = target
         self.is_repeated = is_repeated
 
-    def visit_let(self, let: relay.Let) -> relay.Expr:
-        bindings, result = unchain(let)
-        made: Scope = []
-        group: Scope = []
-        for i, (var, value) in enumerate(bindings):
-            if isinstance(value, relay.TupleGetItem) and not _defines(group, value.tuple_value):
-                made.append((var, value))  # a kernel's operands are no tuples
-                continue
-            if self.is_repeated and is_plain(value):
-                group.append((var, value))
-                continue
-            made += self._grouped(group, [*(v for _, v in bindings[i:]), result])
-            made.append((var, self._visited(var, value)))
-            group = []
-        return chain([*made, *self._grouped(group, [result])], self.visit(result))
+    def is_grouped(self, value: Any) -> bool:
+        return self.is_repeated and is_plain(value)
 
-    def _visited(self, var: Any, value: Any) -> Any:
+    def visit_binding(self, var: Any, value: Any) -> Any:
         outer = self.is_repeated
         if isinstance(value, relay.Function):
             self.is_repeated = outer or var in variables(value)
@@ -90,12 +83,10 @@ class _InFunctions(Rewriter):
         finally:
             self.is_repeated = outer
 
-    def _grouped(self, group: Scope, rest: Sequence[Any]) -> Scope:
+    def grouped(self, group: Scope, results: Sequence[Any]) -> Scope:
         """The bindings of a group, as one operator if that's fewer kernels."""
         if len(group) < 2:
             return group
-        asked = set().union(*(variables(expr) for expr in rest))
-        results = [var for var, _ in group if var in asked]
         if not results or not all(isinstance(v.checked_type, relay.TensorType) for v in results):
             return group
         body = chain(group, relay.Tuple(results))
@@ -113,10 +104,6 @@ class _InFunctions(Rewriter):
         kernel = relay.Var("kernel")
         parts = [(var, relay.TupleGetItem(kernel, i)) for i, var in enumerate(results)]
         return [(kernel, relay.Call(relay.op.get(NAME), [given], attributes)), *parts]
-
-
-def _defines(group: Scope, var: Any) -> bool:
-    return any(name == var for name, _ in group)
 
 
 def _result_type(attrs: Any) -> Any:
