@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -316,6 +317,8 @@ class _Rows:
                 self._collect(leaf, UNBOUND)
         elif isinstance(template, GrownList) and isinstance(actual, GrownList):
             self._nested(template, actual)
+        elif isinstance(template, GrownList) and isinstance(actual, Items):
+            self._nested_items(template, actual)
         elif isinstance(template, Items) and isinstance(actual, Items):
             for t, v in zip(template.items, actual.items):
                 self._collect(t, v)
@@ -339,6 +342,29 @@ class _Rows:
         else:
             raise unlike_lists()
         self._collect(template.length, actual.length)
+
+    def _nested_items(self, template: GrownList, actual: Items) -> None:
+        """Lists in the list, all of one known length, where others are of any length."""
+        leaves = list(leaves_of(template.element))
+        if any(map(is_ragged, leaves)):
+            raise unlike_lists()
+        b = self.collector.builder
+        made = [self._rows_alone(template.element, item) for item in actual.items]
+        for i, (buffer, leaf) in enumerate(zip(template.buffers, leaves)):
+            column: Value = UNBOUND
+            if made:
+                rows = b.call("stack", [tensors[i] for tensors in made], axis=1)
+                shape = (len(made), *leaf.shape)
+                column = _Column(shape, leaf.dtype, leaf.kind, leaf.scalar, buffers=(rows,))
+            self._collect(buffer, column)
+        self._collect(template.length, Static(len(actual.items)))
+
+    def _rows_alone(self, template: Value, actual: Value) -> list[Tensor]:
+        """The buffers of a part of the elements."""
+        collector = Collector(self.collector.builder, self.collector.heap)
+        leaves = itertools.chain.from_iterable(map(buffer_leaves, leaves_of(template)))
+        _Rows(collector, leaves, iter(()), self.length)._collect(template, actual)
+        return collector.tensors
 
     def _leaf(self, template: Leaf, actual: Value) -> None:
         if isinstance(actual, _Column):

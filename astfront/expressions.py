@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import gast
@@ -14,6 +15,7 @@ from astfront.values import (
     NONE,
     TRUE,
     Function,
+    Generator,
     Names,
     Node,
     Slice,
@@ -21,7 +23,7 @@ from astfront.values import (
     Tuple,
     Value,
 )
-from passes.syntax import comprehension
+from passes.syntax import canonicalise, comprehension
 
 
 class Expressions(Machine):
@@ -170,7 +172,17 @@ class Expressions(Machine):
         return self.heap.new_set(self.static(v, "an item of a set") for v in found)
 
     visit_DictComp = _comprehension
-    visit_GeneratorExp = _comprehension
+
+    def visit_GeneratorExp(self, node: gast.GeneratorExp) -> Value:
+        frame, first = self.frame, self.visit(node.generators[0].iter)
+
+        def search(how: Any, default: Value) -> Value:
+            function = canonicalise(comprehension.search(node, f"<{how}>", how))
+            return self.call_function(Function(function, frame), [first, default], {})
+
+        function = comprehension.expand(node, "<generatorexp>")
+        made = self.call_function(Function(function, frame), [first], {})
+        return replace(made, search=search) if isinstance(made, Generator) else made
 
     def visit_Yield(self, node: gast.Yield) -> Value:
         return self.yield_value(NONE if node.value is None else self.visit(node.value))

@@ -117,13 +117,16 @@ class FunctionCalls(Machine):
         span = self.b.span
         try:
             result = self.run_body(frame.prepared)
-            if not frame.prepared.has_closures:
-                # Nobody can see the names again, and what they hold may count as held.
-                self.heap[frame.cell] = Names()
+            self.leave(frame)
             return result
         finally:
             self.frames.pop()
             self.b.span = span
+
+    def leave(self, frame: Frame) -> None:
+        """Forget the names of a call that has ended: what they hold would count as held."""
+        if not frame.prepared.has_closures:
+            self.heap[frame.cell] = Names()
 
     def run_body(self, prepared: Prepared) -> Value:
         if isinstance(prepared.node, gast.Lambda):

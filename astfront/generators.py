@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import gast
 
+from astfront.attempts import Refused
 from astfront.frames import Frame
 from astfront.machine import Machine
 from astfront.values import (
@@ -46,6 +47,7 @@ class Generators(Machine):
                 self.run_body(frame.prepared)
             finally:
                 self.frames.pop()
+                self.leave(frame)
 
         return self.generator(run, {frame.cell}, frame.name)
 
@@ -128,6 +130,26 @@ class Generators(Machine):
             f"the generator {generator.name} isn't supported here: {why}",
             help="append the values to a list and return the list",
         )
+
+    def searched(
+        self, generator: Generator, how: str, usual: Callable[[], Value], default: Value = NONE
+    ) -> Value:
+        """What ``any``, ``all`` or ``next`` gives: ``usual``, or where it's refused, and the generator
+        is an expression, a loop that ends as soon as that is known."""
+        search = generator.search
+        if search is None:
+            return usual()
+        try:
+            return self.attempted(usual)  # type: ignore[no-any-return]
+        except Refused as e:
+            taken = self.heap.lookup(generator.cell, "taken")
+            is_fresh = isinstance(taken, Static) and taken.obj is False
+            if not is_fresh or any(d.code != "AF0101" for d in e.diagnostics):
+                self.give_up(e.diagnostics)
+        self.heap.bind(generator.cell, "taken", NONE)
+        for cell in generator.cells:
+            self.heap[cell] = Names()
+        return search(how, default)
 
     def next_of(self, generator: Generator) -> Value | None:
         """The first value, or None where there is none; the generator isn't used further."""

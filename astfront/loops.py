@@ -131,12 +131,14 @@ class Loops(Unrolling, LoopExits):
             self.heap.bind(counter, "i", self.binary_op(operator.add, i, Static(1)))
 
         count = iterator.length.obj if isinstance(iterator.length, Static) else None
-        with self.around(node):
-            self.loop(node, header, body, count, counter, iterable)
+        try:
+            with self.around(node):
+                self.loop(node, header, body, count, counter, iterable)
+        finally:
+            self.heap[counter] = Names()
         self.at_raise = None
         if break_flag(node.body) is None:
             self.exhausted(iterable)
-        self.heap[counter] = Names()
 
     def _poisoned_body(self, node: gast.For) -> None:
         self.assign(node.target, POISON)

@@ -326,6 +326,9 @@ class Generator(Value):
     cells: frozenset[int] = frozenset()
     """Of its own names."""
     name: str = "generator"
+    search: Callable[[str, Value], Value] | None = None
+    """Of an expression: what ``any``, ``all`` or ``next`` gives, found by a function that returns
+    early (``comprehension.search``)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -169,11 +169,17 @@ def next_(cx: Any, x: Value, default: Value | None = None) -> Value:
         return default if stepped is None else stepped
     if not isinstance(x, Generator):
         cx.raise_python(TypeError(f"'{class_of(cx, x).__name__}' object is not an iterator"))
-    found = cx.next_of(x)
-    if found is None and default is None:
-        cx.raise_python(StopIteration())
-    result: Any = default if found is None else found
-    return result
+    generator = x
+
+    def first() -> Value:
+        found = cx.next_of(generator)
+        if found is None and default is None:
+            cx.raise_python(StopIteration())
+        return default if found is None else found  # type: ignore[no-any-return, return-value]
+
+    if default is None:
+        return cx.searched(x, "first", first, Static(StopIteration))  # type: ignore[no-any-return]
+    return cx.searched(x, "next", first, default)  # type: ignore[no-any-return]
 
 
 @rule(list)
@@ -351,12 +357,14 @@ def sum_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
 
 @rule(all)
 def all_(cx: Any, iterable: Value) -> Value:
-    return _decided(cx, iterable, False, folds.every)
+    usual = functools.partial(_decided, cx, iterable, False, folds.every)
+    return cx.searched(iterable, "all", usual) if isinstance(iterable, Generator) else usual()
 
 
 @rule(any)
 def any_(cx: Any, iterable: Value) -> Value:
-    return _decided(cx, iterable, True, folds.some)
+    usual = functools.partial(_decided, cx, iterable, True, folds.some)
+    return cx.searched(iterable, "any", usual) if isinstance(iterable, Generator) else usual()
 
 
 def _decided(cx: Any, iterable: Value, decisive: bool, fold: Callable[..., bool]) -> Value:

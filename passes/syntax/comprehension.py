@@ -7,7 +7,8 @@ Python's scoping: the first iterable is evaluated outside and passed in; the loo
 local to the function. A `:=` in a comprehension binds a name of the function around it, hence the
 `nonlocal`.
 
-A generator expression becomes a generator function.
+A generator expression becomes a generator function; or in `any`, `all` and `next`, where data may
+decide how many of its values are wanted, a function that returns as soon as it's known what they give.
 
 >>> import gast
 >>> comp = gast.parse("{k: v + 1 for k, vs in table if k for v in vs}").body[0].value
@@ -20,9 +21,18 @@ def _af_dictcomp(_af_iterable):
                 _af_key = k
                 _af_result[_af_key] = v + 1
     return _af_result
+>>> comp = gast.parse("(v for v in vs if v > k)").body[0].value
+>>> print(gast.unparse(search(comp, "_af_next", "next")).strip())
+def _af_next(_af_iterable, _af_default):
+    for v in _af_iterable:
+        if v > k:
+            return v
+    return _af_default
 """
 
 from __future__ import annotations
+
+from typing import Any, Literal
 
 import gast
 
@@ -34,9 +44,7 @@ def expand(
     comp: gast.ListComp | gast.SetComp | gast.DictComp | gast.GeneratorExp, name: str
 ) -> gast.FunctionDef:
     """A function `name(iterable)`, where `iterable` is the value of `comp.generators[0].iter`."""
-    if any(generator.is_async for generator in comp.generators):
-        raise ValueError(f"line {comp.lineno}: async comprehension; run check first")
-    comp = tree.clone(comp)
+    comp = _checked(comp)
     names = FreshNames(comp)
     iterable, result = names.plain("iterable"), names.plain("result")
 
@@ -66,6 +74,52 @@ def expand(
             else gast.List(elts=[], ctx=gast.Load())
         )
 
+    return _function(
+        comp,
+        name,
+        [iterable],
+        [
+            tree.assign(result, empty, comp),
+            _loop(comp, iterable, body),
+            gast.Return(value=tree.load(result)),
+        ],
+    )
+
+
+def search(
+    comp: gast.GeneratorExp, name: str, how: Literal["any", "all", "next", "first"]
+) -> gast.FunctionDef:
+    """A function `name(iterable, default)` that gives what `any`, `all` or `next` does.
+
+    `default` is what `next` gives where there is no value; with `first` it's the exception to raise.
+    """
+    comp = _checked(comp)
+    names = FreshNames(comp)
+    iterable, default = names.plain("iterable"), names.plain("default")
+    found: gast.stmt
+    last: gast.stmt = gast.Return(value=tree.load(default))
+    if how in ("any", "all"):
+        test = comp.elt if how == "any" else gast.UnaryOp(op=gast.Not(), operand=comp.elt)
+        decisive = gast.Return(value=tree.constant(how == "any"))
+        found = gast.If(test=test, body=[decisive], orelse=[])
+        last = gast.Return(value=tree.constant(how == "all"))
+    else:
+        found = gast.Return(value=comp.elt)
+        if how == "first":
+            last = gast.Raise(exc=tree.load(default), cause=None)
+    body = [tree.at(found, comp.elt)]
+    return _function(comp, name, [iterable, default], [_loop(comp, iterable, body), last])
+
+
+def _checked(comp: Any) -> Any:
+    """A copy, to be taken apart."""
+    if any(generator.is_async for generator in comp.generators):
+        raise ValueError(f"line {comp.lineno}: async comprehension; run check first")
+    return tree.clone(comp)
+
+
+def _loop(comp: Any, iterable: str, body: list[gast.stmt]) -> gast.stmt:
+    """The loops, one in another, over what `iterable` names first."""
     for generator in reversed(comp.generators):
         for test in reversed(generator.ifs):
             body = [tree.at(gast.If(test=test, body=body, orelse=[]), test)]
@@ -74,15 +128,23 @@ def expand(
             target=generator.target, iter=source, body=body, orelse=[], type_comment=None
         )
         body = [tree.at(loop, generator.target)]
+    (outermost,) = body
+    return outermost
 
+
+def _function(
+    comp: Any, name: str, parameters: list[str], body: list[gast.stmt]
+) -> gast.FunctionDef:
     declarations: list[gast.stmt] = []
     if outer := tree.bound_names([comp]):  # by `:=`
         declarations.append(gast.Nonlocal(names=list(outer)))
-    parameter = gast.Name(id=iterable, ctx=gast.Param(), annotation=None, type_comment=None)
+    args = [
+        gast.Name(id=p, ctx=gast.Param(), annotation=None, type_comment=None) for p in parameters
+    ]
     fn = gast.FunctionDef(
         name=name,
         args=gast.arguments(
-            args=[parameter],
+            args=args,
             posonlyargs=[],
             vararg=None,
             kwonlyargs=[],
@@ -90,12 +152,7 @@ def expand(
             kwarg=None,
             defaults=[],
         ),
-        body=[
-            *declarations,
-            tree.assign(result, empty, comp),
-            *body,
-            gast.Return(value=tree.load(result)),
-        ],
+        body=[*declarations, *body],
         decorator_list=[],
         returns=None,
         type_comment=None,

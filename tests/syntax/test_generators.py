@@ -168,10 +168,25 @@ def test_any_and_all_stop_at_the_first_that_decides():
             log.append(v)
             return v > 1
 
-        return any(large(v) for v in x[0]), log
+        some = any(large(v) for v in x[0])
+        every = all(v > -2 for v in x[0] if v < 1.5)
+        first = next((i for i, v in enumerate(x[0]) if v > 0.5), None)
+        number = next((float(v) for v in x[0] if v < -100), -1.0)
+        return log, some, every, first, number, next(v for v in x[0] if v > 1)
+
+    agrees(depends, (X,), (X * 3,), (-X,), (X * 0,))
+
+    def values(xs):
+        for v in xs:
+            log = [v]
+            yield log[0]
+
+    def goes_on(x):
+        values_of = (v for v in values(x[0]))
+        return next((v for v in values_of if v > 0.5), None), list(values_of)
 
     with pytest.raises(astfront.CompileError, match="AF0101"):
-        astfront.compile(depends)(X)
+        astfront.compile(goes_on)(X)
 
 
 def test_folds():

@@ -84,6 +84,48 @@ def test_beam_search():
     agrees(forward, *((X, N(n)) for n in (0, 1, 4)))
 
 
+def test_beam_search_with_hypotheses_that_end():
+    def forward(x, n):
+        beams, done = [([1], 0.0)], []
+        for t in range(int(n)):
+            found = []
+            for words, score in beams:
+                if score > 1.5:
+                    found.append((words, score))
+                    continue
+                for k in range(2):
+                    found.append((words + [k], score + float(x[t, k].array)))
+            found.sort(key=lambda pair: -pair[1])
+            beams = []
+            for pair in found[:2]:
+                if pair[0][-1] == 0 and pair[1] < 0.6:
+                    done.append(pair)
+                else:
+                    beams.append(pair)
+            if not beams or all(score > 2.5 for _, score in beams):
+                break
+        done += beams
+        best = max(done, key=lambda pair: pair[1] / len(pair[0]))
+        return best, len(done), next((words for words, _ in done if len(words) > 2), None)
+
+    agrees(forward, *((X, N(n)) for n in (0, 1, 5)), (X * 3, N(6)))
+
+
+def kept_or_longer(x, n):
+    beams = [[1]]
+    for t in range(int(n)):
+        found = []
+        for words in beams:
+            found.append(words if x[t, 0].array > 0 else words + [t])
+        beams = found
+    return beams
+
+
+def test_a_list_or_a_longer_one():
+    # It was the empty list where the first was kept.
+    refuses("AF0206", kept_or_longer, X, N(3))
+
+
 def appended_then_changed(x, n):
     rows = []
     for i in range(int(n)):
