@@ -44,6 +44,8 @@ class FunctionNodes(Machine):
         found = next((NODE_RULES[c] for c in node.cls.__mro__ if c in NODE_RULES), None)
         if found is not None:
             result = self.result_value(found(self, NodeView(self, node), *arrays))
+            if isinstance(result, List):
+                return result
             outputs = [result] if isinstance(result, Tensor) else self.items_of(result)
         else:
             outputs = self.items_of(self.forward_of(node, arrays))

@@ -7,6 +7,7 @@ sizes may differ, one after another in a vector, with an extent (start, sizes) f
 from __future__ import annotations
 
 import itertools
+import math
 import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -38,6 +39,9 @@ from astfront.values import (
     Unbound,
     Value,
 )
+
+#: An array that's taken apart into more parts than this stays one array.
+FEW_PARTS = 32
 
 
 def leaf_buffers(content: GrownList) -> Iterator[tuple[Leaf, list[Tensor]]]:
@@ -172,6 +176,8 @@ class GrownLists(Machine):
 
     def row(self, buffer: Tensor, index: Value) -> Tensor:
         """``buffer[index]`` for an index that is in range."""
+        if buffer.const is not None and isinstance(index, Static):
+            return Tensor(None, buffer.shape[1:], buffer.dtype, const=buffer.const[index.obj])
         i = self.as_scalar(index, int)
         return self.b.call("take", buffer, i, axis=0, mode="clip")  # type: ignore[no-any-return]
 
@@ -206,6 +212,11 @@ class GrownLists(Machine):
 
     def _piece(self, data: Tensor, extent: Tensor, leaf: Leaf) -> Tensor:
         """The element that an extent describes."""
+        if extent.const is not None:
+            begin, *shape = extent.const.tolist()
+            end = begin + math.prod(shape)
+            part = self.b.call("strided_slice", data, begin=(begin,), end=(end,), strides=(1,))
+            return self.b.call("reshape", part, newshape=tuple(shape))  # type: ignore[no-any-return]
         start, sizes = self.b.call("split", extent, indices_or_sections=[1], axis=0)
         end = self.b.call("add", start, self.b.call("prod", sizes, axis=0, keepdims=True))
         one = self.b.constant(np.array([1], "int64"))
@@ -291,6 +302,15 @@ class GrownLists(Machine):
         )
         data = self.b.call("reshape", rows, newshape=(-1,))
         return GrownList(element, (data, even_extents(self.b, count, sizes)), length)
+
+    def tuple_of_rows(self, x: Tensor, rows: Tensor) -> List:
+        """The many parts of ``x`` that Chainer gives as a tuple, each of them a row of ``rows``."""
+        self.heap.copied.add(x.storage)
+        element = Leaf(rows.shape[1:], rows.dtype, "variable")
+        return self.tuple_of_grown(GrownList(element, (rows,), self.dim_of(rows, 0)))
+
+    def tuple_of_grown(self, content: GrownList) -> List:
+        return List(self.heap.new(content), tuple)
 
     def same_sizes(self, content: GrownList, axes: Sequence[int] | None = None) -> Value:
         """Whether all items of a list of arrays, which isn't empty, agree in (these of) their sizes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -124,6 +125,7 @@ class RelayBuilder(Builder):
         self.params: list[relay.Var] = []
         self.param_types: dict[relay.Var, TensorType] = {}
         self.constants: dict[str, np.ndarray[Any, Any]] = {}
+        self._known_constants: dict[Any, relay.Var] = {}
         self._names: set[str] = set()
         self._type_cache: dict[Any, Any] = {}
         self._copies: dict[Any, int] = {}
@@ -144,17 +146,12 @@ class RelayBuilder(Builder):
         if array.ndim == 0:
             expr = relay.const(array, dtype=array.dtype.name)
             return Tensor(expr, (), array.dtype, const=array)
-        for name, known in self.constants.items():
-            if (
-                known.dtype == array.dtype
-                and known.shape == array.shape
-                and np.array_equal(known, array, equal_nan=array.dtype.kind == "f")
-            ):
-                var = next(v for v in self.params if v.name_hint == name)
-                return Tensor(var, array.shape, array.dtype, const=array)
-        tensor = self.parameter("const", array.shape, array.dtype)
-        self.constants[tensor.expr.name_hint] = np.array(array, order="C", copy=True)
-        return Tensor(tensor.expr, array.shape, array.dtype, const=array)
+        key = array.dtype, array.shape, hashlib.blake2b(array.tobytes()).digest()
+        if key not in self._known_constants:
+            tensor = self.parameter("const", array.shape, array.dtype)
+            self._known_constants[key] = tensor.expr
+            self.constants[tensor.expr.name_hint] = np.array(array, order="C", copy=True)
+        return Tensor(self._known_constants[key], array.shape, array.dtype, const=array)
 
     def fresh(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Tensor:
         return Tensor(relay.Var(_clean(name), _relay_type(shape, dtype.name)), tuple(shape), dtype)

@@ -17,6 +17,7 @@ from astfront.rules import (  # noqa: F401
     math,
     mathematics,
     methods,
+    n_step,
     noise,
     normalization,
     objects,

@@ -23,6 +23,7 @@ from chainer.functions.array import (
 )
 from chainer.utils.type_check import InvalidType
 
+from astfront.grown import FEW_PARTS
 from astfront.rules.array.shape import reshape_to, transpose_to
 from astfront.rules.nodes import mismatch
 from astfront.rules.numpy.support import check_broadcast
@@ -39,7 +40,7 @@ from astfront.rules.sizes import (
     slice_axis,
     take_checked,
 )
-from astfront.values import Scalar, Static, Tensor, Value, describe, tuple_of
+from astfront.values import List, Scalar, Static, Tensor, Value, describe, tuple_of
 
 
 @node_rule(get_item.GetItem)
@@ -50,7 +51,7 @@ def get_item_node(cx: Any, node: Any, x: Tensor) -> Value:
 
 
 @node_rule(separate.Separate)
-def separate_node(cx: Any, node: Any, x: Tensor) -> tuple[Value, ...]:
+def separate_node(cx: Any, node: Any, x: Tensor) -> tuple[Value, ...] | List:
     axis = node.axis % x.ndim
     count = x.shape[axis]
     if count is None:
@@ -63,8 +64,14 @@ def separate_node(cx: Any, node: Any, x: Tensor) -> tuple[Value, ...]:
         cx.raise_python(ZeroDivisionError("integer division or modulo by zero"))
     if count == 1:
         return (x.viewed_as(cx.call_op("squeeze", x, axis=[axis])),)
+    if count > FEW_PARTS:
+        return cx.tuple_of_rows(x, _moved_to_front(cx, x, axis))  # type: ignore[no-any-return]
     parts = cx.call_op("split", x, indices_or_sections=count, axis=axis)
     return tuple(x.viewed_as(cx.call_op("squeeze", part, axis=[axis])) for part in parts)
+
+
+def _moved_to_front(cx: Any, x: Tensor, axis: int) -> Tensor:
+    return transpose_to(cx, x, [axis, *(a for a in range(x.ndim) if a != axis)])
 
 
 @node_rule(select_item.SelectItem)
@@ -123,11 +130,12 @@ def reverse(cx: Any, x: Tensor, axis: int) -> Tensor:
 
 
 @node_rule(split_axis.SplitAxis)
-def split_axis_node(cx: Any, node: Any, x: Tensor) -> tuple[Tensor, ...]:
-    return tuple(x.viewed_as(part) for part in _parts(cx, node, x))
+def split_axis_node(cx: Any, node: Any, x: Tensor) -> tuple[Tensor, ...] | List:
+    parts = _parts(cx, node, x)
+    return parts if isinstance(parts, List) else tuple(map(x.viewed_as, parts))
 
 
-def _parts(cx: Any, node: Any, x: Tensor) -> tuple[Tensor, ...]:
+def _parts(cx: Any, node: Any, x: Tensor) -> tuple[Tensor, ...] | List:
     axis = node.axis
     if not -x.ndim <= axis < x.ndim:
         cx.raise_python(InvalidType("in_types[0].ndim > axis", f"{x.ndim} <= {axis}"))
@@ -147,7 +155,7 @@ def _parts(cx: Any, node: Any, x: Tensor) -> tuple[Tensor, ...]:
     return _split_at(cx, x, places, axis)
 
 
-def _sections(cx: Any, x: Tensor, sections: int, axis: int) -> tuple[Tensor, ...]:
+def _sections(cx: Any, x: Tensor, sections: int, axis: int) -> tuple[Tensor, ...] | List:
     sections = int(sections)
     if sections == 0:
         cx.raise_python(ZeroDivisionError("integer division or modulo by zero"))
@@ -159,6 +167,11 @@ def _sections(cx: Any, x: Tensor, sections: int, axis: int) -> tuple[Tensor, ...
     if isinstance(size, Static) and size.obj:
         if not cx.truth(fit):
             cx.raise_python(error)
+        if sections > FEW_PARTS and x.is_static_shape and 0 not in x.shape:
+            shape = list(x.shape)
+            shape[axis : axis + 1] = sections, size.obj // sections
+            apart = cx.call_op("reshape", x, newshape=tuple(shape))
+            return cx.tuple_of_rows(x, _moved_to_front(cx, apart, axis))  # type: ignore[no-any-return]
         return tuple(cx.call_op("split", x, indices_or_sections=sections, axis=axis))
 
     def compute() -> Value:

@@ -14,6 +14,8 @@ from chainer.links.rnn.n_step_rnn import permutate_list
 from chainer.utils.type_check import InvalidType
 
 from astfront.collector import is_ragged
+from astfront.function_nodes import as_variables
+from astfront.grown import FEW_PARTS
 from astfront.leaves import Leaf
 from astfront.rules.array.joining import concatenate, stack_arrays
 from astfront.rules.registry import node_rule, rule
@@ -138,14 +140,14 @@ def pad_sequence_rule(
     """Of a number of sequences that is known at run time only."""
     content = cx.heap[xs.cell] if isinstance(xs, List) else None
     if isinstance(content, GrownList) and not isinstance(content.element, Unbound):
-        return _padded_rows(cx, _arrays(cx, content, "F.pad_sequence"), length, padding)
+        return padded_rows(cx, _arrays(cx, content, "F.pad_sequence"), length, padding)
     return cx.call_python(F.pad_sequence, [xs, length, padding], {})  # type: ignore[no-any-return]
 
 
-def _padded_rows(cx: Any, content: GrownList, length: Value, padding: Value) -> Tensor:
+def padded_rows(cx: Any, content: GrownList, length: Value, padding: Value) -> Tensor:
     """One gather of all rows, and of one more that is the padding."""
     leaf: Any = content.element
-    rows, lengths = _rows_of(cx, content)
+    rows, lengths = rows_of(cx, content)
     cx.check(cx.is_filled(content), InvalidType("in_types.size() > 0", "0 > 0"))
     longest = cx.call(Static(_longest), [lengths], {})
     if isinstance(length, Static) and length.obj is None:
@@ -207,7 +209,7 @@ def _arrays(cx: Any, content: Any, function: str) -> GrownList:
     return content  # type: ignore[no-any-return]
 
 
-def _rows_of(cx: Any, content: GrownList) -> tuple[Tensor, Value]:
+def rows_of(cx: Any, content: GrownList) -> tuple[Tensor, Value]:
     """The rows of all items, one after another, and how many each has."""
     leaf: Any = content.element
     rows = cx.b.call("reshape", content.buffers[0], newshape=(-1, *leaf.shape[1:]))
@@ -222,16 +224,19 @@ def _transposed(cx: Any, content: GrownList) -> Value:
     """One gather of all rows, in the order of the result."""
     leaf: Any = content.element
     rest = leaf.shape[1:]
-    data, lengths = _rows_of(cx, content)
+    data, lengths = rows_of(cx, content)
+    known, found = cx.try_static(lengths)
+    if known and len(found):
+        return as_result(cx, _transposed_rows(cx, data, found.tolist()))
     ordered, places, counts = cx.items_of(cx.call(Static(_order), [lengths], {}))
     # Chainer asks for descending lengths; with others it gives uninitialised memory.
     error = InvalidType("xs[0].shape[0] >= xs[1].shape[0]", "the lengths don't descend")
     cx.check(ordered, error)
     rows = cx.b.call("take", data, places, axis=0, mode="clip")
-    extents = cx.call(Static(_extents), [counts, Static(rest)], {})
+    extents = cx.call(Static(extents_of), [counts, Static(rest)], {})
     buffers = cx.b.call("reshape", rows, newshape=(-1,)), extents
     element = Leaf((None, *rest), leaf.dtype, "variable")
-    return List(cx.heap.new(GrownList(element, buffers, cx.dim_of(extents, 0))), tuple)
+    return cx.tuple_of_grown(GrownList(element, buffers, cx.dim_of(extents, 0)))  # type: ignore[no-any-return]
 
 
 def _order(lengths: Any) -> Any:
@@ -243,7 +248,7 @@ def _order(lengths: Any) -> Any:
     return bool((lengths[1:] <= lengths[:-1]).all()), places, there.sum(axis=1)
 
 
-def _extents(counts: Any, rest: tuple[int, ...]) -> Any:
+def extents_of(counts: Any, rest: tuple[int, ...]) -> Any:
     starts = (np.cumsum(counts) - counts) * int(np.prod(rest))
     return np.stack((starts, counts, *[np.full_like(counts, size) for size in rest]), axis=1)
 
@@ -270,24 +275,51 @@ def _inverse(indices: Any, length: int) -> Any:
 
 
 @node_rule(transpose_sequence.TransposeSequence)
-def transpose_sequence_node(cx: Any, node: Any, *xs: Tensor) -> tuple[Tensor, ...]:
-    """``[x[t] for all x that are longer than t]`` for each t: one gather, and a split."""
+def transpose_sequence_node(cx: Any, node: Any, *xs: Tensor) -> tuple[Tensor, ...] | List:
     for x in xs:
         needs_static(cx, x, "F.transpose_sequence", help="pad the sequences, and use F.separate")
     lengths = [x.shape[0] for x in xs]
+    return _transposed_rows(cx, concatenate(cx, xs, 0), lengths)  # type: ignore[arg-type]
+
+
+def _transposed_rows(cx: Any, rows: Tensor, lengths: list[int]) -> tuple[Tensor, ...] | List:
+    """``[x[t] for all x that are longer than t]`` for each t, of sequences one after another: one
+    gather, and a split."""
     # Chainer asks for descending lengths; with others it gives uninitialised memory.
-    if any(a < b for a, b in itertools.pairwise(lengths)):  # type: ignore[operator]
+    if any(a < b for a, b in itertools.pairwise(lengths)):
         cx.raise_python(InvalidType("xs[0].shape[0] >= xs[1].shape[0]", f"lengths {lengths}"))
-    length = int(node._length)
-    if length == 0:
+    if lengths[0] == 0:
         return ()
-    starts = np.cumsum([0, *lengths])
-    order = [[starts[i] + t for i, n in enumerate(lengths) if n > t] for t in range(length)]  # type: ignore[operator]
-    rows = concatenate(cx, xs, 0)
-    if len(xs) > 1:
-        index = constant(cx, np.concatenate(order), "int64")
-        rows = cx.call_op("take", rows, index, axis=0, mode="clip")
-    if length == 1:
+    _, places, counts = _order(np.array(lengths))
+    if len(lengths) > 1:
+        rows = cx.call_op("take", rows, constant(cx, places, "int64"), axis=0, mode="clip")
+    return in_pieces(cx, rows, counts)
+
+
+def in_pieces(cx: Any, rows: Tensor, counts: np.ndarray) -> tuple[Tensor, ...] | List:
+    """So many rows each; the numbers are known."""
+    if len(counts) == 1:
         return (rows,)
-    cuts = np.cumsum([len(o) for o in order])[:-1].tolist()
-    return tuple(cx.call_op("split", rows, indices_or_sections=cuts, axis=0))
+    if len(counts) <= FEW_PARTS:
+        cuts = np.cumsum(counts)[:-1].tolist()
+        return tuple(cx.call_op("split", rows, indices_or_sections=cuts, axis=0))
+    return cx.tuple_of_grown(pieces(cx, rows, counts))  # type: ignore[no-any-return]
+
+
+def as_result(cx: Any, parts: tuple[Tensor, ...] | List) -> Value:
+    """What a function of Chainer's gives, whose node gives these."""
+    return parts if isinstance(parts, List) else cx.tuple([*map(as_variables, parts)])  # type: ignore[no-any-return]
+
+
+def pieces(cx: Any, rows: Tensor, counts: np.ndarray) -> GrownList:
+    """A list of so many rows each, of what isn't empty; the numbers are known."""
+    size: int | None = counts[0]
+    rest: Any = rows.shape[1:]
+    if (counts == size).all() and 0 not in rest:
+        buffers = [cx.call_op("reshape", rows, newshape=(len(counts), size, *rest))]
+    else:
+        size = None
+        flat = cx.call_op("reshape", rows, newshape=(-1,))
+        buffers = [flat, constant(cx, extents_of(counts, rest), "int64")]
+    element = Leaf((size, *rest), rows.dtype, "variable")
+    return GrownList(element, tuple(buffers), Static(len(counts)))
