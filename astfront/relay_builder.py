@@ -16,6 +16,7 @@ from tvm import relay
 import astfront.relay_kernels
 import astfront.relay_linalg
 import astfront.relay_random
+import astfront.relay_reductions
 import astfront.relay_select
 import astfront.relay_shape_functions
 import astfront.relay_sort

@@ -113,7 +113,9 @@ def _arg_extreme(largest: bool) -> Callable[..., Any]:
             tie = tir.all(a[1].equal(b[1]), nearer)
             keep = tir.any(_better(a[1], b[1], largest), tie)
             index, value = tir.Select(keep, a[0], b[0]), tir.Select(keep, a[1], b[1])
-            return _unless_nan(a[1], index, a[0]), _unless_nan(a[1], value, a[1])
+            # Lanes aren't in order (``relay_reductions``): of two NaN too, it's the nearer one.
+            first = _unless_nan(b[1], a[0], tir.Select(nearer, a[0], b[0]))
+            return _unless_nan(a[1], index, first), _unless_nan(a[1], value, a[1])
 
         # An index that loses every tie, for "nothing yet".
         reducer = te.comm_reducer(

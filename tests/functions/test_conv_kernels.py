@@ -1,4 +1,4 @@
-"""Convolutions whose channels don't fill whole vectors: constant weights and live ones."""
+"""Convolutions whose channels don't fill whole vectors, and transposed ones: constant weights and live."""
 
 from __future__ import annotations
 
@@ -43,6 +43,42 @@ def test_odd_numbers_of_channels(freeze, staged):
         x = rng.uniform(-1, 1, (n, 3, 12, 20)).astype(np.float32)
         with chainer.no_backprop_mode():
             assert_same(compiled(x), model.forward(x))
+
+
+#: Kernels, strides, paddings, sizes asked for, and groups of transposed convolutions.
+TRANSPOSED = [
+    ((4, 4), 2, 1, None, 1),
+    ((3, 3), 2, 1, None, 1),
+    ((3, 3), 2, 1, (14, 12), 1),
+    ((2, 2), 3, 0, None, 1),
+    ((7, 7), 2, 6, None, 1),
+    ((5, 5), 3, 2, None, 2),
+    ((3, 5), (2, 1), (0, 2), None, 1),
+]
+
+
+class Transposed(chainer.Chain):
+    def __init__(self) -> None:
+        super().__init__()
+        with self.init_scope():
+            self.layers = chainer.ChainList(
+                *(
+                    L.Deconvolution2D(6, 4, kernel, stride, pad, outsize=outs, groups=groups)
+                    for kernel, stride, pad, outs, groups in TRANSPOSED
+                )
+            )
+
+    def forward(self, x):
+        return [F.relu(layer(x)) for layer in self.layers]
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_transposed_convolutions(freeze):
+    np.random.seed(0)
+    model = Transposed()
+    x = np.random.uniform(-1, 1, (2, 6, 7, 6)).astype(np.float32)
+    with chainer.no_backprop_mode():
+        assert_same(astfront.compile(model, freeze=freeze)(x), model.forward(x))
 
 
 def test_padding():

@@ -1,0 +1,70 @@
+"""Reductions along rows and in lanes: sizes that fill vectors and not, NaN, sizes known at run time."""
+
+from __future__ import annotations
+
+import chainer.functions as F
+import numpy as np
+import pytest
+
+import astfront
+from tests.support import assert_same
+
+RNG = np.random.RandomState(0)
+AXES = (0, 1, 2, (0, 1), (0, 2), (1, 2), None)
+
+
+def reductions(x):
+    out = []
+    for axis in AXES:
+        for keepdims in (False, True):
+            out += [
+                np.sum(x, axis, keepdims=keepdims),
+                np.max(x, axis, keepdims=keepdims),
+                np.min(x, axis, keepdims=keepdims),
+            ]
+    for axis in range(3):
+        out += [x.argmax(axis), x.argmin(axis)]
+    return [*out, x.argmax(), (x > 0).all(2), (x > 0).any(0), x.var(1), (x * 2).sum(2) + 1]
+
+
+def of_rows(x):
+    return x.sum(1), x.max(1), x.argmax(1), x.argmin(1), x.sum(0), x.argmax(0), x.sum()
+
+
+def softmaxes(x):
+    found = [F.softmax(x, axis=a) for a in range(2)] + [F.log_softmax(x, axis=a) for a in range(2)]
+    return [*found, F.relu(F.softmax(x * 2) - 0.1)]
+
+
+@pytest.mark.parametrize("shape", [(6, 7, 33), (3, 5, 64), (2, 40, 7)])
+def test_axes(shape):
+    x = RNG.uniform(-1, 1, shape).astype("f")
+    compiled = astfront.compile(reductions)
+    assert_same(compiled(x), reductions(x))
+    x[1, 2, 3] = x[1, 2, 5] = x[0, :, 1] = np.nan
+    assert_same(compiled(x), reductions(x))
+
+
+def test_the_first_of_equal_numbers_and_of_nan():
+    compiled = astfront.compile(of_rows)
+    for columns in (5000, 4999):
+        x = RNG.randint(-3, 3, (4, columns)).astype("f")
+        assert_same(compiled(x), of_rows(x))
+        x[0, 777] = x[0, 4000] = x[1, 4000] = x[1, 780] = np.nan
+        x[2, 30] = x[2, 20] = np.inf
+        assert_same(compiled(x), of_rows(x))
+
+
+def test_sizes_known_at_run_time():
+    spec = astfront.TensorSpec((None, None))
+    compiled = [astfront.compile(f, specs=[spec]) for f in (of_rows, softmaxes)]
+    for shape in ((1, 1), (3, 20), (7, 100), (2, 33)):
+        x = RNG.uniform(-1, 1, shape).astype("f")
+        for function, expected in zip(compiled, (of_rows, softmaxes)):
+            assert_same(function(x), expected(x))
+
+
+@pytest.mark.parametrize("shape", [(5, 1000), (3, 7), (2, 21, 8, 8), (4, 1), (2, 33, 64)])
+def test_softmax(shape):
+    x = RNG.uniform(-3, 3, shape).astype("f")
+    assert_same(astfront.compile(softmaxes)(x), softmaxes(x))
