@@ -42,7 +42,7 @@ from passes.relay import (
     straight_kernels,
     strip_mining,
 )
-from passes.relay.bindings import Note, has_loops, ignore
+from passes.relay.bindings import Note, has_loops, has_recursions, ignore
 
 _log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ def prepare_module(
         mod = loops.run(mod, note)
         if target is not None:
             mod = loop_kernels.run(_with_constants(mod, params or {}), target, note)
-    if recursive_globals.is_needed(mod):
+    if has_recursions(mod):
         # A constant that's bound in main wouldn't be one in a global function.
         mod = _with_constants(recursive_projections.run(mod, note), params or {})
         if target is not None:

@@ -298,7 +298,7 @@ class ArgumentLifter:
 
     def _tree(self, name: str, tree: Tree) -> Value:
         forest = Forest(tree.type)
-        for column in tree.type.columns():
+        for column in tree.type.columns:
             spec = TensorSpec(column.shape, column.dtype)
             made = self.cx.b.parameter(f"{name}_{column.name}", spec.shape, spec.dtype)
             self.leaves.append(Leaf(made.expr.name_hint, spec, "array"))

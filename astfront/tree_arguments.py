@@ -9,8 +9,9 @@ takes all of them.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +118,15 @@ class TreeType:
         keys: Any = self.kinds[kind].keys
         return self.parts[kind][keys.index(key)]
 
-    def columns(self) -> Iterator[Column]:
+    @functools.cached_property
+    def numbers(self) -> dict[Kind, int]:
+        return {kind: number for number, kind in enumerate(self.kinds)}
+
+    @functools.cached_property
+    def columns(self) -> tuple[Column, ...]:
+        return tuple(self._columns())
+
+    def _columns(self) -> Iterator[Column]:
         for number, kind in enumerate(self.kinds):
             if kind.keys is None:
                 if not kind.is_static:
@@ -187,95 +196,193 @@ def tree_of(x: Any, known: TreeType | None = None) -> Tree | None:
         return None
     encoder = _Encoder()
     try:
-        root, _ = encoder.visit(x, 0)
+        root = encoder.visit(x)
     except (_NoTree, RecursionError):
         return None
-    found = encoder.type(root)
-    if known is not None:
-        found = found.joined(known) or found
-    elif not (encoder.is_deep and found.is_recursive):
-        return None
-    return Tree(found, encoder.data(found))
+    found = encoder.type_of(root, known)
+    return Tree(found, encoder.data(found)) if found else None
 
 
 class _NoTree(Exception):
     """Something in the value isn't a part of trees."""
 
 
-Place = tuple[Kind, int]
+Place = tuple[int, int]
+"""A node's kind, by its number in an encoder, and its row."""
+
+Contents = tuple[tuple[Any, ...], Iterable[Any] | None]
+"""The fields of a node's :class:`Kind`, and its parts if it's no leaf."""
 
 
 class _Encoder:
+    """Walks over a tree, at each call: what a node's class alone says is asked once in a walk."""
+
     def __init__(self) -> None:
-        self.rows: dict[Kind, list[Any]] = {}
+        self.kinds: list[Kind] = []
+        self.rows: list[list[Any]] = []
         """Of each kind the leaves, or of each node the places of its parts."""
         self.depths: set[int] = set()
         """Of the leaves."""
+        self._depth = 0
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._readers: dict[type, Callable[[Any], Contents]] = {}
         self._seen: dict[int, Place] = {}
 
-    @property
-    def is_deep(self) -> bool:
-        return len(self.depths) > 1 or max(self.depths, default=0) > 2
-
-    def visit(self, x: Any, depth: int) -> Place:
-        if id(x) in self._seen:
+    def visit(self, x: Any) -> Place:
+        cls = type(x)
+        read = self._readers.get(cls)
+        if read is None:
+            read = self._readers[cls] = _reader(x)
+        elif id(x) in self._seen:
             return self._seen[id(x)]
-        keys, parts = _parts(x)
-        if keys is None:
-            self.depths.add(depth)
-            return self._place(_leaf_kind(x), x)
-        lengths: tuple[int | None, ...] = ()
-        if not isinstance(x, tuple | list):
-            lengths = tuple(len(p) if isinstance(p, tuple | list) else None for p in parts)
-        place = self._place(Kind(type(x), keys, lengths), [])
+        fields, parts = read(x)
+        number = self._numbers.get(fields)
+        if number is None:
+            number = self._new_kind(fields)
+        rows = self.rows[number]
+        place = number, len(rows)
+        if parts is None:
+            self.depths.add(self._depth)
+            rows.append(x)
+            return place
         self._seen[id(x)] = place
-        self.rows[place[0]][place[1]] = [self.visit(part, depth + 1) for part in parts]
+        rows.append(None)
+        self._depth += 1
+        rows[place[1]] = list(map(self.visit, parts))
+        self._depth -= 1
         return place
 
-    def _place(self, kind: Kind, entry: Any) -> Place:
-        if kind not in self.rows and len(self.rows) == MOST_KINDS:
+    def _new_kind(self, fields: tuple[Any, ...]) -> int:
+        if len(self.kinds) == MOST_KINDS:
             raise _NoTree
-        rows = self.rows.setdefault(kind, [])
-        rows.append(entry)
-        return kind, len(rows) - 1
+        number = self._numbers[fields] = len(self.kinds)
+        self.kinds.append(Kind(*fields))
+        self.rows.append([])
+        return number
 
-    def type(self, root: Kind) -> TreeType:
-        parts = {
-            kind: [{row[i][0] for row in self.rows[kind]} for i in range(len(kind.keys or ()))]
-            for kind in self.rows
+    def type_of(self, root: Place, known: TreeType | None) -> TreeType | None:
+        """The type of the tree, with all that the known one has; None for what counts as no tree."""
+        parts = [
+            [{number for number, _ in part} for part in zip(*rows)] if kind.keys else []
+            for kind, rows in zip(self.kinds, self.rows)
+        ]
+        if known is not None and self._is_of(known, root, parts):
+            return known
+        kinds = {
+            kind: [{self.kinds[number] for number in found} for found in sets]
+            for kind, sets in zip(self.kinds, parts)
         }
-        return TreeType.of(parts, root)
+        made = TreeType.of(kinds, self.kinds[root[0]])
+        if known is not None:
+            return made.joined(known) or made
+        is_deep = len(self.depths) > 1 or max(self.depths, default=0) > 2
+        return made if is_deep and made.is_recursive else None
+
+    def _is_of(self, known: TreeType, root: Place, parts: list[list[set[int]]]) -> bool:
+        """Whether a type has all of the tree."""
+        numbers = [known.numbers.get(kind, -1) for kind in self.kinds]
+        if -1 in numbers or numbers[root[0]] != known.root:
+            return False
+        return all(
+            numbers[inner] in possible
+            for number, sets in zip(numbers, parts)
+            for found, possible in zip(sets, known.parts[number])
+            for inner in found
+        )
 
     def data(self, made: TreeType) -> tuple[np.ndarray[Any, Any], ...]:
-        number = {kind: i for i, kind in enumerate(made.kinds)}
-        return tuple(self._column(made, column, number) for column in made.columns())
+        own = {made.numbers[kind]: number for number, kind in enumerate(self.kinds)}
+        numbers = np.array(list(own), "int64")
+        places: dict[int, Any] = {}
+        """Of each kind of nodes the numbers and rows of its parts, in an array."""
+        columns = []
+        for column in made.columns:
+            rows = self.rows[own[column.kind]] if column.kind in own else []
+            if column.what == "leaf":
+                columns.append(_leaves(column, rows))
+                continue
+            keys: Any = made.kinds[column.kind].keys
+            if column.kind not in places:
+                shape = len(rows), len(keys), 2
+                places[column.kind] = np.array(rows, "int64").reshape(shape).transpose(1, 2, 0)
+            found, row = places[column.kind][keys.index(column.key)]
+            columns.append(row if column.what == "row" else numbers[found])
+        return tuple(columns)
 
-    def _column(self, made: TreeType, column: Column, number: dict[Kind, int]) -> Any:
-        kind = made.kinds[column.kind]
-        rows = self.rows.get(kind, [])
-        if column.what == "leaf":
-            arrays = [x.array if isinstance(x, chainer.Variable) else x for x in rows]
-            return np.array(arrays, column.dtype).reshape(len(rows), *column.shape[1:])
-        keys: Any = kind.keys
-        i = keys.index(column.key)
-        places = [row[i] for row in rows]
-        if column.what == "row":
-            return np.array([row for _, row in places], "int64")
-        return np.array([number[found] for found, _ in places], "int64")
+
+def _leaves(column: Column, leaves: Sequence[Any]) -> np.ndarray[Any, Any]:
+    if leaves and type(leaves[0]) is chainer.Variable:
+        leaves = [x.array for x in leaves]
+    own: Any = column.shape[1:]
+    if not own or not leaves:
+        return np.array(leaves, column.dtype).reshape(len(leaves), *own)
+    return np.concatenate(leaves, dtype=column.dtype).reshape(len(leaves), *own)
 
 
-def _parts(x: Any) -> tuple[tuple[Any, ...] | None, Sequence[Any]]:
-    """The keys of a node's parts and the parts; None for a leaf."""
-    if isinstance(x, tuple) or type(x) is list:
-        return tuple(range(len(x))), x
-    if type(x) is dict:
-        if not all(isinstance(k, str | int) for k in x):
-            raise _NoTree
-        return tuple(x), list(x.values())
+def _reader(x: Any) -> Callable[[Any], Contents]:
+    """What takes instances of the class of ``x`` apart."""
+    cls = type(x)
+    if isinstance(x, tuple) or cls is list:
+        return _read_sequence
+    if cls is dict:
+        return _read_dict
     if _is_object(x):
-        attributes = vars(x)
-        return tuple(attributes), list(attributes.values())
-    return None, ()
+        return _read_object
+    if cls is np.ndarray or (isinstance(x, np.generic) and x.dtype.kind in "biuf"):
+        return _read_array
+    if cls is chainer.Variable:
+        return _read_variable
+    if cls in SCALAR_DTYPES:
+        return _read_number
+    if cls in (type(None), str):
+        return _read_static
+    raise _NoTree
+
+
+@functools.cache
+def _places(length: int) -> tuple[int, ...]:
+    return tuple(range(length))
+
+
+def _read_sequence(x: Any) -> Contents:
+    return (type(x), _places(len(x))), x
+
+
+def _read_dict(x: dict[Any, Any]) -> Contents:
+    if not all(isinstance(k, str | int) for k in x):
+        raise _NoTree
+    return (dict, tuple(x), _lengths(x.values())), x.values()
+
+
+def _read_object(x: Any) -> Contents:
+    attributes = vars(x)
+    parts = attributes.values()
+    return (type(x), tuple(attributes), _lengths(parts)), parts
+
+
+def _lengths(parts: Iterable[Any]) -> tuple[int | None, ...]:
+    return tuple([len(p) if type(p) is list or isinstance(p, tuple) else None for p in parts])
+
+
+def _read_array(x: Any) -> Contents:
+    return (type(x), None, (), (x.dtype.str, x.shape)), None
+
+
+def _read_variable(x: chainer.Variable) -> Contents:
+    if type(x.array) is not np.ndarray:
+        raise _NoTree
+    fields = x.dtype.str, x.shape, x.name, x.requires_grad
+    return (chainer.Variable, None, (), fields), None
+
+
+def _read_number(x: Any) -> Contents:
+    if type(x) is int and not -(2**63) <= x < 2**63:
+        raise _NoTree
+    return (type(x),), None
+
+
+def _read_static(x: Any) -> Contents:
+    return (type(x), None, (), (x,)), None
 
 
 def _is_object(x: Any) -> bool:
@@ -287,23 +394,6 @@ def _is_object(x: Any) -> bool:
     plain = made is object.__new__ and hasattr(x, "__dict__") and not isinstance(x, type)
     hidden = any(vars(c).get("__slots__") or "__getattr__" in vars(c) for c in cls.__mro__)
     return plain and not hidden and not callable(x)
-
-
-def _leaf_kind(x: Any) -> Kind:
-    cls = type(x)
-    if cls is np.ndarray:
-        return Kind(cls, leaf=(x.dtype.str, x.shape))
-    if cls is chainer.Variable and type(x.array) is np.ndarray:
-        return Kind(cls, leaf=(x.dtype.str, x.shape, x.name, x.requires_grad))
-    if isinstance(x, np.generic) and x.dtype.kind in "biuf":
-        return Kind(cls, leaf=(x.dtype.str, ()))
-    if cls in SCALAR_DTYPES:
-        if cls is int and not -(2**63) <= x < 2**63:
-            raise _NoTree
-        return Kind(cls)
-    if cls in (type(None), str):
-        return Kind(cls, leaf=(x,))
-    raise _NoTree
 
 
 def _column_type(kind: Kind) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -161,21 +161,6 @@ def rewrite(mod: tvm.IRModule, rewriter: Callable[[], Rewriter]) -> tvm.IRModule
     return relay.transform.InferType()(result)
 
 
-def has_loops(mod: tvm.IRModule) -> bool:
-    """Whether any function in the module, bound by a let, calls itself."""
-    found = False
-
-    def look(expr: Any) -> None:
-        nonlocal found
-        if isinstance(expr, relay.Let) and isinstance(expr.value, relay.Function):
-            found = found or expr.var in relay.analysis.free_vars(expr.value)
-
-    for function in mod.functions.values():
-        if isinstance(function, relay.Function):
-            relay.analysis.post_order_visit(function, look)
-    return found
-
-
 @dataclass
 class Loop:
     """See above. ``function`` is how it stood."""
@@ -228,7 +213,34 @@ class Loop:
         return relay.Function(self.params, chain(head, branch), self.function.ret_type)
 
 
+def is_loop(var: Any, value: Any) -> bool:
+    """Whether a binding defines a loop."""
+    return Loop.of(var, value) is not None
+
+
 def is_recursion(var: Any, value: Any) -> bool:
     """Whether a binding defines a function that calls itself, and isn't a loop."""
     is_function = isinstance(value, relay.Function)
-    return is_function and var in relay.analysis.free_vars(value) and not Loop.of(var, value)
+    return is_function and var in relay.analysis.free_vars(value) and not is_loop(var, value)
+
+
+def has_loops(mod: tvm.IRModule) -> bool:
+    return _binds(mod, is_loop)
+
+
+def has_recursions(mod: tvm.IRModule) -> bool:
+    return _binds(mod, is_recursion)
+
+
+def _binds(mod: tvm.IRModule, is_asked: Callable[[Any, Any], bool]) -> bool:
+    """Whether any binding in the module is of some sort."""
+    found = False
+
+    def look(expr: Any) -> None:
+        nonlocal found
+        found = found or (isinstance(expr, relay.Let) and is_asked(expr.var, expr.value))
+
+    for function in mod.functions.values():
+        if isinstance(function, relay.Function):
+            relay.analysis.post_order_visit(function, look)
+    return found

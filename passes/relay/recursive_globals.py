@@ -47,19 +47,6 @@ from tvm import relay
 from passes.relay.bindings import Rewriter, Scope, chain, is_recursion
 
 
-def is_needed(mod: tvm.IRModule) -> bool:
-    """Whether a module has a local recursive function that isn't a loop."""
-    found = False
-
-    def look(expr: Any) -> None:
-        nonlocal found
-        found = found or (isinstance(expr, relay.Let) and is_recursion(expr.var, expr.value))
-
-    for function in mod.functions.values():
-        relay.analysis.post_order_visit(function, look)
-    return found
-
-
 def run(mod: tvm.IRModule) -> tvm.IRModule:
     """The module with its recursive functions, but for loops, as global ones."""
     mod = relay.transform.InferType()(mod)

@@ -34,7 +34,7 @@ from typing import Any
 import tvm
 from tvm import relay
 
-from passes.relay.bindings import Scope, chain, has_loops, variables
+from passes.relay.bindings import Scope, chain, has_loops, has_recursions, variables
 from passes.relay.kernel_bodies import (
     Groups,
     ImpossibleError,
@@ -60,7 +60,7 @@ def run(mod: tvm.IRModule, target: tvm.target.Target) -> tvm.IRModule:
 
 def is_needed(mod: tvm.IRModule) -> bool:
     """Whether a module has functions that call themselves."""
-    return len(mod.functions) > 1 or has_loops(mod)
+    return len(mod.functions) > 1 or has_loops(mod) or has_recursions(mod)
 
 
 class _InFunctions(Groups):

@@ -1,6 +1,7 @@
 """Trees as arguments: nested tuples, dicts and objects; one program for every shape."""
 
 import collections
+import functools
 
 import chainer
 import chainer.functions as F
@@ -158,6 +159,37 @@ def test_any_number_of_children():
     # A program grows with what it has met.
     compiled = agrees(OfChildren(), (small,), (large,), (small,), (large,))
     assert compiled.cache_info().misses <= 3
+
+
+def test_leaves_of_every_kind_and_shared_parts():
+    def value(leaf):
+        if isinstance(leaf, chainer.Variable):
+            return F.sum(leaf).reshape((1,))
+        if isinstance(leaf, np.ndarray):
+            return chainer.Variable(leaf.reshape((-1,))[:1].astype("f"))
+        number = {"one": 1, "two": 2}[leaf] if isinstance(leaf, str) else leaf or 0.5
+        return chainer.Variable(np.ones(1, "f") * number)
+
+    def f(tree):
+        if isinstance(tree, list):
+            return F.sin(f(tree[0]) - f(tree[1]) * 0.5)
+        return value(tree)
+
+    flat = np.arange(6, dtype="f")
+    leaves = [
+        chainer.Variable(flat + 1), flat.reshape(2, 3) + 2, np.array(3.5), "one", "two", None, True,
+        7, 0.25, np.float32(1.5), np.int16(3),
+    ]  # fmt: skip
+    numbers = [x for x in leaves if not isinstance(x, str)]
+    shared = [leaves[0], [flat.reshape(2, 3), 4]]
+    chain = functools.reduce(lambda tree, leaf: [tree, leaf], leaves)
+    other = functools.reduce(lambda tree, leaf: [leaf, tree], [*leaves[:4], *leaves])
+    swapped = functools.reduce(lambda tree, leaf: [leaf, tree], numbers[::-1])
+    trees = chain, other, [[shared, shared], [leaves[9], shared]], swapped, chain
+    compiled = agrees(f, *[(tree,) for tree in trees])
+    assert compiled.cache_info().misses <= 2
+    with pytest.raises(KeyError, match="three"):
+        compiled([[1, "three"], 2])
 
 
 def test_what_cannot_be_a_tree_has_a_program_for_each():
