@@ -16,6 +16,7 @@ from astfront.layouts import fills_buffer
 from astfront.lifting import Input
 from astfront.program import Program
 from astfront.progress import Watch, unwatched
+from passes.relay import gathered_parameters
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,11 @@ class Loaded:
     """
 
     def __init__(
-        self, program: Program, executable: Executable | None, frozen: dict[str, Frozen]
+        self,
+        program: Program,
+        executable: Executable | None,
+        frozen: dict[str, Frozen],
+        gathered: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.program = program
         self.executable = executable
@@ -48,9 +53,24 @@ class Loaded:
         places = {leaf.name: i for i, leaf in enumerate(program.leaves)}
         inputs = {i.name: i for i in program.inputs}
         bound = set(used_constants(program)) | set(frozen)
-        self.sources: dict[str, int | Input] = {
+        self.sources: dict[str, int | Input | list[int]] = {
             n: places[n] if n in places else inputs[n] for n in program.parameters if n not in bound
         }
+        if gathered:
+            self._gather(gathered)
+
+    def _gather(self, gathered: Mapping[str, Sequence[str]]) -> None:
+        """Stack those arguments that the executable takes as one: in the place of the first."""
+        new = {group[0]: name for name, group in gathered.items()}
+        gone = {name for group in gathered.values() for name in group}
+        sources: dict[str, int | Input | list[int]] = {}
+        for name, source in self.sources.items():
+            if name in new:
+                group: Any = [self.sources[n] for n in gathered[new[name]]]
+                sources[new[name]] = group
+            elif name not in gone:
+                sources[name] = source
+        self.sources = sources
 
     def arguments(self, leaves: Sequence[Any]) -> list[np.ndarray] | None:
         """The arrays to run with, or None where what the program takes for granted changed."""
@@ -61,8 +81,9 @@ class Loaded:
         arrays = []
         for name, source in self.sources.items():
             if isinstance(source, int):
-                value = leaves[source]
-                array = value.array if isinstance(value, chainer.Variable) else np.asarray(value)
+                array = _array_of(leaves[source])
+            elif isinstance(source, list):
+                array = np.stack([_array_of(leaves[i]) for i in source])
             else:
                 found = source.fetch()
                 if found is None:
@@ -90,9 +111,11 @@ def load(
     frozen = freeze(program, others) if options.freeze else {}
     params = {**used_constants(program), **{n: f.array for n, f in frozen.items()}}
     executable = None
+    arguments = {leaf.name for leaf in program.leaves} - set(program.whole)
+    mod, gathered = gathered_parameters.run(program.mod, arguments)
     if program.outputs:
         executable = build(
-            program.mod,
+            mod,
             params,
             options.target,
             options.opt_level,
@@ -106,7 +129,11 @@ def load(
         for source in program.inputs:
             if source.name not in frozen and source.name not in program.whole:
                 settle(source)
-    return Loaded(program, executable, frozen)
+    return Loaded(program, executable, frozen, gathered)
+
+
+def _array_of(leaf: Any) -> np.ndarray:
+    return leaf.array if isinstance(leaf, chainer.Variable) else np.asarray(leaf)
 
 
 def used_constants(program: Program) -> dict[str, np.ndarray]:

@@ -37,6 +37,16 @@ class Parts(Cell):
         )
 
 
+class Steps(Cell):
+    """A list of many arguments."""
+
+    def forward(self, xs, others):
+        h = xs[0]
+        for t in range(len(xs)):
+            h = F.tanh(self.l(h) + xs[t])
+        return F.stack(xs, axis=1), h, xs[7], F.concat(others, axis=0), F.hstack(others), others[0]
+
+
 class Sequences(Cell):
     def forward(self, xs):
         columns = F.transpose_sequence(xs)
@@ -49,7 +59,7 @@ class Sequences(Cell):
         return columns[0], columns[-1], rows, h, sizes, F.stack(ends), columns[2:4]
 
 
-class Steps(chainer.Chain):
+class Recurrent(chainer.Chain):
     def __init__(self):
         super().__init__()
         with self.init_scope():
@@ -76,6 +86,18 @@ def test_parts_of_an_array():
     assert len({lines(model, array(2, n, 3)) for n in (40, 400)}) == 1
 
 
+def test_a_list_of_many_arguments():
+    np.random.seed(0)
+    model, arguments = Steps(), []
+    for seed in (0, 100):
+        xs = [variable(2, 3, seed=seed + t) for t in range(40)]
+        others = [array(1, 3, seed=seed + t) for t in range(35)]
+        arguments.append([xs, others])
+    xs, others = arguments[0]
+    agrees(model, *arguments, [xs[:1] * 40, others], [xs[:30], others[:3]])
+    assert np.shares_memory(astfront.compile(model)(xs, others)[-1], others[0])
+
+
 def test_many_columns_of_sequences():
     np.random.seed(0)
     model = Sequences()
@@ -85,7 +107,7 @@ def test_many_columns_of_sequences():
 
 def test_recurrent_links_over_long_sequences():
     np.random.seed(0)
-    model = Steps()
+    model = Recurrent()
 
     def sequences(*lengths):
         return [[variable(n, 3, seed=n) for n in lengths]]
