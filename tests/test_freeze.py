@@ -39,7 +39,7 @@ def test_parameters_are_constants(model: Any) -> None:
     assert sorted(loaded.frozen) == ["l_W", "l_b", "mean"]
     for name in ("l_W", "l_b"):
         assert loaded.frozen[name].contents is None, "nothing to compare at a call"
-    assert [s if isinstance(s, int) else s.name for s in loaded.sources] == [0, "plain"]
+    assert [s if isinstance(s, int) else s.name for s in loaded.sources.values()] == [0, "plain"]
     for array in (model.l.W.array, model.l.b.array, model.mean):
         with pytest.raises(ValueError, match="read-only"):
             array[:] = 0
