@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import chainer
 import numpy as np
+from chainer.function import FunctionAdapter
 from chainer.utils.type_check import InvalidType
 
 from astfront.diagnostics import CompileError
@@ -116,6 +117,10 @@ class FunctionNodes(Machine):
                 if known:
                     object.__setattr__(real, name, obj)
         dummies = tuple(_stand_in(x, size) for x in inputs)
+        if isinstance(real, chainer.Function):
+            old_style = real
+            real = FunctionAdapter.__new__(FunctionAdapter)
+            object.__setattr__(real, "_function", old_style)
         try:
             object.__setattr__(real, "_input_layouts", (None,) * len(inputs))
             chainer.FunctionNode._check_data_type_forward(real, dummies)

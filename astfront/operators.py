@@ -36,7 +36,13 @@ from astfront.values import (
     describe,
 )
 
-#: AST operator → (Python function, its in-place twin, numpy's ufunc).
+
+def power(x: Any, y: Any) -> Any:
+    """``x ** y``, whose dtype may be another than that of ``np.power``: numpy squares, for one."""
+    return x**y
+
+
+#: AST operator → (Python function, its in-place twin, the function for arrays).
 BINARY: dict[type, tuple[Callable[..., Any], Callable[..., Any], Any]] = {
     gast.Add: (operator.add, operator.iadd, np.add),
     gast.Sub: (operator.sub, operator.isub, np.subtract),
@@ -44,7 +50,7 @@ BINARY: dict[type, tuple[Callable[..., Any], Callable[..., Any], Any]] = {
     gast.Div: (operator.truediv, operator.itruediv, np.true_divide),
     gast.FloorDiv: (operator.floordiv, operator.ifloordiv, np.floor_divide),
     gast.Mod: (operator.mod, operator.imod, np.remainder),
-    gast.Pow: (operator.pow, operator.ipow, np.power),
+    gast.Pow: (operator.pow, operator.ipow, power),
     gast.MatMult: (operator.matmul, operator.imatmul, np.matmul),
     gast.BitAnd: (operator.and_, operator.iand, np.bitwise_and),
     gast.BitOr: (operator.or_, operator.ior, np.bitwise_or),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,6 +133,8 @@ class RelayBuilder(Builder):
         self._copies: dict[Any, int] = {}
         self._overflowing: set[Any] = set()
         self._occurrences: dict[Any, int] = {}
+        self._unsure: set[Any] = set()
+        """What kernels compute of operands with staged sizes that may not fit each other."""
 
     # --- leaves ------------------------------------------------------------------------------
 
@@ -165,7 +168,6 @@ class RelayBuilder(Builder):
             return made
         args = tuple(relay_simplifier.operands(self, op, args, attrs))
         function = _relay_function(op)
-        operands = [_map_tensors(self._operand(op), a) for a in args]
         types = tuple(_map_tensors(_type_of, a, tuple) for a in args)
         key = (op, types, _hashable(attrs))
         if key in self._type_cache:
@@ -173,6 +175,8 @@ class RelayBuilder(Builder):
         else:
             variables = [_map_tensors(lambda t: relay.Var("x", _relay_type(*t)), t) for t in types]
             result_type = self._type_cache[key] = _infer(op, function, variables, attrs)
+        whole = not isinstance(result_type, tuple) or None in result_type[0]
+        operands = [_map_tensors(self._operand(op, whole), a) for a in args]
         if isinstance(result_type, tuple) and 0 in result_type[0] and None not in result_type[0]:
             # TVM fails at many operators on nothing (a division by a size in constant folding).
             expr = relay.zeros(result_type[0], result_type[1])
@@ -190,14 +194,17 @@ class RelayBuilder(Builder):
             self._copies[result.expr] = 1 + sum(self._copies.get(o, 0) for o in _flat(operands))
             within = sum(self._occurrences.get(o, 1) for o in _flat(operands))
             self._occurrences[result.expr] = _OCCURRENCES.get(op, 1) * within
+            if _may_differ(op, args) or not self._unsure.isdisjoint(_flat(operands)):
+                self._unsure.add(result.expr)
         return result
 
     # TVM inlines fused elementwise operators into each of their uses, so that `x = where(x == 0, y, x)`
     # triples with each step (and the simplifier takes minutes over a few steps of integers, or over
     # functions of functions). Where an expression would get too large, its operands become results
-    # of their own.
+    # of their own. So do those of staged sizes where the result's are known: TVM compares staged sizes
+    # only to find those of a kernel's result.
 
-    def _operand(self, op: str) -> Any:
+    def _operand(self, op: str, has_staged_sizes: bool) -> Any:
         def expr(x: Tensor | Scalar) -> relay.Expr:
             found = self._expr(x)
             kept = self.scope.kept
@@ -207,7 +214,8 @@ class RelayBuilder(Builder):
             limit = _MAX_INTEGER_COPIES if x.dtype.kind in "iu" else _MAX_COPIES
             occurrences = self._occurrences.get(found, 1) * _OCCURRENCES.get(op, 1)
             small = copies <= limit and occurrences <= _MAX_OCCURRENCES
-            if small or not _is_inlined(op):
+            compared = has_staged_sizes or found not in self._unsure or op == "shape_of"
+            if compared and (small or not _is_inlined(op)):
                 return found
             shape = x.shape if isinstance(x, Tensor) else ()
             kept[found] = self.stop_fusion(Tensor(found, shape, x.dtype)).expr
@@ -406,6 +414,17 @@ def _is_inlined(op: str) -> bool:
     except (AttributeError, tvm.TVMError):
         return False
     return pattern is not None and int(pattern) <= relay.op.OpPattern.INJECTIVE
+
+
+def _may_differ(op: str, args: Sequence[Any]) -> bool:
+    """Whether operands have staged sizes along one axis of an operator that broadcasts."""
+    pattern = relay.op.get(op).get_attr("TOpPattern")
+    if int(pattern) > relay.op.OpPattern.BROADCAST:
+        return False
+    shapes = {x.expr: x.shape[::-1] for x in args if isinstance(x, Tensor)}
+    return any(
+        sizes.count(None) > 1 for sizes in itertools.zip_longest(*shapes.values(), fillvalue=1)
+    )
 
 
 @functools.lru_cache(maxsize=4096)

@@ -16,6 +16,7 @@ from typing import Any
 
 from tvm import arith, ir, relay, te, tir, topi
 from tvm.relay.op import op as registry
+from tvm.relay.op import strategy
 from tvm.target import override_native_generic_func
 
 #: Above TVM's own registrations, whose level is 10.
@@ -42,14 +43,20 @@ def _better(a: Any, b: Any, largest: bool) -> Any:
 
 
 def _best(a: Any, b: Any, largest: bool) -> Any:
-    """The larger (or smaller) one, or the first NaN."""
-    return _unless_nan(a, tir.Select(_better(a, b, largest), a, b), a)
+    """The larger (or smaller) one, or the first NaN: TVM's gives ``b`` where one is NaN."""
+    return _unless_nan(a, (te.max if largest else te.min)(a, b), a)
 
 
 def _worst(dtype: str, largest: bool) -> Any:
     if dtype.startswith("float"):
         return tir.const(float("-inf") if largest else float("inf"), dtype)
     return te.min_value(dtype) if largest else te.max_value(dtype)
+
+
+def _extreme_of(largest: bool) -> Any:
+    return te.comm_reducer(
+        lambda a, b: _best(a, b, largest), lambda dtype: _worst(dtype, largest), name="extreme"
+    )
 
 
 # --- reductions ------------------------------------------------------------------------------
@@ -85,11 +92,7 @@ def _extreme(largest: bool) -> Callable[..., Any]:
     def compute(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
         x = inputs[0]
         _, reduced, shape, source = _reduction(attrs, x)
-        reducer = te.comm_reducer(
-            lambda a, b: _best(a, b, largest),
-            lambda dtype: _worst(dtype, largest),
-            name="extreme",
-        )
+        reducer = _extreme_of(largest)
         name = f"{x.op.name}_red"
         body = te.compute(
             shape,
@@ -261,6 +264,39 @@ def _sign(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
     )
 
 
+# --- pooling ---------------------------------------------------------------------------------
+
+
+def _max_pool(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
+    """In any layout, padded by what is less than everything."""
+    x = inputs[0]
+    axes = [i for i, a in enumerate(filter(str.isalpha, str(attrs.layout))) if a in "DHW"]
+    sizes, steps, dilation = (
+        dict(zip(axes, map(int, v))) for v in (attrs.pool_size, attrs.strides, attrs.dilation)
+    )
+    padding = [int(p) for p in attrs.padding]
+    before, after = (
+        [dict(zip(axes, part)).get(a, 0) for a in range(len(x.shape))]
+        for part in (padding[: len(axes)], padding[len(axes) :])
+    )
+    least = _worst(x.dtype, True)
+    padded = topi.nn.pad(x, before, after, least, name="pad_temp") if any(padding) else x
+    shape = [
+        tir.indexdiv(d - dilation[a] * (sizes[a] - 1) - 1, steps[a]) + 1 if a in sizes else d
+        for a, d in enumerate(padded.shape)
+    ]
+    window = {a: te.reduce_axis((0, sizes[a]), name=f"k{a}") for a in axes}
+    reducer = _extreme_of(True)
+
+    def largest(*i: Any) -> Any:
+        places = [
+            v * steps[a] + window[a] * dilation[a] if a in window else v for a, v in enumerate(i)
+        ]
+        return reducer(padded(*places), axis=list(window.values()))
+
+    return [te.compute(shape, largest, name="pool_max", tag="pool_max")]
+
+
 # --- reshape ---------------------------------------------------------------------------------
 
 
@@ -310,19 +346,21 @@ def _reshaped(newshape: Sequence[int], shape: Sequence[Any]) -> list[Any] | None
 
 def _register(name: str, compute: Callable[..., Any], schedule: Any) -> None:
     @override_native_generic_func(f"astfront.{name}")
-    def strategy(attrs: Any, inputs: Any, output_type: Any, target: Any) -> Any:
+    def choose(attrs: Any, inputs: Any, output_type: Any, target: Any) -> Any:
         chosen = registry.OpStrategy()
         chosen.add_implementation(compute, schedule, name=f"astfront.{name}")
         return chosen
 
     registry.register_compute(name, compute, level=_LEVEL)
-    registry.register_strategy(name, strategy, level=_LEVEL)
+    registry.register_strategy(name, choose, level=_LEVEL)
 
 
 _register("max", _extreme(True), registry._schedule_reduce)
 _register("min", _extreme(False), registry._schedule_reduce)
 _register("argmax", _arg_extreme(True), registry._schedule_reduce)
 _register("argmin", _arg_extreme(False), registry._schedule_reduce)
+for _name in ("nn.max_pool2d", "nn.max_pool3d"):
+    _register(_name, _max_pool, strategy.schedule_pool)
 
 
 def _usual_schedule(name: str) -> Any:

@@ -47,8 +47,10 @@ def _eliminate(ib: Any, matrix: _Matrices, b: Any, n: Any, others: Any, pivots: 
         row[0] = k
         held[0] = tir.abs(data[matrix.at(b, k, k)])
         with ib.for_range(0, n - k - 1, name="i") as i:
-            with ib.if_scope(tir.abs(data[matrix.at(b, k + 1 + i, k)]) > held[0]):
-                held[0] = tir.abs(data[matrix.at(b, k + 1 + i, k)])
+            size = tir.abs(data[matrix.at(b, k + 1 + i, k)])
+            # A NaN is taken for a pivot: then it spreads to all that's solved for.
+            with ib.if_scope(tir.any(size > held[0], tir.isnan(size))):
+                held[0] = size
                 row[0] = k + 1 + i
         pivots(k, tir.Select(row[0].equal(k), data[matrix.at(b, row[0], k)],
                              zero - data[matrix.at(b, row[0], k)]))  # fmt: skip
@@ -58,7 +60,9 @@ def _eliminate(ib: Any, matrix: _Matrices, b: Any, n: Any, others: Any, pivots: 
                     held[0] = block.data[block.at(b, k, j)]
                     block.data[block.at(b, k, j)] = block.data[block.at(b, row[0], j)]
                     block.data[block.at(b, row[0], j)] = held[0]
-        with ib.if_scope(tir.Not(data[matrix.at(b, k, k)].equal(zero))):
+        pivot = data[matrix.at(b, k, k)]
+        # TVM takes NaN for neither equal to 0 nor not.
+        with ib.if_scope(tir.any(pivot < zero, pivot > zero, tir.isnan(pivot))):
             with ib.for_range(0, n - k - 1, name="i") as i:
                 held[0] = data[matrix.at(b, k + 1 + i, k)] / data[matrix.at(b, k, k)]
                 for block in (matrix, *others):

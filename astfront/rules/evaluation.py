@@ -81,6 +81,8 @@ def binary_accuracy_(cx: Any, node: Any, y: Tensor, t: Tensor) -> Tensor:
 def r2_score_(cx: Any, node: Any, pred: Tensor, true: Tensor) -> Tensor:
     require_floats(cx, pred, true, same=False)
     require_same_shape(cx, pred, true)
+    if not pred.ndim:
+        cx.raise_python(np.AxisError(0, 0))
     dtype = np.result_type(pred.dtype, true.dtype)
 
     def scores(p: Tensor, t: Tensor) -> Tensor:

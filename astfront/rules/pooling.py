@@ -31,11 +31,7 @@ def max_pooling(cx: Any, node: Any, x: Tensor) -> Tensor:
     if node.return_indices:
         return _max_and_place(cx, node, x)
     ends = [p + s - 1 if node.cover_all else p for p, s in zip(node.pad, node.stride)]
-    y = _pool(cx, "max", x, node.ksize, node.stride, node.pad, ends)
-    # TVM's maximum starts from the least finite number; of nothing but padding it's -inf.
-    least = constant(cx, np.finfo(x.dtype).min, x.dtype)
-    nothing = cx.call_op("less_equal", y, least)
-    return cx.call_op("where", nothing, constant(cx, -np.inf, x.dtype), y)  # type: ignore[no-any-return]
+    return _pool(cx, "max", x, node.ksize, node.stride, node.pad, ends)
 
 
 def _max_and_place(cx: Any, node: Any, x: Tensor) -> Tensor:

@@ -71,6 +71,14 @@ def guarded(
     return cx.stage_if(ok, compute, lambda: cx.raise_python(exception))  # type: ignore[no-any-return]
 
 
+def require_divisor(cx: Any, x: Tensor, axes: Sequence[int]) -> None:
+    """numpy's ValueError for ``x.reshape(*sizes, -1)`` where the product of these sizes is 0."""
+    size = product(cx, [cx.dim_of(x, a) for a in axes])
+    shape = ",".join("?" if x.shape[a] is None else str(x.shape[a]) for a in axes)
+    message = f"cannot reshape array of size 0 into shape ({shape},newaxis)"
+    cx.check(cx.compare(gast.Gt(), size, Static(0)), ValueError(message))
+
+
 def shape_tensor(cx: Any, sizes: Sequence[Value]) -> Tensor:
     """Sizes as an int64 vector, for operators that take a shape as an input."""
     if all(isinstance(s, Static) for s in sizes):

@@ -30,7 +30,11 @@ def test_rows_of_one_and_of_many():
 
 @pytest.mark.parametrize("shape", [(3, 3), (None, 3)])
 def test_sizes_that_do_not_fit(shape):
-    for function in (lambda a, c: F.relu(a) * c, lambda a, c: F.where(a > 0, c, -c)):
+    for function in (
+        lambda a, c: F.relu(a) * c,
+        lambda a, c: F.where(a > 0, c, -c),
+        lambda a, c: F.sum(F.relu(a) - c),
+    ):
         with pytest.raises(chainer.utils.type_check.InvalidType):
             run_staged(function, [f(2, 3), f(3, 3)], {0: (None, 3), 1: shape})
     with pytest.raises(chainer.utils.type_check.InvalidType, match="ndim"):
@@ -49,7 +53,11 @@ def of_no_axes(x):
 
 
 def extremes(x):
-    return F.leaky_relu(x, slope=0.0), F.decov(x, reduce="no"), F.relu(x), F.clip(x, -1, 1)
+    square = np.where(np.eye(4) > 0, 1 + abs(x.array[0]), 0.5)
+    return (
+        F.leaky_relu(x, slope=0.0), F.decov(x, reduce="no"), F.relu(x), F.clip(x, -1, 1),
+        np.signbit(np.sort(x.array)), F.inv(V(square)), np.linalg.solve(square[1:, 1:], square[1:, 1:]),
+    )  # fmt: skip
 
 
 def test_no_rows_and_extremes():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from astfront.diagnostics import CompileError
-from tests.functions.cases import FLOATS, WIDE, V, cases, programs, rows
+from tests.functions.cases import FLOATS, WIDE, V, cases, f, programs, rows
 from tests.support import check, check_staged
 
 INTEGERS = ("int8", "uint8", "int32", "int64")
@@ -192,6 +192,11 @@ def staged_products(x, y, w):
         F.matmul(x, w), F.matmul(x, y, transb=True), F.matmul(x, y, transa=True), x @ w[:, 0],
         F.tensordot(x, w, axes=1), F.tensordot(x, y, axes=([0, 1], [0, 1])),
     )  # fmt: skip
+
+
+@cases([f(1, 3, 4), f(5, 2, 4)], [f(5, 3, 4), f(5, 2, 4)], dtypes=(), staged={0: (None, 3, 4)})
+def products_with_a_batch(x, y):
+    return F.matmul(x, y, transb=True), F.matmul(y, x, transb=True)
 
 
 @cases([V(rows(3, 4)), V(rows(3, 5))], dtypes=(), staged={0: (None, 4), 1: (None, 5)})

@@ -121,7 +121,8 @@ def test_promotion():
             f + d, f + i, i + l, f + l, e + i, f * np.float64(3), i * np.float32(3), s + 1, s + 1.5,
             s * f, s * d, s * i, s + s, -s, f + np.array(2.0), f / 3, i / i, l / 2, s / 2, np.exp(i),
             np.sqrt(b), f > 1, i == 1.0, 1 + f, 2 - i, 2 / i, 2 ** f, np.add(f, 1, dtype=np.float64),
-            f.mean() + 1, np.arange(3) + f[:1], [1, 2] + f, (1.5, 2) * i,
+            s ** np.float32(2), s ** np.float32(3), s ** 2.0, b ** 2, b ** 3, b ** 2.0, b ** np.float32(1),
+            np.power(b, 2), f.mean() + 1, np.arange(3) + f[:1], [1, 2] + f, (1.5, 2) * i,
         ),
         (f, e, d, i, l, b, s),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from tests.support import run
 
 LOW = f(1, 1, 6, 5)
 LOW[0, 0, :3, :3] = -np.inf
+LOW[0, 0, 5, 1] = np.nan
 
 
 @cases([f(2, 3, 7, 6)], [LOW])

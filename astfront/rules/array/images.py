@@ -17,13 +17,16 @@ from chainer.utils import conv
 from astfront.rules.array.sequences import pad_constant
 from astfront.rules.array.shape import reshape_to
 from astfront.rules.registry import node_rule
-from astfront.rules.sizes import constant, counting, dims_of, evaluated, product
+from astfront.rules.sizes import constant, counting, dims_of, evaluated, product, require_divisor
 from astfront.values import Static, Tensor, Value
 
 
 @node_rule(resize_images.ResizeImages)
 def resize_images_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     """Interpolation along one axis after the other, by two gathers and two weights each."""
+    empty = ZeroDivisionError("integer division or modulo by zero")
+    size = product(cx, [cx.dim_of(x, 0), cx.dim_of(x, 1), node.value("out_H")])
+    cx.check(cx.compare(gast.Gt(), size, Static(0)), empty)
     for axis, name in ((2, "out_H"), (3, "out_W")):
         sizes = [node.value(name), cx.dim_of(x, axis)]
         place = evaluated(cx, _places, *sizes, Static(node.mode), Static(node.align_corners))
@@ -104,6 +107,7 @@ def window_count(
 @node_rule(spatial_transformer_sampler.SpatialTransformerSampler)
 def spatial_transformer_sampler_node(cx: Any, node: Any, x: Tensor, grid: Tensor) -> Tensor:
     """Chainer's bilinear sampling, over flattened images, for the whole batch at once."""
+    require_divisor(cx, grid, (0, 1))
     batch, channels, height, width = dims_of(cx, x)
     _, _, *places = dims_of(cx, grid)
     padded = pad_constant(cx, x, np.array([[0, 0], [0, 0], [1, 1], [1, 1]]), 0)

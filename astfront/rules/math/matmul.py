@@ -12,14 +12,16 @@ from chainer.functions.math import matmul, sparse_matmul, tensordot
 from astfront.rules.array.shape import reshape_to
 from astfront.rules.nodes import (
     invalid_type,
+    mismatch,
     require_equal_dims,
     require_floats,
     reshape,
 )
+from astfront.rules.numpy.support import broadcast_to, check_broadcast
 from astfront.rules.registry import node_rule, rule
-from astfront.rules.sizes import dims_of, guarded, same_dim
+from astfront.rules.sizes import dims_of, guarded, require_divisor, same_dim
 from astfront.rules.sizes import product as multiplied
-from astfront.values import Tensor, Value
+from astfront.values import Static, Tensor, Value
 
 
 @node_rule(matmul.MatMul)
@@ -36,6 +38,7 @@ def batch_mat_mul(cx: Any, node: Any, a: Tensor, b: Tensor) -> Tensor:
     for x in (a, b):
         if x.dtype != np.float32 or x.ndim not in (2, 3):
             invalid_type(cx, "dtype == float32 and 2 <= ndim <= 3", f"{x.dtype}, {x.ndim}")
+        require_divisor(cx, x, (0, 1))
     a, b = (x if x.ndim == 3 else cx.call_op("expand_dims", x, axis=2) for x in (a, b))
     return product(cx, a, b, bool(node.transa), bool(node.transb))
 
@@ -96,6 +99,7 @@ def _batched(cx: Any, a: Tensor, b: Tensor, transa: bool, transb: bool) -> Tenso
     left, right = (_with_ndim(cx, x, ndim) for x in (left, right))
     lead = []
     for axis in range(ndim - 2):
+        left, right = _spread(cx, left, right, axis), _spread(cx, right, left, axis)
         n, m = left.shape[axis], right.shape[axis]
         if 1 not in (n, m):
             require_equal_dims(cx, left, axis, right, axis)
@@ -110,6 +114,18 @@ def _batched(cx: Any, a: Tensor, b: Tensor, transa: bool, transb: bool) -> Tenso
     left, right = _of_one_depth(cx, left, right)
     made: Tensor = cx.call_op("nn.batch_matmul", left, right, transpose_a=False, transpose_b=True)
     return made if ndim == 3 else reshape(cx, made, shape)
+
+
+def _spread(cx: Any, x: Tensor, other: Tensor, axis: int) -> Tensor:
+    """``x``, broadcast along an axis whose size is staged, and that of ``other`` known."""
+    size = other.shape[axis]
+    if x.shape[axis] is not None or size in (None, 1):
+        return x
+    alone: list[int | None] = [1] * x.ndim
+    alone[axis] = size
+    check_broadcast(cx, x, Tensor(None, tuple(alone), x.dtype), error=mismatch)
+    sizes = [Static(size) if i == axis else n for i, n in enumerate(dims_of(cx, x))]
+    return broadcast_to(cx, x, sizes)
 
 
 def _of_one_depth(cx: Any, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,18 +177,24 @@ def tensor_dot(cx: Any, node: Any, a: Tensor, b: Tensor) -> Tensor:
     """A matrix product between two transpositions."""
     if node.a_axes is not None or node.c_axes is not None:
         cx.fail("AF0306", "a TensorDot made with a_axes or c_axes isn't supported")
-    axes = node.axes
+    axes, differ = node.axes, ValueError("shape mismatch")
     if isinstance(axes, int | np.integer):
         a_axes, b_axes = list(range(a.ndim - axes, a.ndim)), list(range(axes))
     else:
         a_axes, b_axes = (list(np.atleast_1d(x)) for x in axes)
     if len(a_axes) != len(b_axes):
         cx.raise_python(ValueError("axes count mismatch"))
-    a_axes = [_axis(cx, i, a.ndim) for i in a_axes]
-    b_axes = [_axis(cx, i, b.ndim) for i in b_axes]
+    if len(a_axes) > min(a.ndim, b.ndim):
+        message = "dimension of input tensors must be greater equal to dot-axes count"
+        cx.raise_python(ValueError(f"{message} ({len(a_axes)})"))
+    fits = []
+    for n, (i, j) in enumerate(zip(a_axes, b_axes)):
+        a_axes[n], b_axes[n] = _axis(cx, i, a.ndim), _axis(cx, j, b.ndim)
+        fits.append(same_dim(cx, a, i, b, j))
+        if isinstance(fits[-1], Static) and not fits[-1].obj:
+            cx.raise_python(differ)
     a_rest = [i for i in range(a.ndim) if i not in a_axes]
     b_rest = [i for i in range(b.ndim) if i not in b_axes]
-    fits = [same_dim(cx, a, i, b, j) for i, j in zip(a_axes, b_axes)]
 
     def compute() -> Tensor:
         left = cx.call_op("transpose", a, axes=[*a_rest, *a_axes])
@@ -183,7 +205,7 @@ def tensor_dot(cx: Any, node: Any, a: Tensor, b: Tensor) -> Tensor:
         right = reshape_to(cx, right, [multiplied(cx, columns), depth])
         return reshape_to(cx, product(cx, left, right, transb=True), [*rows, *columns])
 
-    made = guarded(cx, fits, ValueError("shape mismatch"), compute)
+    made = guarded(cx, fits, differ, compute)
     return made if node.dtype is None else cx.cast(made, node.dtype)  # type: ignore[no-any-return]
 
 

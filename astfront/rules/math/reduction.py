@@ -29,6 +29,7 @@ from astfront.rules.nodes import (
     total,
 )
 from astfront.rules.registry import node_rule
+from astfront.rules.sizes import require_divisor
 from astfront.values import Tensor
 
 
@@ -133,6 +134,7 @@ def batch_l2_norm(cx: Any, node: Any, x: Tensor) -> Tensor:
     require_floats(cx, x)
     if x.ndim < 2:
         invalid_type(cx, "x.ndim >= 2", f"{x.ndim} < 2")
+    require_divisor(cx, x, (0,))
     return total(cx, cx.call_op("multiply", x, x), range(1, x.ndim))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gast
@@ -25,12 +25,14 @@ from astfront.rules.numpy.subscripts import (
 )
 from astfront.rules.numpy.support import (
     BOOL,
+    FLOAT32,
     as_array,
     as_bool,
     broadcast_to,
     check_broadcast,
     constant,
     convert,
+    full,
     known_sizes,
     operand,
     product,
@@ -326,17 +328,37 @@ def _at_places(cx: Any, x: Tensor, places: Tensor, value: Tensor, mode: str) -> 
     return reshaped(cx, made, sizes_of(cx, x))
 
 
-@rule(np.add.at)
-def add_at(cx: Any, a: Value, indices: Value, b: Value) -> Value:
-    """Unbuffered addition: a position that is there twice gets both values."""
-    if not isinstance(a, Tensor) or a.kind != "array":
-        return cx.raise_python(TypeError("first operand must be array"))
-    values = as_array(cx, b)
-    cx.require_same_kind(values.dtype, a.dtype, "ufunc 'add'")
-    added = _at_places(cx, a, _places(cx, a, indices), convert(cx, values, a.dtype), "add")
-    new = a.viewed_as(added.as_kind("array"))
-    cx.replace_array(a, new)
-    return NONE
+#: What scatter_nd calls the ufuncs whose ``at`` it computes.
+_AT = {
+    np.add: "add", np.subtract: "add", np.multiply: "mul", np.maximum: "max", np.minimum: "min"
+}  # fmt: skip
+
+
+def _at_rule(ufunc: np.ufunc, mode: str) -> Callable[..., Value]:
+    def at(cx: Any, a: Value, indices: Value, b: Value) -> Value:
+        """Unbuffered: a position that is there twice gets both values."""
+        if not isinstance(a, Tensor) or a.kind != "array":
+            return cx.raise_python(TypeError("first operand must be array"))  # type: ignore[no-any-return]
+        values = as_array(cx, b)
+        cx.require_same_kind(values.dtype, a.dtype, f"ufunc '{ufunc.__name__}'")
+        values, places = convert(cx, values, a.dtype), _places(cx, a, indices)
+        if ufunc is np.subtract:
+            values = as_array(cx, cx.call(Static(np.negative), [values], {}))
+        new = _at_places(cx, a, places, values, mode)
+        if mode in ("max", "min") and a.dtype.kind == "f":
+            # TVM keeps no NaN that's there already.
+            lost, more = (convert(cx, cx.b.call("isnan", x), FLOAT32) for x in (a, values))
+            count = _at_places(cx, lost, places, more, "add")
+            nan = constant(np.array(np.nan, a.dtype))
+            new = cx.b.call("where", cx.b.call("greater", count, full(0, FLOAT32)), nan, new)
+        cx.replace_array(a, a.viewed_as(new.as_kind("array")))
+        return NONE
+
+    return at
+
+
+for _ufunc, _mode in _AT.items():
+    rule(_ufunc.at)(_at_rule(_ufunc, _mode))
 
 
 __all__ = ["Tuple", "updated"]

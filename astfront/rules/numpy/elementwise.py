@@ -389,14 +389,6 @@ def ordered_key(cx: Any, x: Tensor, nan_last: bool = True) -> Tensor:
     return call("where", call("isnan", x), last, key)  # type: ignore[no-any-return]
 
 
-def from_key(cx: Any, key: Tensor, dtype: np.dtype[Any]) -> Tensor:
-    """What :func:`ordered_key` was made of."""
-    if dtype.kind != "f":
-        return convert(cx, key, dtype)
-    found = cx.b.call("reinterpret", _turned(cx, key), dtype=f"float{key.dtype.itemsize * 8}")
-    return convert(cx, found, dtype)
-
-
 def _turned(cx: Any, bits: Tensor) -> Tensor:
     call = cx.b.call
     least = like(bits, np.iinfo(bits.dtype).min)

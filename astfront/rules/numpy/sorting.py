@@ -47,10 +47,11 @@ def _along(cx: Any, a: Value, axis: Value) -> tuple[Tensor, int]:
 def sort(
     cx: Any, a: Value, axis: Value = Static(-1), kind: Value = NONE, order: Value = NONE
 ) -> Tensor:
-    """NaN comes last."""
+    """NaN comes last, and of 0 and −0, which are equal, each keeps its sign."""
     x, along = _along(cx, a, axis)
-    key = cx.b.call("sort", e.ordered_key(cx, x), axis=along)
-    return e.from_key(cx, key, x.dtype)
+    if x.dtype.kind == "f":
+        return take_along_axis(cx, x, argsort(cx, x, Static(along), kind), Static(along))
+    return convert(cx, cx.b.call("sort", e.ordered_key(cx, x), axis=along), x.dtype)
 
 
 @rule(np.ndarray.sort)

@@ -226,14 +226,14 @@ def resolve(
 
     ``f`` is called on stand-ins: a number that is known stands for itself, and one that is staged
     beside arrays is taken to fit their dtype. AF0307 where that isn't so sure: small integers and
-    float16 beside a staged number.
+    float16 beside a staged number (a power of 2 may have a dtype of its own, too).
     """
     arrays = [v.dtype for v in operands if rank(v)]  # type: ignore[union-attr]
     staged = [v for v in operands if not rank(v) and _staged(v)]
     plain = _dtype_for(cx, f, [_stand_in(v, 1) for v in operands])
     if not arrays or not staged:
         return plain
-    for extreme in (max, min):
+    for extreme in (max, min, 2):
         if _dtype_for(cx, f, [_stand_in(v, extreme) for v in operands]) == plain:
             continue
         if np.result_type(*arrays).name not in ("int32", "int64", "float32", "float64"):
@@ -251,15 +251,17 @@ def _staged(v: Tensor | Scalar | Static) -> bool:
 
 
 def _stand_in(v: Tensor | Scalar | Static, which: Any) -> Any:
-    """A Python or numpy value of the same type; ``which`` is 1, ``max`` or ``min``."""
+    """A Python or numpy value of the same type: ``which``, a number, ``max`` or ``min``."""
     if isinstance(v, Static):
         return v.obj
     if rank(v):
         return np.ones((1,), v.dtype)
     if isinstance(v, Tensor) and v.const is not None:
         return v.const[()]
-    if which == 1 or v.dtype == BOOL:
+    if v.dtype == BOOL:
         value = v.dtype.type(1)
+    elif which in (1, 2):
+        value = v.dtype.type(which)
     else:
         info: Any = np.finfo(v.dtype) if v.dtype.kind == "f" else np.iinfo(v.dtype)
         value = info.max if which is max else info.min

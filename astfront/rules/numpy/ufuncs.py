@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from astfront.operators import DUNDER
+from astfront.operators import DUNDER, power
 from astfront.rules import nodes
 from astfront.rules.numpy import elementwise as e
 from astfront.rules.numpy.support import (
@@ -164,10 +164,17 @@ def _arithmetic(cx: Any, ufunc: np.ufunc, operands: list[Any], dtype: Value) -> 
         given = given.type
     call: Callable[..., Any] = ufunc if given is None else lambda *x: ufunc(*x, dtype=given)
     found = resolve(cx, call, operands)
-    if ufunc is np.power and _own_dtype(operands[0]) == BOOL:
-        # `x ** 2` and np.power(x, 2) differ in their dtype.
-        cx.fail("AF0307", "a power of bools isn't supported", help="cast them to int first")
     return ARITHMETIC[ufunc](cx, *(tensor_of(cx, v, found) for v in operands))
+
+
+@numpy_rule(power)
+def power_operator(cx: Any, x: Value, y: Value) -> Tensor:
+    operands = [operand(cx, x), operand(cx, y)]
+    check_broadcast(cx, *operands)
+    dtype = resolve(cx, power, operands)
+    return _finished(
+        cx, ARITHMETIC[np.power](cx, *(tensor_of(cx, v, dtype) for v in operands)), NONE
+    )
 
 
 def _comparison(cx: Any, ufunc: np.ufunc, operands: list[Any], dtype: Value) -> Tensor:
