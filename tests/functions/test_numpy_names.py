@@ -96,7 +96,12 @@ def by_python_functions(x, v):
 
 @cases([X, V, I, B])
 def changed_in_place(x, v, i, b):
-    y, z, p, q, t, u = (x.copy() for _ in range(6))
+    y, z, p, q, t, u, g, h, k = (x.copy() for _ in range(9))
+    np.subtract.at(g, i, 2 * x[:1])
+    np.multiply.at(g, (i, i), v)
+    np.maximum.at(h, (i[:2], 1), v[2:] * np.nan)
+    np.maximum.at(h, i, v)
+    np.minimum.at(k, i[2:], v[::-1])
     np.put(y, [0, 5], v)
     np.putmask(z, b, v[:3])
     np.place(p, b, v[:2])
@@ -105,7 +110,7 @@ def changed_in_place(x, v, i, b):
     np.copyto(u, 7, where=b)
     y.itemset(3, 5)
     z.put(1, 4)
-    return y, z, p, q, t, u
+    return y, z, p, q, t, u, g, h, k
 
 
 @cases([X, V], [X[:1], V], dtypes=(), staged={0: (None, 4)}, rtol=2e-4)

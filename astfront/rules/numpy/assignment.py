@@ -329,7 +329,7 @@ def _at_places(cx: Any, x: Tensor, places: Tensor, value: Tensor, mode: str) -> 
 
 
 #: What scatter_nd calls the ufuncs whose ``at`` it computes.
-_AT = {
+_AT: dict[np.ufunc, str] = {
     np.add: "add", np.subtract: "add", np.multiply: "mul", np.maximum: "max", np.minimum: "min"
 }  # fmt: skip
 
