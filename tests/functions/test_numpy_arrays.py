@@ -9,7 +9,7 @@ import pytest
 from astfront.diagnostics import CompileError
 from astfront.program import lower
 from tests.functions.cases import proved_apart
-from tests.functions.numpy_cases import same
+from tests.functions.numpy_cases import same, through_xp
 
 X = np.arange(24, dtype="f").reshape(2, 3, 4)
 Y = np.array([[3, 1, 2, 0], [1, 5, 7, 2], [0, 9, 4, 4]], "f")
@@ -249,3 +249,9 @@ def test_axes_that_are_not_there():
             function(Y)
         with pytest.raises(raised.type, match="ax[ei]s|negative"):
             lower(function, (Y,), {})
+
+
+def test_numpy_is_numpy_under_another_name():
+    for function, args in ((made, (Y, np.array([3, 2.7]))), (shaped, (X,)), (joined, (Y, Y + 10))):
+        texts = [lower(f, args, {}).as_text() for f in (function, through_xp(function))]
+        assert texts[0] == texts[1]
