@@ -9,6 +9,7 @@ from astfront.rules import (  # noqa: F401
     copying,
     ctc,
     dataclass,
+    distributions,
     evaluation,
     framework,
     functional,

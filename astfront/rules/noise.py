@@ -66,8 +66,10 @@ def gaussian_(cx: Any, node: Any, mean: Tensor, ln_var: Tensor) -> Tensor:
 @node_rule(zoneout.Zoneout)
 def zoneout_(cx: Any, node: Any, h: Tensor, x: Tensor) -> Tensor:
     """Made only when training (F.zoneout)."""
-    require_floats(cx, h, x)
+    require_floats(cx, h, x, same=False)
     require_same_shape(cx, h, x)
+    dtype = np.result_type(h.dtype, x.dtype)
+    h, x = cx.cast(h, dtype), cx.cast(x, dtype)
     new = _kept(cx, sizes_of(cx, x), node.zoneout_ratio)
     node.set("flag_x", new)
     node.set("flag_h", cx.call_op("logical_not", new))

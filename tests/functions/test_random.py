@@ -73,40 +73,46 @@ def draws():
     return (
         np.random.rand(N), np.random.randn(N // 2, 2), np.random.uniform(-1, 3, N),
         np.random.normal(2.0, 3.0, size=(N,)), np.random.gumbel(size=N), np.random.exponential(2.0, N),
-        np.random.laplace(size=N), np.random.logistic(1.0, 2.0, N), np.random.randint(-2, 5, (N,)),
+        np.random.laplace(size=N), np.random.logistic(1.0, 2.0, N), np.random.standard_cauchy(N),
+        np.random.pareto(2.0, N), np.random.lognormal(1.0, 0.5, N), np.random.randint(-2, 5, (N,)),
         np.random.binomial(3, 0.3, N), np.random.choice(3, N, p=[0.2, 0.5, 0.3]),
         np.random.permutation(10), shuffled, np.random.choice(np.arange(10) * 2, 4, replace=False),
         np.random.random(), np.random.uniform(), random.random(), random.randint(1, 3), np.random.randint(4),
-        np.random.randint(2, size=3, dtype=np.int32),
+        np.random.randint(2, size=3, dtype=np.int32), np.random.geometric(0.3, N),
     )  # fmt: skip
 
 
 def test_numpy_random():
     compiled = astfront.compile(draws, seed=1)
     found = compiled()
-    assert not same(found[:13], compiled()[:13])
+    assert not same(found[:16], compiled()[:16])
     assert same(found, astfront.compile(draws, seed=1)())
     laws = [
         stats.uniform(), stats.norm(), stats.uniform(-1, 4), stats.norm(2, 3), stats.gumbel_r(),
-        stats.expon(scale=2), stats.laplace(), stats.logistic(1, 2),
+        stats.expon(scale=2), stats.laplace(), stats.logistic(1, 2), stats.cauchy(), stats.lomax(2),
+        stats.lognorm(0.5, scale=np.e),
     ]  # fmt: skip
     for x, law in zip(found, laws, strict=False):
         assert x.dtype == np.float64
         assert stats.kstest(x.ravel(), law.cdf).pvalue > 1e-3
     for x, law in zip(
-        found[8:11], [[1 / 7] * 7, stats.binom(3, 0.3).pmf(range(4)), [0.2, 0.5, 0.3]]
+        found[11:14], [[1 / 7] * 7, stats.binom(3, 0.3).pmf(range(4)), [0.2, 0.5, 0.3]]
     ):
         assert x.dtype == np.int64
         counts = np.bincount(x - min(x.min(), 0), minlength=len(law))
         assert stats.chisquare(counts, np.array(law) * N).pvalue > 1e-3
-    assert all(sorted(x) == list(range(10)) for x in found[11:13])
-    assert len(set(found[13])) == 4
-    assert set(found[13]) <= set(range(0, 20, 2))
-    assert all(type(x) is float and 0 <= x < 1 for x in found[14:17])
-    assert type(found[17]) is int
-    assert found[17] in (1, 2, 3)
-    assert 0 <= found[18] < 4
-    assert found[19].dtype == np.int32
+    assert all(sorted(x) == list(range(10)) for x in found[14:16])
+    assert len(set(found[16])) == 4
+    assert set(found[16]) <= set(range(0, 20, 2))
+    assert all(type(x) is float and 0 <= x < 1 for x in found[17:20])
+    assert type(found[20]) is int
+    assert found[20] in (1, 2, 3)
+    assert 0 <= found[21] < 4
+    assert found[22].dtype == np.int32
+    assert found[23].dtype == np.int64
+    law = stats.geom(0.3)
+    counts = np.bincount(np.minimum(found[23], 8), minlength=9)[1:]
+    assert stats.chisquare(counts, N * np.append(law.pmf(range(1, 8)), law.sf(7))).pvalue > 1e-3
 
 
 def turns(x, n):
