@@ -1,9 +1,10 @@
 """A mend of what TVM tells LLVM of arrays that are read or written as vectors.
 
 TVM marks each access with the bytes that it may touch, so that LLVM knows which don't meet. Of a vector
-whose place isn't known while compiling, TVM says that it's the first of the array: what's written to the
-others one by one, at known places, is then lost on who reads vectors. Here known places in such an array
-become sums that only LLVM sees through: of these TVM says nothing.
+whose place isn't known while compiling, TVM says that it's the first of the array or, where the place is
+a sum that ends with a constant, that it's at the constant: what's written elsewhere is then lost on who
+reads there. Here known places, and such sums, become sums that only LLVM sees through: TVM says that all
+vectors of an array are its first, which may meet, and nothing of the numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def hide_known_places(function: Any, mod: Any, context: Any) -> Any:
         return function
 
     def hide(access: Any) -> Any:
-        if access.buffer.data not in mixed or not _is_known(access):
+        if access.buffer.data not in mixed or not _has_constant(access):
             return None
         # Zero, but not to TVM.
         zero = tir.call_intrin("int32", "tir.reinterpret", tir.const(0.0, "float32"))
@@ -44,23 +45,32 @@ def _plus(index: Any, zero: Any) -> Any:
 
 
 def _mixed_arrays(body: Any) -> set[Any]:
-    """The arrays with accesses at known places, and with vectors at unknown ones."""
-    known, unknown = set(), set()
+    """The arrays with accesses that TVM places by a constant, and with vectors at unknown places."""
+    placed, unknown = set(), set()
 
     def look(node: Any) -> None:
         if isinstance(node, tir.BufferLoad | tir.BufferStore):
-            if _is_known(node):
-                known.add(node.buffer.data)
-            elif _is_vector(node):
+            if _has_constant(node):
+                placed.add(node.buffer.data)
+            if _is_vector(node) and not isinstance(_first(node), tir.IntImm):
                 unknown.add(node.buffer.data)
 
     tir.stmt_functor.post_order_visit(body, look)
-    return known & unknown
+    return placed & unknown
 
 
-def _is_known(access: Any) -> bool:
+def _has_constant(access: Any) -> bool:
+    """Whether the place is a constant, or a vector's is a sum that ends with one."""
+    first = _first(access)
+    if isinstance(access.indices[-1], tir.Ramp) and isinstance(first, tir.Add | tir.Sub):
+        return isinstance(first.b, tir.IntImm)
+    return isinstance(first, tir.IntImm)
+
+
+def _first(access: Any) -> Any:
+    """The index of a number, or of the first one of a vector."""
     last = access.indices[-1]
-    return isinstance(last.base if isinstance(last, tir.Ramp) else last, tir.IntImm)
+    return last.base if isinstance(last, tir.Ramp) else last
 
 
 def _is_vector(access: Any) -> bool:

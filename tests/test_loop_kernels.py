@@ -184,3 +184,45 @@ def test_operands_of_staged_sizes():
     for n in (1, 5, 300):
         args = floats(n, 3), floats(3)
         assert_same(compiled(*args), f(*args))
+
+
+class Location(chainer.Chain):
+    """Where to look next, of where was looked before."""
+
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.conv = L.Convolution2D(1, 3, (1, 5), pad=(0, 2))
+            self.out = L.Linear(3, 5, nobias=True)
+
+    def step(self, w):
+        h = self.conv(w.reshape(w.shape[0], 1, 1, 5))[:, :, 0]
+        h = self.out(F.swapaxes(h, 1, 2), n_batch_axes=2)
+        return F.tanh(F.sum(h, axis=2))
+
+    def forward(self, w, n):
+        rows = []
+        for _ in range(n):
+            w = self.step(w)
+            rows.append(w)
+        return rows
+
+    def recursive(self, w):
+        w = self.step(w)
+        if F.sum(w).array > 0.5:
+            return w
+        return self.recursive(w + 0.25)
+
+
+def test_convolutions():
+    """Their sums are written at known places, and read as vectors at others."""
+    model = Location()
+    model.conv.W.array[...] = floats(3, 1, 1, 5)
+    for n, batch in ((3, 2), (4, 1)):
+        args = (floats(batch, 5), n)
+        compiled = astfront.compile(model)
+        assert has_only_kernels(compiled, *args)
+        assert_same(compiled(*args), model(*args))
+    compiled = astfront.compile(model.recursive)
+    for x in (floats(2, 5), floats(2, 5) + 1):
+        assert_same(compiled(x), model.recursive(x))

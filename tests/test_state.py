@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -508,6 +509,42 @@ def test_reports() -> None:
         assert sorted(seen) == ["main/loss", "main/n"]
         assert_same(seen["main/loss"].array, got.array)
     assert compiled.cache_info().misses == 1
+
+
+def test_gradients_are_cleared() -> None:
+    """As in a `reset` that a forward calls; not where an exception comes first."""
+
+    class Resets(chainer.Chain):
+        def __init__(self):
+            super().__init__()
+            with self.init_scope():
+                self.l = L.Linear(3, 3)
+            self.c = None
+
+        def forward(self, x, zeros=False):
+            assert F.sum(x).array > -100
+            if F.sum(x).array > 0:
+                self.zerograds() if zeros else self.cleargrads()
+            self.c = self.l(x if self.c is None else self.c)
+            return self.c
+
+    model, expected = Resets(), Resets()
+    expected.copyparams(model)
+    compiled = astfront.compile(model)
+    for x, zeros in ((X, False), (-X, False), (X, True), (X * -1000, False)):
+        seen = []
+        for call, link in ((compiled, model), (expected, expected)):
+            for p in link.params():
+                p.grad = np.full_like(p.array, 7)
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always", DeprecationWarning)
+                try:
+                    result = call(x, zeros)
+                except AssertionError:
+                    result = None
+            names = [str(w.message) for w in said if "zerograd" in str(w.message)]
+            seen.append((result, [p.grad for p in link.params()], names))
+        assert_same(seen[0], seen[1])
 
 
 def test_reports_of_a_loop() -> None:

@@ -91,6 +91,19 @@ def unchain(cx: Any, self: Value) -> Value:
     return NONE
 
 
+@rule(chainer.Link.cleargrads)
+def cleargrads(cx: Any, self: Object) -> Value:
+    """No program reads gradients: those of the parameters go when it has run."""
+    cx.effect(chainer.Link.cleargrads, self)
+    return NONE
+
+
+@rule(chainer.Link.zerograds)
+def zerograds(cx: Any, self: Object) -> Value:
+    cx.effect(chainer.Link.zerograds, self)
+    return NONE
+
+
 @rule(chainer.links.Parameter.forward)
 def parameter(cx: Any, self: Object, volatile: Value = Static("off")) -> Value:
     """A rule because the source gives the Variable an attribute that means nothing any more."""
