@@ -350,15 +350,7 @@ class Join(Sharing, Contained, References):
         """One of several values that aren't alike."""
         groups: list[list[Value]] = []
         for value in (forced, a, b):
-            # Two alternatives of one value stay two: its flag says which of them it is.
-            taken: list[list[Value]] = []
-            for alternative in alternatives(value) if value is not None else ():
-                group = self._group_of(alternative, groups, taken)
-                if group is None:
-                    groups.append(group := [alternative])
-                elif not any(same(v, alternative) for v in group):
-                    group.append(alternative)
-                taken.append(group)
+            self._put_into(groups, [] if value is None else list(alternatives(value)))
         if len(groups) > MOST_ALTERNATIVES:
             raise JoinError(f"it would be one of more than {MOST_ALTERNATIVES} values")
         lengths = {n for group in groups if (n := _tuple_length(group[0])) is not None}
@@ -376,15 +368,26 @@ class Join(Sharing, Contained, References):
             made = Option(BOOL_LEAF, made, absent)  # type: ignore[arg-type]
         return made
 
-    def _group_of(
-        self, value: Value, groups: list[list[Value]], taken: list[list[Value]]
-    ) -> list[Value] | None:
-        """The values that one is joined with: those that it's among, or others that are alike."""
-        for group in groups:
-            if any(same(v, value) for v in group):
-                return group
-        free = (g for g in groups if not any(g is t for t in taken))
-        return next((g for g in free if self._alike(g[0], value)), None)
+    def _put_into(self, groups: list[list[Value]], values: Sequence[Value]) -> None:
+        """The alternatives of one value, each beside those of others that it's joined with.
+
+        Two of them stay two, even where they're alike: a flag says which of them it is.
+        """
+        free = list(groups)
+        new = []
+        for value in values:
+            group = next((g for g in groups if any(same(v, value) for v in g)), None)
+            if group is None:
+                new.append(value)
+            else:
+                free = [g for g in free if g is not group]
+        for value in new:
+            group = next((g for g in free if self._alike(g[0], value)), None)
+            if group is None:
+                groups.append([value])
+            else:
+                group.append(value)
+                free = [g for g in free if g is not group]
 
     def _whole(self, values: Sequence[Value], place: str) -> Value:
         """The template, all leaves, of values that are alike."""

@@ -43,7 +43,9 @@ class References:
         ca, cb = a.cell, b.cell  # type: ignore[attr-defined]
         again = self._force is not None and ca in self._force.made
         if ca == cb and not again:
-            return self._taken_over(a) if whole and ca not in self._pre else a  # type: ignore
+            # What's read from a real object while joining is there on both ways.
+            was_there = ca in self._pre or ca in self.heap.base
+            return self._taken_over(a) if whole and not was_there else a  # type: ignore
         if whole and self._takes == "nothing":
             raise JoinError(f"{describe(a)} inside a list that grows, or that may be undefined")
         if (ca, cb) not in self._pairs:

@@ -19,6 +19,7 @@ from astfront.diagnostics import CompileError, Diagnostic
 from astfront.environment import State
 from astfront.join import Join, JoinError, Strict
 from astfront.loop_exits import LoopExits, break_flag, without_break
+from astfront.merging import Merging
 from astfront.options import alike, alternatives, without
 from astfront.unrolling import FEW_TURNS, RUN_ALL_LIMIT, RUN_LIMIT, Unrolling
 from astfront.values import (
@@ -87,7 +88,7 @@ class AlwaysRaises(Refused):
     """No turn comes to its end; the first one may, or each may do something else."""
 
 
-class Loops(Unrolling, LoopExits):
+class Loops(Unrolling, LoopExits, Merging):
     # --- loops -------------------------------------------------------------------------------
 
     def for_statement(self, node: gast.For) -> None:
@@ -433,8 +434,32 @@ class Loops(Unrolling, LoopExits):
         strict: Strict,
     ) -> Settled:
         """Run the body abstractly until the types of what it carries are those that it leaves."""
+        start, error = self.heap.snapshot(), None
+        for merge in [False] if strict.types else [False, True]:
+            self.heap.restore(start)
+            try:
+                return self._settled(test, body, live, counter, strict, merge)
+            except JoinError as e:
+                error = error or e
+        where = f"`{error.place}`" if error and error.place else "a value"
+        self.fail(
+            "AF0206",
+            f"{where} changes its type from one turn of the loop to the next: {error}",
+            help="give it the type before the loop that it has after a turn",
+        )
+
+    def _settled(
+        self,
+        test: Callable[[], Value],
+        body: Callable[[], None],
+        live: Callable[[int, Any], bool],
+        counter: int | None,
+        strict: Strict,
+        merge: bool,
+    ) -> Settled:
         start = self.heap.snapshot()
         template: Join | None = None
+        copied = False
         exceptions, faults = len(self.exceptions), len(self.diagnostics)
         for _ in range(12):
             del self.exceptions[exceptions:]
@@ -472,27 +497,25 @@ class Loops(Unrolling, LoopExits):
                         help="raise it before the loop, or under an `if` in it",
                     )
                     raise AlwaysRaises(list(failed.diagnostics)) from None
+                places = self.merge_alternatives(entry, live) if merge else None
+            if places and template is None and not copied:
+                self.heap.restore(start)
+                self.copy_places(places)
+                start, copied = self.heap.snapshot(), True
+                continue
             leave = self.heap.snapshot()
             if len(self.diagnostics) > faults:
                 break
             base = entry
             if template is None and counter is not None:
                 base = {**entry, counter: start[counter]}
-            try:
-                joined = Join.of(self.heap, start, base, leave, live, template, strict)
-            except JoinError as e:
-                where = f"`{e.place}`" if e.place else "a value"
-                self.fail(
-                    "AF0206",
-                    f"{where} changes its type from one turn of the loop to the next: {e.message}",
-                    help="give it the type before the loop that it has after a turn",
-                )
+            joined = Join.of(self.heap, start, base, leave, live, template, strict)
             if template is not None and joined.equals(template):
                 return Settled(start, entry, state, template, head, more, turn, leave, joined)
             template = joined
         if len(self.diagnostics) > faults:
             raise CompileError(self.diagnostics[faults:])
-        self.fail("AF0206", "the types of this loop's variables don't settle")
+        raise JoinError("it has another one after each turn")
 
 
 def _may_be(value: Value, last: Value) -> bool:

@@ -111,21 +111,6 @@ def test_beam_search_with_hypotheses_that_end():
     agrees(forward, *((X, N(n)) for n in (0, 1, 5)), (X * 3, N(6)))
 
 
-def kept_or_longer(x, n):
-    beams = [[1]]
-    for t in range(int(n)):
-        found = []
-        for words in beams:
-            found.append(words if x[t, 0].array > 0 else words + [t])
-        beams = found
-    return beams
-
-
-def test_a_list_or_a_longer_one():
-    # It was the empty list where the first was kept.
-    refuses("AF0206", kept_or_longer, X, N(3))
-
-
 def appended_then_changed(x, n):
     rows = []
     for i in range(int(n)):
