@@ -30,6 +30,7 @@ from astfront.relay_memory import Argument
 from astfront.relay_pipeline import NeededPasses
 from astfront.relay_threads import serial_small_loops
 from passes.relay import (
+    broadcast_operands,
     dataflow,
     loop_kernels,
     loops,
@@ -158,7 +159,8 @@ def prepare_module(
         mod = partial_unrolling.run(strip_mining.run(mod, note), note)
     if target is not None and straight_kernels.is_needed(mod):
         mod = straight_kernels.run(_with_constants(mod, params or {}), target)
-    return relay.transform.InferType()(dataflow.run(nested_branches.run(many_operands.run(mod))))
+    mod = broadcast_operands.run(many_operands.run(mod), set(params or {}))
+    return relay.transform.InferType()(dataflow.run(nested_branches.run(mod)))
 
 
 def prepare_for_target(

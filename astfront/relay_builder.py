@@ -14,6 +14,7 @@ import numpy as np
 import tvm
 from tvm import relay
 
+import astfront.relay_injective
 import astfront.relay_kernels
 import astfront.relay_linalg
 import astfront.relay_random

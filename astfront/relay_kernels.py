@@ -363,21 +363,13 @@ for _name in ("nn.max_pool2d", "nn.max_pool3d"):
     _register(_name, _max_pool, strategy.schedule_pool)
 
 
-def _usual_schedule(name: str) -> Any:
-    """TVM's own: of some it leaves vectors to LLVM, which sees through what hides numbers from TVM."""
-    own = getattr(topi.generic, f"schedule_{name}", None)
-    if own is None:
-        return registry._schedule_injective
-    return lambda attrs, outs, target: own(outs)
-
-
 for _name in [
     "add", "subtract", "multiply", "divide", "floor_divide", "mod", "floor_mod", "power",
     "left_shift", "right_shift", "logical_and", "logical_or", "logical_xor",
     "bitwise_and", "bitwise_or", "bitwise_xor",
     "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
 ]:  # fmt: skip
-    _register(_name, _of_items(_name, getattr(topi, _name)), _usual_schedule(_name))
+    _register(_name, _of_items(_name, getattr(topi, _name)), registry._schedule_injective)
 _register("where", _of_items("where", tir.Select), registry._schedule_injective)
 _register("maximum", _of_two(True), registry._schedule_injective)
 _register("minimum", _of_two(False), registry._schedule_injective)

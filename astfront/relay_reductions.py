@@ -18,7 +18,8 @@ from tvm.relay.op.strategy import generic
 from tvm.relay.op.strategy import x86 as _x86  # noqa: F401  (its schedules come first)
 from tvm.topi import tag
 from tvm.topi.utils import traverse_inline
-from tvm.topi.x86.injective import schedule_injective_from_existing
+
+from astfront.relay_injective import in_vectors
 
 #: Numbers added up side by side: up to four vectors of 16 floats.
 _MOST_LANES = 64
@@ -43,7 +44,7 @@ def _after(schedule: Any, op: Any, done: set[Any]) -> None:
         return
     done.add(op)
     if tag.is_broadcast(op.tag):
-        schedule_injective_from_existing(schedule, op)
+        in_vectors(schedule[op])
         for tensor in op.input_tensors:
             _after(schedule, tensor.op, done)
         return
@@ -189,7 +190,7 @@ def _softmax(schedule: Any, op: Any, output: Any) -> None:
     together = list(output.shape) == list(op.output(0).shape)
     last = output.op if together else op
     if not together:
-        schedule_injective_from_existing(schedule, output)
+        in_vectors(schedule[output])
     if op.tag == "softmax_output":
         exponentials, total = op.input_tensors
         whole = [exponentials]
