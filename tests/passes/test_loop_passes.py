@@ -456,7 +456,7 @@ def test_arrays_of_many_parts() -> None:
 
     args = ([floats(2, 1 + i % 3, seed=i) for i in range(37)],)
     check(function, args)
-    assert text(many_operands.run(lower(function, args, {}).mod)).count("stop_fusion") == 5 * 3
+    assert text(many_operands.run(lower(function, args, {}).mod)).count("stop_fusion") == 4 * 3
 
 
 def test_time_of_compiling_many_rows() -> None:
