@@ -13,7 +13,7 @@ import numpy as np
 from astfront.builder import Builder
 from astfront.diagnostics import CompileError, error
 from astfront.environment import Heap, State, storages_of
-from astfront.leaves import BOOL_LEAF, INT_LEAF, Leaf
+from astfront.leaves import BOOL_LEAF, INT_LEAF, Leaf, with_leaf
 from astfront.options import alike
 from astfront.templates import content_leaves, leaves_of, mapped, same_template, stand_in
 from astfront.values import (
@@ -201,7 +201,10 @@ class Collector:
 
     def _leaf(self, leaf: Leaf, actual: Value) -> None:
         b = self.builder
-        if isinstance(actual, Unbound) or (leaf.scalar is None and isinstance(actual, Static)):
+        is_known = isinstance(with_leaf(actual), Leaf)  # one of numpy's numbers
+        if isinstance(actual, Static) and leaf.scalar is None and not is_known:
+            actual = UNBOUND
+        if isinstance(actual, Unbound):
             self.tensors.append(stand_in(b, leaf))
             if leaf.kind == "either":
                 self._leaf(BOOL_LEAF, Static(False))

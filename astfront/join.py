@@ -28,7 +28,7 @@ from astfront.environment import (
     walk,
 )
 from astfront.joined_references import References
-from astfront.leaves import BOOL_LEAF, INT_LEAF, Leaf, leaf_type, number_type
+from astfront.leaves import BOOL_LEAF, INT_LEAF, Leaf, leaf_type, number_type, with_leaf
 from astfront.options import MOST_ALTERNATIVES, MOST_PARTS, alike, alternatives, in_order
 from astfront.reachability import led_to, reached
 from astfront.sharing import Sharing, same_storages
@@ -298,6 +298,9 @@ class Join(Sharing, Contained, References):
             if same(a, b) and isinstance(a, Static) and not isinstance(forced, Leaf):
                 return a
             return Leaf((), SCALAR_DTYPES[kind], scalar=kind, name=place or "n")
+        if isinstance(a, Static) and same(a, b) and not isinstance(forced, Leaf):
+            return a
+        a, b = with_leaf(a), with_leaf(b)
         if isinstance(a, Tensor | Leaf):
             return self._leaf(a, b, place, forced)  # type: ignore[arg-type]
         if isinstance(a, Node):

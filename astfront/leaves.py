@@ -44,6 +44,13 @@ def number_type(value: Value) -> type | None:
     return value.scalar if isinstance(value, Leaf) else None
 
 
+def with_leaf(v: Value) -> Value:
+    """A value, or of one of numpy's numbers that's known while compiling, the leaf that it fits in."""
+    if isinstance(v, Static) and isinstance(v.obj, np.number | np.bool_):
+        return Leaf((), v.obj.dtype, "generic")
+    return v
+
+
 def leaf_type(v: Tensor | Leaf | Scalar) -> Leaf:
     if isinstance(v, Leaf):
         return v

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeGuard
 
 from astfront.environment import same
-from astfront.leaves import Leaf, number_type
+from astfront.leaves import Leaf, number_type, with_leaf
 from astfront.values import (
     NONE,
     ByValue,
@@ -112,6 +112,7 @@ def alike(a: Any, b: Any) -> bool:
         return len(dtypes) == 1 and alike(*arrays)
     if number_type(a) or number_type(b):
         return number_type(a) is number_type(b)
+    a, b = with_leaf(a), with_leaf(b)
     if isinstance(a, Tensor | Leaf) and isinstance(b, Tensor | Leaf):
         of_numpy = "generic" in (a.kind, b.kind)
         same_kind = a.kind == b.kind or not of_numpy

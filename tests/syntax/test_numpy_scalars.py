@@ -7,6 +7,7 @@ import chainer.functions as F
 import numpy as np
 
 from tests.support import check
+from tests.syntax.compare import N, agrees, array
 
 X = np.array([[1.5, -2, 0.25], [-0.5, 3, 1]], "f")
 
@@ -41,3 +42,22 @@ def numbers_of(x):
 
 def test_beside_staged_numbers():
     check(lambda x: (arithmetic(x), comparisons(x), numbers_of(x)), (X,), (X - 0.2,))
+
+
+def test_numbers_of_numpys_on_two_ways():
+    def forward(x, n):
+        scale, count, most = np.float32(0.25), np.int64(1), np.float64(-np.inf)
+        found, which, last = np.bool_(False), np.int32(3), None
+        for i in range(int(n)):
+            scale = scale * np.float32(2)
+            count = count * 3 % 1000
+            if x[i] > 0:
+                found, which = np.bool_(True), np.int32(i)
+            elif x[i] < -0.5:
+                which, last = np.int32(7), np.float32(i)
+            most = max(most, np.float64(x[i]))
+        first = np.float32(1) if x[0] > 0 else np.float32(2)
+        either = np.float32(1) if x[0] > 0 else x[1]
+        return scale, count, most, found, which, last, first * x, either
+
+    agrees(forward, *((array(6, seed=seed), N(n)) for seed, n in enumerate((0, 1, 2, 6))))
