@@ -115,6 +115,31 @@ def test_numpy_random():
     assert stats.chisquare(counts, N * np.append(law.pmf(range(1, 8)), law.sf(7))).pvalue > 1e-3
 
 
+SHAPES = np.array([0.3, 4.0, 2.5])
+
+
+@proved_apart("statistics")
+def by_rejection(a):
+    return (
+        np.random.gamma(a[1], 2.0, N), np.random.standard_gamma(a[0], N), np.random.beta(0.3, 2.0, N),
+        np.random.chisquare(3, N), np.random.dirichlet(a, N), np.random.poisson(a[2], N), np.random.poisson(a),
+        np.random.chisquare(2.0),
+    )  # fmt: skip
+
+
+def test_numbers_that_are_drawn_until_they_fit():
+    *found, mixed, counts, each, one = astfront.compile(by_rejection, seed=1)(SHAPES)
+    laws = stats.gamma(4, scale=2), stats.gamma(0.3), stats.beta(0.3, 2), stats.chi2(3)
+    parts = [stats.beta(a, SHAPES.sum() - a) for a in SHAPES]
+    for x, law in zip([*found, *mixed.T], [*laws, *parts]):
+        assert stats.kstest(x, law.cdf).pvalue > 1e-3
+    law = stats.poisson(2.5)
+    expected = N * np.append(law.pmf(range(7)), law.sf(6))
+    assert stats.chisquare(np.bincount(np.minimum(counts, 7)), expected).pvalue > 1e-3
+    assert each.shape == (3,)
+    assert type(one) is float
+
+
 def turns(x, n):
     ys = []
     for i in range(n):

@@ -220,42 +220,6 @@ def exponential(cx: Any, scale: Value = Static(1.0), size: Value = NONE) -> Valu
     return _scaled(cx, _negative_log, size, Static(0.0), scale)
 
 
-def _pareto(a: Any, size: Any = None) -> Any:
-    if np.any(np.asarray(a) <= 0):
-        raise ValueError("a <= 0")
-    times = np.random.standard_exponential(np.shape(a) if size is None else size)
-    return _as_asked(np.expm1(times / a), size)
-
-
-def _lognormal(mean: Any = 0.0, sigma: Any = 1.0, size: Any = None) -> Any:
-    return _as_asked(np.exp(np.random.normal(mean, sigma, size)), size)
-
-
-def _geometric(p: Any, size: Any = None) -> Any:
-    if not np.all((np.asarray(p) > 0) & (np.asarray(p) <= 1)):
-        raise ValueError("p <= 0, p > 1 or p contains NaNs")
-    times = np.random.standard_exponential(np.shape(p) if size is None else size)
-    trials = np.ceil(times / -np.log1p(-np.asarray(p, float)))
-    return _as_asked(np.maximum(trials, 1).astype(int), size)
-
-
-def _as_asked(x: Any, size: Any) -> Any:
-    """A Python number in place of an array of rank 0, where no size was asked for."""
-    return x.item() if size is None and np.ndim(x) == 0 else x
-
-
-def _compiled(written: Callable[..., Any]) -> Callable[..., Value]:
-    def apply(cx: Any, *args: Value, **kwargs: Value) -> Value:
-        return cx.call(Static(written), args, kwargs)  # type: ignore[no-any-return]
-
-    return apply
-
-
-rule(np.random.pareto)(_compiled(_pareto))
-rule(np.random.lognormal)(_compiled(_lognormal))
-rule(np.random.geometric)(_compiled(_geometric))
-
-
 @rule(np.random.randint)
 def randint(
     cx: Any, low: Value, high: Value = NONE, size: Value = NONE, dtype: Value = NONE
