@@ -92,7 +92,7 @@ def af0304_recursion(x):
 
 
 def af0305_random(x):
-    return x + np.random.poisson(2, 3)
+    return x + np.random.zipf(2, 3)
 
 
 def af0305_input(x):
