@@ -90,7 +90,8 @@ def test_a_stack_that_grows():
         def go(x, n):
             return x if n == 0 else go(x * 1.01, n - 1) + x
 
-        return go(x, int(n))
+        wide = go(np.zeros((3, 40000), "f") + x[0, 0], n // 40)
+        return go(x, int(n)), wide[:, -1]
 
     calls = [outputs(n) for n in (FIRST_DEPTH - 1, FIRST_DEPTH, FIRST_DEPTH + 1, 900)]
     agrees(f, *calls, programs=1)
@@ -146,21 +147,32 @@ def test_functions_in_each_other_and_of_staged_sizes():
         assert sizes.tolist() == [0] * 4
 
 
-def test_explain():
-    class Tree(chainer.Chain):
-        def __init__(self):
-            super().__init__()
-            with self.init_scope():
-                self.leaf = L.Linear(4, 3)
+class Tree(chainer.Chain):
+    """Of leaves of two sizes, and of numbers."""
 
-        def forward(self, tree):
-            if isinstance(tree, tuple):
-                return F.tanh(self.forward(tree[0]) - self.forward(tree[1]))
-            return self.leaf(tree[None])
+    def __init__(self):
+        super().__init__()
+        random = np.random.RandomState(0)
+        with self.init_scope():
+            self.small = L.Linear(2, 3, initialW=random.randn(3, 2))
+            self.large = L.Linear(4, 3, initialW=random.randn(3, 4))
 
-    a, b, c, d = np.random.RandomState(0).uniform(-1, 1, (4, 4)).astype("f")
+    def forward(self, tree):
+        if isinstance(tree, tuple):
+            return F.tanh(self.forward(tree[0]) - self.forward(tree[1]))
+        if isinstance(tree, int):
+            return chainer.Variable(np.zeros((1, 3), "f")) + tree
+        return self.small(tree[None]) if len(tree) == 2 else self.large(tree[None])
+
+
+def test_products_of_tables():
+    small = tuple(np.random.RandomState(0).uniform(-1, 1, (4, 2)).astype("f"))
+    large = tuple(np.random.RandomState(1).uniform(-1, 1, (4, 4)).astype("f"))
+    both = ((small[0], large[0]), (1, small[1])), ((large[1], small[3]), (2, (small[2], 3)))
+    # Other trees have no rows of one sort, or of any.
+    others = (small[:2], small[2]), (1, (large[2:], 2)), (2, (1, 3))
     model = Tree()
-    agrees(model, (((a, b), c),), ((c, (a, (b, (d, a)))),), ((b, c),), programs=1)
-    text = astfront.explain(model, ((a, b), c))
+    agrees(model, (both,), *[(tree,) for tree in others], programs=1)
+    text = astfront.explain(model, both)
     assert "one kernel for all calls of this function" in text
     assert "one product for all rows, before the recursion" in text

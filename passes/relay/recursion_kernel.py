@@ -37,11 +37,12 @@ from passes.relay.kernel_writer import (
 
 NAME = "recursion_kernel"
 
-#: Calls inside each other that the first stack has place for.
+#: Calls inside each other that the first stack has place for, if they need no more bytes than this.
 FIRST_DEPTH = 64
+_FIRST_BYTES = 1 << 20
 
 #: How much larger the next one is.
-_GROWTH = 16
+_GROWTH = 4
 
 _DONE = -1
 """The number of no block: the outermost call has returned."""
@@ -80,12 +81,15 @@ class _Stack:
             self.sizes[dtype] = max(self.sizes.get(dtype, 0), used[dtype])
         return found
 
+    def first_depth(self) -> int:
+        frame = sum(_bytes(dtype) * size for dtype, size in self.sizes.items())
+        return max(min(FIRST_DEPTH, _FIRST_BYTES // frame), 1)
+
     def allocated(self, capacity: Any, body: Any) -> Any:
         """A statement with memory for so many frames."""
         for dtype, frames in self.arrays.items():
             size = tir.const(self.sizes[dtype], "int64")
-            item = tvm.DataType(dtype).bits // 8
-            body = _with_memory(frames.buffer.data, frames.length * item, body)
+            body = _with_memory(frames.buffer.data, frames.length * _bytes(dtype), body)
             body = tir.LetStmt(frames.length, capacity * size, body)
             body = tir.LetStmt(frames.size, size, body)
         return body
@@ -104,6 +108,10 @@ class _Frames(NamedTuple):
         length = tir.Var("length", "int64")
         buffer = tir.decl_buffer((length,), dtype, "stack", data=data)
         return cls(buffer, tir.Var("frame", "int64"), length)
+
+
+def _bytes(dtype: str) -> int:
+    return int(tvm.DataType(dtype).bits) // 8
 
 
 def _with_memory(data: Any, size: Any, body: Any) -> Any:
@@ -154,7 +162,7 @@ class _Machine:
             store(self.capacity, capacity * _GROWTH),
         ]
         again = self.stack.allocated(capacity, sequence(whole))
-        first = [store(self.capacity, FIRST_DEPTH), store(self.is_full, 1)]
+        first = [store(self.capacity, self.stack.first_depth()), store(self.is_full, 1)]
         return sequence([*first, tir.While(truth(self.is_full), again)])
 
     def _block(self) -> list[Any]:
