@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.environment import State
@@ -32,6 +32,7 @@ class Checkpoint:
     bindings: int
     copied: frozenset[int]
     frozen: frozenset[int]
+    endless: dict[Any, list[Diagnostic]]
     staged_depth: int
     at_raise: State | None
 
@@ -46,6 +47,7 @@ class Attempts(Machine):
             len(self.b.scope.bindings),
             frozenset(self.heap.copied),
             frozenset(self.heap.frozen),
+            dict(self.endless),
             self.staged_depth,
             self.at_raise,
         )
@@ -59,6 +61,7 @@ class Attempts(Machine):
         self.b.scope.cut(checkpoint.bindings)
         self.heap.copied = set(checkpoint.copied)
         self.heap.frozen = set(checkpoint.frozen)
+        self.endless = dict(checkpoint.endless)
         self.staged_depth = checkpoint.staged_depth
         self.at_raise = checkpoint.at_raise
 

@@ -92,12 +92,18 @@ class FunctionCalls(Machine):
             self.refuse_syntax(frame, prepared)
         # What depends on a tree of any depth has no end here; where it can, it's kept at once.
         limit = TREE_LIMIT if self.forests else RECURSION_LIMIT
-        if sum(f.prepared is prepared for f in self.frames) > limit:
-            self.fail(
+        inside = sum(f.prepared is prepared for f in self.frames)
+        if inside and prepared.node in self.endless:
+            # There may be several in each of those further out.
+            self.give_up(self.endless[prepared.node])
+        if inside > limit:
+            endless = self.error(
                 "AF0304",
                 f"{frame.name} calls itself without an end that is known while compiling",
                 help="let a condition end it",
             )
+            self.endless[prepared.node] = [*endless.diagnostics]
+            raise endless
         frame.cell = self.heap.new(Names())
         frame.call_span = self.frame.span() if self.frames else None
         bound = self.bind_arguments(frame, prepared.node.args, args, kwargs, defaults, kw_defaults)

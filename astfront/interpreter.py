@@ -157,6 +157,8 @@ class Interpreter(
         self.recursions: list[Recursion] = []
         self.fruitless: dict[Any, list[list[Diagnostic]]] = {}
         """Why recursive functions, by their code, weren't kept since they last compiled."""
+        self.endless: dict[Any, list[Diagnostic]] = {}
+        """The functions, by their code, whose calls inside each other came to no end."""
         self.loops_around: list[LoopAround] = []
         self.staged_depth = 0
         """How many staged branches and loops enclose what is being compiled."""

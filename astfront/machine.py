@@ -94,8 +94,9 @@ class Machine:
     known_kinds: dict[Any, tuple[int, ...]]
     """What is known of the kinds of their nodes where the interpreter is, by the nodes' keys."""
     recursions: list[Recursion]
-    fruitless: dict[Any, list[list[Diagnostic]]]
     """The recursive functions of the program that are being made, innermost last."""
+    fruitless: dict[Any, list[list[Diagnostic]]]
+    endless: dict[Any, list[Diagnostic]]
     effects_refused: bool
 
     if TYPE_CHECKING:

@@ -289,5 +289,24 @@ def test_refusals():
 
         return go(int(n))
 
+    def several(x, n, i):
+        def go(a, b, i, w, n):
+            if n <= 0:
+                return a, b, i, w
+            if i % 3 == 1:
+                a, b, i, w = go(b - i * 0.01, a + b * 0.3, n, i % 3 == 1, n - 1)
+            else:
+                if n % 2 == 0:
+                    if go(b, a, i * 3 % 17, n > 2, n - 2)[3]:
+                        a = a - 0.25
+                    return a, b, i, w
+                a, b, i, w = go(b, a, i - n, n % 2 == 0, n // 2 - 1)
+                if go(a * 0.5, a - b, i * 3 % 17, a.sum() > 0, n // 2 - 1)[3]:
+                    a = a - 0.25
+            return a + b, b, i, w
+
+        return go(x, x * 0.5, int(i), int(i) > 2, int(n))
+
     refuses("AF0304", lists, N(1))
     refuses("AF0304", types, array(2), N(1))
+    refuses("AF0304", several, array(2), N(3), N(1))  # soon, though each call has several in it
