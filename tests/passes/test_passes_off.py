@@ -15,7 +15,14 @@ import numpy as np
 import pytest
 
 from benchmarks import models
-from passes.relay import loop_kernels, loops, many_operands, partial_unrolling, strip_mining
+from passes.relay import (
+    broadcast_operands,
+    loop_kernels,
+    loops,
+    many_operands,
+    partial_unrolling,
+    strip_mining,
+)
 from tests.models.test_generated import Writer
 from tests.models.test_generated import run as compare
 from tests.support import assert_same, prepared
@@ -43,6 +50,8 @@ def switched(request: Any) -> Iterator[str]:
             patch.setattr(loop_kernels, "run", lambda mod, target, note: mod)
         if name in ("all off", "partial_unrolling"):
             patch.setattr(partial_unrolling, "run", lambda mod, note: mod)
+        if name == "all off":
+            patch.setattr(broadcast_operands, "run", lambda mod, constants: mod)
         if name == "short blocks":
             patch.setattr(strip_mining, "BLOCK", 2)
             patch.setattr(
