@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 from astfront.diagnostics import CompileError, Diagnostic
+from astfront.endings import Diverged, PythonError
 from astfront.environment import State
 from astfront.machine import Machine
 
@@ -82,6 +83,13 @@ class Attempts(Machine):
             if isinstance(e, Refused):
                 raise
             raise Refused([*found, *e.diagnostics]) from e
+        except (Diverged, PythonError) as e:
+            # What a refused statement was to make isn't there: nothing after it is to be trusted.
+            if not self.diagnostics:
+                raise
+            found, self.diagnostics = self.diagnostics, outer
+            self.rewind(checkpoint)
+            raise Refused(found) from e
         finally:
             self.diagnostics = outer
 
@@ -92,6 +100,10 @@ class Attempts(Machine):
             return build(), self.diagnostics
         except CompileError as e:
             return None, [*self.diagnostics, *e.diagnostics]
+        except (Diverged, PythonError):
+            if not self.diagnostics:
+                raise
+            return None, self.diagnostics
         finally:
             self.diagnostics = outer
 

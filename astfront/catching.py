@@ -23,8 +23,9 @@ from typing import Any, NoReturn
 import gast
 from chainer.utils.type_check import InvalidType
 
-from astfront.branches import Arm, Caught, PythonError
+from astfront.branches import Arm
 from astfront.effects import Noted
+from astfront.endings import Caught, PythonError
 from astfront.environment import State
 from astfront.machine import Machine
 from astfront.values import NONE, Names, Scalar, Static, Value

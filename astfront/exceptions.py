@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 
 import gast
 
-from astfront.branches import Diverged, PythonError, class_of
 from astfront.catching import Handler
 from astfront.diagnostics import CompileError
+from astfront.endings import Diverged, PythonError, class_of
 from astfront.generators import Abandoned
 from astfront.machine import Machine
 from astfront.source import get_source

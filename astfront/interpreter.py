@@ -23,7 +23,7 @@ import numpy as np
 from astfront.attempts import Attempts, Refused
 from astfront.attributes import Attributes
 from astfront.bounds import KnownBounds
-from astfront.branches import Branches, Diverged, PythonError
+from astfront.branches import Branches
 from astfront.builder import Builder, OperatorError
 from astfront.calls import Calls
 from astfront.catching import Catching, Handler
@@ -33,6 +33,7 @@ from astfront.containers import Containers
 from astfront.diagnostics import CompileError, Diagnostic, InternalError, error, internal_error
 from astfront.dicts import Dicts
 from astfront.effects import Effects, Noted, Site, is_exception
+from astfront.endings import Diverged, PythonError
 from astfront.environment import Heap, State
 from astfront.exceptions import Exceptions
 from astfront.expressions import Expressions

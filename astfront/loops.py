@@ -13,9 +13,9 @@ import gast
 import numpy as np
 
 from astfront.attempts import Refused
-from astfront.branches import Diverged, Unreached
 from astfront.builder import Scope
 from astfront.diagnostics import CompileError, Diagnostic
+from astfront.endings import Diverged, Unreached
 from astfront.environment import State
 from astfront.join import Join, JoinError, Strict
 from astfront.loop_exits import LoopExits, break_flag, without_break

@@ -15,9 +15,9 @@ from astfront.source import Span
 from astfront.values import Deferred, Tensor, Value
 
 if TYPE_CHECKING:
-    from astfront.branches import PythonError
     from astfront.catching import Handler
     from astfront.effects import Noted, Site
+    from astfront.endings import PythonError
     from astfront.fallback import EagerCall
     from astfront.loop_exits import LoopAround
     from astfront.recursion import Recursion

@@ -14,8 +14,8 @@ from typing import Any
 
 import gast
 
-from astfront.branches import Diverged, PythonError
 from astfront.diagnostics import CompileError
+from astfront.endings import Diverged, PythonError
 from astfront.machine import Machine
 from astfront.options import alternatives, without
 from astfront.values import Node, Object, Option, Static, Value

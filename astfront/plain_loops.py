@@ -16,8 +16,8 @@ from typing import Any
 
 import gast
 
-from astfront.branches import PythonError
 from astfront.diagnostics import CompileError
+from astfront.endings import PythonError
 from astfront.machine import Machine
 from astfront.values import Items, List, Static, Unbound, Value
 from passes.syntax import liveness

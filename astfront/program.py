@@ -15,9 +15,9 @@ import numpy as np
 
 import astfront.rules  # noqa: F401  (registers the rules)
 import passes.relay
-from astfront.branches import Diverged, PythonError
 from astfront.diagnostics import CompileError, InternalError, internal_error
 from astfront.effects import Call, Noted, Site, arguments_of, in_order, perform
+from astfront.endings import Diverged, PythonError
 from astfront.environment import same_static
 from astfront.fallback import EagerCall, pending
 from astfront.interpreter import Interpreter

@@ -23,9 +23,9 @@ from typing import Any, NoReturn
 import gast
 
 from astfront.attempts import Refused
-from astfront.branches import Diverged, Unreached
 from astfront.builder import Scope
 from astfront.diagnostics import Diagnostic
+from astfront.endings import Diverged, Unreached
 from astfront.environment import (
     UNKNOWN_STORAGE,
     Heap,

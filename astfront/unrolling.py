@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from astfront.branches import Diverged, PythonError
 from astfront.diagnostics import CompileError, Diagnostic
+from astfront.endings import Diverged, PythonError
 from astfront.generators import Abandoned
 from astfront.plain_loops import PlainLoops
 from astfront.values import (
