@@ -159,7 +159,9 @@ def prepare_module(
         mod = partial_unrolling.run(strip_mining.run(mod, note), note)
     if target is not None and straight_kernels.is_needed(mod):
         mod = straight_kernels.run(_with_constants(mod, params or {}), target)
-    mod = broadcast_operands.run(many_operands.run(mod), set(params or {}))
+    mod = many_operands.run(mod)
+    if target is not None:
+        mod = broadcast_operands.run(mod, set(params or {}))
     return relay.transform.InferType()(dataflow.run(nested_branches.run(mod)))
 
 

@@ -225,17 +225,27 @@ class Operators(Machine):
                 self.require_same_kind(new.dtype, old.dtype, f"ufunc '{f.__name__}'")
                 new = self.cast(new, old.dtype)
             if new.shape != old.shape:
-                if not (new.is_static_shape and old.is_static_shape):
-                    self.fail("AF0209", "an array whose size may change is changed in place")
-                self.raise_python(
-                    ValueError(f"non-broadcastable output operand with shape {old.shape}")
-                )
+                self._require_same_sizes(old, new)
             if part:
                 return new
             new = replace(new, storage=old.storage)
             if old.storage == UNKNOWN_STORAGE or self.heap.holders(old.storage):
                 return self.replace_array(old, new)
         return new
+
+    def _require_same_sizes(self, old: Tensor, new: Tensor) -> None:
+        """ValueError where an array would have to get other sizes to be changed in place."""
+        wrong = ValueError(f"non-broadcastable output operand with shape {old.shape}")
+        if len(new.shape) != len(old.shape):
+            self.raise_python(wrong)
+        for axis, (size, made) in enumerate(zip(old.shape, new.shape)):
+            if size == made:
+                continue
+            if made is None:
+                self.fail("AF0209", "an array whose size may change is changed in place")
+            if size is not None:
+                self.raise_python(wrong)
+            self.check(self.compare(gast.Eq(), self.dim_of(old, axis), Static(made)), wrong)
 
     def require_same_kind(self, made: np.dtype[Any], target: np.dtype[Any], what: str) -> None:
         """TypeError where numpy doesn't cast what it computed to the array that it's to go into."""

@@ -129,3 +129,42 @@ def test_another_type_than_while_compiling():
 def test_the_option():
     with pytest.raises(ValueError, match="fallback"):
         astfront.compile(lambda x: x, fallback="python")
+
+
+def doubled(image):
+    """Bigger, by a way that isn't compiled."""
+    return np.frombuffer(np.repeat(image, 2, axis=1).tobytes(), "f").reshape(len(image), -1).copy()
+
+
+def prepared(images):
+    out = []
+    for image in images:
+        image = doubled(image)
+        image -= np.ones((2, 1), "f")
+        out.append(image)
+    width = np.array([image.shape[1] for image in out]).max(axis=0)
+    x = np.zeros((len(out), 2, width), "f")
+    for i, image in enumerate(out):
+        x[i, :, : image.shape[1]] = image
+    return x
+
+
+def test_what_python_gives_is_changed_in_place():
+    compiled = astfront.compile(prepared, fallback="chainer")
+    for widths in ((3,), (2, 5)):
+        images = [np.arange(2 * w, dtype="f").reshape(2, w) for w in widths]
+        assert_same(compiled(images), prepared(images))
+
+
+def broken(x):
+    out = []
+    for row in x:
+        row.resize((9,))
+        out.append(row)
+    return np.array([len(row) for row in out]).max()
+
+
+def test_an_exception_after_a_refusal_is_none():
+    """A list stays empty where what was to be appended is refused: its maximum is no error of the model."""
+    with pytest.raises(astfront.CompileError, match="resize"):
+        astfront.compile(lambda x: broken(x) + 1, fallback="chainer").lower(np.ones((2, 3), "f"))
