@@ -152,7 +152,7 @@ class Rewriter(relay.ExprMutator):  # type: ignore[misc]
 
 def rewrite(mod: tvm.IRModule, rewriter: Callable[[], Rewriter]) -> tvm.IRModule:
     """A module whose functions are rewritten, with types before and after."""
-    if any(function._checked_type_ is None for function in mod.functions.values()):
+    if not all(map(_is_typed, mod.functions.values())):
         mod = relay.transform.InferType()(mod)
     result = tvm.IRModule(dict(mod.functions.items()), dict(mod.type_definitions.items()))
     for name in mod.get_global_vars():
@@ -222,6 +222,12 @@ def is_recursion(var: Any, value: Any) -> bool:
     """Whether a binding defines a function that calls itself, and isn't a loop."""
     is_function = isinstance(value, relay.Function)
     return is_function and var in relay.analysis.free_vars(value) and not is_loop(var, value)
+
+
+def _is_typed(function: Any) -> bool:
+    """A function that's added to a module gets a type by itself, without what's in it."""
+    is_relay = isinstance(function, relay.Function)
+    return (function.body if is_relay else function)._checked_type_ is not None
 
 
 def has_loops(mod: tvm.IRModule) -> bool:
