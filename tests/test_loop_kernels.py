@@ -64,6 +64,14 @@ def branches(x, ps):
     return h, count, np.stack(ys)
 
 
+def joined(x, n):
+    """An array that gets longer by a row that's an array of one."""
+    rows = x.reshape(1, -1)
+    for i in range(n.shape[0]):
+        rows = np.concatenate((rows, np.tanh(x.reshape(1, -1) * n[i])))
+    return rows
+
+
 def nested(x, m):
     """A loop within a loop, one of its turns dependent on data."""
     total = x * 0
@@ -82,6 +90,7 @@ def nested(x, m):
     [
         (carried, [(floats(3), floats(5)), (floats(4, 7), floats(1))]),
         (branches, [(floats(5), np.array(p, "f")) for p in ([0.5, 2, -1, 3], [-1], [3, 3, 0.1])]),
+        (joined, [(floats(3), floats(40))]),
         (nested, [(floats(2, 3), floats(4)), (floats(3), floats(2))]),
     ],
 )

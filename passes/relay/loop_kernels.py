@@ -235,8 +235,13 @@ class _KernelBlocks(Blocks):
 
 def _collected(slot: Slot, site: Site) -> Collected:
     found = Collected.of(slot, site.loop)
-    if found is None or found.row is None:
+    if found is None:
         raise ImpossibleError
+    if found.row is None:
+        one, *row = _shape(found.piece.checked_type)
+        if one != 1:
+            raise ImpossibleError
+        found.row = relay.reshape(found.piece, row)
     return found
 
 
