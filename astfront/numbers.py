@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from astfront.machine import Machine
+from astfront.powers import Powers
 from astfront.values import (
     EitherDtype,
     List,
@@ -35,7 +35,7 @@ def is_numpy_number(*operands: Value) -> bool:
     return is_generic and any(isinstance(v, Scalar) for v in operands)
 
 
-class Numbers(Machine):
+class Numbers(Powers):
     @staticmethod
     def is_number(v: Value) -> bool:
         return isinstance(v, Scalar) or (isinstance(v, Static) and isinstance(v.obj, NUMBERS))
@@ -81,6 +81,8 @@ class Numbers(Machine):
             division = {operator.truediv: "divide", operator.floordiv: "floor_divide"}
             return self._scalar_call(division.get(f, "floor_mod"), a, b, kind)
         if f is operator.pow and isinstance(b, Static) and isinstance(b.obj, int):
+            if b.obj < 0:
+                return self.float_power(a, b)
             if 0 <= b.obj <= 8 and kind is int:
                 result: Value = Static(1)
                 for _ in range(b.obj):
@@ -88,6 +90,10 @@ class Numbers(Machine):
                 return result
             if kind is float:
                 return self._scalar_call("power", a, b, float)
+        if f is operator.pow and isinstance(b, Scalar):
+            power = self.staged_power(a, b)
+            if power is not None:
+                return power
         bits = {operator.and_: "bitwise_and", operator.or_: "bitwise_or"}
         bits[operator.xor] = "bitwise_xor"
         if f in bits and kind is int:
@@ -95,6 +101,8 @@ class Numbers(Machine):
         if f in (operator.lshift, operator.rshift) and isinstance(b, Static) and b.obj in range(63):
             shift = {operator.lshift: "left_shift", operator.rshift: "right_shift"}
             return self._scalar_call(shift[f], a, b, int)
+        if f in (operator.lshift, operator.rshift) and kind is int and isinstance(b, Scalar):
+            return self.staged_shift(f, a, b)
         self.fail(
             "AF0207",
             f"`{f.__name__}` of {describe(a)} and {describe(b)} isn't supported",
