@@ -116,7 +116,7 @@ def changed_in_place(x, v, i, b):
 @cases([X, V], [X[:1], V], dtypes=(), staged={0: (None, 4)}, rtol=2e-4)
 def staged(x, v):
     return (
-        np.median(x, 1), np.nansum(x, 0), np.trapz(x), np.kron(x, v), np.convolve(x[:, 0], v), np.average(x, 1, weights=v),
+        np.median(x, 1), np.median(x, 0), np.select([x > 0, x < -1], [x, 2 * x], 5), np.nansum(x, 0), np.trapz(x), np.kron(x, v), np.convolve(x[:, 0], v), np.average(x, 1, weights=v),
         np.delete(x, 1, 1), np.insert(x, 1, 5, axis=1), np.lexsort((x[:, 0], x[:, 1])), np.apply_along_axis(np.sum, 1, x),
         np.lib.stride_tricks.sliding_window_view(x, 2, axis=1), np.nan_to_num(x), np.add.reduce(x), np.diff(x),
     )  # fmt: skip

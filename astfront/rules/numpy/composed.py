@@ -68,6 +68,22 @@ def _compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
     return np.take(a, np.nonzero(condition)[0], axis=axis)
 
 
+def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    if len(condlist) != len(choicelist):
+        raise ValueError("list of cases must be same length as list of conditions")
+    if len(condlist) == 0:
+        raise ValueError("select with an empty condition list is not possible")
+    choices = [np.asarray(c) for c in choicelist]
+    dtype = np.result_type(*choices, np.asarray(default))
+    made = np.asarray(default).astype(dtype)
+    for i in reversed(range(len(choices))):
+        condition = np.asarray(condlist[i])
+        if condition.dtype != np.bool_:
+            raise TypeError(f"invalid entry {i} in condlist: should be boolean ndarray")
+        made = np.where(condition, choices[i].astype(dtype), made)
+    return made
+
+
 def _extract(condition: Any, arr: Any) -> Any:
     return np.take(np.ravel(arr), np.nonzero(np.ravel(condition))[0])
 
@@ -181,6 +197,7 @@ composed(np.block, _block)
 composed(np.kron, _kron)
 composed(np.cross, _cross)
 composed(np.rot90, _rot90)
+composed(np.select, _select)
 composed(np.compress, _compress)
 composed(np.ndarray.compress, lambda a, condition, axis=None: _compress(condition, a, axis))
 composed(np.extract, _extract)

@@ -334,6 +334,21 @@ def _nanmedian(
     return np.mean(np.concatenate([low, high], -1), -1).reshape(shape)[()]
 
 
+def _median(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
+) -> Any:
+    if out is not None:
+        refuse("median with `out`")
+    lines, _, shape = _lines(a, axis, keepdims)
+    size = lines.shape[-1]
+    if size == 0:
+        return np.full(shape, np.nan, lines.dtype)[()]
+    low, high = lines[..., (size - 1) // 2], lines[..., size // 2]
+    middle = high if size % 2 else np.mean(np.stack([low, high], -1), -1)
+    return np.where(np.isnan(lines[..., -1]), np.nan, middle).astype(lines.dtype).reshape(shape)[()]
+
+
+composed(np.median, _median)
 composed(np.nanquantile, _nanquantile)
 composed(np.nanpercentile, _nanpercentile)
 composed(np.nanmedian, _nanmedian)
