@@ -204,8 +204,9 @@ def table_of_row(value: Any, varying: set[Any]) -> Any:
     if operator(value) != "take" or value.attrs.mode not in ("clip", "wrap"):
         return None
     x, index = value.args
-    is_row = isinstance(x, relay.Var) and not index.checked_type.shape and _axis(value) == 0
-    return x if is_row and x not in varying else None
+    if not isinstance(x, relay.Var) or x in varying:  # Of what varies, the index may have no type.
+        return None
+    return x if not index.checked_type.shape and _axis(value) == 0 else None
 
 
 def _axis(take: Any) -> int | None:
