@@ -255,6 +255,8 @@ class Lifter:
     _keep: list[Any] = field(default_factory=list)
 
     def guard(self, location: Location, expected: Any, identity: bool = False) -> None:
+        if location.access == "item" and type(location.container) is tuple:
+            return  # It can't change.
         if location.identity not in self._guarded:
             self._guarded.add(location.identity)
             self.guards.append(Guard(location, expected, self.span(), identity))

@@ -3,7 +3,7 @@
 TVM computes a convolution in blocks of output channels, and the size of a block is the largest divisor
 of their number that a vector holds: 10 of 50, and 1 of 29. Here such a number is padded to whole vectors
 with channels of zeros (the compiler folds them into constant weights), and they are cut off the result:
-3 to 11 times faster. Importing this module registers that, for the whole process.
+for most 3 to 11 times faster. Importing this module registers that, for the whole process.
 """
 
 from __future__ import annotations
