@@ -52,8 +52,7 @@ def run(mod: tvm.IRModule, constants: Collection[str] = ()) -> tvm.IRModule:
 
     ``constants`` are names of parameters whose values are known: what's made of them alone is folded.
     """
-    # A function may have a type where not all of its variables have.
-    return rewrite(relay.transform.InferType()(mod), lambda: _Separate(constants))
+    return rewrite(mod, lambda: _Separate(constants))
 
 
 class _Separate(Rewriter):
