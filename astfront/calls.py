@@ -165,7 +165,9 @@ class Calls(FunctionCalls):
             getattr(f, "__self__", None), IMMUTABLE
         ):
             known, values = self.try_all(args, kwargs)
-            if known and f.__name__ not in _MUTATING:
+            # A text has methods of the same names, which only compute.
+            writes = isinstance(f.__self__, np.generic) and f.__name__ in _MUTATING
+            if known and not writes:
                 return self.run_python(f, *values[0], **values[1])
             unbound = rule_for(getattr(type(f.__self__), f.__name__, None))
             if unbound is not None:

@@ -547,6 +547,17 @@ def test_gradients_are_cleared() -> None:
         assert_same(seen[0], seen[1])
 
 
+def test_devices_by_name() -> None:
+    """Chainer takes the name apart, as programs do with texts that are known."""
+
+    class Sends(chainer.Chain):
+        def forward(self, x):
+            name, _, number = "@numpy:".partition(":")
+            return chainer.get_device(name).send(F.tanh(x).array), number
+
+    assert_same(astfront.compile(Sends())(X), Sends()(X))
+
+
 def test_reports_of_a_loop() -> None:
     """Those of attempts that were given up aren't made."""
 
