@@ -75,8 +75,9 @@ class Machine:
     exact_choices: bool
     """Whether a staged index may only choose between values of one type and known sizes."""
     staged_depth: int
-    loops_around: list[LoopAround]
     """How many staged branches and loops enclose what is being compiled."""
+    loops_around: list[LoopAround]
+    """The loops that a ``break`` may leave, innermost last."""
     ways: int
     """How many times what is being compiled is compiled, for values that are one of several."""
     handlers: list[Handler]
@@ -96,6 +97,7 @@ class Machine:
     recursions: list[Recursion]
     """The recursive functions of the program that are being made, innermost last."""
     fruitless: dict[Any, list[list[Diagnostic]]]
+    """What was refused of functions that couldn't be recursive ones, by their source."""
     endless: dict[Any, list[Diagnostic]]
     effects_refused: bool
 
