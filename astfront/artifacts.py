@@ -15,11 +15,12 @@ import numpy as np
 
 from astfront import manifests, relay_artifact
 from astfront.diagnostics import error
+from astfront.layouts import fills_buffer
 from astfront.outputs import ArgumentOut, Outcome, Template
 from astfront.program import RaisedAt
 from astfront.randomness import RandomKeys
 from astfront.signature import matched
-from astfront.values import UNBOUND
+from astfront.writes import shared_memory
 
 
 class Artifact:
@@ -31,12 +32,12 @@ class Artifact:
 
     def __init__(self, path: Path, seed: int | None = None) -> None:
         try:
-            self.manifest: dict[str, Any] = json.loads(relay_artifact.read_manifest(path))
+            manifest, self._executable = relay_artifact.read(path)
+            self.manifest: dict[str, Any] = json.loads(manifest)
         except (OSError, ValueError) as e:
             raise ValueError(f"{path} is no artifact of astfront: {e}") from e
         if self.manifest["format"] != manifests.FORMAT:
             raise ValueError(f"{path} was exported by another version of astfront")
-        self._executable = relay_artifact.read(path)
         self._keys = RandomKeys(seed)
         self._lock = threading.Lock()
         arguments = self.manifest["arguments"]
@@ -82,6 +83,12 @@ class Artifact:
             name = entry["name"]
             if entry["source"] == "argument":
                 found.append(np.asarray(given[name]))
+                if entry["whole"] and not fills_buffer(found[-1]):
+                    raise error(
+                        "AF0402",
+                        f"the argument `{name}` isn't all of its memory, in C order",
+                        help="pass a copy of it",
+                    )
             elif entry["source"] == "random_key":
                 found.append(self._keys.key)
             else:
@@ -90,7 +97,7 @@ class Artifact:
 
     def _state_array(self, name: str, entry: Mapping[str, Any]) -> np.ndarray:
         value = self.state[name]
-        fits = isinstance(value, np.ndarray | np.generic | int | float) and value is not UNBOUND
+        fits = isinstance(value, np.ndarray | np.generic | int | float)
         array = np.asarray(value)
         if isinstance(value, int | float):
             array = array.astype(entry["dtype"])
@@ -109,11 +116,7 @@ class Artifact:
             array = target.build(outcome)
             others = _arrays_in([*args, *kwargs.values(), *self.state.values()])
             if sum(np.may_share_memory(array, other) for other in others) > 1:
-                raise error(
-                    "AF0209",
-                    "an array that is changed in place shares memory with another one",
-                    help="pass a copy of one of the two",
-                )
+                raise shared_memory()
 
     def _raise(self, arrays: Sequence[np.ndarray]) -> None:
         index = self.manifest["error_output"]

@@ -53,7 +53,7 @@ def export(
     constants = used_constants(program)
     for entry in program.inputs:
         if entry.name not in outside:
-            constants[entry.name] = np.array(_fetched(entry))
+            constants[entry.name] = np.array(_fetched(entry), order="C")
     executable = build(
         program.mod,
         constants,
@@ -87,7 +87,8 @@ def _manifest(
         if name in leaves:
             spec = leaves[name].spec
             shape, dtype = getattr(spec, "shape", ()), _dtype(spec)
-            taken.append(_array("argument", name, shape, dtype))
+            whole = name in program.whole
+            taken.append(_array("argument", name, shape, dtype) | {"whole": whole})
         elif name not in constants:
             entry = inputs[name]
             source = "state" if name in state else "random_key"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -31,18 +32,27 @@ def write(executable: Executable, manifest: str, path: Path) -> None:
         numbers = ",".join(map(str, data))
         source.write_text(f"const unsigned char {MANIFEST}[{len(data)}] = {{{numbers}}};\n")
         subprocess.run([*c_compiler(), "-c", "-fPIC", source, "-o", compiled], check=True)
-        executable.executable.mod.export_library(str(path), addons=[str(compiled)])
+        # Another file in the place of one that may be loaded: that isn't to change under its users.
+        partial = path.with_name(f".{os.getpid()}-{path.name}.so")
+        try:
+            executable.executable.mod.export_library(str(partial), addons=[str(compiled)])
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
-def read_manifest(path: Path) -> str:
-    """The text in an artifact. Raises OSError or ValueError for another file."""
-    library = ctypes.CDLL(str(path.resolve()))
-    found = ctypes.c_char.in_dll(library, MANIFEST)
-    return ctypes.string_at(ctypes.addressof(found)).decode()
-
-
-def read(path: Path) -> Executable:
-    return Executable(tvm.runtime.vm.Executable(tvm.runtime.load_module(str(path.resolve()))))
+def read(path: Path) -> tuple[str, Executable]:
+    """The text in an artifact, and its executable. Raises OSError or ValueError for another file."""
+    with tempfile.TemporaryDirectory() as folder:
+        # The loader takes a file for the one that it loaded by this name before.
+        name = Path(folder, "artifact.so")
+        name.symlink_to(path.resolve(strict=True))
+        library = ctypes.CDLL(str(name))
+        found = ctypes.c_char.in_dll(library, MANIFEST)
+        manifest = ctypes.string_at(ctypes.addressof(found)).decode()
+        # tvm.runtime.load_module looks through the link.
+        module = tvm.get_global_func("runtime.ModuleLoadFromFile")(str(name), "so")
+        return manifest, Executable(tvm.runtime.vm.Executable(module))
 
 
 def output_types(mod: Any) -> list[tuple[Shape, np.dtype[Any]]]:

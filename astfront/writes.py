@@ -187,7 +187,7 @@ def require_apart(program: Any, outcome: Outcome) -> None:
         for target in changed:
             array = _array(target.build(outcome))
             if any(x is not array and np.may_share_memory(x, array) for x in arrays):
-                raise _shared("an array that is changed in place shares memory with another one")
+                raise shared_memory()
     if refilled:
         passed = set(_containers([*outcome.args, *outcome.kwargs.values()]))
         both = passed & {id(place.read()) for place in program.containers}
@@ -201,6 +201,10 @@ def _containers(values: Iterable[Any]) -> Iterator[int]:
             yield id(value)
         if isinstance(value, list | tuple | dict):
             yield from _containers(value.values() if isinstance(value, dict) else value)
+
+
+def shared_memory() -> Exception:
+    return _shared("an array that is changed in place shares memory with another one")
 
 
 def _shared(message: str) -> Exception:

@@ -183,6 +183,19 @@ def test_what_needs_python_is_refused(tmp_path, monkeypatch):
     assert not Path("never.so").exists()
 
 
+def test_a_file_in_the_place_of_one_that_is_loaded(tmp_path):
+    path = tmp_path / "f.so"
+    loaded = []
+    for function in (lambda x: x + 1, lambda x: F.as_strided(x, (2, 2), (1, 1))):
+        astfront.compile(function).lower(X).export(path)
+        loaded.append((astfront.load(path), function))
+    for artifact, function in loaded:
+        assert_same(artifact(X), as_arrays(function(X)))
+    # Its memory is that of a larger array, and read.
+    with pytest.raises(astfront.CompileError, match="all of its memory"):
+        loaded[1][0](np.zeros((2, 3), "f")[:1])
+
+
 def test_files_that_are_no_artifacts(tmp_path):
     path = tmp_path / "text.so"
     path.write_text("nothing")
@@ -203,7 +216,13 @@ def test_from_a_shell_and_in_c(tmp_path):
     assert result.exit_code == 0, result.output
     shown = json.loads(CliRunner().invoke(main, ["show", str(path)]).output)
     assert shown["inputs"] == [
-        {"source": "argument", "name": "x", "shape": [None, 3], "dtype": "float32"}
+        {
+            "source": "argument",
+            "name": "x",
+            "shape": [None, 3],
+            "dtype": "float32",
+            "whole": False,
+        }
     ]
     h, n = astfront.load(path)(np.array([[1, 2, 3]], "f"))
     folder = Path(tvm.__file__).parent
