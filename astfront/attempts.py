@@ -75,21 +75,18 @@ class Attempts(Machine):
             if self.diagnostics:
                 raise Refused(self.diagnostics)
             return result
-        except (CompileError, Refused) as e:
-            if e.diagnostics and e.diagnostics[0].code == "AF9001":
+        except (CompileError, Refused, Diverged, PythonError) as e:
+            found, more = self.diagnostics, getattr(e, "diagnostics", [])
+            # What a refused statement was to make isn't there: no exception after it is to be trusted.
+            if not found and isinstance(e, Diverged | PythonError):
                 raise
-            found, self.diagnostics = self.diagnostics, outer
+            if more and more[0].code == "AF9001":
+                raise
+            self.diagnostics = outer
             self.rewind(checkpoint)
             if isinstance(e, Refused):
                 raise
-            raise Refused([*found, *e.diagnostics]) from e
-        except (Diverged, PythonError) as e:
-            # What a refused statement was to make isn't there: nothing after it is to be trusted.
-            if not self.diagnostics:
-                raise
-            found, self.diagnostics = self.diagnostics, outer
-            self.rewind(checkpoint)
-            raise Refused(found) from e
+            raise Refused([*found, *more]) from e
         finally:
             self.diagnostics = outer
 

@@ -21,7 +21,7 @@ from tvm.relay.backend import te_compiler
 
 import astfront.relay_conv
 import astfront.relay_deconv
-import astfront.relay_dense  # noqa: F401  (both register their kernels)
+import astfront.relay_dense  # noqa: F401  (they register their kernels)
 from astfront import relay_cache, relay_math
 from astfront.diagnostics import CompileError, error
 from astfront.progress import Watch, unwatched

@@ -84,8 +84,13 @@ def _width(size: int | None) -> int:
         return 1
     if size % LANES == 0:
         return LANES
-    width = max(d for d in range(1, _MOST + 1) if size % d == 0)
+    width = largest_divisor(size, _MOST)
     return width if width >= _FEWEST else 1
+
+
+def largest_divisor(size: int, most: int) -> int:
+    """Into how large equal parts a loop may be split, of ``most`` turns at most."""
+    return max(d for d in range(1, min(size, most) + 1) if size % d == 0)
 
 
 generic.schedule_injective.register("cpu", _schedule_injective, override=True)

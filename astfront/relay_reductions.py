@@ -19,7 +19,7 @@ from tvm.relay.op.strategy import x86 as _x86  # noqa: F401  (its schedules come
 from tvm.topi import tag
 from tvm.topi.utils import traverse_inline
 
-from astfront.relay_injective import in_vectors
+from astfront.relay_injective import in_vectors, largest_divisor
 
 #: Numbers added up side by side: up to four vectors of 16 floats.
 _MOST_LANES = 64
@@ -130,7 +130,7 @@ def _along_rows(stage: Any) -> None:
     row = stage.fuse(*inner) if len(inner) > 1 else inner[0]
     extent = _extent(inner)
     if extent is not None and extent > _FEWEST_LANES:
-        width = max(d for d in range(1, min(_ROW, extent) + 1) if extent % d == 0)
+        width = largest_divisor(extent, _ROW)
         if width >= _FEWEST_LANES and width < extent:
             part, row = stage.split(row, width)
             outer.append(part)
@@ -162,7 +162,7 @@ def _lanes(size: int | None) -> tuple[int, bool]:
     """How many lanes, and whether they come out even: otherwise LLVM may mask the rest."""
     if size is None:
         return _FEWEST_LANES, False
-    divisor = max(d for d in range(1, _MOST_LANES + 1) if size % d == 0)
+    divisor = largest_divisor(size, _MOST_LANES)
     if divisor >= _FEWEST_LANES:
         return divisor, True
     return (_MOST_LANES if size >= _MOST_LANES else _FEWEST_LANES), False
