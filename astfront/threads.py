@@ -9,25 +9,20 @@ process may use cores, up to `MOST`: to wake more takes longer than most kernels
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import logging
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from astfront.c_compiler import c_compiler
-from astfront.cache import cache_folder
+from astfront.c_compiler import native_part
 
 _log = logging.getLogger(__name__)
 
 #: Threads, unless the environment asks for more.
 MOST = 16
 
-_SOURCE = Path(__file__).with_name("native") / "parallel_launch.c"
-_FLAGS = ("-O2", "-shared", "-fPIC", "-pthread")
+_NAME = "parallel_launch"
 _VARIABLES = ("TVM_NUM_THREADS", "OMP_NUM_THREADS")
 
 
@@ -42,7 +37,7 @@ def _enable() -> int:
     try:
         library = _library()
     except (OSError, subprocess.SubprocessError) as e:
-        _log.warning("one thread: %s can't be compiled or loaded (%s)", _SOURCE.name, e)
+        _log.warning("one thread: %s.c can't be compiled or loaded (%s)", _NAME, e)
         return 1
     library.astfront_set_threads(threads)
     return threads
@@ -80,33 +75,7 @@ def quota(limit: Path) -> int:
 
 
 def _library() -> ctypes.CDLL:
-    source = _SOURCE.read_bytes()
-    folder = cache_folder()
-    name = f"parallel_launch-{hashlib.sha256(source).hexdigest()[:16]}.so"
-    if folder is not None and (folder / name).exists():
-        return _loaded(folder / name)
-    with tempfile.TemporaryDirectory() as place:
-        made = Path(place) / name
-        command = [*c_compiler(), *_FLAGS, str(_SOURCE), "-o", str(made)]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
-        if folder is not None:
-            _keep(made, folder / name)
-        return _loaded(made)
-
-
-def _loaded(path: Path) -> ctypes.CDLL:
-    return ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
-
-
-def _keep(made: Path, kept: Path) -> None:
-    """Under another name first, so that no process finds half of it."""
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = kept.with_name(f"{kept.name}-{os.getpid()}")
-        shutil.copyfile(made, partial)
-        partial.rename(kept)
-    except OSError as e:
-        _log.info("%s isn't kept in %s: %s", made.name, kept.parent, e)
+    return native_part(_NAME, lambda path: ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL))
 
 
 #: How many threads parallel loops run on.

@@ -18,6 +18,7 @@ from typing import Any
 import chainer
 import numpy as np
 
+from astfront.tree_walker import Walker
 from astfront.values import SCALAR_DTYPES, Shape, TensorKind
 
 #: A value of more kinds of nodes isn't compiled as a tree.
@@ -78,6 +79,14 @@ class TreeType:
     kinds: tuple[Kind, ...]
     parts: tuple[tuple[tuple[int, ...], ...], ...]
     root: int
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        """Kept, as each call of a program asks for it."""
+        return hash((self.kinds, self.parts, self.root))
 
     @classmethod
     def of(cls, parts: dict[Kind, list[set[Kind]]], root: Kind) -> TreeType:
@@ -192,6 +201,9 @@ def as_trees(
 
 def tree_of(x: Any, known: TreeType | None = None) -> Tree | None:
     """A value as a tree, if it's one: nested to depths that differ, or three deep."""
+    columns = _walker(known).columns(x) if known is not None else None
+    if known is not None and columns is not None:
+        return Tree(known, columns)
     if not isinstance(x, tuple | list | dict) and not _is_object(x):
         return None
     encoder = _Encoder()
@@ -200,7 +212,14 @@ def tree_of(x: Any, known: TreeType | None = None) -> Tree | None:
     except (_NoTree, RecursionError):
         return None
     found = encoder.type_of(root, known)
+    if known is not None and found is known:
+        _walker(known).renew()
     return Tree(found, encoder.data(found)) if found else None
+
+
+@functools.lru_cache(maxsize=64)
+def _walker(made: TreeType) -> Walker:
+    return Walker(made)
 
 
 class _NoTree(Exception):
