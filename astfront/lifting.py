@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import operator
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -78,17 +79,22 @@ class Location:
         owner = id(self.container) if self.parent is None else self.parent.identity
         return owner, self.access, self.key
 
-    def read(self) -> Any:
-        """What is there now. Raises AttributeError, KeyError or IndexError where nothing is."""
-        container = self.container if self.parent is None else self.parent.read()
+    @functools.cached_property
+    def read(self) -> Callable[[], Any]:
+        """Gives what is there now. Raises one of READ_ERRORS where nothing is.
+
+        It's made once: each call of a program reads all that it depends on.
+        """
+        if self.parent is not None:
+            above, key = self.parent.read, self.key
+            return lambda: above()[key]
         if self.access == "attribute":
-            return getattr(container, self.key)
+            return functools.partial(getattr, self.container, self.key)
         if self.access == "item":
-            return container[self.key]
+            return functools.partial(operator.getitem, self.container, self.key)
         if self.access == "class":
-            # As the class has it: a property itself, and not its value.
-            return next(vars(c)[self.key] for c in container.__mro__ if self.key in vars(c))
-        return list(getattr(container, self.key)())
+            return functools.partial(_in_class, self.container, self.key)
+        return lambda: list(getattr(self.container, self.key)())
 
     def __str__(self) -> str:
         if self.parent is not None:
@@ -108,8 +114,16 @@ class Location:
         return f"{owner}.{self.key}" + ("()" if self.access == "call" else "")
 
 
+def _in_class(cls: type, name: str) -> Any:
+    """An attribute as a class has it: a property itself, and not its value."""
+    for c in cls.__mro__:
+        if name in c.__dict__:
+            return c.__dict__[name]
+    raise AttributeError(name)
+
+
 #: What reading a location raises where nothing is there.
-READ_ERRORS = (AttributeError, KeyError, IndexError, TypeError, ValueError, StopIteration)
+READ_ERRORS = (AttributeError, KeyError, IndexError, TypeError, ValueError)
 
 
 class Condition:

@@ -12,6 +12,7 @@ import numpy as np
 from astfront.build import Executable, build
 from astfront.diagnostics import error
 from astfront.freezing import Frozen, freeze, settle
+from astfront.granted import Granted
 from astfront.layouts import fills_buffer
 from astfront.lifting import Input
 from astfront.program import Program
@@ -50,6 +51,8 @@ class Loaded:
         self.program = program
         self.executable = executable
         self.frozen = frozen
+        self._granted = Granted(program.guards)
+        self._frozen = list(frozen.values())
         places = {leaf.name: i for i, leaf in enumerate(program.leaves)}
         inputs = {i.name: i for i in program.inputs}
         bound = set(used_constants(program)) | set(frozen)
@@ -74,9 +77,7 @@ class Loaded:
 
     def arguments(self, leaves: Sequence[Any]) -> list[np.ndarray] | None:
         """The arrays to run with, or None where what the program takes for granted changed."""
-        if not all(g.holds() for g in self.program.guards):
-            return None
-        if not all(f.holds() for f in self.frozen.values()):
+        if not self._granted.holds() or not all(f.holds() for f in self._frozen):
             return None
         arrays = []
         for name, source in self.sources.items():
