@@ -13,12 +13,13 @@ from typing import Any
 import chainer
 import numpy as np
 
-from astfront import manifests, relay_artifact
+from astfront import manifests
 from astfront.diagnostics import error
 from astfront.layouts import fills_buffer
 from astfront.outputs import ArgumentOut, Outcome, Template
 from astfront.program import RaisedAt
 from astfront.randomness import RandomKeys
+from astfront.relay import artifact as relay_artifact
 from astfront.signature import matched
 from astfront.writes import shared_memory
 

@@ -15,8 +15,8 @@ import numpy as np
 from chainer.utils import cache
 
 from astfront.effects import is_text
+from astfront.joins.options import is_optional
 from astfront.lifting import MISSING, Location
-from astfront.options import is_optional
 from astfront.rules.registry import RULES
 from astfront.tensor_attributes import Held, TensorAttributes
 from astfront.values import (

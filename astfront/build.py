@@ -19,16 +19,17 @@ import tvm
 from tvm import relay
 from tvm.relay.backend import te_compiler
 
-import astfront.relay_conv
-import astfront.relay_deconv
-import astfront.relay_dense  # noqa: F401  (they register their kernels)
-from astfront import relay_cache, relay_math
+import astfront.relay.conv
+import astfront.relay.deconv
+import astfront.relay.dense  # noqa: F401  (they register their kernels)
 from astfront.diagnostics import CompileError, error
 from astfront.progress import Watch, unwatched
-from astfront.relay_aliases import hide_known_places
-from astfront.relay_memory import Argument
-from astfront.relay_pipeline import NeededPasses
-from astfront.relay_threads import serial_small_loops
+from astfront.relay import cache as relay_cache
+from astfront.relay import math as relay_math
+from astfront.relay.aliases import hide_known_places
+from astfront.relay.memory import Argument
+from astfront.relay.pipeline import NeededPasses
+from astfront.relay.threads import serial_small_loops
 from passes.relay import (
     broadcast_operands,
     dataflow,

@@ -5,7 +5,7 @@ a name in the current *scope*, and scopes become the arms of an ``if_`` or the b
 Operators go through :meth:`Builder.call` under Relay's names, so a new operator needs nothing here.
 
 What is passed around are :class:`~astfront.values.Tensor` values; their ``expr`` is the builder's own
-affair. Only ``relay_builder.py`` knows Relay.
+affair. Only ``relay/builder.py`` knows Relay.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import Any
 import chainer
 import numpy as np
 
-from astfront import manifests, relay_artifact
+from astfront import manifests
 from astfront.build import build, complete_target
 from astfront.diagnostics import CompileError, Diagnostic, error
 from astfront.effects import Noted
@@ -27,6 +27,7 @@ from astfront.outputs import ArgumentOut
 from astfront.program import Program
 from astfront.progress import Watch, unwatched
 from astfront.randomness import RandomKeys
+from astfront.relay import artifact as relay_artifact
 from astfront.signature import flatten
 from astfront.source import Span, short_path
 

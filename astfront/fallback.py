@@ -18,7 +18,7 @@ import chainer
 import gast
 import numpy as np
 
-from astfront.attempts import Refused
+from astfront.control.attempts import Refused
 from astfront.diagnostics import CompileError
 from astfront.lifting import is_supported
 from astfront.machine import Machine

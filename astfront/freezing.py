@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import chainer
 import numpy as np
 
-from astfront import relay_memory
 from astfront.lifting import Input
 from astfront.program import Program
+from astfront.relay import memory as relay_memory
 
 
 @dataclass

@@ -20,42 +20,42 @@ import chainer
 import gast
 import numpy as np
 
-from astfront.attempts import Attempts, Refused
 from astfront.attributes import Attributes
-from astfront.bounds import KnownBounds
-from astfront.branches import Branches
 from astfront.builder import Builder, OperatorError
-from astfront.calls import Calls
-from astfront.catching import Catching, Handler
-from astfront.classes import Classes
+from astfront.calls.calls import Calls
+from astfront.calls.classes import Classes
+from astfront.calls.frames import Frame
+from astfront.calls.function_nodes import FunctionNodes
 from astfront.comparisons import Comparisons
-from astfront.containers import Containers
+from astfront.containers.containers import Containers
+from astfront.containers.dicts import Dicts
+from astfront.containers.grown import GrownLists
+from astfront.containers.iterators import Iterators
+from astfront.containers.trees import Forest, Trees
+from astfront.control.attempts import Attempts, Refused
+from astfront.control.bounds import KnownBounds
+from astfront.control.branches import Branches
+from astfront.control.catching import Catching, Handler
+from astfront.control.endings import Diverged, PythonError
+from astfront.control.exceptions import Exceptions
+from astfront.control.generators import Generators
+from astfront.control.loop_exits import LoopAround
+from astfront.control.loops import Loops
+from astfront.control.narrowing import Narrowing
+from astfront.control.recursion import Recursion, Recursions
 from astfront.diagnostics import CompileError, Diagnostic, InternalError, error, internal_error
-from astfront.dicts import Dicts
 from astfront.effects import Effects, Noted, Site, is_exception
-from astfront.endings import Diverged, PythonError
 from astfront.environment import Heap, State
-from astfront.exceptions import Exceptions
 from astfront.expressions import Expressions
 from astfront.fallback import EagerCall, Fallbacks
-from astfront.frames import Frame
-from astfront.function_nodes import FunctionNodes
-from astfront.generators import Generators
-from astfront.grown import GrownLists
-from astfront.iterators import Iterators
 from astfront.lifting import Lifter, is_static
-from astfront.loop_exits import LoopAround
-from astfront.loops import Loops
-from astfront.narrowing import Narrowing
 from astfront.numbers import Numbers
 from astfront.operators import Operators
 from astfront.randomness import RandomKeys
-from astfront.recursion import Recursion, Recursions
 from astfront.report import Report
 from astfront.source import Span
 from astfront.subscripts import Subscripts
 from astfront.targets import Targets
-from astfront.trees import Forest, Trees
 from astfront.values import (
     POISON,
     UNBOUND,

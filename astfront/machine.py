@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from astfront.builder import Builder
+from astfront.calls.frames import Frame
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.environment import Heap, State
-from astfront.frames import Frame
 from astfront.lifting import Lifter
 from astfront.randomness import RandomKeys
 from astfront.report import Report
@@ -15,13 +15,13 @@ from astfront.source import Span
 from astfront.values import Deferred, Tensor, Value
 
 if TYPE_CHECKING:
-    from astfront.catching import Handler
+    from astfront.containers.trees import Forest
+    from astfront.control.catching import Handler
+    from astfront.control.endings import PythonError
+    from astfront.control.loop_exits import LoopAround
+    from astfront.control.recursion import Recursion
     from astfront.effects import Noted, Site
-    from astfront.endings import PythonError
     from astfront.fallback import EagerCall
-    from astfront.loop_exits import LoopAround
-    from astfront.recursion import Recursion
-    from astfront.trees import Forest
 
 
 class Machine:

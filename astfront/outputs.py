@@ -14,14 +14,14 @@ import chainer
 import numpy as np
 from chainer.utils import cache
 
-from astfront.classes import is_local
-from astfront.collector import is_ragged
+from astfront.calls.classes import is_local
+from astfront.containers.grown import leaf_buffers
 from astfront.diagnostics import error
 from astfront.environment import UNKNOWN_STORAGE, same, same_array
-from astfront.grown import leaf_buffers
-from astfront.leaves import Leaf
+from astfront.joins.collector import is_ragged
+from astfront.joins.leaves import Leaf
+from astfront.joins.templates import leaves_of
 from astfront.lifting import Location
-from astfront.templates import leaves_of
 from astfront.values import (
     NONE,
     UNBOUND,

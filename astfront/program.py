@@ -15,16 +15,16 @@ import numpy as np
 
 import astfront.rules  # noqa: F401  (registers the rules)
 import passes.relay
+from astfront.control.endings import Diverged, PythonError
 from astfront.diagnostics import CompileError, InternalError, internal_error
 from astfront.effects import Call, Noted, Site, arguments_of, in_order, perform
-from astfront.endings import Diverged, PythonError
 from astfront.environment import same_static
 from astfront.fallback import EagerCall, pending
 from astfront.interpreter import Interpreter
 from astfront.lifting import Condition, Guard, Input, Location, is_static
 from astfront.outputs import DictOut, Known, OptionOut, Outcome, Results, Template
 from astfront.randomness import RandomKeys
-from astfront.relay_builder import RelayBuilder
+from astfront.relay.builder import RelayBuilder
 from astfront.report import Report
 from astfront.signature import ArgumentLifter, Leaf, argument_names
 from astfront.source import Span, get_source, span_of

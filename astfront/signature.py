@@ -11,12 +11,12 @@ from typing import Any
 import chainer
 import numpy as np
 
-from astfront.collector import buffer_leaves
+from astfront.containers.trees import Forest
 from astfront.diagnostics import error
-from astfront.leaves import Leaf as Element
+from astfront.joins.collector import buffer_leaves
+from astfront.joins.leaves import Leaf as Element
 from astfront.lifting import is_static, is_supported
 from astfront.tree_arguments import Tree, tree_of
-from astfront.trees import Forest
 from astfront.values import (
     Argument,
     Dim,

@@ -22,9 +22,9 @@ from astfront.environment import (
     values_of,
     walk,
 )
-from astfront.leaves import number_type
+from astfront.joins.leaves import number_type
+from astfront.joins.options import MOST_ALTERNATIVES, choice_in
 from astfront.machine import Machine
-from astfront.options import MOST_ALTERNATIVES, choice_in
 from astfront.rules import folds
 from astfront.rules.registry import RULES
 from astfront.values import (

@@ -11,10 +11,10 @@ from typing import Any
 import gast
 import numpy as np
 
-from astfront.frames import Frame
+from astfront.calls.frames import Frame
+from astfront.joins.options import is_optional
 from astfront.lifting import MISSING, TRUSTED_PACKAGES, Location
 from astfront.machine import Machine
-from astfront.options import is_optional
 from astfront.values import (
     UNBOUND,
     Node,

@@ -17,8 +17,9 @@ import pytest
 from click.testing import CliRunner
 
 import astfront
-from astfront import build, cache, relay_cache
+from astfront import build, cache
 from astfront.cli import main
+from astfront.relay import cache as relay_cache
 
 FILES = {"a": "first", "b": "second"}
 
@@ -198,7 +199,8 @@ def test_functions_that_run_in_python_are_not_kept(builds, tmp_path):
 PROCESS = """
 import numpy as np
 from tests.test_cache import X, Net, agrees
-from astfront import build, relay_cache
+from astfront import build
+from astfront.relay import cache as relay_cache
 relay_cache.WORTH_KEEPING = 0.0
 compiled = build._compiled
 build._compiled = lambda *args: print("built") or compiled(*args)

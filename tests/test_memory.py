@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import astfront
-from astfront import relay_memory
+from astfront.relay import memory as relay_memory
 
 X = np.random.RandomState(0).uniform(-1, 1, (2, 70)).astype("float32")
 

@@ -10,7 +10,7 @@ import tvm
 from tvm import relay
 
 from astfront.build import host_target
-from astfront.relay_pipeline import NeededPasses
+from astfront.relay.pipeline import NeededPasses
 
 STATIC = """
 #[version = "0.0.5"]

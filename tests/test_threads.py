@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from astfront import relay_threads, threads
+from astfront import threads
+from astfront.relay import threads as relay_threads
 
 ROOT = Path(__file__).parents[1]
 

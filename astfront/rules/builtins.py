@@ -12,7 +12,7 @@ from typing import Any
 import chainer
 import numpy as np
 
-from astfront.join import Join
+from astfront.joins.join import Join
 from astfront.rules import folds
 from astfront.rules.objects import class_of
 from astfront.rules.registry import pure, rule

@@ -13,8 +13,8 @@ import numpy as np
 
 from astfront.attributes import attribute_dict
 from astfront.environment import UNKNOWN_STORAGE, same
+from astfront.joins.options import is_optional
 from astfront.lifting import Location, Structure
-from astfront.options import is_optional
 from astfront.rules.registry import rule
 from astfront.tensor_attributes import variable_class
 from astfront.values import (

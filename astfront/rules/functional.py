@@ -6,9 +6,9 @@ import functools
 from dataclasses import replace
 from typing import Any
 
+from astfront.calls.wrappers import call_once
 from astfront.rules.registry import StaticArg, rule
 from astfront.values import Function, Partial, Static, Value, describe
-from astfront.wrappers import call_once
 
 
 @rule(functools.partial)

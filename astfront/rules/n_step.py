@@ -13,7 +13,7 @@ import numpy as np
 from chainer.functions.rnn import n_step_gru, n_step_lstm, n_step_rnn
 from chainer.functions.rnn.n_step_rnn import n_step_rnn_impl
 
-from astfront.leaves import Leaf
+from astfront.joins.leaves import Leaf
 from astfront.rules.array.sequences import (
     as_result,
     extents_of,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import astfront
-from astfront.relay_conv import padded_channels
+from astfront.relay.conv import padded_channels
 from tests.support import assert_same
 
 

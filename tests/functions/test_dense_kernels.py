@@ -12,7 +12,7 @@ from tvm import relay
 
 import astfront
 from astfront.build import build, host_target
-from astfront.relay_dense import PACKED, block_width, pack
+from astfront.relay.dense import PACKED, block_width, pack
 from tests.support import assert_same, check, check_staged
 
 SIZES = [(1, 3), (16, 33), (37, 1), (37, 17), (37, 100)]

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 import astfront
-from astfront.relay_builder import RelayBuilder
+from astfront.relay.builder import RelayBuilder
 from astfront.signature import TensorSpec
 from tests.functions.cases import V, proved_apart
 

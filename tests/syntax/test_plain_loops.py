@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import astfront
-from astfront.plain_loops import PlainLoops
+from astfront.control.plain_loops import PlainLoops
 from tests.support import check, run
 
 LIMIT = 3
@@ -169,7 +169,7 @@ def test_many_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     start = time.process_time()
     np.testing.assert_array_equal(run(plain, x, 1_000_000), plain(x, 1_000_000))
     assert time.process_time() - start < 8
-    monkeypatch.setattr("astfront.loops.RUN_LIMIT", 50)
+    monkeypatch.setattr("astfront.control.loops.RUN_LIMIT", 50)
     assert "kept" in astfront.explain(astfront.compile(kept), x, 200)
     np.testing.assert_array_equal(run(kept, x, 200), kept(x, 200))
     np.testing.assert_array_equal(run(run_on, x, 200), run_on(x, 200))
@@ -182,6 +182,6 @@ def test_a_loop_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
             i = (i + 1) % 5
         return x + i
 
-    monkeypatch.setattr("astfront.plain_loops.TURNS_LIMIT", 1000)
-    monkeypatch.setattr("astfront.loops.RUN_LIMIT", 50)
+    monkeypatch.setattr("astfront.control.plain_loops.TURNS_LIMIT", 1000)
+    monkeypatch.setattr("astfront.control.loops.RUN_LIMIT", 50)
     assert "kept" in astfront.explain(astfront.compile(function), floats(2))

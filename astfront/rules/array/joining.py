@@ -10,7 +10,7 @@ import numpy as np
 from chainer.functions.array import concat, dstack, hstack, stack, vstack
 from chainer.utils.type_check import InvalidType
 
-from astfront.leaves import Leaf
+from astfront.joins.leaves import Leaf
 from astfront.rules.array.shape import transpose_to
 from astfront.rules.registry import StaticArg, node_rule, rule
 from astfront.rules.sizes import guarded, same_dim, with_dims

@@ -23,7 +23,7 @@ from chainer.functions.array import (
 )
 from chainer.utils.type_check import InvalidType
 
-from astfront.grown import FEW_PARTS
+from astfront.containers.grown import FEW_PARTS
 from astfront.rules.array.shape import reshape_to, transpose_to
 from astfront.rules.nodes import mismatch
 from astfront.rules.numpy.support import check_broadcast

@@ -13,10 +13,10 @@ from chainer.functions.array import pad, pad_sequence, transpose_sequence
 from chainer.links.rnn.n_step_rnn import permutate_list
 from chainer.utils.type_check import InvalidType
 
-from astfront.collector import is_ragged
-from astfront.function_nodes import as_variables
-from astfront.grown import FEW_PARTS
-from astfront.leaves import Leaf
+from astfront.calls.function_nodes import as_variables
+from astfront.containers.grown import FEW_PARTS
+from astfront.joins.collector import is_ragged
+from astfront.joins.leaves import Leaf
 from astfront.rules.array.joining import concatenate, stack_arrays
 from astfront.rules.registry import node_rule, rule
 from astfront.rules.sizes import (

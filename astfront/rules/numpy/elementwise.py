@@ -4,7 +4,7 @@ Each takes tensors of one dtype that the caller has cast to. What is different i
 ``round`` goes away from zero at a half, ``floor_mod`` of floats rounds before it subtracts, integer
 division by 0 and of the smallest number by −1 trap, ``power`` takes no integers, ``negative`` of
 uint32 is 0, and float16 has few functions. (What it gets wrong in comparisons, ``maximum``, ``sign`` …
-is mended in ``relay_kernels.py``.)
+is mended in ``relay/kernels.py``.)
 """
 
 from __future__ import annotations

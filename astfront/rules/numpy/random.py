@@ -1,6 +1,6 @@
 """numpy.random, and what there is of it in Python's random.
 
-All comes of numbers between 0 and 1 (``relay_random.py``) by a transformation of each: the numbers
+All comes of numbers between 0 and 1 (``relay/random.py``) by a transformation of each: the numbers
 differ from numpy's, their distribution doesn't.
 """
 

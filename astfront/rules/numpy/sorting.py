@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.core.numeric import normalize_axis_tuple  # type: ignore[attr-defined]
 
-from astfront.calls import numpy_source
+from astfront.calls.calls import numpy_source
 from astfront.rules.indexing import index_tensor, minus
 from astfront.rules.numpy import elementwise as e
 from astfront.rules.numpy.composed import composed, refuse

@@ -9,7 +9,7 @@ from typing import Any
 import gast
 import numpy as np
 
-from astfront.leaves import Leaf
+from astfront.joins.leaves import Leaf
 from astfront.rules.registry import Rule, make_rule, rule
 from astfront.values import (
     NONE,

@@ -1,0 +1,1 @@
+"""Calls: what is called, with which arguments, and the frames of what is compiled from its source."""

@@ -1,0 +1,1 @@
+"""Lists, dicts, iterators and trees, as the interpreter has them."""

@@ -1,0 +1,143 @@
+"""Dicts and sets of static keys: which of them there are, data may decide.
+
+A key that is there on some ways only has an option for its value, which is unbound on the others. The
+keys stand in the order in which they were inserted, as far as that doesn't depend on data.
+"""
+
+from __future__ import annotations
+
+import collections
+import operator
+from dataclasses import replace
+from typing import Any
+
+from astfront.environment import same
+from astfront.joins.options import is_optional
+from astfront.machine import Machine
+from astfront.values import (
+    FALSE,
+    TRUE,
+    UNBOUND,
+    Dict,
+    DictView,
+    Entries,
+    Object,
+    Set,
+    Static,
+    Unbound,
+    Value,
+    describe,
+)
+
+
+class Dicts(Machine):
+    def entries_of(self, v: Value) -> dict[Any, Value]:
+        """All items of a dict; AF0205 where data decides which it has."""
+        if isinstance(v, Dict):
+            content = self._content(v)
+            of_set = isinstance(v, Set)
+            if not (content.ordered or of_set) or any(map(is_optional, content.items.values())):
+                self.fail(
+                    "AF0205",
+                    f"the keys of {describe(v)} must be known here, and tensor data decides "
+                    "which it has, or in which order",
+                    help="set all of its keys before the `if` or the loop",
+                )
+            return content.items
+        if isinstance(v, Static) and hasattr(v.obj, "keys"):
+            return {k: self.constant_value(v.obj[k]) for k in v.obj}
+        if isinstance(v, Object) and hasattr(v.cls, "keys"):
+            keys = self.items_of(self.call(self.get_attribute(v, "keys"), [], {}))
+            return {self.static(k, "a key"): self.get_item(v, k) for k in keys}
+        self.fail("AF0208", f"a dict is wanted here, not {describe(v)}")
+
+    def as_dict(self, v: Value) -> Dict:
+        """A dict, or one of the items of something like it, which doesn't change."""
+        return v if isinstance(v, Dict) else self.heap.new_dict(self.entries_of(v))
+
+    def looked_at(self, view: DictView) -> list[Value]:
+        """What is in a view now."""
+        entries = self.entries_of(view.of)
+        if view.kind == "values":
+            return list(entries.values())
+        if view.kind == "items":
+            return [self.tuple([Static(key), value]) for key, value in entries.items()]
+        return [Static(key) for key in entries]
+
+    def _content(self, v: Dict) -> Entries:
+        content = self.heap[v.cell]
+        return content if isinstance(content, Entries) else Entries()
+
+    def entry(self, container: Value, key: Any) -> Value:
+        """What a dict has for a key: unbound, or an option, where it hasn't it or may not have it."""
+        self._require_hashable(key)
+        if isinstance(container, Dict):
+            return self._content(container).items.get(key, UNBOUND)
+        return self.entries_of(container).get(key, UNBOUND)
+
+    def _require_hashable(self, key: Any) -> None:
+        try:
+            hash(key)
+        except TypeError as e:
+            self.raise_python(e)
+
+    def has_key(self, container: Value, key: Any) -> Value:
+        found = self.entry(container, key)
+        if is_optional(found):
+            return found.present
+        return FALSE if isinstance(found, Unbound) else TRUE
+
+    def get_entry(self, container: Dict, key: Any, default: Value | None = None) -> Value:
+        """``d[key]``, or with a default ``d.get(key, default)``."""
+        found = self.entry(container, key)
+        if isinstance(found, Unbound):
+            return self._missing(container, key) if default is None else default
+        if not is_optional(found):
+            return found
+        if default is not None:
+            return self.stage_if(found.present, lambda: found.value, lambda: default)
+        if container.factory is not None or container.cls is collections.Counter:
+            return self.stage_if(
+                found.present, lambda: found.value, lambda: self._missing(container, key)
+            )
+        self.check(found.present, KeyError(key))
+        content = self._content(container)
+        self.heap[container.cell] = replace(content, items={**content.items, key: found.value})
+        return found.value
+
+    def _missing(self, container: Dict, key: Any) -> Value:
+        """What ``d[key]`` makes of a key that isn't there."""
+        factory = container.factory
+        if container.cls is collections.Counter:
+            return Static(0)
+        if factory is None or (isinstance(factory, Static) and factory.obj is None):
+            self.raise_python(KeyError(key))
+        made: Value = self.call(factory, [], {})
+        self.set_entry(container, key, made)
+        return made
+
+    def set_entry(self, container: Dict, key: Any, value: Value) -> None:
+        self._require_hashable(key)
+        content = self._content(container)
+        before = content.items.get(key)
+        items = {**content.items, key: value}
+        # One that wasn't there goes to the end.
+        is_last = next(reversed(items)) == key
+        ordered = content.ordered and (before is None or is_last or not is_optional(before))
+        self.heap[container.cell] = replace(content, items=items, ordered=ordered)
+
+    def delete_entry(self, container: Dict, key: Any) -> None:
+        there = self.has_key(container, key)
+        if container.cls is not collections.Counter:
+            self.check(there, KeyError(key))
+        if same(there, FALSE):
+            return
+        self.heap.unbind(container.cell, key)
+
+    def dict_length(self, container: Dict) -> Value:
+        length: Value = Static(0)
+        for key in self._content(container).items:
+            there = self.has_key(container, key)
+            one = there if isinstance(there, Static) else self.as_scalar(there, int)
+            length = self.binary_op(operator.add, length, one)
+        return length

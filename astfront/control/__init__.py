@@ -1,0 +1,1 @@
+"""What decides which code runs, and how often: branches, loops, recursion, exceptions, generators."""

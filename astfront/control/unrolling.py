@@ -1,0 +1,167 @@
+"""Loops that run while compiling: all of their turns, or those that come before a kept loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from astfront.control.endings import Diverged, PythonError
+from astfront.control.generators import Abandoned
+from astfront.control.plain_loops import PlainLoops
+from astfront.diagnostics import CompileError, Diagnostic
+from astfront.values import (
+    Poison,
+    Static,
+    Value,
+)
+
+#: A loop of at most so many turns is unrolled if that keeps the sizes of its tensors known.
+FEW_TURNS = 32
+
+#: More turns than this aren't unrolled (AF0502).
+UNROLL_LIMIT = 4096
+
+#: After so many turns in which nothing staged was computed, Python may run the rest of them.
+PLAIN_AFTER = 32
+
+#: More turns than this aren't run while compiling, if the loop can be kept: it'd take seconds.
+RUN_LIMIT = 10_000
+
+#: More turns than this aren't, even if it can't.
+RUN_ALL_LIMIT = 1_000_000
+
+
+class Unrolling(PlainLoops):
+    def run_now(
+        self,
+        test: Callable[[], Value],
+        body: Callable[[], None],
+        limit: int,
+        run_rest: Callable[[int], bool] = lambda turns: False,
+    ) -> bool | None:
+        """Run the loop as Python does, as long as nothing staged is computed in it; None where it
+        has more than ``limit`` turns. ``run_rest`` may run those after some turns at once."""
+        turns = 0
+        too_many = False
+        mark = self.report.mark()
+        faults = len(self.diagnostics)
+        outer = self.b.scope
+        with self.b.new_scope() as scope:
+            try:
+                while True:
+                    more = test()
+                    if not isinstance(more, Static) or len(scope):
+                        break
+                    if not more.obj:
+                        return True
+                    body()
+                    if len(scope) or len(self.diagnostics) > faults:
+                        break
+                    turns += 1
+                    if turns == PLAIN_AFTER and run_rest(turns):
+                        return True
+                    too_many = turns > limit
+                    if too_many:
+                        break
+            except (Diverged, PythonError, Abandoned):
+                outer.bindings.extend(scope.bindings)
+                raise
+            except CompileError as e:
+                if e.diagnostics[0].code == "AF9001":
+                    raise
+        del self.diagnostics[faults:]
+        self.report.rewind(mark)
+        return None if too_many else False
+
+    def _surely_runs(self, test: Callable[[], Value]) -> bool:
+        """Whether it's known that a loop has a turn."""
+        try:
+            with self.rehearsal():
+                more = test()
+                return isinstance(more, Static) and bool(more.obj)
+        except (CompileError, Diverged):
+            return False
+
+    def _ends_soon(self, test: Callable[[], Value], body: Callable[[], None]) -> bool:
+        """Whether a loop whose turns weren't counted turns out to have few: they're tried."""
+        faults = len(self.diagnostics)
+        try:
+            with self.rehearsal():
+                for _ in range(FEW_TURNS):
+                    more = test()
+                    if not isinstance(more, Static) or len(self.diagnostics) > faults:
+                        return False
+                    if not more.obj:
+                        return True
+                    body()
+            return False
+        except (CompileError, Diverged):
+            return False
+
+    def unroll(
+        self,
+        test: Callable[[], Value],
+        body: Callable[[], None],
+        live: Callable[[int, Any], bool],
+        refusals: list[Diagnostic],
+        span: Any,
+    ) -> None:
+        """Each turn a piece of program of its own, where the number of turns is known."""
+        mark = self.report.mark()
+        bindings = len(self.b.scope.bindings)
+        faults = len(self.diagnostics)
+        turns = 0
+        while True:
+            more = test()
+            if not isinstance(more, Static):
+                if turns and self._unroll_staged(test, body, more, live, refusals):
+                    break
+                self.b.scope.cut(bindings)
+                self.give_up(refusals)
+            if not more.obj:
+                break
+            body()
+            if len(self.diagnostics) > faults:
+                return
+            turns += 1
+            if turns > UNROLL_LIMIT:
+                self.fail(
+                    "AF0502",
+                    f"this loop can't be kept, and it has more than {UNROLL_LIMIT} turns",
+                    notes=[f"it can't be kept because: {d.message}" for d in refusals[:1]],
+                )
+        self.report.rewind(mark)
+        why = refusals[0].message if refusals else "its turns are different programs"
+        self.report.add(span, "unrolled", f"{turns} turns: {why}")
+
+    def _unroll_staged(
+        self,
+        test: Callable[[], Value],
+        body: Callable[[], None],
+        more: Value,
+        live: Callable[[int, Any], bool],
+        refusals: list[Diagnostic],
+    ) -> bool:
+        """A turn that may break: the rest of the turns go under an If (bounded by the count)."""
+        if isinstance(more, Poison):
+            return False
+
+        def rest() -> None:
+            depth = 0
+            body()
+            again = test()
+            if isinstance(again, Static):
+                while again.obj:
+                    body()
+                    depth += 1
+                    again = test()
+                    if not isinstance(again, Static):
+                        break
+                else:
+                    return
+            if self.staged_depth > 64:
+                self.give_up(refusals)
+            self.stage_if(again, rest, lambda: None, live)
+
+        self.stage_if(more, rest, lambda: None, live)
+        return True

@@ -1,0 +1,1 @@
+"""Where ways through the code meet: one value for what may be one of several."""

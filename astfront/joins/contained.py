@@ -1,0 +1,111 @@
+"""Lists, dicts and objects in a list that grows: by what they hold.
+
+A list that grew keeps its items in buffers, so what's in it has no identity: an item that's read is a
+copy. Neither the copy nor what was copied can change any more (``Heap.take_by_value``).
+"""
+
+from __future__ import annotations
+
+import collections
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from astfront.environment import Heap, State
+from astfront.values import (
+    Attributes,
+    ByValue,
+    Content,
+    Dict,
+    Entries,
+    GrownList,
+    Items,
+    List,
+    Object,
+    Option,
+    Tuple,
+    Value,
+    describe,
+)
+
+
+class JoinError(Exception):
+    """Two values that can't become one; ``place`` is the name or attribute that holds them."""
+
+    def __init__(self, message: str, place: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+
+
+class Contained:
+    """The part of a :class:`~astfront.joins.join.Join` that is about them."""
+
+    heap: Heap
+    if TYPE_CHECKING:
+
+        def value(
+            self,
+            a: Value,
+            b: Value,
+            place: str = "",
+            forced: Value | None = None,
+            whole: bool = False,
+        ) -> Value: ...
+
+        def _grown(self, a: Content, b: Content, forced: Content | None) -> GrownList: ...
+
+    def by_value(self, value: Value, state: State, inside: tuple[int, ...] = ()) -> Value:
+        """An item of a list that grows: lists, dicts and objects in it by what they hold."""
+
+        def inner(v: Value) -> Any:
+            return self.by_value(v, state, inside)
+
+        match value:
+            case Object(instance=instance) if instance is not None:
+                return value
+            case List(cell=cell) | Dict(cell=cell) | Object(cell=cell):
+                if cell in inside or cell in self.heap.base or not _is_plain(value):
+                    raise JoinError(f"{describe(value)} inside a list that grows")
+                inside = (*inside, cell)
+                content = state.get(cell) or self.heap.cells[cell]
+                self.heap.take_by_value(cell, content)
+                if isinstance(content, Items):
+                    content = Items(tuple(map(inner, content.items)))
+                elif isinstance(content, Entries | Attributes):
+                    items = {k: inner(v) for k, v in content.items.items()}
+                    content = replace(content, items=items)
+                return ByValue(value, content)
+            case Tuple(items=items):
+                return replace(value, items=tuple(map(inner, items)))
+            case Option(value=present):
+                return replace(value, value=inner(present))
+        return value
+
+    def contained(self, a: ByValue, b: ByValue, place: str) -> Value:
+        """The template of a list, dict or object in a list that grows."""
+        x, y = a.content, b.content
+        if a.reference.cls is not b.reference.cls:
+            raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
+        if isinstance(x, Items) and isinstance(y, Items) and len(x.items) == len(y.items):
+            pairs = zip(x.items, y.items)
+            return replace(
+                a, content=Items(tuple(self.value(v, w, place, whole=True) for v, w in pairs))
+            )
+        if isinstance(x, Items | GrownList):
+            return replace(a, content=self._grown(x, y, None))
+        keys: list[Any] = list(x.items)  # type: ignore[union-attr]
+        others: Any = y.items  # type: ignore[union-attr]
+        if keys != list(others):
+            raise JoinError(f"{describe(a)} that holds other things on one way than on the other")
+        triples = [(k, x.items[k], others[k]) for k in keys]  # type: ignore[index, union-attr]
+        items = {k: self.value(v, w, str(k), whole=True) for k, v, w in triples}
+        made: Any = replace(x, items=items)  # type: ignore[arg-type]
+        if isinstance(x, Entries) and isinstance(y, Entries):
+            made = replace(made, ordered=x.ordered and y.ordered)
+        return replace(a, content=made)
+
+
+def _is_plain(v: List | Dict | Object) -> bool:
+    if isinstance(v, Object):
+        return not issubclass(v.cls, list | dict | tuple)
+    return v.cls in (list, tuple, dict, set, collections.OrderedDict)

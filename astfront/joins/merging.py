@@ -1,0 +1,111 @@
+"""Values that are one of two lists, dicts or objects at the end of a turn: a copy takes their place.
+
+What a turn leaves has to be of one type with what the next one starts with, and of two lists with other
+names neither can stand for both. A copy of the one that it is can; as with what's in a list that grows
+(``contained.py``), neither it nor what was copied can change any more.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from astfront.environment import State
+from astfront.joins.options import alike, alternatives
+from astfront.joins.reachability import reached
+from astfront.machine import Machine
+from astfront.values import (
+    UNBOUND,
+    Content,
+    Dict,
+    GrownList,
+    Items,
+    List,
+    Names,
+    Object,
+    Option,
+    Tuple,
+    Value,
+)
+
+Place = tuple[int, Any]
+
+
+class Merging(Machine):
+    def merge_alternatives(self, entry: State, live: Callable[[int, Any], bool]) -> set[Place]:
+        """Where a turn leaves one of two lists, it leaves a copy; the places where it does."""
+        places = set()
+        merged_in_turn = functools.partial(self._merged, entry)
+        for cell in sorted(reached(self.heap.cells, entry, live)):
+            content = self.heap.cells[cell]
+            if content is entry.get(cell) or isinstance(content, GrownList):
+                continue
+            for key, value in _entries(content):
+                if isinstance(content, Names) and not live(cell, key):
+                    continue
+                merged = self._mapped(value, merged_in_turn)
+                if merged is not value:
+                    self._put(cell, key, merged)
+                    places.add((cell, key))
+        return places
+
+    def copy_places(self, places: set[Place]) -> None:
+        """What stands there before the first turn is a copy, too."""
+        for cell, key in sorted(places, key=str):
+            if cell in self.heap.cells:
+                values = dict(_entries(self.heap.cells[cell]))
+                if key in values:
+                    self._put(cell, key, self._mapped(values[key], self._split_into_copies))
+
+    def _put(self, cell: int, key: Any, value: Value) -> None:
+        content: Any = self.heap.cells[cell]
+        items: Any = {**dict(_entries(content)), key: value}
+        if isinstance(content, Items):
+            items = tuple(items.values())
+        self.heap.cells[cell] = replace(content, items=items)
+
+    def _mapped(self, value: Value, f: Callable[[Value], Value]) -> Value:
+        if not isinstance(value, Tuple):
+            return f(value)
+        made = tuple(self._mapped(v, f) for v in value.items)
+        is_same = all(a is b for a, b in zip(made, value.items))
+        return value if is_same else replace(value, items=made)
+
+    def _merged(self, entry: State, value: Value) -> Value:
+        """One of two lists, at least one of which the turn made: the others may stay what they are."""
+        found: list[Any] = [v for v in alternatives(value) if self._is_made(v)]
+        pairs = itertools.combinations(found, 2)
+        if all(v.cell in entry for v in found) or not any(alike(v, w) for v, w in pairs):
+            return value
+        return self._split_into_copies(value)
+
+    def _split_into_copies(self, value: Value) -> Value:
+        if not isinstance(value, Option):
+            return self._copied(value)
+        if UNBOUND in alternatives(value):
+            return value
+        return self.split(value, self._split_into_copies)
+
+    def _is_made(self, value: Value) -> bool:
+        """Whether it's a list, dict or object that the program makes, and not one from outside."""
+        return isinstance(value, List | Dict | Object) and value.cell not in self.heap.base
+
+    def _copied(self, value: Value) -> Value:
+        if not self._is_made(value):
+            return value
+        original: Any = value
+        for cell in reached(self.heap.cells, [original.cell], lambda cell, name: True):
+            self.heap.take_by_value(cell, self.heap.cells[cell])
+        copy = self.heap.new(self.heap.cells[original.cell])
+        self.heap.frozen.add(copy)
+        return replace(original, cell=copy)  # type: ignore[no-any-return]
+
+
+def _entries(content: Content) -> list[tuple[Any, Value]]:
+    if isinstance(content, GrownList):
+        return []
+    items = content.items
+    return list(enumerate(items) if isinstance(items, tuple) else items.items())

@@ -1,0 +1,155 @@
+"""Which arrays share memory where two ways meet: what may be changed in place after a join.
+
+Every array has a *storage*, the token of its memory (``values.Tensor``). A program may change an
+array in place if it can replace it in all of the places that hold it. So a join has to know whether
+an array that came out of it may be one that another place holds too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from astfront.environment import (
+    UNKNOWN_STORAGE,
+    Heap,
+    State,
+    same_array,
+    storages_of,
+    values_of,
+)
+from astfront.joins.leaves import Leaf
+from astfront.joins.templates import content_leaves, leaves_of, mapped
+from astfront.values import (
+    UNBOUND,
+    Attributes,
+    Content,
+    Entries,
+    Names,
+    Tensor,
+    Value,
+    new_storage,
+)
+
+
+class Sharing:
+    """The part of a :class:`~astfront.joins.join.Join` that is about storages."""
+
+    heap: Heap
+    cells: dict[int, Content]
+    if TYPE_CHECKING:
+        _a: State
+        _b: State
+        _force: Any
+
+    def _held(self, cell: int, key: Any, state: State) -> Value | None:
+        content: Any = state.get(cell)
+        if content is None:
+            return None
+        found: Value | None = content.items.get(key)
+        return self._original(cell, key, state) if found is None else found
+
+    def _original(self, cell: int, key: Any, state: State) -> Value:
+        return self.heap.current(self.heap.original(cell, key), state)
+
+    def settle_storages(self) -> None:
+        """What memory a joined array has, where the two ways have different arrays.
+
+        If nothing else holds either of them, the joined array is as good as a new one. Otherwise it
+        may be an array that another place holds, and it doesn't follow when that is changed.
+        """
+        counts: list[Counter[int]] = []
+        for cell, content in self.cells.items():
+            sides = [state.get(cell) for state in (self._a, self._b)]
+            if not any(map(_may_be_shared, content_leaves(content))):
+                continue
+            if not counts:
+                counts = [Counter(self._storages_left(state)) for state in (self._a, self._b)]
+            if not isinstance(content, Names | Entries | Attributes):
+                for side in sides:
+                    self.heap.copied.update(storages_of(values_of(side) if side else ()))
+                continue
+            joined = dict(content.items)
+            for key, value in content.items.items():
+                pair = [self._held(cell, key, state) for state in (self._a, self._b)]
+                found = [v for v in pair if v is not None]
+                leaves = [leaf for leaf in leaves_of(value) if leaf.scalar is None]
+                if len(leaves) == 1 and _may_be_shared(leaves[0]) and len(found) == 2:
+                    storages = [list(storages_of([v])) for v in found]
+                    if all(
+                        len(s) <= 1 and all(x != UNKNOWN_STORAGE and count[x] == 1 for x in s)
+                        for s, count in zip(storages, counts)
+                    ):
+                        joined[key] = _with_storage(value, self._own_storage(cell, key))
+                        continue
+                if any(map(_may_be_shared, leaves_of(value))):
+                    self.heap.copied.update(storages_of(found))
+            self.cells[cell] = replace(content, items=joined)  # type: ignore[arg-type]
+
+    def _storages_left(self, state: State) -> Iterator[int]:
+        """The storages of the arrays that a state holds, but in names that end with the join."""
+        for cell, content in state.items():
+            joined = self.cells.get(cell)
+            if isinstance(content, Names) and isinstance(joined, Names):
+                left = joined.items
+                yield from storages_of(
+                    v for k, v in content.items.items() if left.get(k) is not UNBOUND
+                )
+            else:
+                yield from storages_of(values_of(content))
+
+    def _own_storage(self, cell: int, key: Any) -> int:
+        before: Any = self._force.cells.get(cell) if self._force else None
+        value = before.items.get(key) if before is not None else None
+        for leaf in leaves_of(value) if value is not None else ():
+            if leaf.scalar is None and leaf.storage != UNKNOWN_STORAGE:
+                return leaf.storage
+        return new_storage()
+
+    def find_aliases(self) -> dict[tuple[int, Any], tuple[int, Any]]:
+        """An array has one content under all of its names: it's joined once."""
+        found: dict[tuple[int, Any], tuple[int, Any]] = {}
+        firsts: dict[int, list[tuple[int, Any, Tensor, Tensor]]] = {}
+        for cell, content in self.cells.items():
+            if not isinstance(content, Names | Entries | Attributes):
+                continue
+            for key, leaf in content.items.items():
+                if not isinstance(leaf, Leaf) or leaf.storage == UNKNOWN_STORAGE:
+                    continue
+                a, b = (self._held(cell, key, s) for s in (self._a, self._b))
+                if not isinstance(a, Tensor) or not isinstance(b, Tensor):
+                    continue
+                known = firsts.setdefault(leaf.storage, [])
+                for first_cell, first_key, x, y in known:
+                    if same_array(x, a) and same_array(y, b):
+                        found[cell, key] = first_cell, first_key
+                        break
+                else:
+                    known.append((cell, key, a, b))
+        return found
+
+
+def _with_storage(template: Value, storage: int) -> Value:
+    """A template whose only array has this storage."""
+
+    def placed(leaf: Leaf) -> Leaf:
+        return leaf if leaf.scalar is not None else replace(leaf, storage=storage)
+
+    return mapped(template, placed)  # type: ignore[no-any-return]
+
+
+def _may_be_shared(leaf: Leaf) -> bool:
+    mutable = leaf.scalar is None and leaf.kind != "generic"
+    return mutable and leaf.storage == UNKNOWN_STORAGE
+
+
+def same_storages(a: Content, b: Content) -> bool:
+    """Whether two templates say the same of the memory that arrays may share."""
+    if not isinstance(a, Names | Entries | Attributes):
+        return True
+    others: Any = b
+    pairs = ((x, others.items[key]) for key, x in a.items.items())
+    leaves = (zip(leaves_of(x), leaves_of(y)) for x, y in pairs)
+    return all(x.storage == y.storage for found in leaves for x, y in found)
