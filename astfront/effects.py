@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from astfront.machine import Machine
+from astfront.machine import Machine, Site
 from astfront.values import (
     SCALAR_DTYPES,
     UNBOUND,
@@ -102,22 +102,6 @@ class Packed:
         # There are ints in any case: the time and the code.
         numbers = {int: args[0], float: args[columns - 1]}
         return self.part.build(numbers, args[columns:])
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where effects are noted: ``order`` is that of the sites, or of the loops that they're in."""
-
-    cell: int
-    order: int
-    in_loop: bool
-
-
-@dataclass(frozen=True)
-class Noted:
-    """An exception whose arguments are staged: a site has them, with the exception's code."""
-
-    cls: type[BaseException]
 
 
 class Effects(Machine):

@@ -19,8 +19,8 @@ import numpy as np
 
 from astfront import manifests
 from astfront.build import build, complete_target
+from astfront.control.endings import Noted
 from astfront.diagnostics import CompileError, Diagnostic, error
-from astfront.effects import Noted
 from astfront.lifting import Guard, Input
 from astfront.loading import Options, used_constants
 from astfront.outputs import ArgumentOut

@@ -29,26 +29,28 @@ from astfront.calls.function_nodes import FunctionNodes
 from astfront.comparisons import Comparisons
 from astfront.containers.containers import Containers
 from astfront.containers.dicts import Dicts
+from astfront.containers.forests import Forest
 from astfront.containers.grown import GrownLists
 from astfront.containers.iterators import Iterators
-from astfront.containers.trees import Forest, Trees
+from astfront.containers.trees import Trees
 from astfront.control.attempts import Attempts, Refused
 from astfront.control.bounds import KnownBounds
 from astfront.control.branches import Branches
-from astfront.control.catching import Catching, Handler
-from astfront.control.endings import Diverged, PythonError
+from astfront.control.catching import Catching
+from astfront.control.endings import Diverged, Handler, Noted, PythonError
 from astfront.control.exceptions import Exceptions
 from astfront.control.generators import Generators
-from astfront.control.loop_exits import LoopAround
 from astfront.control.loops import Loops
 from astfront.control.narrowing import Narrowing
-from astfront.control.recursion import Recursion, Recursions
+from astfront.control.recursion import Recursions
 from astfront.diagnostics import CompileError, Diagnostic, InternalError, error, internal_error
-from astfront.effects import Effects, Noted, Site, is_exception
+from astfront.eager_calls import EagerCall
+from astfront.effects import Effects, is_exception
 from astfront.environment import Heap, State
 from astfront.expressions import Expressions
-from astfront.fallback import EagerCall, Fallbacks
+from astfront.fallback import Fallbacks
 from astfront.lifting import Lifter, is_static
+from astfront.machine import LoopAround, Recursion, Site
 from astfront.numbers import Numbers
 from astfront.operators import Operators
 from astfront.randomness import RandomKeys

@@ -1,27 +1,59 @@
-"""What the parts of the interpreter share: its state, and the ways of refusing."""
+"""What the parts of the interpreter share: its state, the records in it, and the ways of refusing."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from astfront.builder import Builder
 from astfront.calls.frames import Frame
+from astfront.containers.forests import Forest
+from astfront.control.endings import Handler, Noted, PythonError
 from astfront.diagnostics import CompileError, Diagnostic
+from astfront.eager_calls import EagerCall
 from astfront.environment import Heap, State
+from astfront.joins.join import Join
 from astfront.lifting import Lifter
 from astfront.randomness import RandomKeys
 from astfront.report import Report
 from astfront.source import Span
 from astfront.values import Deferred, Tensor, Value
 
-if TYPE_CHECKING:
-    from astfront.containers.trees import Forest
-    from astfront.control.catching import Handler
-    from astfront.control.endings import PythonError
-    from astfront.control.loop_exits import LoopAround
-    from astfront.control.recursion import Recursion
-    from astfront.effects import Noted, Site
-    from astfront.fallback import EagerCall
+
+@dataclass(frozen=True)
+class LoopAround:
+    """A loop that ``break`` leaves: the flag that says so, and the names that are read after it."""
+
+    cell: int
+    flag: str
+    live_after: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where effects are noted: ``order`` is that of the sites, or of the loops that they're in."""
+
+    cell: int
+    order: int
+    in_loop: bool
+
+
+@dataclass(eq=False)
+class Recursion:
+    """A recursive function of the program, being made from the call ``frame``."""
+
+    frame: Frame
+    result: int
+    depth: int
+    start: State
+    state: State = field(default_factory=dict)
+    """The heap where the function begins, in terms of its parameters."""
+    entry: Join | None = None
+    exit: Join | None = None
+    function: Any = None
+    """The builder's."""
+    inside: int = 0
+    """Storages from here on are of arrays that the body made."""
 
 
 class Machine:

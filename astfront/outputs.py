@@ -14,11 +14,10 @@ import chainer
 import numpy as np
 from chainer.utils import cache
 
-from astfront.calls.classes import is_local
-from astfront.containers.grown import leaf_buffers
+from astfront.calls.local_classes import is_local
 from astfront.diagnostics import error
 from astfront.environment import UNKNOWN_STORAGE, same, same_array
-from astfront.joins.collector import is_ragged
+from astfront.joins.collector import is_ragged, leaf_buffers
 from astfront.joins.leaves import Leaf
 from astfront.joins.templates import leaves_of
 from astfront.lifting import Location

@@ -15,13 +15,14 @@ import numpy as np
 
 import astfront.rules  # noqa: F401  (registers the rules)
 import passes.relay
-from astfront.control.endings import Diverged, PythonError
+from astfront.control.endings import Diverged, Noted, PythonError
 from astfront.diagnostics import CompileError, InternalError, internal_error
-from astfront.effects import Call, Noted, Site, arguments_of, in_order, perform
+from astfront.eager_calls import EagerCall, pending
+from astfront.effects import Call, arguments_of, in_order, perform
 from astfront.environment import same_static
-from astfront.fallback import EagerCall, pending
 from astfront.interpreter import Interpreter
 from astfront.lifting import Condition, Guard, Input, Location, is_static
+from astfront.machine import Site
 from astfront.outputs import DictOut, Known, OptionOut, Outcome, Results, Template
 from astfront.randomness import RandomKeys
 from astfront.relay.builder import RelayBuilder

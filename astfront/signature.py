@@ -11,7 +11,7 @@ from typing import Any
 import chainer
 import numpy as np
 
-from astfront.containers.trees import Forest
+from astfront.containers.forests import Forest
 from astfront.diagnostics import error
 from astfront.joins.collector import buffer_leaves
 from astfront.joins.leaves import Leaf as Element

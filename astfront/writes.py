@@ -12,7 +12,7 @@ from typing import Any, Literal
 import chainer
 import numpy as np
 
-from astfront.calls.classes import is_local
+from astfront.calls.local_classes import is_local
 from astfront.diagnostics import error
 from astfront.environment import same
 from astfront.lifting import Location

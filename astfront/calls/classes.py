@@ -10,12 +10,12 @@ from __future__ import annotations
 import abc
 import enum
 import types
-import weakref
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import gast
 
+from astfront.calls import local_classes
 from astfront.calls.frames import Frame, Prepared
 from astfront.machine import Machine
 from astfront.values import Function, Names, Object, Static, Value
@@ -25,8 +25,6 @@ from passes.syntax import mangling
 FRAME = "__astfront_frame__"
 
 _METACLASSES = (type, abc.ABCMeta, enum.EnumMeta)
-
-_local: weakref.WeakSet[type] = weakref.WeakSet()
 
 
 class Classes(Machine):
@@ -45,7 +43,7 @@ class Classes(Machine):
         if any(issubclass(base, BaseException) for base in bases):
             self._require_self_contained(namespace)
         cls = types.new_class(node.name, bases, {}, lambda made: _fill(made, namespace))
-        _local.add(cls)
+        local_classes.add(cls)
         for function in _functions(namespace):
             function.__qualname__ = f"{node.name}.{function.__name__}"
             for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
@@ -125,11 +123,6 @@ def frame_around(function: Any) -> Frame | None:
     """The frame that the names around a method belong to, where its class is a local one."""
     found: Frame | None = getattr(function, FRAME, None)
     return found
-
-
-def is_local(cls: type) -> bool:
-    """Whether a class, or a base of it, was made while compiling."""
-    return any(c in _local for c in cls.__mro__)
 
 
 def _is_known(value: Value) -> bool:

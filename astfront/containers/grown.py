@@ -9,17 +9,17 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import gast
 import numpy as np
 
-from astfront.joins.collector import Collector, even_extents, is_ragged
+from astfront.joins.collector import Collector, even_extents, is_ragged, leaf_buffers
 from astfront.joins.join import Join, JoinError
 from astfront.joins.leaves import Leaf
-from astfront.joins.templates import element_at, leaves_of
+from astfront.joins.templates import element_at
 from astfront.machine import Machine
 from astfront.rules import folds
 from astfront.values import (
@@ -42,13 +42,6 @@ from astfront.values import (
 
 #: An array that's taken apart into more parts than this stays one array.
 FEW_PARTS = 32
-
-
-def leaf_buffers(content: GrownList) -> Iterator[tuple[Leaf, list[Tensor]]]:
-    """Each leaf of the elements with its buffers: the rows, or the data and the extents."""
-    buffers = iter(content.buffers)
-    for leaf in leaves_of(content.element):
-        yield leaf, [next(buffers) for _ in range(1 + is_ragged(leaf))]
 
 
 def _alike(*contents: Content) -> bool:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import gast
 
 from astfront.calls.frames import Frame
+from astfront.containers.forests import Forest
 from astfront.environment import UNKNOWN_STORAGE
 from astfront.machine import Machine
-from astfront.tree_arguments import Column, Kind, TreeType
+from astfront.tree_arguments import Kind
 from astfront.values import (
     NONE,
     SCALAR_DTYPES,
@@ -34,21 +35,6 @@ from astfront.values import (
     Tuple,
     Value,
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Forest:
-    """A tree argument in the program: the tensors of its columns."""
-
-    type: TreeType
-    columns: dict[tuple[int, Any, str], Tensor] = field(default_factory=dict)
-
-    def add(self, column: Column, tensor: Tensor) -> None:
-        self.columns[column.kind, column.key, column.what] = tensor
-
-    def root(self) -> Node:
-        kind = self.type.root
-        return Node(self, (kind,), Static(kind), Static(0), ("root", id(self)))
 
 
 class Trees(Machine):

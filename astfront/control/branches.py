@@ -12,8 +12,7 @@ import gast
 
 from astfront.builder import Scope
 from astfront.control.attempts import Refused
-from astfront.control.endings import Caught, Diverged, class_of
-from astfront.effects import Noted
+from astfront.control.endings import Caught, Diverged, Noted, class_of
 from astfront.environment import State, same
 from astfront.joins.join import Join, JoinError
 from astfront.joins.options import MOST_WAYS, alternatives, choice_in, with_part
@@ -40,7 +39,7 @@ from astfront.values import (
 from passes.syntax import names
 
 if TYPE_CHECKING:
-    from astfront.control.catching import Handler
+    from astfront.control.endings import Handler
 
 _RESULT = "result"
 

@@ -17,36 +17,18 @@ import functools
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import gast
 from chainer.utils.type_check import InvalidType
 
 from astfront.control.branches import Arm
-from astfront.control.endings import Caught, PythonError
-from astfront.effects import Noted
+from astfront.control.endings import Caught, Handler, Noted, PythonError
 from astfront.environment import State
 from astfront.machine import Machine
 from astfront.values import NONE, Names, Scalar, Static, Value
 
 _CODE = "code"
-
-
-@dataclass(frozen=True, eq=False)
-class Handler:
-    """What is caught around the place being compiled; ``classes`` is None where it isn't known.
-
-    Only the handlers of a ``try`` (``stages``) take exceptions that depend on data.
-    """
-
-    classes: tuple[type, ...] | None
-    staged_depth: int
-    stages: bool = False
-    recursions: int = 0
-
-    def takes(self, cls: type) -> bool:
-        return self.classes is None or issubclass(cls, self.classes)
 
 
 class Catching(Machine):

@@ -1,6 +1,8 @@
-"""How a way through the model's code ends before its end: what the interpreter raises for it."""
+"""How a way through the model's code ends before its end, and what catches it."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from astfront.source import Span
 from astfront.values import Deferred
@@ -29,6 +31,29 @@ class PythonError(Exception):
         super().__init__(str(exception))
         self.exception = exception
         self.span = span
+
+
+@dataclass(frozen=True)
+class Noted:
+    """An exception whose arguments are staged: a site has them, with the exception's code."""
+
+    cls: type[BaseException]
+
+
+@dataclass(frozen=True, eq=False)
+class Handler:
+    """What is caught around the place being compiled; ``classes`` is None where it isn't known.
+
+    Only the handlers of a ``try`` (``stages``) take exceptions that depend on data.
+    """
+
+    classes: tuple[type, ...] | None
+    staged_depth: int
+    stages: bool = False
+    recursions: int = 0
+
+    def takes(self, cls: type) -> bool:
+        return self.classes is None or issubclass(cls, self.classes)
 
 
 def class_of(exception: BaseException | Deferred) -> type:

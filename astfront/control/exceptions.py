@@ -14,8 +14,7 @@ from typing import Any, NoReturn
 
 import gast
 
-from astfront.control.catching import Handler
-from astfront.control.endings import Diverged, PythonError, class_of
+from astfront.control.endings import Diverged, Handler, PythonError, class_of
 from astfront.control.generators import Abandoned
 from astfront.diagnostics import CompileError
 from astfront.machine import Machine

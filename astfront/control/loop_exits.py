@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import gast
 
 from astfront.environment import State, same
 from astfront.joins.options import alike
-from astfront.machine import Machine
+from astfront.machine import LoopAround, Machine
 from astfront.values import FALSE, TRUE, UNBOUND, Names, Static, Value
-
-
-@dataclass(frozen=True)
-class LoopAround:
-    """A loop that ``break`` leaves: the flag that says so, and the names that are read after it."""
-
-    cell: int
-    flag: str
-    live_after: frozenset[str]
 
 
 class LoopExits(Machine):

@@ -17,7 +17,7 @@ from __future__ import annotations
 import enum
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import gast
@@ -37,7 +37,7 @@ from astfront.environment import (
     walk,
 )
 from astfront.joins.join import Join, JoinError, Strict
-from astfront.machine import Machine
+from astfront.machine import Machine, Recursion
 from astfront.source import span_of
 from astfront.values import (
     SCALAR_DTYPES,
@@ -79,24 +79,6 @@ ROUNDS = 24
 
 _RESULT = "result"
 _DEPTH = "depth"
-
-
-@dataclass(eq=False)
-class Recursion:
-    """A recursive function of the program, being made from the call ``frame``."""
-
-    frame: Frame
-    result: int
-    depth: int
-    start: State
-    state: State = field(default_factory=dict)
-    """The heap where the function begins, in terms of its parameters."""
-    entry: Join | None = None
-    exit: Join | None = None
-    function: Any = None
-    """The builder's."""
-    inside: int = 0
-    """Storages from here on are of arrays that the body made."""
 
 
 class Recurs(BaseException):

@@ -55,6 +55,13 @@ def is_ragged(leaf: Leaf) -> bool:
     return None in leaf.shape
 
 
+def leaf_buffers(content: GrownList) -> Iterator[tuple[Leaf, list[Tensor]]]:
+    """Each leaf of the elements with its buffers: the rows, or the data and the extents."""
+    buffers = iter(content.buffers)
+    for leaf in leaves_of(content.element):
+        yield leaf, [next(buffers) for _ in range(1 + is_ragged(leaf))]
+
+
 def buffer_leaves(leaf: Leaf) -> tuple[Leaf, ...]:
     """The types of the buffers that keep the rows of a leaf."""
     if not is_ragged(leaf):

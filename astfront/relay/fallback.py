@@ -16,7 +16,7 @@ import tvm
 from tvm import relay, te, tir
 from tvm.relay.op import op as registry
 
-from astfront.fallback import CALLS, pending
+from astfront.eager_calls import CALLS, pending
 from astfront.relay.special import make_operator, set_opaque
 
 _SIZES = "astfront.eager_sizes"
