@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from astfront.source import Span
+from astfront.spans import Span
 from astfront.values import Dim, Scalar, Shape, Tensor
 
 

@@ -14,10 +14,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from astfront.source import Span
+from astfront.spans import Span
 
 __all__ = [
     "CODES",

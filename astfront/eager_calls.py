@@ -18,7 +18,7 @@ import numpy as np
 
 from astfront.lifting import is_supported
 from astfront.outputs import Outcome, Template
-from astfront.source import Span
+from astfront.spans import Span
 from astfront.values import SCALAR_DTYPES
 
 

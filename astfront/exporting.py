@@ -29,7 +29,7 @@ from astfront.progress import Watch, unwatched
 from astfront.randomness import RandomKeys
 from astfront.relay import artifact as relay_artifact
 from astfront.signature import flatten
-from astfront.source import Span, short_path
+from astfront.spans import Span, short_path
 
 
 def export(

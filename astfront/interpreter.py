@@ -55,7 +55,7 @@ from astfront.numbers import Numbers
 from astfront.operators import Operators
 from astfront.randomness import RandomKeys
 from astfront.report import Report
-from astfront.source import Span
+from astfront.spans import Span
 from astfront.subscripts import Subscripts
 from astfront.targets import Targets
 from astfront.values import (

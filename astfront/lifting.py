@@ -23,7 +23,7 @@ from astfront.builder import Builder
 from astfront.diagnostics import error
 from astfront.environment import Heap, same_static, values_of
 from astfront.layouts import Layouts
-from astfront.source import Span
+from astfront.spans import Span
 from astfront.values import (
     SCALAR_DTYPES,
     Dict,

@@ -16,7 +16,7 @@ from astfront.joins.join import Join
 from astfront.lifting import Lifter
 from astfront.randomness import RandomKeys
 from astfront.report import Report
-from astfront.source import Span
+from astfront.spans import Span
 from astfront.values import Deferred, Tensor, Value
 
 

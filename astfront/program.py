@@ -28,7 +28,8 @@ from astfront.randomness import RandomKeys
 from astfront.relay.builder import RelayBuilder
 from astfront.report import Report
 from astfront.signature import ArgumentLifter, Leaf, argument_names
-from astfront.source import Span, get_source, span_of
+from astfront.source import get_source
+from astfront.spans import Span, span_of
 from astfront.tree_arguments import Types, as_trees
 from astfront.values import NONE, UNBOUND, Deferred, GrownList, List, Option, Static, Tensor, Value
 from astfront.writes import Write, changed_arrays, require_apart, writes_of

@@ -13,7 +13,8 @@ from typing import Any
 import gast
 
 from astfront.diagnostics import Diagnostic
-from astfront.source import FunctionSource, Span, span_of
+from astfront.source import FunctionSource
+from astfront.spans import Span, span_of
 from astfront.values import Value
 from passes.syntax import canonicalise, check, liveness, tree
 

@@ -13,7 +13,8 @@ from astfront.calls.frames import Frame, Prepared, closure_of, prepare
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.lifting import Location
 from astfront.machine import Machine
-from astfront.source import get_source, span_of
+from astfront.source import get_source
+from astfront.spans import span_of
 from astfront.values import (
     NONE,
     Function,

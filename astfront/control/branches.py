@@ -17,7 +17,7 @@ from astfront.environment import State, same
 from astfront.joins.join import Join, JoinError
 from astfront.joins.options import MOST_WAYS, alternatives, choice_in, with_part
 from astfront.machine import Machine
-from astfront.source import Span
+from astfront.spans import Span
 from astfront.values import (
     FALSE,
     NONE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from astfront.source import Span
+from astfront.spans import Span
 from astfront.values import Deferred
 
 

@@ -38,7 +38,7 @@ from astfront.environment import (
 )
 from astfront.joins.join import Join, JoinError, Strict
 from astfront.machine import Machine, Recursion
-from astfront.source import span_of
+from astfront.spans import span_of
 from astfront.values import (
     SCALAR_DTYPES,
     UNBOUND,

@@ -27,7 +27,7 @@ from astfront.builder import Builder, OperatorError, Scope
 from astfront.control.bounds import Bounds
 from astfront.relay import fallback as relay_fallback
 from astfront.relay import simplifier as relay_simplifier
-from astfront.source import Span
+from astfront.spans import Span
 from astfront.values import Dim, Scalar, Shape, Tensor
 from passes.relay import dead_bindings
 

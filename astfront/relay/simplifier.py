@@ -8,15 +8,12 @@ written in another way, or become results of their own. (``x - x`` is seen to in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from tvm import relay
 
 from astfront.values import Scalar, Tensor
-
-if TYPE_CHECKING:
-    from astfront.relay.builder import RelayBuilder
 
 #: What may overflow, and what is simplified as if it didn't.
 OVERFLOWING = frozenset(["add", "subtract", "multiply", "negative", "abs", "left_shift"])
@@ -26,7 +23,19 @@ _SIMPLIFIED = frozenset(
 )  # fmt: skip
 
 
-def guarded(builder: RelayBuilder, op: str, args: Sequence[Any]) -> Tensor | None:
+class Separating(Protocol):
+    """A builder that knows what is computed in one kernel, and can end it."""
+
+    def call(self, op: str, *args: Any, **attrs: Any) -> Any: ...
+
+    def constant(self, value: np.ndarray[Any, Any]) -> Tensor: ...
+
+    def may_overflow(self, x: Any) -> bool: ...
+
+    def stop_fusion(self, x: Tensor) -> Tensor: ...
+
+
+def guarded(builder: Separating, op: str, args: Sequence[Any]) -> Tensor | None:
     """The result of an operator that would be simplified to another; ``None`` where all is well."""
     if op in ("multiply", "divide"):
         extremes = [_extreme_in(a) for a in args]
@@ -36,7 +45,7 @@ def guarded(builder: RelayBuilder, op: str, args: Sequence[Any]) -> Tensor | Non
 
 
 def operands(
-    builder: RelayBuilder, op: str, args: Sequence[Any], attrs: dict[str, Any]
+    builder: Separating, op: str, args: Sequence[Any], attrs: dict[str, Any]
 ) -> Sequence[Any]:
     """The operands, as results of their own where it matters: those that may have overflowed, and
     those of staged sizes that are read backwards."""
@@ -66,7 +75,7 @@ def _is_of_staged_size(x: Any) -> TypeGuard[Tensor]:
 
 
 def _with_extremes(
-    builder: RelayBuilder, op: str, args: Sequence[Any], extremes: Sequence[Any]
+    builder: Separating, op: str, args: Sequence[Any], extremes: Sequence[Any]
 ) -> Tensor:
     """A product with 0.0, or a quotient with 0.0 or infinity, that NaN and infinity make NaN.
 

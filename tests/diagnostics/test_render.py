@@ -21,7 +21,7 @@ from astfront.diagnostics import (
     error,
     internal_error,
 )
-from astfront.source import Span
+from astfront.spans import Span
 
 if TYPE_CHECKING:
     from tests.conftest import Golden

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from astfront.diagnostics import CompileError
-from astfront.source import FunctionSource, Span, get_source, short_path, span_of
+from astfront.source import FunctionSource, get_source
+from astfront.spans import Span, short_path, span_of
 
 if TYPE_CHECKING:
     from tests.conftest import Golden
