@@ -20,6 +20,7 @@ import math
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import tvm
@@ -197,12 +198,13 @@ def _erf(x: Any) -> Any:
 
 
 def _sigmoid(x: Any) -> Any:
-    """1 / (1 + e), or e / (1 + e) for negative numbers, where e = exp(-|x|)."""
+    """tanh(x / 2) / 2 + 1 / 2, as Chainer has it: 0 where the logarithm is to be -inf."""
+    return _let(x, lambda v: _half_tanh(v, _exp(_magnitude(v)))) + _like(x, 0.5)
 
-    def of(v: Any, e: Any) -> Any:
-        return tir.Select(v < _like(v, 0), e, _like(v, 1)) / (e + _like(v, 1))
 
-    return _let(x, lambda v: _let(_exp(_like(v, 0) - _magnitude(v)), lambda e: of(v, e)))
+def _half_tanh(v: Any, e: Any) -> Any:
+    """tanh(v / 2) / 2, where e = exp(|v|), to the precision that it has beside 1 / 2."""
+    return _signed(_like(v, 0.5) - _like(v, 1) / (e + _like(v, 1)), v)
 
 
 def _wide_tanh(x: Any) -> Any:
@@ -212,6 +214,13 @@ def _wide_tanh(x: Any) -> Any:
         return tir.Select(a < _like(a, 0.625), near, _signed(far, v))
 
     return _let(x, lambda v: _let(tir.abs(v), lambda a: of(v, a)))
+
+
+def _wide_sigmoid(x: Any) -> Any:
+    def half(v: Any) -> Any:
+        return _let(v, lambda v: _half_tanh(v, te.exp(tir.abs(v))))
+
+    return _at_least_single(half, x) + _like(x, 0.5)
 
 
 def _sinh(x: Any) -> Any:
@@ -255,7 +264,7 @@ def _register(
         if function is not None and is_single and getattr(_state, "on", True):
             return function(x)
         if otherwise is not None:
-            return _at_least_single(otherwise, x)
+            return otherwise(x)
         return call if before is None else before(call)
 
     tvm.ir.register_intrin_lowering(name, "llvm", f=lower, level=_LEVEL)
@@ -265,9 +274,9 @@ for _name, _function, _otherwise in (
     ("exp", _exp, None),
     ("log", _log, None),
     ("erf", _erf, None),
-    ("sigmoid", _sigmoid, None),
-    ("tanh", _tanh, _wide_tanh),
-    ("sinh", None, _sinh),
-    ("cosh", None, _cosh),
+    ("sigmoid", _sigmoid, _wide_sigmoid),
+    ("tanh", _tanh, partial(_at_least_single, _wide_tanh)),
+    ("sinh", None, partial(_at_least_single, _sinh)),
+    ("cosh", None, partial(_at_least_single, _cosh)),
 ):
     _register(f"tir.{_name}", _function, _otherwise)

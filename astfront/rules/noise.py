@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,10 +57,9 @@ def gaussian_(cx: Any, node: Any, mean: Tensor, ln_var: Tensor) -> Tensor:
         node.set("eps", eps)
     else:
         eps = cx.as_tensor(given)
-    require_floats(cx, mean, eps)
     half = cx.call_op("multiply", ln_var, constant(cx, 0.5, ln_var))
-    noise = cx.call_op("multiply", cx.call_op("exp", half), eps)
-    result: Tensor = cx.call_op("add", mean, noise)
+    noise = cx.binary_op(operator.mul, cx.call_op("exp", half), eps)
+    result: Tensor = cx.binary_op(operator.add, mean, noise)
     return result
 
 

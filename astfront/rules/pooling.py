@@ -21,8 +21,16 @@ from astfront.rules.array.images import window_count, windows
 from astfront.rules.array.shape import reshape_to
 from astfront.rules.nodes import require_same_shape
 from astfront.rules.registry import node_rule
-from astfront.rules.sizes import constant, dims_of, equal, evaluated, guarded, product
-from astfront.values import NONE, Scalar, Static, Tensor, Value
+from astfront.rules.sizes import (
+    constant,
+    dims_of,
+    equal,
+    evaluated,
+    guarded,
+    product,
+    take_checked,
+)
+from astfront.values import NONE, Static, Tensor, Value
 
 
 @node_rule(max_pooling_nd.MaxPoolingND)
@@ -165,7 +173,11 @@ def upsampling_2d_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     As a matter of gathering: a place of the result is in a few windows, and gets the element of
     each whose index says so.
     """
-    indexes = cx.as_tensor(node.value("indexes"))
+    given = node.value("indexes")
+    cx.get_attribute(given, "shape")  # what isn't an array has none: AttributeError
+    indexes = cx.as_tensor(given)
+    if indexes.dtype.kind not in "iu":
+        cx.raise_python(IndexError("arrays used as indices must be of integer (or boolean) type"))
     require_same_shape(cx, x, indexes)
     kh, kw = node.kh, node.kw
     over = []
@@ -176,7 +188,7 @@ def upsampling_2d_node(cx: Any, node: Any, x: Tensor) -> Tensor:
         size = cx.dim_of(x, axis)
         out = _out_size(cx, size, k, s, p, node.value(name), node.cover_all)
         over.append(_windows_over(cx, out, size, k, s, p))
-    _require_places(cx, indexes, kh * kw)
+    indexes = _places_within(cx, indexes, kh * kw)
     zero, width = constant(cx, 0, x.dtype), constant(cx, kw, "int64")
     total = None
     for row, dy in over[0]:
@@ -193,14 +205,10 @@ def upsampling_2d_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     return total  # type: ignore[return-value]
 
 
-def _require_places(cx: Any, indexes: Tensor, count: int) -> None:
-    """An IndexError for a place that isn't in its window."""
-    if not cx.checks:
-        return
-    low = cx.call_op("greater_equal", indexes, constant(cx, 0, indexes.dtype))
-    high = cx.call_op("less", indexes, constant(cx, count, indexes.dtype))
-    fine = cx.call_op("all", cx.call_op("logical_and", low, high))
-    cx.check(Scalar(fine.expr, bool), IndexError(f"an index is out of bounds for size {count}"))
+def _places_within(cx: Any, indexes: Tensor, count: int) -> Tensor:
+    """Places in windows of ``count``, negative ones counted from the end; IndexError for others."""
+    places = constant(cx, np.arange(count), "int64")
+    return take_checked(cx, places, indexes)
 
 
 def _picked(cx: Any, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -32,6 +32,10 @@ def _number(cx: Any, value: float) -> Tensor:
     return constant(cx, value, F64)
 
 
+def _scale(cx: Any, node: Any) -> Tensor:
+    return cx.cast(cx.as_tensor(node.value("spatial_scale")), F64)  # type: ignore[no-any-return]
+
+
 def _column(cx: Any, rois: Tensor, i: int) -> Tensor:
     """A column of the regions, as the float64 that numpy's scalars become beside Python's."""
     return cx.cast(  # type: ignore[no-any-return]
@@ -105,7 +109,7 @@ def _pooled(
 ) -> Tensor:
     """Each bin of each region reduced over its rows, and then over its columns."""
     _require_finite(cx, rois)
-    scale = _number(cx, float(node.spatial_scale))
+    scale = _scale(cx, node)
     top, left, bottom, right = (rint(cx, cx.call_op("multiply", e, scale)) for e in edges)
     rows = _bins(cx, top, bottom, int(node.outh), cx.dim_of(x, 2), inclusive)
     columns = _bins(cx, left, right, int(node.outw), cx.dim_of(x, 3), inclusive)
@@ -194,7 +198,7 @@ def _sampled(
     if x.dtype != np.float32:
         invalid_type(cx, "in_types[0].dtype == float32", str(x.dtype))
     _require_finite(cx, rois)
-    scale = _number(cx, float(node.spatial_scale))
+    scale = _scale(cx, node)
     top, left, bottom, right = (
         cx.call_op("multiply", _column(cx, rois, i), scale) for i in range(4)
     )

@@ -88,6 +88,7 @@ def noise_that_is_given(x, mask, eps, w, b):
     return (
         F.dropout(x, mask=mask.astype("f")), F.dropout(x, return_mask=True, mask=mask.astype("f")),
         F.gaussian(x, x * 0.1, eps=eps), F.gaussian(x, x * 0.1, eps=eps, return_eps=True),
+        F.gaussian(x, x * 0.1, eps=eps.astype("d")), F.gaussian(x, x * 0.1, eps=eps[0].astype("e")),
         F.rrelu(x, r=eps), F.rrelu(x, r=eps, return_r=True),
         F.simplified_dropconnect(x, w, train=False), F.simplified_dropconnect(x, w, b, mask=weight_mask),
         F.simplified_dropconnect(x, w, b, 0.3, use_batchwise_mask=False, mask=weight_mask[0]),

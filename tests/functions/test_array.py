@@ -364,6 +364,11 @@ def images(x, grid, theta):
     )
 
 
+@cases([np.where(f(1, 2, 3, 3) > 1, [np.nan, 1, -np.inf], f(1, 2, 3, 3)).astype("f")])
+def images_with_nan(x):
+    return [F.resize_images(x, (3, 5), mode=mode) for mode in ("bilinear", "nearest")]
+
+
 @cases(
     [V(f(2, 4, 6, 4)), V(GRID)],
     [V(f(1, 4, 3, 5)), V(GRID[:1])],

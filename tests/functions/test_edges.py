@@ -34,6 +34,7 @@ def test_sizes_that_do_not_fit(shape):
         lambda a, c: F.relu(a) * c,
         lambda a, c: F.where(a > 0, c, -c),
         lambda a, c: F.sum(F.relu(a) - c),
+        lambda a, c: F.matmul(a[:, None], c[:, :, None]),
     ):
         with pytest.raises(chainer.utils.type_check.InvalidType):
             run_staged(function, [f(2, 3), f(3, 3)], {0: (None, 3), 1: shape})

@@ -199,6 +199,18 @@ def products_with_a_batch(x, y):
     return F.matmul(x, y, transb=True), F.matmul(y, x, transb=True)
 
 
+@cases(
+    *[
+        [f(*a, 3, 4), f(*b, 2, 4)]
+        for a, b in (((2, 3), (2, 3)), ((1, 3), (4, 1)), ((0, 1), (1, 2)))
+    ],
+    dtypes=(),
+    staged={0: (None, None, None, 4), 1: (None, None, 2, 4)},
+)
+def products_of_two_batches(x, y):
+    return F.matmul(x, y, transb=True), F.matmul(x, y[0], transb=True)
+
+
 @cases([V(rows(3, 4)), V(rows(3, 5))], dtypes=(), staged={0: (None, 4), 1: (None, 5)})
 def product_over_the_batch(a, b):
     return F.matmul(a, b, transa=True)

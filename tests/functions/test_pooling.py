@@ -154,7 +154,7 @@ def up_again(x):
     return F.upsampling_2d(y, places, 2), F.upsampling_2d(y, places, 2, outsize=x.shape[2:])
 
 
-@cases([f(2, 3, 3, 3), np.random.RandomState(0).randint(0, 9, (2, 3, 3, 3))])
+@cases([f(2, 3, 3, 3), np.random.RandomState(0).randint(-9, 9, (2, 3, 3, 3))])
 def up(x, places):
     return F.upsampling_2d(x, places, 3, stride=2, pad=1, outsize=(5, 5))
 
@@ -162,6 +162,10 @@ def up(x, places):
 def test_upsampling_of_what_is_out_of_range():
     with pytest.raises(IndexError):
         run(up, f(2, 3, 3, 3), np.full((2, 3, 3, 3), 9))
+    with pytest.raises(IndexError):
+        run(up, f(2, 3, 3, 3), f(2, 3, 3, 3))
+    with pytest.raises(AttributeError):
+        run(lambda x: F.upsampling_2d(x, [[[[0]]]], 2), f(1, 1, 1, 1))
 
 
 @cases(
@@ -218,7 +222,10 @@ def aligned(x, rois, index):
     staged={1: (None, 4), 2: (None,)},
 )
 def aligned_by_size(x, rois, index):
-    return F.roi_average_align_2d(x, rois, index, 3, 0.5, sampling_ratio=(None, 2))
+    return [
+        F.roi_average_align_2d(x, rois, index, 3, scale, sampling_ratio=(None, 2))
+        for scale in (0.5, 0.25)
+    ]
 
 
 def too_large(x):

@@ -72,7 +72,7 @@ def reshape_to(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
     else:
         fits = [equal(cx, product(cx, dims_of(cx, x)), product(cx, sizes))]
         fits += [_not_negative(cx, s) for s in sizes]
-    return x.viewed_as(guarded(cx, fits, exception, lambda: _reshaped(cx, x, sizes)))
+    return x.viewed_as(guarded(cx, fits, exception, lambda: reshape_fitting(cx, x, sizes)))
 
 
 def known_shape(x: Tensor) -> tuple[int, ...]:
@@ -80,7 +80,7 @@ def known_shape(x: Tensor) -> tuple[int, ...]:
     return tuple(d for d in x.shape if d is not None)
 
 
-def _reshaped(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
+def reshape_fitting(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
     """The reshape itself, of sizes that fit; one may be a static -1."""
     staged = [s for s in sizes if not isinstance(s, Static) or s.obj < 0]
     zero = any(isinstance(s, Static) and s.obj == 0 for s in sizes)  # Relay: "keep this size"

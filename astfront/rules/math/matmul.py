@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 from chainer.functions.math import matmul, sparse_matmul, tensordot
 
-from astfront.rules.array.shape import reshape_to
+from astfront.rules.array.shape import reshape_fitting, reshape_to
 from astfront.rules.nodes import (
     invalid_type,
     mismatch,
     require_equal_dims,
     require_floats,
-    reshape,
 )
-from astfront.rules.numpy.support import broadcast_to, check_broadcast
+from astfront.rules.numpy.support import broadcast_to, check_broadcast, known_sizes
 from astfront.rules.registry import node_rule, rule
-from astfront.rules.sizes import dims_of, guarded, require_divisor, same_dim
+from astfront.rules.sizes import constant, dims_of, equal, guarded, require_divisor, same_dim
 from astfront.rules.sizes import product as multiplied
-from astfront.values import Static, Tensor, Value
+from astfront.values import Scalar, Static, Tensor, Tuple, Value
 
 
 @node_rule(matmul.MatMul)
@@ -66,54 +65,45 @@ def product(cx: Any, a: Tensor, b: Tensor, transa: bool = False, transb: bool = 
 
 
 def _of_matrices(cx: Any, a: Tensor, b: Tensor, transa: bool, transb: bool) -> Tensor:
-    rows, columns = a.shape[-1 if transa else -2], b.shape[-2 if transb else -1]
-    depth = a.shape[-2 if transa else -1]
-    if b.ndim == 2 and (a.ndim == 2 or not transa):
-        lead = a.shape[:-2]
-        shape = (*lead, rows, columns)
-        if 0 in (*shape, depth):
-            return _zeros(cx, shape, a)
-        left = _swapped(cx, a) if transa else a
-        if lead and sum(d is None for d in (*lead, rows)) > 1:
-            return _batched(cx, a, b, transa, transb)
-        if lead:
-            size = None if None in (*lead, rows) else int(np.prod((*lead, rows)))  # type: ignore[arg-type]
-            left = reshape(cx, left, (size, a.shape[-1]))
-        left, right = _of_one_depth(cx, left, b if transb else _swapped(cx, b))
-        if None in right.shape:
-            # TVM packs the right operand of a dense, for which it has to know its sizes.
-            left, right = (_with_ndim(cx, x, 3) for x in (left, right))
-            made: Tensor = cx.call_op(
-                "squeeze", cx.call_op("nn.batch_matmul", left, right), axis=[0]
-            )
-        else:
-            made = cx.call_op("nn.dense", left, right)
-        return reshape(cx, made, shape) if lead else made
-    return _batched(cx, a, b, transa, transb)
-
-
-def _batched(cx: Any, a: Tensor, b: Tensor, transa: bool, transb: bool) -> Tensor:
     left = _swapped(cx, a) if transa else a
     right = b if transb else _swapped(cx, b)
-    ndim = max(a.ndim, b.ndim)
+    if 0 in (*left.shape, *right.shape) or b.ndim > 2 or (a.ndim > 2 and transa):
+        return _batched(cx, left, right)
+    lead = dims_of(cx, left)[:-1]
+    if left.shape[:-1].count(None) > 1:
+        return _batched(cx, left, right)
+    if a.ndim > 2:
+        left = reshape_fitting(cx, left, [multiplied(cx, lead), cx.dim_of(left, -1)])
+    left, right = _of_one_depth(cx, left, right)
+    if None in right.shape:
+        # TVM packs the right operand of a dense, for which it has to know its sizes.
+        left, right = (_with_ndim(cx, x, 3) for x in (left, right))
+        made: Tensor = cx.call_op("squeeze", cx.call_op("nn.batch_matmul", left, right), axis=[0])
+    else:
+        made = cx.call_op("nn.dense", left, right)
+    return reshape_fitting(cx, made, [*lead, cx.dim_of(made, 1)]) if a.ndim > 2 else made
+
+
+def _batched(cx: Any, left: Tensor, right: Tensor) -> Tensor:
+    """The products of matrices, the right ones transposed, over leading axes that are broadcast."""
+    ndim = max(left.ndim, right.ndim)
     left, right = (_with_ndim(cx, x, ndim) for x in (left, right))
-    lead = []
     for axis in range(ndim - 2):
         left, right = _spread(cx, left, right, axis), _spread(cx, right, left, axis)
         n, m = left.shape[axis], right.shape[axis]
-        if 1 not in (n, m):
+        if n is None and m is None:
+            left, right = _both_spread(cx, left, right, axis)
+        elif 1 not in (n, m):
             require_equal_dims(cx, left, axis, right, axis)
-        lead.append(m if n in (1, None) and m is not None and m != 1 else n if m != n else m)
-        if n == 1:
-            lead[-1] = m
-    shape = (*lead, left.shape[-2], right.shape[-2])
-    if 0 in (*shape, left.shape[-1]):
-        return _zeros(cx, shape, a)
+    lead = [cx.dim_of(right if left.shape[i] == 1 else left, i) for i in range(ndim - 2)]
+    sizes = [*lead, cx.dim_of(left, -2), cx.dim_of(right, -2)]
+    if 0 in (*known_sizes(sizes), left.shape[-1]):
+        return broadcast_to(cx, constant(cx, 0, left.dtype), sizes)
     if ndim > 3:
         left, right = (_flattened(cx, x, lead) for x in (left, right))
     left, right = _of_one_depth(cx, left, right)
     made: Tensor = cx.call_op("nn.batch_matmul", left, right, transpose_a=False, transpose_b=True)
-    return made if ndim == 3 else reshape(cx, made, shape)
+    return made if ndim == 3 else reshape_fitting(cx, made, sizes)
 
 
 def _spread(cx: Any, x: Tensor, other: Tensor, axis: int) -> Tensor:
@@ -128,6 +118,26 @@ def _spread(cx: Any, x: Tensor, other: Tensor, axis: int) -> Tensor:
     return broadcast_to(cx, x, sizes)
 
 
+def _both_spread(cx: Any, left: Tensor, right: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Both of one size along an axis where each is staged: they seldom differ."""
+    n, m = cx.dim_of(left, axis), cx.dim_of(right, axis)
+
+    def spread() -> Tuple:
+        size = multiplied(cx, [n, m])  # as one of them is 1
+        sizes = [[size if i == axis else d for i, d in enumerate(dims_of(cx, x))] for x in given]
+        return Tuple(tuple(broadcast_to(cx, x, s) for x, s in zip(given, sizes)))
+
+    def differing() -> Value:
+        either = cx.b.call("logical_or", *(equal(cx, size, Static(1)) for size in (n, m)))
+        fits = [Scalar(either.expr, bool)]
+        return guarded(cx, fits, mismatch("the sizes of two batches differ"), spread)
+
+    given = (left, right)
+    made = cx.stage_if(equal(cx, n, m), lambda: Tuple(given), differing)
+    left, right = made.items
+    return left, right
+
+
 def _of_one_depth(cx: Any, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
     """The size that is summed over, known of both where it's known of one: TVM asks for that."""
     depth = left.shape[-1] if right.shape[-1] is None else right.shape[-1]
@@ -135,21 +145,14 @@ def _of_one_depth(cx: Any, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]
     return left, right
 
 
-def _flattened(cx: Any, x: Tensor, lead: Sequence[int | None]) -> Tensor:
+def _flattened(cx: Any, x: Tensor, lead: Sequence[Value]) -> Tensor:
     """The leading axes as one: broadcast to ``lead``, or 1 where all of them are 1."""
-    own = x.shape[:-2]
-    if all(d == 1 for d in own):
-        return reshape(cx, x, (1, *x.shape[-2:]))
-    if any(d == 1 and e != 1 for d, e in zip(own, lead)):
-        if None in lead or None in x.shape:
-            cx.fail(
-                "AF0306",
-                "a matrix product that broadcasts tensors whose sizes aren't known while compiling",
-                help="broadcast them before: F.broadcast_to",
-            )
-        x = cx.call_op("broadcast_to", x, shape=(*lead, *x.shape[-2:]))
-    size = None if None in lead else int(np.prod(lead))  # type: ignore[arg-type]
-    return reshape(cx, x, (size, *x.shape[-2:]))
+    own, matrix = dims_of(cx, x)[:-2], dims_of(cx, x)[-2:]
+    if all(d == 1 for d in x.shape[:-2]):
+        return reshape_fitting(cx, x, [Static(1), *matrix])
+    if any(d == 1 and e != 1 for d, e in zip(x.shape, known_sizes(lead))):
+        x, own = broadcast_to(cx, x, [*lead, *matrix]), list(lead)
+    return reshape_fitting(cx, x, [multiplied(cx, own), *matrix])
 
 
 def _with_ndim(cx: Any, x: Tensor, ndim: int) -> Tensor:
@@ -162,13 +165,6 @@ def _with_ndim(cx: Any, x: Tensor, ndim: int) -> Tensor:
 def _swapped(cx: Any, x: Tensor) -> Tensor:
     axes = [*range(x.ndim - 2), x.ndim - 1, x.ndim - 2]
     result: Tensor = cx.call_op("transpose", x, axes=axes)
-    return result
-
-
-def _zeros(cx: Any, shape: Sequence[int | None], like: Tensor) -> Tensor:
-    if None in shape:
-        cx.fail("AF0306", "a matrix product of empty matrices, the result's size unknown")
-    result: Tensor = cx.call_op("zeros", shape=tuple(shape), dtype=like.dtype.name)
     return result
 
 
