@@ -222,10 +222,13 @@ def aligned(x, rois, index):
     staged={1: (None, 4), 2: (None,)},
 )
 def aligned_by_size(x, rois, index):
-    return [
-        F.roi_average_align_2d(x, rois, index, 3, scale, sampling_ratio=(None, 2))
-        for scale in (0.5, 0.25)
-    ]
+    return F.roi_average_align_2d(x, rois, index, 3, 0.5, sampling_ratio=(None, 2))
+
+
+@cases([f(2, 3, 8, 9), REGIONS[:2], IMAGES[:2]], dtypes=(), staged={1: (None, 4), 2: (None,)})
+def aligned_at_scales(x, rois, index):
+    """A loop that's kept: the scale is one of its staged values."""
+    return [F.roi_average_align_2d(x, rois, index, 1, s, sampling_ratio=1) for s in (0.5, 0.25)]
 
 
 def too_large(x):
