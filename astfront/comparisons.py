@@ -164,6 +164,8 @@ class Comparisons(Machine):
                 self.static(v, "what is compared")
         equality = f in (operator.eq, operator.ne)
         sequences = all(self.is_tuple(v) or isinstance(v, List) for v in (a, b))
+        if sequences and self.is_tuple(a) == self.is_tuple(b) and self._of_staged_length(a, b):
+            return self._compared_in_a_loop(f, a, b)
         if equality and sequences and self.is_tuple(a) == self.is_tuple(b):
             xs, ys = self.items_of(a), self.items_of(b)
             equal: Value = TRUE if len(xs) == len(ys) else FALSE
@@ -179,6 +181,20 @@ class Comparisons(Machine):
         if equality and type(a) is not type(b):
             return Static(f is operator.ne)
         return self.run_python(f, self.static(a), self.static(b))
+
+    def _of_staged_length(self, a: Value, b: Value) -> bool:
+        """Whether these are lists of ints, at least one of which has a staged length."""
+        return (
+            (self.has_grown(a) or self.has_grown(b)) and self.holds_ints(a) and self.holds_ints(b)
+        )
+
+    def _compared_in_a_loop(self, f: Callable[..., Any], a: Value, b: Value) -> Value:
+        if f in (operator.eq, operator.ne):
+            equal = self.call(Static(folds.are_equal), [a, b], {})
+            return equal if f is operator.eq else self.unary(gast.Not(), equal)
+        pair = [a, b] if f in (operator.lt, operator.le) else [b, a]
+        or_equal = Static(f in (operator.le, operator.ge))
+        return self.call(Static(folds.precedes), [*pair, or_equal], {})
 
     def _in_order(self, f: Callable[..., Any], xs: Sequence[Value], ys: Sequence[Value]) -> Value:
         """Sequences are ordered as their first items that differ are."""

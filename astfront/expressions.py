@@ -16,6 +16,7 @@ from astfront.values import (
     TRUE,
     Function,
     Generator,
+    List,
     Names,
     Node,
     Slice,
@@ -67,7 +68,7 @@ class Expressions(Machine):
         return values
 
     def visit_Starred(self, node: gast.Starred) -> Value:
-        return self.tuple(self.items_of(self.visit(node.value)))
+        return self.call(Static(tuple), [self.visit(node.value)], {})
 
     # --- node by node ------------------------------------------------------------------------
 
@@ -94,10 +95,20 @@ class Expressions(Machine):
         return Slice(*parts)
 
     def visit_Tuple(self, node: gast.Tuple) -> Value:
-        return self.tuple(self.starred(node.elts))
+        return self.as_tuple(self._display(node.elts))
 
     def visit_List(self, node: gast.List) -> Value:
-        return self.heap.new_list(self.starred(node.elts))
+        return self._display(node.elts)
+
+    def _display(self, nodes: Sequence[gast.expr]) -> List:
+        """A list of these, where a starred one may have a staged number of items."""
+        made = self.heap.new_list(())
+        for node, value in zip(nodes, self.operands(nodes)):
+            if isinstance(node, gast.Starred):
+                self.extend_list(made, value)
+            else:
+                self.append(made, value)
+        return made
 
     def visit_Set(self, node: gast.Set) -> Value:
         items = self.starred(node.elts)

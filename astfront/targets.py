@@ -17,6 +17,7 @@ from astfront.lifting import MISSING, TRUSTED_PACKAGES, Location
 from astfront.machine import Machine
 from astfront.values import (
     UNBOUND,
+    List,
     Node,
     Option,
     Poison,
@@ -52,23 +53,30 @@ class Targets(Machine):
         if isinstance(value, Node | Option):
             self.split(value, lambda v: self.unpack(targets, v))
             return
-        items = self.items_of(value, None if star is not None else len(targets))
         wanted = len(targets)
-        if star is None and len(items) != wanted:
-            few = "not enough values" if len(items) < wanted else "too many values"
-            detail = f", got {len(items)}" if len(items) < wanted else ""
-            self.raise_python(ValueError(f"{few} to unpack (expected {wanted}{detail})"))
-        if star is not None:
-            if len(items) < wanted - 1:
-                self.raise_python(ValueError("not enough values to unpack"))
-            after = wanted - star - 1
-            rest = items[star : len(items) - after]
-            items = [*items[:star], self.heap.new_list(rest), *items[len(items) - after :]]
+        if star is None:
+            items = self.items_of(value, wanted)
+            if len(items) != wanted:
+                few = "not enough values" if len(items) < wanted else "too many values"
+                detail = f", got {len(items)}" if len(items) < wanted else ""
+                self.raise_python(ValueError(f"{few} to unpack (expected {wanted}{detail})"))
+        else:
+            items = self._items_around(value, star, wanted - star - 1)
         with self.held(*items) as waiting:
             for i, target in enumerate(targets):
                 item = self.heap.lookup(waiting, i)
                 self.heap.unbind(waiting, i)
                 self.assign(target.value if isinstance(target, gast.Starred) else target, item)
+
+    def _items_around(self, value: Value, before: int, after: int) -> list[Value]:
+        """The first items and the last ones, and between them a list of the others."""
+        if not isinstance(value, List):
+            value = self.heap.new_list(self.items_of(value))
+        self.require_at_least(self.length(value), before + after)
+        first = [self.get_item(value, Static(i)) for i in range(before)]
+        last = [self.get_item(value, Static(i - after)) for i in range(after)]
+        rest = self.get_item(value, Static(slice(before, -after or None)))
+        return [*first, self.listed_copy(rest), *last]
 
     def cell_of(self, name: str) -> int | None:
         """The cell of the call whose local name it is, as far as it has a value."""

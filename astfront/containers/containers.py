@@ -194,15 +194,23 @@ class Containers(Machine):
     def _require_count(self, length: Value, expected: int) -> None:
         """As many values as are unpacked, or Python's ValueError."""
 
+        self.require_at_least(length, expected, str(expected))
+        if self.checks:
+            message = f"too many values to unpack (expected {expected})"
+            self.check(self.compare(gast.LtE(), length, Static(expected)), ValueError(message))
+
+    def require_at_least(self, length: Value, count: int, expected: str = "") -> None:
+        """As many values as are unpacked, or more, or Python's ValueError."""
+
         def too_few() -> None:
-            form = f"not enough values to unpack (expected {expected}, got %d)"
+            form = (
+                f"not enough values to unpack (expected {expected or f'at least {count}'}, got %d)"
+            )
             text = self.text(operator.mod, Static(form), length)
             self.raise_value(self.construct(ValueError, [text], {}))
 
-        if self.checks:
-            self.stage_if(self.compare(gast.Lt(), length, Static(expected)), too_few, lambda: None)
-            message = f"too many values to unpack (expected {expected})"
-            self.check(self.compare(gast.LtE(), length, Static(expected)), ValueError(message))
+        if self.checks or isinstance(length, Static):
+            self.stage_if(self.compare(gast.Lt(), length, Static(count)), too_few, lambda: None)
 
     def iterator_of(self, v: Value) -> Iterator:
         """How to walk over ``v`` by position."""

@@ -204,15 +204,12 @@ def copy_list(cx: Any, iterable: Value) -> Value:
         first = cx.tensor_row(iterable, Static(0))
         element: Any = Join(cx.heap).value(first, first, whole=True)
         return List(cx.heap.new(cx.rows_as_list(iterable, replace(element, kind=kind))))
-    raise cx.error("AF0205", f"a list of {describe(iterable)} whose length isn't known while compiling",
-            help="write a loop that appends to a list")  # fmt: skip
+    return cx.call(Static(folds.listed), [iterable], {})  # type: ignore[no-any-return]
 
 
 @rule(tuple)
 def tuple_(cx: Any, iterable: Value = Static(())) -> Value:
-    if isinstance(iterable, Generator | List | Tensor):
-        return cx.as_tuple(copy_list(cx, iterable))
-    return cx.tuple(cx.items_of(iterable))
+    return cx.as_tuple(copy_list(cx, iterable))  # type: ignore[no-any-return]
 
 
 @rule(set)

@@ -82,6 +82,49 @@ def mapped(items: Iterable[Any], function: Callable[[Any], Any]) -> list[Any]:
     return made
 
 
+def listed(items: Iterable[Any]) -> list[Any]:
+    return [x for x in items]  # noqa: C416
+
+
+def numbers_of(vector: Any) -> list[Any]:
+    return [x.item() for x in vector]
+
+
+def lists_of(array: Any) -> list[Any]:
+    return [row.tolist() for row in array]
+
+
+def order_by_comparing(keys: Sequence[Any], reverse: bool) -> list[int]:
+    """The places of keys in Python's order, which is stable."""
+    order: list[int] = []
+    for i in range(len(keys)):
+        at = len(order)
+        while at > 0:
+            first, last = (order[at - 1], i) if reverse else (i, order[at - 1])
+            if not keys[first] < keys[last]:
+                break
+            at -= 1
+        order = inserted(order, at, i)
+    return order
+
+
+def precedes(xs: Sequence[Any], ys: Sequence[Any], or_equal: bool) -> bool:
+    """``xs < ys`` or ``xs <= ys``: sequences are ordered as their first items that differ are."""
+    for x, y in zip(xs, ys):
+        if x != y:
+            return bool(x < y)
+    return len(xs) <= len(ys) if or_equal else len(xs) < len(ys)
+
+
+def are_equal(xs: Sequence[Any], ys: Sequence[Any]) -> bool:
+    if len(xs) != len(ys):
+        return False
+    for x, y in zip(xs, ys):  # noqa: SIM110
+        if x != y:
+            return False
+    return True
+
+
 def contains(items: Iterable[Any], item: Any) -> bool:
     for x in items:  # noqa: SIM110
         if x == item:

@@ -91,6 +91,13 @@ def unchain(cx: Any, self: Value) -> Value:
     return NONE
 
 
+@rule(chainer.Variable.to_device, variable.Parameter.to_device)
+def to_device(cx: Any, self: Value, device: StaticArg[Any]) -> Value:
+    if chainer.get_device(device).xp is not np:
+        cx.fail("AF0301", "a Variable is sent to another device than the CPU")
+    return NONE
+
+
 @rule(chainer.Link.cleargrads)
 def cleargrads(cx: Any, self: Object) -> Value:
     """No program reads gradients: those of the parameters go when it has run."""

@@ -10,21 +10,30 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.containers.grown import leaf_buffers
+from astfront.joins.leaves import Leaf
 from astfront.rules import folds
 from astfront.rules.builtins import copy_list, known_items
 from astfront.rules.registry import rule
 from astfront.values import (
     FALSE,
-    UNBOUND,
     Items,
     List,
     Scalar,
     Static,
     Tensor,
     Tuple,
+    Unbound,
     Value,
     is_none,
 )
+
+_FOLDS: dict[tuple[str, bool], Any] = {
+    ("min", False): folds.smallest,
+    ("max", False): folds.largest,
+    ("min", True): folds.smallest_by,
+    ("max", True): folds.largest_by,
+}
 
 
 def _extreme(
@@ -34,16 +43,14 @@ def _extreme(
     if len(args) == 1:
         iterable, found = known_items(cx, args[0])
         if found is None:
-            if default is not None:
-                what = "a number of items known at run time only"
-                cx.fail("AF0205", f"{name}() of {what}, with a default")
             if not isinstance(iterable, List | Tensor):
                 iterable = copy_list(cx, iterable)
-            if key is not None and not is_none(key):
-                by = folds.smallest_by if name == "min" else folds.largest_by
-                return cx.call(Static(by), [iterable, key], {})
-            fold = folds.smallest if name == "min" else folds.largest
-            return cx.call(Static(fold), [iterable], {})
+            by_key = key is not None and not is_none(key)
+            fold, given = _FOLDS[name, by_key], [iterable, key] if by_key else [iterable]
+            if default is None:
+                return cx.call(Static(fold), given, {})
+            some = cx.truth_value(cx.length(iterable))
+            return cx.stage_if(some, lambda: cx.call(Static(fold), given, {}), lambda: default)
         items = found
     if not items and default is not None:
         return default
@@ -129,26 +136,63 @@ def sorted_(cx: Any, iterable: Value, key: Value | None = None, reverse: Value =
         for sign, a, b in ((-1, i, j), (1, j, i)):
             less = cx.truth(cx.compare(gast.Lt(), keys[a], keys[b]))
             if isinstance(less, Scalar):
-                cx.fail("AF0205", "sorted() by what is known at run time only, and not by numbers")
+                raise _Staged
             if less:
                 return sign
         return 0
 
-    places = sorted(range(len(items)), key=functools.cmp_to_key(before), reverse=cx.static(reverse))
+    turned, checkpoint = cx.static(reverse), cx.checkpoint()
+    try:
+        places = sorted(range(len(items)), key=functools.cmp_to_key(before), reverse=turned)
+    except _Staged:
+        cx.rewind(checkpoint)
+        return _sorted_few(cx, items, keys, turned)
     return cx.heap.new_list([items[n] for n in places])
 
 
+class _Staged(Exception):
+    """Data decides which of two is less."""
+
+
+def _sorted_few(cx: Any, items: Sequence[Value], keys: Sequence[Value], reverse: bool) -> Value:
+    """Items whose number is known, in an order that isn't."""
+    order = _order_by(cx, List(cx.heap.new(cx.as_grown(Items(tuple(keys))))), reverse)
+    grown = cx.items_at(cx.as_grown(Items(tuple(items))), order)
+    return cx.heap.new_list([cx.grown_element(grown, Static(i)) for i in range(len(items))])
+
+
 def _sorted_grown(cx: Any, v: Any, key: Value | None, reverse: bool) -> Value:
-    """A list whose length is known at run time only, in the order of numbers."""
+    """A list whose length is known at run time only."""
     content = cx.heap[v.cell]
     keys = v if key is None else cx.call(Static(folds.mapped), [v, key], {})
-    element = cx.heap[keys.cell].element
-    if element is UNBOUND or isinstance(element, Static):
+    if isinstance(cx.heap[keys.cell].element, Unbound | Static):
         return v  # type: ignore[no-any-return]
-    if getattr(element, "shape", None) != ():
-        cx.fail("AF0205", "sorted() by what is known at run time only, and not by numbers")
-    numbers = cx.stack_of(cx.heap[keys.cell])
-    return List(cx.heap.new(cx.items_at(content, _order(cx, numbers, reverse))))
+    return List(cx.heap.new(cx.items_at(content, _order_by(cx, keys, reverse))))
+
+
+def _order_by(cx: Any, keys: List, reverse: bool) -> Tensor:
+    """The places of keys in order: numbers, tuples of numbers, or whatever else can be compared."""
+    content = cx.heap[keys.cell]
+    if not _is_of_numbers(content.element):
+        places = cx.call(Static(folds.order_by_comparing), [keys, Static(reverse)], {})
+        return cx.stack_of(cx.heap[places.cell])  # type: ignore[no-any-return]
+    # A stable sort by the last number, then by the one before it: the first decides.
+    order: Any = None
+    for _, (column,) in reversed(list(leaf_buffers(content))):
+        numbers = column.as_kind("array")
+        if order is not None:
+            numbers = cx.b.call("take", numbers, order, axis=0, mode="clip")
+        step = _order(cx, numbers, reverse)
+        order = step if order is None else cx.b.call("take", order, step, axis=0, mode="clip")
+    return order  # type: ignore[no-any-return]
+
+
+def _is_of_numbers(element: Value) -> bool:
+    if isinstance(element, Tuple):
+        return all(map(_is_of_numbers, element.items))
+    if isinstance(element, Leaf):
+        return element.shape == () and element.kind in ("array", "generic")
+    return isinstance(element, Static)
 
 
 def _order(cx: Any, numbers: Tensor, reverse: bool) -> Tensor:
@@ -165,8 +209,5 @@ def _order(cx: Any, numbers: Tensor, reverse: bool) -> Tensor:
 def sorted_by_numbers(cx: Any, items: list[Value], keys: list[Value], reverse: bool) -> Value:
     kinds = {_number_type(k) for k in keys}
     kind = float if float in kinds else int
-    numbers = [Tensor(cx.as_scalar(k, kind).expr, (), np.dtype(kind)) for k in keys]
-    stacked = cx.call(Static(np.stack), [cx.heap.new_list(numbers)], {})
-    order = _order(cx, stacked, reverse)
-    grown = cx.items_at(cx.as_grown(Items(tuple(items))), order)
-    return cx.heap.new_list([cx.grown_element(grown, Static(i)) for i in range(len(items))])
+    numbers = [cx.as_scalar(k, kind) for k in keys]
+    return _sorted_few(cx, items, numbers, reverse)

@@ -3,9 +3,7 @@
 import chainer
 import chainer.functions as F
 import numpy as np
-import pytest
 
-import astfront
 from tests.syntax.compare import N, agrees, array, full, variable
 
 X = variable(2, 3)
@@ -59,11 +57,8 @@ def test_unpacking_the_wrong_number():
         a, b, *c = (x,)
         return a
 
-    for f in (few, many):
+    for f in (few, many, star):
         agrees(f, (X,))
-    assert agrees is not None
-    with pytest.raises(ValueError, match="not enough values to unpack"):
-        astfront.compile(star)(X)
 
 
 def test_attribute_subscript_and_slice_targets():

@@ -106,6 +106,37 @@ def test_lists_that_grew_in_another_order():
     agrees(forward, *((X, N(n)) for n in (0, 1, 4)), (X, 2))
 
 
+def test_lists_in_the_order_of_tuples_and_lists():
+    def forward(x, n):
+        n = int(n)
+        pairs = sorted([(float(x[i]), (i % 2, -i)) for i in range(n)], reverse=True)
+        few = sorted([(float(v) > 0, float(v)) for v in x[:3]])
+        words = sorted([(i % 2, [j % 3 for j in range(i)], x[i]) for i in range(n)])
+        by = sorted(range(n), key=lambda i: (x[i], -i))
+        same = [i for i in range(n)] == by, by < [1], [0] >= by
+        return pairs, few, words, by, same
+
+    x = np.array([1, 1, -2, 1, 2, -2], "float32")
+    agrees(forward, *((x, N(n)) for n in (0, 1, 6)), (x[::-1].copy(), N(5)))
+
+
+def test_sequences_of_staged_length_in_builtins():
+    def forward(x, n):
+        n = int(n)
+        y = x[:n]
+        most = max([float(v) for v in y if v > 0], default=-1.0), min(range(n), default=None)
+        best = max(range(n), key=lambda i: x[i]) if n else None
+        listed = list(range(1, n)), list(zip(range(n), y)), tuple(enumerate(y)), y.tolist()
+        words = [i * 2 for i in range(n)]
+        shown = [*words, 5, *words[::-1]], (*words, 1), np.stack([y, y > 0], axis=1).tolist()
+        *first, last = [0, *words]
+        head, *tail = words
+        return most, best, listed, shown, first, last, head, tail
+
+    # Without an item, the last line raises.
+    agrees(forward, *((array(6, seed=n), N(n)) for n in (3, 0, 1, 6)))
+
+
 def test_what_isn_t_there():
     def removed(n):
         numbers = [1, 2, 3]

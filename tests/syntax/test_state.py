@@ -64,6 +64,7 @@ class Resets(chainer.Chain):
         with self.init_scope():
             self.memory = Memory()
             self.lstm = L.LSTM(3, 3)
+            self.decoder = L.LSTM(3, 3)
 
     def forward(self, x, n):
         if int(n) == 0:
@@ -72,7 +73,8 @@ class Resets(chainer.Chain):
         y = self.memory(x)
         for i in range(2):
             y = self.lstm(y + i)
-        return y
+        self.decoder.set_state(self.lstm.c, self.lstm.h)
+        return self.decoder(y)
 
 
 def test_state_of_children():

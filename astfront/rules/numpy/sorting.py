@@ -9,6 +9,7 @@ import numpy as np
 from numpy.core.numeric import normalize_axis_tuple  # type: ignore[attr-defined]
 
 from astfront.calls.calls import numpy_source
+from astfront.rules import folds
 from astfront.rules.indexing import index_tensor, minus
 from astfront.rules.numpy import elementwise as e
 from astfront.rules.numpy.composed import composed, refuse
@@ -427,7 +428,8 @@ def tolist(cx: Any, self: Value) -> Value:
     if not x.ndim:
         return cx.tensor_to_scalar(x)  # type: ignore[no-any-return]
     if x.shape[0] is None:
-        cx.fail("AF0205", "tolist() of an array whose length isn't known while compiling")
+        fold = folds.numbers_of if x.ndim == 1 else folds.lists_of
+        return cx.call(Static(fold), [x], {})  # type: ignore[no-any-return]
     rows = [index_tensor(cx, x, Static(i)) for i in range(x.shape[0] or 0)]
     return cx.heap.new_list([tolist(cx, r) for r in rows])  # type: ignore[no-any-return]
 
