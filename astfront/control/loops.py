@@ -4,44 +4,33 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import gast
-import numpy as np
 
-from astfront.builder import Scope
 from astfront.control.attempts import Refused
-from astfront.control.endings import Diverged, Unreached
-from astfront.control.loop_exits import LoopExits, break_flag, without_break
+from astfront.control.kept_loops import AlwaysRaises, ConditionChanges, KeptLoops
+from astfront.control.loop_exits import break_flag, without_break
+from astfront.control.turns import Live, Turns
 from astfront.control.unrolling import FEW_TURNS, RUN_ALL_LIMIT, RUN_LIMIT, Unrolling
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.environment import State
-from astfront.joins.join import Join, JoinError, Strict
-from astfront.joins.merging import Merging
-from astfront.joins.options import alike, alternatives, without
+from astfront.joins.join import Strict
 from astfront.values import (
     FALSE,
     POISON,
-    UNBOUND,
-    Attributes,
     Choice,
     Dict,
     EitherDtype,
     Generator,
-    GrownList,
-    Items,
     List,
     Names,
     Object,
-    Option,
     Poison,
-    Scalar,
     Static,
-    Tensor,
-    Unbound,
     Value,
 )
 
@@ -66,29 +55,20 @@ PEELABLE = {"AF0202", "AF0204", "AF0206", "AF0207"}
 
 
 @dataclass
-class Settled:
-    """A kept loop whose carried values have settled, ready to be built."""
+class _Way:
+    """In which way a loop is kept."""
 
-    start: State
-    entry: State
-    state: list[Tensor]
-    template: Join
-    head: Scope
-    more: Scalar
-    turn: Scope
-    leave: State
-    joined: Join
-
-
-class ConditionChanges(Refused):
-    """The condition of a loop changes something: it has to be part of a turn."""
+    peel: bool = False
+    """Its first turn stands before it."""
+    rotate: bool = False
+    """Its condition, which changes something, is computed at the end of a turn."""
+    few: bool = False
+    """It's left to be unrolled where its tensors change their sizes, as it has few turns."""
+    loose: bool = False
+    """Values whose types differ from turn to turn are options, of which each turn asks what they are."""
 
 
-class AlwaysRaises(Refused):
-    """No turn comes to its end; the first one may, or each may do something else."""
-
-
-class Loops(Unrolling, LoopExits, Merging):
+class Loops(Unrolling, KeptLoops):
     # --- loops -------------------------------------------------------------------------------
 
     def for_statement(self, node: gast.For) -> None:
@@ -134,7 +114,7 @@ class Loops(Unrolling, LoopExits, Merging):
         count = iterator.length.obj if isinstance(iterator.length, Static) else None
         try:
             with self.around(node):
-                self.loop(node, header, body, count, counter, iterable)
+                self.loop(node, Turns(header, body, counter, count), iterable)
         finally:
             self.heap[counter] = Names()
         self.at_raise = None
@@ -155,22 +135,13 @@ class Loops(Unrolling, LoopExits, Merging):
             return self.lazy(True, self.nothing_caught(), lambda: self.condition(node.test))
 
         with self.around(node):
-            self.loop(node, header, body, None, None)
+            self.loop(node, Turns(header, body))
         self.at_raise = None
 
-    def loop(
-        self,
-        node: gast.For | gast.While,
-        header: Callable[[], Value],
-        body: Callable[[], None],
-        count: int | None,
-        counter: int | None,
-        walked: Value | None = None,
-    ) -> None:
+    def loop(self, node: gast.For | gast.While, turns: Turns, walked: Value | None = None) -> None:
         """Run a loop now, keep it, or unroll it: the first of these that's right.
 
-        ``count`` is the number of turns where it's known; ``counter`` is the cell of a for loop's
-        counter, and ``walked`` what it walks over.
+        Its ``turns`` don't know of ``break``; ``walked`` is what a for loop walks over.
         """
         breaks = break_flag(node.body)
 
@@ -181,89 +152,81 @@ class Loops(Unrolling, LoopExits, Merging):
             if isinstance(flag, Static) and flag.obj:
                 return FALSE
             if isinstance(flag, Static):
-                return header()
+                return turns.test()
             going_on = self.unary(gast.Not(), flag)
-            if counter is None:
-                return self.lazy(True, going_on, header)
-            more = header()
+            if turns.counter is None:
+                return self.lazy(True, going_on, turns.test)
+            more = turns.test()
             is_last = isinstance(more, Static) and not more.obj
             return more if is_last else self.lazy(True, going_on, lambda: more)
 
-        def run_rest(turns: int) -> bool:
+        def run_rest(done: int) -> bool:
             flag = self.load_name(breaks) if breaks else FALSE
             more = isinstance(flag, Static) and not flag.obj
-            return more and self.run_plainly(node, walked, turns)
+            return more and self.run_plainly(node, walked, done)
 
+        breaking = replace(turns, test=test)
         start = self.heap.snapshot()
-        ran = self.run_now(test, body, RUN_LIMIT, run_rest)
+        ran = self.run_now(breaking, RUN_LIMIT, run_rest)
         if ran:
             return
         self.heap.restore(start)
         try:
-            self._stage(node, test, body, count, counter, breaks, start)
+            self._stage(node, breaking, breaks, start)
         except CompileError:
             # It has many turns, and nothing staged in those that were run.
             self.heap.restore(start)
-            if ran is not None or not self.run_now(test, body, RUN_ALL_LIMIT):
+            if ran is not None or not self.run_now(breaking, RUN_ALL_LIMIT):
                 raise
 
     def _stage(
-        self,
-        node: gast.For | gast.While,
-        test: Callable[[], Value],
-        body: Callable[[], None],
-        count: int | None,
-        counter: int | None,
-        breaks: str | None,
-        start: State,
+        self, node: gast.For | gast.While, turns: Turns, breaks: str | None, start: State
     ) -> None:
         """Keep a loop, or unroll it."""
-        span = self.span()
+        span, count = self.span(), turns.count
         if count == 1:
             self.report.add(span, "unrolled", "it runs once")
-            body()
+            turns.body()
             return
-        few = count is not None and count <= FEW_TURNS
         live = self.live_after(node, self._exposed(node, breaks))
+        way = _Way(few=count is not None and count <= FEW_TURNS)
         refusals: list[Diagnostic] = []
-        peel = rotate = raises = loose = False
+        raises = False
         while True:
             self.heap.restore(start)
-            how = (peel, rotate, few, loose, None if breaks or rotate else count)
-            keep = functools.partial(self._keep, test, body, live, counter, *how)
+            kept = replace(turns, count=None) if breaks or way.rotate else turns
             try:
-                with self._in_attempt(None if loose else count):
-                    self.attempted(keep)
-                self._report_kept(span, count, breaks is not None, peel)
+                with self._in_attempt(None if way.loose else count):
+                    self.attempted(functools.partial(self._keep, kept, live, replace(way)))
+                self._report_kept(span, count, breaks is not None, way.peel)
                 return
             except Refused as e:
                 refusals = refusals or e.diagnostics
                 codes = {d.code for d in e.diagnostics}
                 raises = raises or isinstance(e, AlwaysRaises)
-                if loose:
+                if way.loose:
                     self.give_up(refusals)
-                if (codes & PEELABLE or isinstance(e, AlwaysRaises)) and not peel:
-                    peel = True
+                if (codes & PEELABLE or isinstance(e, AlwaysRaises)) and not way.peel:
+                    way.peel = True
                     self.heap.restore(start)
-                    few = few or (count is None and self._ends_soon(test, body))
+                    way.few = way.few or (count is None and self._ends_soon(turns))
                     continue
-                if isinstance(e, ConditionChanges) and not rotate:
-                    rotate = True
+                if isinstance(e, ConditionChanges) and not way.rotate:
+                    way.rotate = True
                     continue
             self.heap.restore(start)
             # What else was refused may only follow from that (read on a way that isn't taken then).
             if not raises and not any(d.code in UNROLLABLE for d in refusals):
                 self.give_up(refusals)
-            unroll = functools.partial(self.unroll, test, body, live, refusals, span)
+            unroll = functools.partial(self.unroll, turns, live, refusals, span)
             try:
                 self.attempted(unroll)
                 return
             except Refused as e:
-                if not peel:
+                if not way.peel:
                     self.give_up(e.diagnostics)
                 refusals = e.diagnostics
-            # Values of several types are options then, of which each turn asks what they are.
-            loose, few = True, False
+            way.loose, way.few = True, False
 
     @contextmanager
     def _in_attempt(self, count: int | None) -> Iterator[None]:
@@ -287,239 +250,33 @@ class Loops(Unrolling, LoopExits, Merging):
         first = "; the first turn stands before it, its types differ" if peel else ""
         self.report.add(span, "kept", f"a loop in Relay, {turns}{first}")
 
-    def _keep(
-        self,
-        test: Callable[[], Value],
-        body: Callable[[], None],
-        live: Callable[[int, Any], bool],
-        counter: int | None,
-        peel: bool,
-        rotate: bool,
-        few: bool,
-        loose: bool,
-        turns: int | None,
-    ) -> None:
-        """Build the loop; with ``peel`` its first turn stands before it, and with ``rotate`` the
-        condition is computed at the end of a turn, so that it may change things. A loop of ``few``
-        turns whose tensors change their sizes is left to be unrolled, and one whose values change
-        their types is only built if ``loose``."""
-        if rotate:
-            ahead = self.heap.new(Names({"more": self.truth_value(test())}))
-            plain_test, plain_body = test, body
-
-            def test() -> Value:
-                return self.heap.lookup(ahead, "more")
-
-            def body() -> None:
-                plain_body()
-                self.heap.bind(ahead, "more", self.truth_value(plain_test()))
-
-        if not peel:
+    def _keep(self, turns: Turns, live: Live, way: _Way) -> None:
+        """Build the loop in this way."""
+        if way.rotate:
+            turns = self._rotated(turns)
+        if not way.peel:
             # A variable whose type changes in the first turn asks for another try, peeled.
             strict = Strict(kinds=True, shapes=True, types=True)
-            self.kept_loop(test, body, live, counter, strict, turns)
+            self.kept_loop(turns, live, strict)
             return
 
         def first_turn_and_loop() -> None:
-            body()
-            rest = None if turns is None else turns - 1
-            strict = Strict(shapes=few, types=not loose)
-            self.kept_loop(test, body, live, counter, strict, rest)
+            turns.body()
+            rest = None if turns.count is None else turns.count - 1
+            strict = Strict(shapes=way.few, types=not way.loose)
+            self.kept_loop(replace(turns, count=rest), live, strict)
 
-        self.stage_if(test(), first_turn_and_loop, lambda: None, live)
+        self.stage_if(turns.test(), first_turn_and_loop, lambda: None, live)
 
-    def kept_loop(
-        self,
-        test: Callable[[], Value],
-        body: Callable[[], None],
-        live: Callable[[int, Any], bool],
-        counter: int | None,
-        strict: Strict,
-        turns: int | None = None,
-    ) -> None:
-        """A loop in the program: its carried values are found by running the body until they agree."""
-        runs = self._surely_runs(test)
-        start = self.heap.snapshot()
-        try:
-            with self.repeated():
-                loop = self._settle(test, body, live, counter, strict)
-        except Unreached:
-            if runs:
-                raise
-            self.heap.restore(start)  # For now: no turn comes to its end.
-            return
-        if turns is not None:
-            self._require_items_of_one_kind(loop)
-        with self.in_scope(loop.turn):
-            following = loop.joined.collect(self.b, loop.leave, "b")
-        initial = loop.template.collect(self.b, loop.start, "a")
-        results = self.b.while_(loop.state, initial, (loop.head, loop.more), (loop.turn, following))
-        self.heap.restore(loop.start)
-        loop.template.instantiate(results)
-        if runs:
-            self._bind_for_certain(loop)
-        self._count_items(loop, turns, 1 if runs else 0)
+    def _rotated(self, turns: Turns) -> Turns:
+        """The turns with the condition computed at the end of each, and before the first."""
+        ahead = self.heap.new(Names({"more": self.truth_value(turns.test())}))
 
-    def _require_items_of_one_kind(self, loop: Settled) -> None:
-        """Refuse to fill ``ys = [None] * n`` one by one: no item would surely be what it's set to."""
-        for cell, content in loop.template.cells.items():
-            before = loop.start.get(cell)
-            if not isinstance(content, Items) or not isinstance(before, Items):
-                continue
-            for old, new in zip(before.items, content.items):
-                if isinstance(new, Option) and not isinstance(old, Option):
-                    self.fail(
-                        "AF0205", "which item of a list is set to something else must be known"
-                    )
+        def test() -> Value:
+            return self.heap.lookup(ahead, "more")
 
-    @contextmanager
-    def repeated(self) -> Iterator[None]:
-        """What is compiled inside runs any number of times: a loop's turn, a recursive function."""
-        if not self.loop_depth:
-            self.loop_order = self.next_order()
-        self.staged_depth += 1
-        self.loop_depth += 1
-        try:
-            yield
-        finally:
-            self.staged_depth -= 1
-            self.loop_depth -= 1
+        def body() -> None:
+            turns.body()
+            self.heap.bind(ahead, "more", self.truth_value(turns.test()))
 
-    def _bind_for_certain(self, loop: Settled) -> None:
-        """What each turn binds is bound after a loop that has a turn."""
-        for cell, content in loop.template.cells.items():
-            if not isinstance(content, Names | Attributes) or cell not in loop.leave:
-                continue
-            left: Any = loop.leave[cell].items  # type: ignore[union-attr]
-            for name, template in content.items.items():
-                value = self.heap.lookup(cell, name)
-                if isinstance(template, Option) and isinstance(value, Option):
-                    last = left.get(name, UNBOUND)
-                    if not isinstance(last, Option | Unbound):
-                        for other in list(alternatives(value)):
-                            if not _may_be(other, last):
-                                value = without(value, other)
-                        self.heap.bind(cell, name, value)
-
-    def _count_items(self, loop: Settled, turns: int | None, least: int) -> None:
-        """The lengths of lists that grow by as many items at each turn of a counted loop.
-
-        Where it isn't counted, it has ``least`` turns.
-        """
-        for cell in loop.template.cells:
-            grown, start = self.heap[cell], loop.start.get(cell)
-            entry, leave = loop.entry.get(cell), loop.leave.get(cell)
-            if not all(isinstance(c, GrownList) for c in (grown, entry, leave)):
-                continue
-            before: Value | None = getattr(start, "length", None)
-            if isinstance(start, Items):
-                before = Static(len(start.items))
-            base, count = leave.added or (None, 0)  # type: ignore[union-attr]
-            if not isinstance(before, Static) or base is not entry.length:  # type: ignore[union-attr]
-                continue
-            made: Any = grown
-            if turns is None:
-                length = self.known_at_least(made.length, before.obj + least * count)
-                self.heap[cell] = replace(made, length=length, added=None)
-            else:
-                counted = self.of_length(made, before.obj + turns * count)
-                self.heap[cell] = replace(counted, added=None)
-
-    def _settle(
-        self,
-        test: Callable[[], Value],
-        body: Callable[[], None],
-        live: Callable[[int, Any], bool],
-        counter: int | None,
-        strict: Strict,
-    ) -> Settled:
-        """Run the body abstractly until the types of what it carries are those that it leaves."""
-        start, error = self.heap.snapshot(), None
-        for merge in [False] if strict.types else [False, True]:
-            self.heap.restore(start)
-            try:
-                return self._settled(test, body, live, counter, strict, merge)
-            except JoinError as e:
-                error = error or e
-        where = f"`{error.place}`" if error and error.place else "a value"
-        self.fail(
-            "AF0206",
-            f"{where} changes its type from one turn of the loop to the next: {error}",
-            help="give it the type before the loop that it has after a turn",
-        )
-
-    def _settled(
-        self,
-        test: Callable[[], Value],
-        body: Callable[[], None],
-        live: Callable[[int, Any], bool],
-        counter: int | None,
-        strict: Strict,
-        merge: bool,
-    ) -> Settled:
-        start = self.heap.snapshot()
-        template: Join | None = None
-        copied = False
-        exceptions, faults = len(self.exceptions), len(self.diagnostics)
-        for _ in range(12):
-            del self.exceptions[exceptions:]
-            del self.diagnostics[faults:]
-            self.heap.restore(start)
-            state = []
-            if template is not None:
-                state = template.put_fresh(self.b)
-            elif counter is not None:
-                # The counter is staged from the first: its first value decides no branch.
-                fresh = self.b.fresh("i", (), np.dtype("int64"))
-                self.heap.bind(counter, "i", Scalar(fresh.expr, int))
-            entry = self.heap.snapshot()
-            with self.b.new_scope() as head:
-                tested = test()
-                if isinstance(tested, Poison):
-                    break
-                more = self.as_scalar(tested, bool)
-                fine = self.fine_so_far()
-                if counter is None and isinstance(fine, Scalar):
-                    # A while loop might never end: values are what they happen to be.
-                    more = Scalar(self.b.call("logical_and", more, fine).expr, bool)
-            after_test = self.heap.snapshot()
-            if any(after_test[c] is not v for c, v in entry.items()):
-                raise ConditionChanges([])
-            with self.b.new_scope() as turn:
-                try:
-                    body()
-                except Unreached:
-                    raise
-                except Diverged:
-                    failed = self.error(
-                        "AF0503",
-                        "every turn of this loop raises an exception",
-                        help="raise it before the loop, or under an `if` in it",
-                    )
-                    raise AlwaysRaises(list(failed.diagnostics)) from None
-                places = self.merge_alternatives(entry, live) if merge else None
-            if places and template is None and not copied:
-                self.heap.restore(start)
-                self.copy_places(places)
-                start, copied = self.heap.snapshot(), True
-                continue
-            leave = self.heap.snapshot()
-            if len(self.diagnostics) > faults:
-                break
-            base = entry
-            if template is None and counter is not None:
-                base = {**entry, counter: start[counter]}
-            joined = Join.of(self.heap, start, base, leave, live, template, strict)
-            if template is not None and joined.equals(template):
-                return Settled(start, entry, state, template, head, more, turn, leave, joined)
-            template = joined
-        if len(self.diagnostics) > faults:
-            raise CompileError(self.diagnostics[faults:])
-        raise JoinError("it has another one after each turn")
-
-
-def _may_be(value: Value, last: Value) -> bool:
-    """Whether a loop's value may be what its last turn leaves."""
-    if isinstance(last, List | Dict | Object):
-        return type(value) is type(last)
-    return alike(value, last)
+        return replace(turns, test=test, body=body)

@@ -8,6 +8,7 @@ from typing import Any
 from astfront.control.endings import Diverged, PythonError
 from astfront.control.generators import Abandoned
 from astfront.control.plain_loops import PlainLoops
+from astfront.control.turns import Live, Turns
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.values import (
     Poison,
@@ -34,8 +35,7 @@ RUN_ALL_LIMIT = 1_000_000
 class Unrolling(PlainLoops):
     def run_now(
         self,
-        test: Callable[[], Value],
-        body: Callable[[], None],
+        loop: Turns,
         limit: int,
         run_rest: Callable[[int], bool] = lambda turns: False,
     ) -> bool | None:
@@ -49,12 +49,12 @@ class Unrolling(PlainLoops):
         with self.b.new_scope() as scope:
             try:
                 while True:
-                    more = test()
+                    more = loop.test()
                     if not isinstance(more, Static) or len(scope):
                         break
                     if not more.obj:
                         return True
-                    body()
+                    loop.body()
                     if len(scope) or len(self.diagnostics) > faults:
                         break
                     turns += 1
@@ -73,36 +73,35 @@ class Unrolling(PlainLoops):
         self.report.rewind(mark)
         return None if too_many else False
 
-    def _surely_runs(self, test: Callable[[], Value]) -> bool:
+    def _surely_runs(self, loop: Turns) -> bool:
         """Whether it's known that a loop has a turn."""
         try:
             with self.rehearsal():
-                more = test()
+                more = loop.test()
                 return isinstance(more, Static) and bool(more.obj)
         except (CompileError, Diverged):
             return False
 
-    def _ends_soon(self, test: Callable[[], Value], body: Callable[[], None]) -> bool:
+    def _ends_soon(self, loop: Turns) -> bool:
         """Whether a loop whose turns weren't counted turns out to have few: they're tried."""
         faults = len(self.diagnostics)
         try:
             with self.rehearsal():
                 for _ in range(FEW_TURNS):
-                    more = test()
+                    more = loop.test()
                     if not isinstance(more, Static) or len(self.diagnostics) > faults:
                         return False
                     if not more.obj:
                         return True
-                    body()
+                    loop.body()
             return False
         except (CompileError, Diverged):
             return False
 
     def unroll(
         self,
-        test: Callable[[], Value],
-        body: Callable[[], None],
-        live: Callable[[int, Any], bool],
+        loop: Turns,
+        live: Live,
         refusals: list[Diagnostic],
         span: Any,
     ) -> None:
@@ -112,15 +111,15 @@ class Unrolling(PlainLoops):
         faults = len(self.diagnostics)
         turns = 0
         while True:
-            more = test()
+            more = loop.test()
             if not isinstance(more, Static):
-                if turns and self._unroll_staged(test, body, more, live, refusals):
+                if turns and self._unroll_staged(loop, more, live, refusals):
                     break
                 self.b.scope.cut(bindings)
                 self.give_up(refusals)
             if not more.obj:
                 break
-            body()
+            loop.body()
             if len(self.diagnostics) > faults:
                 return
             turns += 1
@@ -136,10 +135,9 @@ class Unrolling(PlainLoops):
 
     def _unroll_staged(
         self,
-        test: Callable[[], Value],
-        body: Callable[[], None],
+        loop: Turns,
         more: Value,
-        live: Callable[[int, Any], bool],
+        live: Live,
         refusals: list[Diagnostic],
     ) -> bool:
         """A turn that may break: the rest of the turns go under an If (bounded by the count)."""
@@ -148,13 +146,13 @@ class Unrolling(PlainLoops):
 
         def rest() -> None:
             depth = 0
-            body()
-            again = test()
+            loop.body()
+            again = loop.test()
             if isinstance(again, Static):
                 while again.obj:
-                    body()
+                    loop.body()
                     depth += 1
-                    again = test()
+                    again = loop.test()
                     if not isinstance(again, Static):
                         break
                 else:
