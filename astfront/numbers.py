@@ -29,10 +29,17 @@ _FLOAT_DIVISION: dict[Any, np.ufunc] = {
 }
 
 
+def is_generic(v: Value) -> bool:
+    """Whether it's a scalar of numpy's."""
+    if isinstance(v, Tensor):
+        return v.kind == "generic"
+    return isinstance(v, Static) and isinstance(v.obj, np.generic)
+
+
 def is_numpy_number(*operands: Value) -> bool:
-    """Whether one of two operands is a staged Python number, and the other a scalar of numpy's."""
-    is_generic = any(isinstance(v, Static) and isinstance(v.obj, np.generic) for v in operands)
-    return is_generic and any(isinstance(v, Scalar) for v in operands)
+    """Whether one of two operands is a scalar of numpy's, and the other staged or a sequence."""
+    others = any(isinstance(v, Scalar | List | Tuple) for v in operands)
+    return others and any(is_generic(v) for v in operands)
 
 
 class Numbers(Powers):

@@ -15,7 +15,7 @@ from astfront.diagnostics import CompileError
 from astfront.effects import is_text
 from astfront.environment import UNKNOWN_STORAGE
 from astfront.machine import Machine
-from astfront.numbers import NUMBERS, is_numpy_number
+from astfront.numbers import NUMBERS, is_generic, is_numpy_number
 from astfront.values import (
     FALSE,
     POISON,
@@ -104,6 +104,11 @@ class Operators(Machine):
             return self.variable_operator(f, a, b)
         if isinstance(a, Static) and isinstance(a.obj, str) and f is operator.mod:
             return self.text(f, a, b)
+        if f is operator.mul:
+            for sequence, times in ((a, b), (b, a)):
+                is_sequence = self.is_tuple(sequence) or isinstance(sequence, List)
+                if is_generic(times) and (is_sequence or is_text(sequence)):
+                    return self.repeated_by_numpy(sequence, times)
         if tensors or is_numpy_number(a, b):
             self.require_operand(f, a, b)
             ufunc = next(u for g, _, u in BINARY.values() if g is f)
@@ -112,11 +117,25 @@ class Operators(Machine):
             return self.scalar_arithmetic(f, a, b)
         return self.sequence_operator(f, a, b)
 
+    def repeated_by_numpy(self, sequence: Value, times: Any) -> Value:
+        """A sequence times a scalar of numpy's, which leaves that to the sequence."""
+        dtype = times.dtype if isinstance(times, Tensor) else times.obj.dtype
+        if dtype.kind not in "biu":
+            self.raise_python(
+                TypeError(f"can't multiply sequence by non-int of type 'numpy.{dtype.name}'")
+            )
+        number = self.tensor_to_scalar(times) if isinstance(times, Tensor) else times
+        count = (
+            Static(int(number.obj)) if isinstance(number, Static) else self.as_scalar(number, int)
+        )
+        return self.sequence_operator(operator.mul, sequence, count)
+
     def require_operand(self, f: Callable[..., Any], a: Value, b: Value) -> None:
         self.require_found(a, b)
         for v in (a, b):
             if not isinstance(v, Tensor | Scalar | List | Tuple) and not (
-                isinstance(v, Static) and isinstance(v.obj, (*NUMBERS, complex, np.generic, tuple))
+                isinstance(v, Static)
+                and isinstance(v.obj, (*NUMBERS, complex, np.generic, tuple, range))
             ):
                 self.raise_python(
                     TypeError(
@@ -202,7 +221,9 @@ class Operators(Machine):
             return old
         if isinstance(old, List) and f is operator.mul:
             repeated = self.binary_op(f, old, value)
-            self.heap[old.cell] = self.heap[repeated.cell]  # type: ignore[attr-defined]
+            if not isinstance(repeated, List):
+                return repeated
+            self.heap[old.cell] = self.heap[repeated.cell]
             return old
         if isinstance(old, Set) and isinstance(value, Set) and f in _SET_OPERATORS:
             result: Any = self.run_python(f, self.static(old), self.static(value))
@@ -303,8 +324,6 @@ class Operators(Machine):
             return self.run_python(f, self.static(a), self.static(b))
         if f is operator.mul:
             for seq, times in ((a, b), (b, a)):
-                if isinstance(times, Tensor) and times.ndim == 0:
-                    times = self.tensor_to_scalar(times)
                 if (self.is_tuple(seq) or isinstance(seq, List)) and self.is_number(times):
                     return self.like(seq, self.repeated_list(self.listed_copy(seq), times))
         if f is operator.mod and isinstance(a, Static) and isinstance(a.obj, str):

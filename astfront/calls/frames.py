@@ -21,6 +21,9 @@ from passes.syntax import canonicalise, check, liveness, tree
 _LIBRARIES = ("chainer", "numpy", "six", "astfront")
 _STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 _FUNCTIONS = (gast.FunctionDef, gast.Lambda)
+_CONSUMERS = frozenset(
+    {"all", "any", "dict", "list", "max", "min", "set", "sorted", "sum", "tuple"}
+)
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,14 @@ class Prepared:
     @functools.cached_property
     def has_closures(self) -> bool:
         """Whether a function in it may still see its names when it has returned."""
-        inner = gast.walk(self.node)
-        return any(isinstance(n, _FUNCTIONS) and n is not self.node for n in inner)
+        inner = list(gast.walk(self.node))
+        used_up = {id(arg) for n in inner if _takes_all(n) for arg in n.args}
+        return any(
+            isinstance(n, (*_FUNCTIONS, gast.GeneratorExp))
+            and n is not self.node
+            and id(n) not in used_up
+            for n in inner
+        )
 
     @functools.cached_property
     def is_generator(self) -> bool:
@@ -60,6 +69,15 @@ def _yields(nodes: Iterable[gast.AST]) -> bool:
         if not isinstance(node, _FUNCTIONS) and _yields(gast.iter_child_nodes(node)):
             return True
     return False
+
+
+def _takes_all(node: gast.AST) -> bool:
+    """Whether it's a call of a builtin that leaves nothing of a generator."""
+    return (
+        isinstance(node, gast.Call)
+        and isinstance(node.func, gast.Name)
+        and node.func.id in _CONSUMERS
+    )
 
 
 _prepared: dict[int, tuple[Any, Prepared]] = {}

@@ -147,6 +147,7 @@ class Collector:
             self.heap.copied.update(storages_of(items))
             for item in items:
                 inner = Collector(b, self.heap)
+                inner.state = self.state
                 inner.value(template.element, item)
                 collected.append(inner.tensors)
             for column, leaf in zip(zip(*collected), leaves_of(template.element)):

@@ -68,6 +68,7 @@ def range_(cx: Any, first: Value, second: Value | None = None, step: Value = Sta
 
 @rule(enumerate)
 def enumerate_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
+    start = cx.call(Static(operator.index), [start], {})
     if isinstance(iterable, Generator):
         counter = cx.heap.new(Names({"i": start}))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import chainer
+import chainer.functions as F
 import chainer.links as L
 import numpy as np
 import pytest
@@ -264,3 +265,29 @@ def test_iterators_have_no_length(made):
         lower(lambda x: len(made([x, x])), (np.ones(2, "f"),), {})
     with pytest.raises(TypeError, match="has no len"):
         lower(lambda x: len(y for y in [x, x]), (np.ones(2, "f"),), {})
+
+
+def gates(x):
+    rows = x.reshape((-1, 3))
+    scale = 2
+    made = (F.tanh(row) * scale for row in rows)
+    scale = 3
+    return made
+
+
+def sums_of_neighbours(xs):
+    ys = [x * 2 for x in xs]
+    return map(sum, zip((y for y in ys), (y + 1 for y in ys)))
+
+
+def test_generator_expressions_that_outlive_their_function():
+    def forward(x):
+        a, b = gates(x)
+        if float(a.array[0]) > 0:
+            b, a = gates(x * 2)
+        total = 0
+        for s in sums_of_neighbours([a, b]):
+            total = total + s
+        return a, b, total
+
+    agrees(forward, (X,), (-X,))

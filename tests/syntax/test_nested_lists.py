@@ -207,3 +207,30 @@ def test_tuples_that_get_longer():
         return beam
 
     refuses("AF0206", forward, X, N(1))
+
+
+def test_objects_of_one_way_are_as_they_are_there():
+    def forward(x, n):
+        memory, rows = Memory(7, x[0]), []
+        if float(x.array[0, 0]) > 0:
+            memory.score = int(n) * 2
+            rows = [memory, Memory(1, x[1])]
+            memory.score = memory.score + 1
+        else:
+            memory.score = -3
+            for i in range(int(n)):
+                rows.append(Memory(i, x[i]))
+        return [(r.score, r.h) for r in rows], memory.score
+
+    sign = np.sign(X.array[0, 0])
+    agrees(forward, *((X * (sign * s), N(n)) for s, n in ((1, 3), (-1, 3), (-1, 0))))
+
+
+def test_trees_that_get_deeper():
+    def forward(x, n):
+        node = None
+        for i in range(int(n)):
+            node = (Memory(node, x[i]),)
+        return node
+
+    refuses("AF0206", forward, X, N(1))

@@ -61,3 +61,37 @@ def test_numbers_of_numpys_on_two_ways():
         return scale, count, most, found, which, last, first * x, either
 
     agrees(forward, *((array(6, seed=seed), N(n)) for seed, n in enumerate((0, 1, 2, 6))))
+
+
+def repeated(n, k):
+    a = [1, 2]
+    b = a
+    a *= k[0]
+    t = (0,)
+    t *= n[0]
+    return (
+        a, a is b, t, [0] * n[0], k[1] * [n, 1], (0, n[0]) * k[0], [[0.0] * k[1]] * n[0], [[]] * n.max(),
+        [1] * -n[0], np.stack([n] * k[1]), [0] * np.prod((2, 3)), [1, 2] + np.int64(3), [1, 2] + n[0],
+        [1, 2] * np.array(3), [1, 2] * n, n[0] * range(3), [1, 2] == n[0],
+    )  # fmt: skip
+
+
+def listed(n, k):
+    return (
+        list(range(k[0], n[1])), tuple(range(n[0])), list(enumerate(range(n[0]), k[1])), list(zip(range(n[0]), n)),
+        sorted([n[1], n[0], k[0]]), sorted([(n[1], "b"), (k[0], "a")], key=lambda p: -p[0]), [k[0]] + list(range(n[1])),
+    )  # fmt: skip
+
+
+def test_sequences():
+    def forward(n, k):
+        return repeated(n, k), listed(n, k)
+
+    agrees(
+        forward, *((np.array(n), np.array(k, "i")) for n, k in [((2, 5), (3, 1)), ((1, 4), (0, 2))])
+    )
+
+    def not_of_a_float(x):
+        return [0] * x[0]
+
+    agrees(not_of_a_float, (X[0],), (X[0].astype("d"),))
