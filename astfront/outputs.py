@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import chainer
 import numpy as np
 from chainer.utils import cache
 
 from astfront.calls.local_classes import is_local
 from astfront.diagnostics import error
 from astfront.environment import UNKNOWN_STORAGE, same, same_array
+from astfront.gradients import variable
 from astfront.joins.collector import is_ragged, leaf_buffers
 from astfront.joins.leaves import Leaf
 from astfront.joins.templates import leaves_of
@@ -90,7 +90,7 @@ class ArrayOut(Template):
         key = self.index, is_variable
         if key not in run.made:
             array = run.arrays[self.index]
-            run.made[key] = chainer.Variable(array) if is_variable else array
+            run.made[key] = variable(array) if is_variable else array
         return run.made[key]
 
 
