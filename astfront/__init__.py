@@ -1,6 +1,6 @@
 """astfront: Chainer models to TVM Relay, from their Python source, loops and branches kept."""
 
-from astfront import threads  # noqa: F401  (first: it has to come before TVM)
+from astfront import home, threads  # noqa: F401  (first: they have to come before TVM)
 from astfront.api import (
     CacheInfo,
     Compiled,

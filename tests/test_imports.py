@@ -1,7 +1,10 @@
 """Which part of the project may import which: the design's rules."""
 
 import ast
+import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -43,3 +46,15 @@ def test_tvm_is_imported_in_few_places():
         if path == ROOT / "astfront/build.py" or path.parent == ROOT / "astfront/relay":
             continue
         assert "tvm" not in set(imported(path)), path
+
+
+def test_a_home_folder_that_cannot_be_written_to(tmp_path):
+    home = tmp_path / "home"
+    home.write_text("a file")
+    environment = {**os.environ, "HOME": str(home), "PYTHONPATH": str(ROOT)}
+    environment.pop("TEST_DATA_ROOT_PATH", None)
+    program = "import astfront, tempfile; from tvm.contrib import download as d; print(d.TEST_DATA_ROOT_PATH)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(tempfile.gettempdir())
