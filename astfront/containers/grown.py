@@ -300,7 +300,7 @@ class GrownLists(Machine):
         """The many parts of ``x`` that Chainer gives as a tuple, each of them a row of ``rows``."""
         self.heap.copied.add(x.storage)
         element = Leaf(rows.shape[1:], rows.dtype, "variable")
-        return self.tuple_of_grown(GrownList(element, (rows,), self.dim_of(rows, 0)))
+        return self.tuple_of_grown(self.rows_as_list(rows, element))
 
     def tuple_of_grown(self, content: GrownList) -> List:
         return List(self.heap.new(content), tuple)

@@ -92,7 +92,9 @@ def rows_of(b: Builder, leaf: Leaf, column: Sequence[Tensor]) -> list[Tensor]:
 def even_extents(b: Builder, count: Tensor, sizes: Tensor) -> Tensor:
     """The extents of ``count`` elements of one size, one after another."""
     rows = b.call("concatenate", [count, b.constant(np.array([1], "int64"))], axis=0)
-    ones = b.call("full", b.constant(np.array(1, "int64")), rows, dtype="int64")
+    ones = b.refine(
+        b.call("full", b.constant(np.array(1, "int64")), rows, dtype="int64"), (None, 1)
+    )
     before = b.call("subtract", b.call("cumsum", ones, axis=0, dtype="int64"), ones)
     starts = b.call("multiply", before, b.call("prod", sizes, axis=0))
     return b.call("concatenate", [starts, b.call("multiply", ones, sizes)], axis=1)  # type: ignore[no-any-return]

@@ -6,7 +6,7 @@ from their source.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from astfront.rules.registry import node_rule
 from astfront.rules.sizes import (
     constant,
     counting,
+    equal,
     guarded,
     needs_static,
     same_dim,
@@ -157,29 +158,42 @@ def _convolution(
     cover_all: bool,
 ) -> Tensor:
     """Chainer's im2col pads by ``stride - 1`` more on the right for ``cover_all``."""
-    _require_channels(cx, x, w)
-    if x.shape[1] != w.shape[1] * groups:  # type: ignore[operator]
-        cx.raise_python(InvalidType("x.shape[1] == W.shape[1] * groups", "they differ"))
-    ends = [p + s - 1 if cover_all else p for p, s in zip(pad, stride)]
-    _require_positive(cx, x, w, stride, pad, ends, dilate)
-    if w.shape[0] is not None and w.shape[0] % groups:
-        cx.raise_python(
-            TypeError("The number of groups must be a divisor of that of output channels")
-        )
-    a, c = _operands(cx, x, w)
-    y = _conv(cx, a, c, tuple(stride), tuple(pad), tuple(ends), tuple(dilate), groups)
-    y = cx.cast(y, x.dtype)
-    return y if b is None else _add_bias(cx, y, b, axis=1)
+    _require_known(cx, w)
+
+    def compute(x: Tensor) -> Tensor:
+        ends = [p + s - 1 if cover_all else p for p, s in zip(pad, stride)]
+        _require_positive(cx, x, w, stride, pad, ends, dilate)
+        if w.shape[0] % groups:  # type: ignore[operator]
+            cx.raise_python(
+                TypeError("The number of groups must be a divisor of that of output channels")
+            )
+        a, c = _operands(cx, x, w)
+        y = _conv(cx, a, c, tuple(stride), tuple(pad), tuple(ends), tuple(dilate), groups)
+        y = cx.cast(y, x.dtype)
+        return y if b is None else _add_bias(cx, y, b, axis=1)
+
+    error = InvalidType("x.shape[1] == W.shape[1] * groups", "they differ")
+    return _of_channels(cx, x, w.shape[1] * groups, error, compute)  # type: ignore[operator]
 
 
-def _require_channels(cx: Any, x: Tensor, w: Tensor) -> None:
-    """Kernels and channels must be known: TVM checks none of them at run time."""
-    if not w.is_static_shape or x.shape[1] is None:
+def _require_known(cx: Any, w: Tensor) -> None:
+    if not w.is_static_shape:
         raise cx.error(
             "AF0306",
             "a convolution whose channels or kernel size aren't known while compiling",
-            help="give the number of channels in the argument's spec",
+            help="give the kernel's sizes in the argument's spec",
         )
+
+
+def _of_channels(
+    cx: Any, x: Tensor, channels: int, error: Exception, compute: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """``compute(x)`` for so many channels, which are checked: TVM checks nothing at run time."""
+
+    def known() -> Tensor:
+        return compute(cx.b.refine(x, (x.shape[0], channels, *x.shape[2:])))
+
+    return guarded(cx, [equal(cx, cx.dim_of(x, 1), Static(channels))], error, known)
 
 
 def _require_positive(
@@ -310,28 +324,31 @@ def _deconvolution(
     dilate: Sequence[int],
     groups: int,
 ) -> Tensor:
-    _require_channels(cx, x, w)
-    if x.shape[1] != w.shape[0]:
-        cx.raise_python(InvalidType("x.shape[1] == W.shape[0]", "they differ"))
-    if x.shape[1] % groups:  # type: ignore[operator]
-        cx.raise_python(
-            TypeError("The number of groups must be a divisor of that of input channels")
-        )
-    spans = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], dilate)]  # type: ignore[operator]
-    extras = []
-    for size, span, s, p, out in zip(x.shape[2:], spans, stride, pad, outs):
-        if size is None:
-            if out is not None:
-                raise cx.error("AF0306", "outsize where the size of the input is staged")
-            extras.append(0)
-            continue
-        plain = s * (size - 1) + span - 2 * p
-        if (plain if out is None else out) <= 0:
-            cx.raise_python(AssertionError("Output sizes should be positive."))
-        extras.append(0 if out is None else out - plain)
-    a, c = _operands(cx, x, w)
-    y = cx.cast(_deconv(cx, a, c, tuple(stride), pad, extras, dilate, groups), x.dtype)
-    return y if b is None else _add_bias(cx, y, b, axis=1)
+    _require_known(cx, w)
+
+    def compute(x: Tensor) -> Tensor:
+        if w.shape[0] % groups:  # type: ignore[operator]
+            cx.raise_python(
+                TypeError("The number of groups must be a divisor of that of input channels")
+            )
+        spans = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], dilate)]  # type: ignore[operator]
+        extras = []
+        for size, span, s, p, out in zip(x.shape[2:], spans, stride, pad, outs):
+            if size is None:
+                if out is not None:
+                    raise cx.error("AF0306", "outsize where the size of the input is staged")
+                extras.append(0)
+                continue
+            plain = s * (size - 1) + span - 2 * p
+            if (plain if out is None else out) <= 0:
+                cx.raise_python(AssertionError("Output sizes should be positive."))
+            extras.append(0 if out is None else out - plain)
+        a, c = _operands(cx, x, w)
+        y = cx.cast(_deconv(cx, a, c, tuple(stride), pad, extras, dilate, groups), x.dtype)
+        return y if b is None else _add_bias(cx, y, b, axis=1)
+
+    error = InvalidType("x.shape[1] == W.shape[0]", "they differ")
+    return _of_channels(cx, x, w.shape[0], error, compute)  # type: ignore[arg-type]
 
 
 def _deconv(

@@ -19,13 +19,14 @@ Node = ctc.ConnectionistTemporalClassification
 
 @rule(Node.log_matrix)
 def log_matrix(cx: Any, self: Value, x: Tensor, xp: Value) -> Tensor:
-    """The logarithm, and the node's stand-in for that of 0: numpy has it by a masked array."""
+    """The logarithm, and the node's stand-in for one that isn't finite: numpy's masked arrays."""
     padding = number(cx, cx.get_attribute(self, "zero_padding"), x)
     positive = cx.call_op("greater", x, constant(cx, 0, x))
-    some = cx.call_op("where", positive, x, constant(cx, 1, x))
+    finite = cx.call_op("less", x, constant(cx, np.inf, x))
+    inside = cx.call_op("logical_and", positive, finite)
+    some = cx.call_op("where", inside, x, constant(cx, 1, x))
     logarithm = in_float32(cx, lambda v: cx.call_op("log", v), some)
-    padded = cx.call_op("where", cx.call_op("isnan", x), x, padding)
-    result: Tensor = cx.call_op("where", positive, logarithm, padded)
+    result: Tensor = cx.call_op("where", inside, logarithm, padding)
     return result
 
 

@@ -181,7 +181,7 @@ def eigenvalues_and_vectors(cx: Any, a: Tensor, xp: Value) -> Tuple:
     """
     if a.dtype == np.float16:
         cx.raise_python(TypeError("array type float16 is unsupported in linalg"))
-    if cx.checks:
+    if cx.checks and a.shape[-1] not in (0, 1, 2):  # LAPACK gives NaN for matrices of 2 x 2
         numbers = cx.call_op("all", cx.call_op("equal", a, a))
         error = np.linalg.LinAlgError("Eigenvalues did not converge")
         cx.check(Scalar(numbers.expr, bool), error)

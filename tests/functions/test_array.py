@@ -10,7 +10,7 @@ import pytest
 import astfront
 from astfront.diagnostics import CompileError
 from tests.functions.cases import FLOATS, V, cases, f, programs, refused
-from tests.support import assert_same, run, run_staged
+from tests.support import assert_same, prepared, run, run_staged, specs_of
 
 INTEGERS = ("uint8", "int32", "int64")
 
@@ -229,6 +229,40 @@ def staged_splitting(x, ends):
         F.separate(x, axis=1),
         F.split_axis(x, ends, axis=0),
     )
+
+
+LENGTHS = [np.array(x, "i") for x in ((3, 1, 2), (6,), (0, 2, 0, 4, 0))]
+
+
+@cases(*[[V(f(len(n), 6, 2)), n] for n in LENGTHS], dtypes=(), staged={0: (None, 6, 2), 1: (None,)})
+def as_many_parts_as_there_are(x, lengths):
+    """Tuples of staged lengths."""
+    parts = F.split_axis(x[0], np.cumsum(lengths)[:-1], axis=0)
+    pairs = F.separate(x[:, : len(x) * 2])
+    columns = F.separate(x[:, : len(x) * 2], axis=1)
+    total = sum([F.sum(v, axis=0) for v in parts]), columns[-1] * len(columns)
+    return parts, len(parts), F.pad_sequence(parts), F.stack(pairs[::-1]), total
+
+
+@cases([f(4, 6), f(2, 1)], [f(9, 6), f(3, 1)], dtypes=(), staged={0: (None, 6), 1: (None, 1)})
+def so_many_equal_parts(x, y):
+    return F.split_axis(x, len(y), 1)[-1], F.split_axis(x, len(y), 0)
+
+
+def test_parts_that_there_cannot_be():
+    def parts(x, y, ends):
+        return F.split_axis(x, len(y), 0), F.separate(y), F.split_axis(x, ends, 0)
+
+    sizes = {0: (None, 6), 1: (None, 1), 2: (None,)}
+    call = prepared(parts, specs_of([f(4, 6), f(2, 1), LENGTHS[0]], sizes))
+    for rows, count, ends, error in (
+        (4, 3, [1], chainer.utils.type_check.InvalidType),
+        (4, 0, [1], ZeroDivisionError),
+        (4, 2, [1, 5], chainer.utils.type_check.InvalidType),
+        (4, 2, [2, 1], ValueError),
+    ):
+        with pytest.raises(error):
+            call([f(rows, 6), f(count, 1), np.array(ends, "i")])
 
 
 def split_in_four(x):

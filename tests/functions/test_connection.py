@@ -95,6 +95,16 @@ def staged_convolutions(x, w, b, wg, bg, wd, w1):
     )
 
 
+@cases(
+    [f(2, 4, 9, 8), f(6, 4, 3, 3), f(4, 3, 2, 2)],
+    [f(1, 4, 7, 8), f(6, 4, 3, 3), f(4, 3, 2, 2)],
+    dtypes=(),
+    staged={0: (None, None, None, None)},
+)
+def convolutions_of_staged_channels(x, w, wd):
+    return F.convolution_2d(x, w, pad=1), F.deconvolution_2d(x, wd)
+
+
 @cases([f(2, 3, 5, 5), f(3, 3, 3, 3), f(3), f(3, 3, 3, 3, dtype="f8")])
 @cases([f(2, 3, 5, 5), f(3, 3, 3, 3), f(3), f(3, 3, 3, 3)], dtypes=("float16", "float64"))
 def conv_dtypes(x, w, b, y):
@@ -253,6 +263,8 @@ def test_sizes_that_do_not_fit():
         run(wrong_linear, f(2, 3), f(4, 5))
     with pytest.raises(chainer.utils.type_check.InvalidType):
         run_staged(wrong_linear, (f(2, 3), f(4, 5)), {0: (None, None)})
+    with pytest.raises(chainer.utils.type_check.InvalidType):
+        run_staged(F.convolution_2d, (f(1, 2, 3, 3), f(4, 3, 2, 2)), {0: (1, None, 3, 3)})
 
 
 SOLID = (f(4, 4, 3, 2, 2), f(6, 2, 3, 2, 2), f(4))

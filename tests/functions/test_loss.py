@@ -177,6 +177,14 @@ def temporal(xs, t, lengths, label_lengths):
     )
 
 
+@cases(
+    [np.where(rows(4, 2, 3) > 1, [np.nan, np.inf, 1], 0.5).astype("f"), np.array([[1], [2]], "i")]
+)
+def temporal_with_nan(xs, t):
+    """numpy's masked logarithm takes what isn't a number for 0."""
+    return F.connectionist_temporal_classification(list(xs), t, 0, reduce="no")
+
+
 SAMPLES = np.array([[1, 2], [3, 4], [0, 1]], "int32")
 
 

@@ -175,6 +175,11 @@ def decorrelated(x, y):
     )
 
 
+@cases([f(0, 2), np.array([[np.nan, 1], [2, 3]], "f")], train=True)
+def decorrelated_of_nothing_and_nan(x, y):
+    return [F.decorrelated_batch_normalization(v, groups=1) for v in (x, y)]
+
+
 @cases([f(7, 4), f(5, 4, 3, 2), f(2, 2), f(2, 2, 2), f(1, 4), f(1, 4, 4)])
 def decorrelated_by_fixed(x, y, mean, projection, m, p):
     return (

@@ -24,7 +24,9 @@ from chainer.functions.array import (
 from chainer.utils.type_check import InvalidType
 
 from astfront.containers.grown import FEW_PARTS
-from astfront.rules.array.shape import reshape_to, transpose_to
+from astfront.joins.leaves import Leaf
+from astfront.rules.array.sequences import extents_of
+from astfront.rules.array.shape import reshape_fitting, reshape_to, transpose_to
 from astfront.rules.nodes import mismatch
 from astfront.rules.numpy.support import check_broadcast
 from astfront.rules.registry import node_rule
@@ -40,7 +42,7 @@ from astfront.rules.sizes import (
     slice_axis,
     take_checked,
 )
-from astfront.values import List, Scalar, Static, Tensor, Value, describe, tuple_of
+from astfront.values import GrownList, List, Scalar, Static, Tensor, Value, describe, tuple_of
 
 
 @node_rule(get_item.GetItem)
@@ -55,19 +57,21 @@ def separate_node(cx: Any, node: Any, x: Tensor) -> tuple[Value, ...] | List:
     axis = node.axis % x.ndim
     count = x.shape[axis]
     if count is None:
-        raise cx.error(
-            "AF0205",
-            f"F.separate along an axis whose size isn't known while compiling ({describe(x)})",
-            help="loop over the array: `for row in x:`, or index it",
-        )
+        some = cx.compare(gast.Gt(), cx.dim_of(x, axis), Static(0))
+        cx.check(some, _divided_by_zero())
+        return cx.tuple_of_rows(x, _moved_to_front(cx, x, axis))  # type: ignore[no-any-return]
     if count == 0:
-        cx.raise_python(ZeroDivisionError("integer division or modulo by zero"))
+        cx.raise_python(_divided_by_zero())
     if count == 1:
         return (x.viewed_as(cx.call_op("squeeze", x, axis=[axis])),)
     if count > FEW_PARTS:
         return cx.tuple_of_rows(x, _moved_to_front(cx, x, axis))  # type: ignore[no-any-return]
     parts = cx.call_op("split", x, indices_or_sections=count, axis=axis)
     return tuple(x.viewed_as(cx.call_op("squeeze", part, axis=[axis])) for part in parts)
+
+
+def _divided_by_zero() -> Exception:
+    return ZeroDivisionError("integer division or modulo by zero")
 
 
 def _moved_to_front(cx: Any, x: Tensor, axis: int) -> Tensor:
@@ -142,23 +146,68 @@ def _parts(cx: Any, node: Any, x: Tensor) -> tuple[Tensor, ...] | List:
     axis %= x.ndim
     indices = node.value("indices")
     if isinstance(indices, Static) and indices.obj is None:
-        return _sections(cx, x, node.sections, axis)
+        return _sections(cx, x, node.value("sections"), axis)
     known, cuts = cx.try_static(indices)
     if known:
         return _split_at(cx, x, [Static(int(i)) for i in np.asarray(cuts).ravel()], axis)
     cut = cx.as_tensor(indices)
     if cut.shape[0] is None:
-        raise cx.error(
-            "AF0205", "F.split_axis into a number of parts that isn't known while compiling"
-        )
+        return _split_at_places(cx, x, cut, axis)
     places = [cx.tensor_to_scalar(cx.row(cut, Static(i))) for i in range(cut.shape[0])]
     return _split_at(cx, x, places, axis)
 
 
-def _sections(cx: Any, x: Tensor, sections: int, axis: int) -> tuple[Tensor, ...] | List:
-    sections = int(sections)
+def _split_at_places(cx: Any, x: Tensor, cuts: Tensor, axis: int) -> List:
+    """The rows between places whose number isn't known, in a list of that length."""
+    if axis or None in x.shape[1:]:
+        raise cx.error(
+            "AF0205",
+            "F.split_axis into a number of parts that isn't known while compiling, "
+            f"along axis {axis} of {describe(x)}",
+            help="make it the first axis, and the others of known sizes",
+        )
+    size, rest = cx.dim_of(x, 0), x.shape[1:]
+    found = cx.call_function_object(_counts_between, cuts, size)
+    fits, ordered, counts = cx.items_of(found)
+    cx.check(fits, InvalidType("in_types[0].shape[0] >= max_index", "it is less"))
+    cx.check(ordered, ValueError("F.split_axis at places that don't ascend isn't supported"))
+    extents = cx.call(Static(extents_of), [counts, Static(rest)], {})
+    buffers = cx.b.call("reshape", x.as_kind("array"), newshape=(-1,)), extents
+    element = Leaf((None, *rest), x.dtype, "variable")
+    cx.heap.copied.add(x.storage)
+    return cx.tuple_of_grown(GrownList(element, buffers, cx.dim_of(extents, 0)))  # type: ignore[no-any-return]
+
+
+def _counts_between(cuts: Any, size: int) -> Any:
+    """Whether cuts are in range, as Chainer sees it; whether they ascend; and what's between them."""
+    ends = np.concatenate((cuts, np.full(1, size)))
+    places = np.clip(np.where(ends < 0, ends + size, ends), 0, size)
+    counts = np.diff(np.concatenate((np.zeros(1, "int64"), places)))
+    return bool((cuts[-1:] <= size).all()), bool((counts >= 0).all()), np.maximum(counts, 0)
+
+
+def _staged_sections(cx: Any, x: Tensor, sections: Value, axis: int) -> List:
+    """So many parts of one size, in a list of that length."""
+    size = cx.dim_of(x, axis)
+    cx.check(cx.compare(gast.NotEq(), sections, Static(0)), _divided_by_zero())
+    positive = cx.compare(gast.Gt(), sections, Static(0))
+    cx.check(positive, ValueError("number sections must be larger than 0."))
+    least = Scalar(cx.b.call("maximum", sections, cx.as_scalar(Static(1), int)).expr, int)
+    fit = equal(cx, cx.binary_op(operator.mod, size, least), Static(0))
+    cx.check(fit, InvalidType(f"in_types[0].shape[{axis}] % sections == 0", "there is a rest"))
+    each = cx.binary_op(operator.floordiv, size, least)
+    whole = slice_axis(cx, x, axis, Static(0), cx.binary_op(operator.mul, each, least))
+    sizes = dims_of(cx, x)
+    apart = reshape_fitting(cx, whole, [*sizes[:axis], least, each, *sizes[axis + 1 :]])
+    return cx.tuple_of_rows(x, _moved_to_front(cx, apart, axis))  # type: ignore[no-any-return]
+
+
+def _sections(cx: Any, x: Tensor, number: Value, axis: int) -> tuple[Tensor, ...] | List:
+    if not isinstance(number, Static):
+        return _staged_sections(cx, x, cx.as_scalar(number, int), axis)
+    sections = int(number.obj)
     if sections == 0:
-        cx.raise_python(ZeroDivisionError("integer division or modulo by zero"))
+        cx.raise_python(_divided_by_zero())
     if sections == 1:
         return (x,)
     size = cx.dim_of(x, axis)
