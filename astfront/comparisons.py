@@ -62,6 +62,16 @@ COMPARE_DUNDER = {
 }
 
 
+def _instance_like(v: Value) -> Any:
+    """A Python object of the type of a value."""
+    match v:
+        case Static(obj=obj):
+            return obj
+        case Scalar(type=cls) | List(cls=cls) | Dict(cls=cls):
+            return cls()
+    return () if isinstance(v, Tuple) else v
+
+
 class Comparisons(Machine):
     def comparison(self, node: gast.Compare) -> Value:
         """A chain: each operand once, the rest only while the comparisons before hold."""
@@ -180,6 +190,9 @@ class Comparisons(Machine):
             self.fail("AF0207", "a Counter is compared with another one")
         if equality and type(a) is not type(b):
             return Static(f is operator.ne)
+        if isinstance(a, Scalar) or isinstance(b, Scalar):
+            # A number and something else: a TypeError, whatever they are.
+            return self.run_python(f, *map(_instance_like, (a, b)))
         return self.run_python(f, self.static(a), self.static(b))
 
     def _of_staged_length(self, a: Value, b: Value) -> bool:

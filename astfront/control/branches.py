@@ -13,6 +13,7 @@ import gast
 from astfront.builder import Scope
 from astfront.control.attempts import Refused
 from astfront.control.endings import Caught, Diverged, Noted, class_of
+from astfront.diagnostics import CompileError
 from astfront.environment import State, same
 from astfront.joins.join import Join, JoinError
 from astfront.joins.options import MOST_WAYS, alternatives, choice_in, with_part
@@ -75,6 +76,18 @@ class Branches(Machine):
         if handler is not None:
             cell = self.caught_cell
             self.freeze()
+        self._note_unless(ok, cell, exception, handler)
+
+    def require(self, ok: Value, refusal: CompileError) -> None:
+        """Refuse a call in which ``ok`` turns out to be false: no handler of the model's takes that."""
+        if isinstance(ok, Static) and not ok.obj:
+            raise refusal
+        if not isinstance(ok, Static) and self.checks:
+            self._note_unless(ok, self.error_cell, refusal, None)
+
+    def _note_unless(
+        self, ok: Value, cell: int, exception: BaseException, handler: Handler | None
+    ) -> None:
         code = self._new_code(exception, self.span(), handler)
         before = self.heap.lookup(cell, "code")
         if isinstance(before, Scalar):

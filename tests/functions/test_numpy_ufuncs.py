@@ -10,6 +10,7 @@ from astfront.program import lower
 from astfront.signature import ScalarSpec
 from tests.functions.cases import proved_apart
 from tests.functions.numpy_cases import same
+from tests.support import assert_same, prepared
 
 nan, inf = np.nan, np.inf
 F = np.array([0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.0, nan, inf, -inf, 3.7, -3.7, 1, 7], "f")
@@ -137,13 +138,15 @@ def test_staged_numbers_beside_arrays():
         return f + k, f * x, i + k, i * x, k / f, f**k, n * k, (i > k) + 0, n[0] * f, n[1] + i
 
     same(use, (f, i, n))
-    for dtype in ("int8", "uint8", "float16"):
+    near_and_far = {
+        "int8": (-3, 200), "uint8": (200, -1), "int32": (-5, 2**40), "float16": (9, 300), "float32": (-9, 70000),
+    }  # fmt: skip
+    for dtype, (near, far) in near_and_far.items():
+        x = np.ones(2, dtype)
+        call = prepared(lambda x, k: x + k, (x, ScalarSpec(int)))
+        assert_same(call((x, near)), x + near)
         with pytest.raises(CompileError, match="AF0307"):
-            lower(
-                lambda x, k: x + k * 1.0 if x.dtype.kind == "f" else x + k,
-                (np.ones(2, dtype), ScalarSpec(int)),
-                {},
-            )
+            call((x, far))
     import chainer
 
     with pytest.raises(CompileError, match="AF0207"):

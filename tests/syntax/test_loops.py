@@ -555,3 +555,22 @@ def test_a_break_leaves_what_only_the_next_turn_reads():
     compiled = agrees(greedy, (x, N(0)), (x, N(40)), (x, N(10**6)))
     assert "unrolled" not in compiled.lower(x, N(0)).explain()
     agrees(cleaned_up, (x, N(-100)), (x, N(1)), (x, N(99)))
+
+
+def test_the_best_so_far_and_a_patience():
+    def f(x, n):
+        rate, best, waited, rates = 0.1, None, 0, []
+        for i in range(int(n)):
+            value = float(x[i])
+            rates.append(rate)
+            if best is None or value < best:
+                best, waited = value, 0
+            else:
+                waited += 1
+                if waited >= 2:
+                    rate, waited = rate * 0.5, 0
+            if rate < 0.03:
+                break
+        return rate, best, waited, rates
+
+    agrees(f, *((np.array([3, 1, 2, 2, 5, 0, 1, 1], "f"), N(n)) for n in (0, 1, 4, 8)))

@@ -225,47 +225,76 @@ def resolve(
     """The dtype that numpy's value-based casting gives ``f`` of these operands.
 
     ``f`` is called on stand-ins: a number that is known stands for itself, and one that is staged
-    beside arrays is taken to fit their dtype. AF0307 where that isn't so sure: small integers and
-    float16 beside a staged number (a power of 2 may have a dtype of its own, too).
+    beside arrays is required to be one that leaves their dtype as it is. Of float64 beside float32
+    that's taken for granted: only numbers above float32's largest are others.
     """
-    arrays = [v.dtype for v in operands if rank(v)]  # type: ignore[union-attr]
-    staged = [v for v in operands if not rank(v) and _staged(v)]
     plain = _dtype_for(cx, f, [_stand_in(v, 1) for v in operands])
-    if not arrays or not staged:
+    if not any(map(rank, operands)):
         return plain
-    for extreme in (max, min, 2):
-        if _dtype_for(cx, f, [_stand_in(v, extreme) for v in operands]) == plain:
+    for place, v in enumerate(operands):
+        if isinstance(v, Static) or rank(v) or not _staged(v) or v.dtype == BOOL:
             continue
-        if np.result_type(*arrays).name not in ("int32", "int64", "float32", "float64"):
-            cx.fail(
-                "AF0307",
-                f"an array of {np.result_type(*arrays)} beside {describe(staged[0])}: numpy's "
-                "choice of the dtype depends on the value",
-                help="cast one of them: `x.astype(np.float32)`",
-            )
+
+        def dtype_with(number: Any, place: int = place) -> np.dtype[Any]:
+            values = [_stand_in(w, number if i == place else 1) for i, w in enumerate(operands)]
+            return _dtype_for(cx, f, values)
+
+        if dtype_with(2) != plain:
+            what = f"{describe(v)} beside an array"
+            cx.fail("AF0307", f"{what}: numpy's choice of the dtype depends on the value")
+        _require_to_fit(cx, v, [n for n in _limits(v.dtype) if dtype_with(n) == plain], plain)
     return plain
+
+
+#: Where numpy's choice of a dtype for numbers changes.
+_INT_LIMITS = sorted(
+    {0, *(n for b in (8, 16, 32, 64) for n in (-(2 ** (b - 1)), 2 ** (b - 1) - 1, 2**b - 1))}
+)
+_FLOAT_LIMITS = [sign * np.nextafter(n, 0) for n in (65000.0, 3.4e38) for sign in (-1, 1)]
+
+
+def _limits(dtype: np.dtype[Any]) -> list[Any]:
+    if dtype.kind == "f":
+        return [n for n in _FLOAT_LIMITS if abs(n) <= np.finfo(dtype).max]
+    info = np.iinfo(dtype)
+    return [n for n in _INT_LIMITS if info.min <= n <= info.max]
+
+
+def _require_to_fit(cx: Any, v: Any, fitting: Sequence[Any], dtype: np.dtype[Any]) -> None:
+    """AF0307, when the program runs, for a number of which numpy would make another dtype."""
+    limits, low, high = _limits(v.dtype), min(fitting), max(fitting)
+    if v.dtype.kind == "f" and high > 3e38:
+        return
+    # Sizes and counters, of which something is known, are smaller than memory.
+    counts = isinstance(v, Scalar) and v.bounds is not None and high >= 2**31 - 1
+    tests = []
+    if high < limits[-1] and not counts and not cx.is_at_most(v, Static(high)):
+        tests.append(cx.compare(gast.LtE(), v, Static(high)))
+    if low > limits[0] and not cx.is_at_least(v, low):
+        tests.append(cx.compare(gast.GtE(), v, Static(low)))
+    for test in tests:
+        refusal = cx.error(
+            "AF0307",
+            f"{describe(v)} beside an array isn't from {low} to {high}: numpy makes another dtype of it",
+            help=f"write `np.{dtype}(n)` for `n`",
+        )
+        cx.require(cx.truth_value(test), refusal)
 
 
 def _staged(v: Tensor | Scalar | Static) -> bool:
     return isinstance(v, Scalar) or (isinstance(v, Tensor) and v.const is None)
 
 
-def _stand_in(v: Tensor | Scalar | Static, which: Any) -> Any:
-    """A Python or numpy value of the same type: ``which``, a number, ``max`` or ``min``."""
+def _stand_in(v: Tensor | Scalar | Static, number: Any) -> Any:
+    """A Python or numpy value of the same type; of a staged number, ``number`` stands for it."""
     if isinstance(v, Static):
         return v.obj
     if rank(v):
         return np.ones((1,), v.dtype)
     if isinstance(v, Tensor) and v.const is not None:
         return v.const[()]
-    if v.dtype == BOOL:
-        value = v.dtype.type(1)
-    elif which in (1, 2):
-        value = v.dtype.type(which)
-    else:
-        info: Any = np.finfo(v.dtype) if v.dtype.kind == "f" else np.iinfo(v.dtype)
-        value = info.max if which is max else info.min
-    return v.type(value) if isinstance(v, Scalar) else v.dtype.type(value)
+    value = v.dtype.type(number)
+    return v.type(value) if isinstance(v, Scalar) else value
 
 
 def _dtype_for(cx: Any, f: Callable[..., Any], values: Sequence[Any]) -> np.dtype[Any]:
