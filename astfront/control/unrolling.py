@@ -22,6 +22,9 @@ FEW_TURNS = 32
 #: More turns than this aren't unrolled (AF0502).
 UNROLL_LIMIT = 4096
 
+#: More turns than this aren't put one under the other, where each may break.
+STAGED_TURNS = 64
+
 #: After so many turns in which nothing staged was computed, Python may run the rest of them.
 PLAIN_AFTER = 32
 
@@ -113,7 +116,9 @@ class Unrolling(PlainLoops):
         while True:
             more = loop.test()
             if not isinstance(more, Static):
-                if turns and self._unroll_staged(loop, more, live, refusals):
+                left = 0 if loop.count is None else loop.count - turns
+                fits = left + self.staged_depth <= STAGED_TURNS
+                if turns and fits and self._unroll_staged(loop, more, live, refusals):
                     break
                 self.b.scope.cut(bindings)
                 self.give_up(refusals)
@@ -157,7 +162,7 @@ class Unrolling(PlainLoops):
                         break
                 else:
                     return
-            if self.staged_depth > 64:
+            if self.staged_depth > STAGED_TURNS:
                 self.give_up(refusals)
             self.stage_if(again, rest, lambda: None, live)
 

@@ -55,6 +55,8 @@ def index_tensor(cx: Any, x: Tensor, index: Value) -> Tensor:
     if known and x.kind != "variable":
         value = cx.as_tensor(run_numpy(cx, operator.getitem, [x], args, {}))
         return value.as_kind("generic") if not value.ndim and x.ndim else value  # type: ignore[no-any-return]
+    if x.kind == "generic":
+        x = x.copied().as_kind("array")
     entries = entries_of(cx, x, index)
     if any(isinstance(e, Among) for e in entries):
         return replace(advanced(cx, x, entries), kind=x.kind)

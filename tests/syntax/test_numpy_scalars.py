@@ -1,5 +1,6 @@
 """Scalars of numpy's beside staged Python numbers: what they make is a scalar of numpy's, too."""
 
+import copy
 import math
 
 import chainer
@@ -95,3 +96,15 @@ def test_sequences():
         return [0] * x[0]
 
     agrees(not_of_a_float, (X[0],), (X[0].astype("d"),))
+
+
+def parts(x, i):
+    s = x[i]
+    return (
+        s[None], x[0][np.newaxis, None], s[...], s[()], s.T, s.transpose(), np.transpose(s), s.copy(), np.copy(s), copy.copy(s),
+        isinstance(s[None], np.ndarray), F.embed_id(s[None].astype("i"), X), np.copy(x[:2]), x.sum()[None], np.array(s)[()],
+    )  # fmt: skip
+
+
+def test_parts_and_copies():
+    agrees(parts, (np.array([1, 0, 1]), N(2)), (np.array([0.5, 1.5]), N(1)))

@@ -9,6 +9,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.numbers import is_generic
 from astfront.rules.numpy.support import (
     INT64,
     UNEVEN,
@@ -393,15 +394,19 @@ def joint_shape(items: Sequence[Tensor]) -> list[int | None]:
 @numpy_rule(np.ndarray.copy)
 def copy_method(cx: Any, self: Value, order: Value = Static("C")) -> Tensor:
     """As ``np.copy``, which keeps an array's layout instead."""
-    made = copy(cx, self)
+    made = copied(cx, self)
     return cx.lifter.layouts.made(made) if cx.static(order, "`order`") == "C" else made
 
 
-@numpy_rule(np.copy, np.ndarray.__copy__)
+@numpy_rule(np.copy)
 def copy(cx: Any, a: Value, order: Value = NONE) -> Tensor:
-    made = _made_of(cx, a)
-    fresh = _fresh(made)
-    return fresh.as_kind("generic") if isinstance(a, Tensor) and a.kind == "generic" else fresh
+    return _fresh(_made_of(cx, a))
+
+
+@numpy_rule(np.ndarray.__copy__)
+def copied(cx: Any, self: Value) -> Tensor:
+    made = copy(cx, self)
+    return made.as_kind("generic") if is_generic(self) else made
 
 
 @numpy_rule(np.ndarray.__deepcopy__)

@@ -136,6 +136,8 @@ def transposed(cx: Any, x: Tensor, order: Sequence[int]) -> Tensor:
 
 
 def _permuted(cx: Any, x: Tensor, axes: Any) -> Tensor:
+    if axes is None and x.kind == "generic":
+        return x
     if axes is None:
         return transposed(cx, x, list(range(x.ndim))[::-1])
     axes = axes if isinstance(axes, tuple | list) else (axes,)
