@@ -79,7 +79,7 @@ def repeated(n, k):
 
 def listed(n, k):
     return (
-        list(range(k[0], n[1])), tuple(range(n[0])), list(enumerate(range(n[0]), k[1])), list(zip(range(n[0]), n)),
+        list(range(k[0], n[1])), tuple(range(n[0])), np.arange(int(k[0]), np.int32(7)), np.arange(k[1], n[1], np.int64(2)), list(enumerate(range(n[0]), k[1])), list(zip(range(n[0]), n)),
         sorted([n[1], n[0], k[0]]), sorted([(n[1], "b"), (k[0], "a")], key=lambda p: -p[0]), [k[0]] + list(range(n[1])),
     )  # fmt: skip
 

@@ -156,10 +156,10 @@ def arange(
     """Ends that are staged must be ints."""
     if isinstance(stop, Static) and stop.obj is None:
         start, stop = Static(0), start
-    parts = [cx.tensor_to_scalar(p) if isinstance(p, Tensor) else p for p in (start, stop, step)]
+    parts = [_end_of_range(cx, p) for p in (start, stop, step)]
     for part in parts:
         kind = part.type if isinstance(part, Scalar) else type(getattr(part, "obj", None))
-        if not issubclass(kind, int | np.integer):
+        if not issubclass(kind, int):
             cx.fail("AF0306", f"arange with {describe(part)} and a staged end isn't supported",
                     help="use ints, and multiply the result")  # fmt: skip
     first, last, by = parts
@@ -175,6 +175,15 @@ def arange(
     if not (isinstance(first, Static) and first.obj == 0):
         made = cx.b.call("add", made, cx.as_tensor(cx.as_scalar(first, int)))
     return convert(cx, made, wanted)
+
+
+def _end_of_range(cx: Any, v: Value) -> Value:
+    """One of numpy's ints as one of Python's; with uint64 numpy makes floats."""
+    if isinstance(v, Tensor) and v.dtype != np.uint64:
+        return cx.tensor_to_scalar(v)  # type: ignore[no-any-return]
+    if isinstance(v, Static) and isinstance(v.obj, np.integer) and v.obj.dtype != np.uint64:
+        return Static(int(v.obj))
+    return v
 
 
 def _range_length(cx: Any, first: Value, last: Value, width: int) -> Value:
