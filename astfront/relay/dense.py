@@ -106,9 +106,10 @@ class _Kernel:
         self.loop(n - whole * size, lambda i: body(whole * size + i, 1))
 
     def rows(self, m: Any, size: int, body: Callable[[Any, int, Any], None]) -> None:
-        """``body(start, count, times)``: ``m`` rows in pieces of ``size``, a power of two, and the rest.
+        """``body(start, count, times)``: ``m`` rows in pieces of ``size``, and the rest.
 
-        Where ``m`` is staged, so is the rest: it's made of pieces of half the size, a quarter …
+        Where ``m`` is staged, there's code for each rest that it may leave: in several smaller pieces it
+        would read all weights for each of them.
         """
         known = _known(m)
         if known is not None:
@@ -118,11 +119,10 @@ class _Kernel:
                 body(known // size * size, known % size, 1)
             return
         body(0, size, tir.indexdiv(m, size))
-        while size > 1:
-            rest = tir.indexmod(m, size)
-            size //= 2
-            with self.ib.if_scope(rest >= size):
-                body(m - rest, size, 1)
+        rest = tir.indexmod(m, size)
+        for count in range(1, size):
+            with self.ib.if_scope(rest.equal(count)):
+                body(m - rest, count, 1)
 
     def outer_product(
         self, rows: int, vectors: int, depth: Any, left: Scalar, right: Scalar
