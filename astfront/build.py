@@ -29,6 +29,7 @@ from astfront.relay import math as relay_math
 from astfront.relay.aliases import hide_known_places
 from astfront.relay.memory import Argument
 from astfront.relay.pipeline import NeededPasses
+from astfront.relay.strides import known_strides
 from astfront.relay.threads import serial_small_loops
 from passes.relay import (
     broadcast_operands,
@@ -237,6 +238,10 @@ def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int, wat
         return relay.vm.compile(mod, target=target, params=params)
 
 
+#: Our passes over kernels, each with TVM's phase that it comes after.
+_LOWER_PASSES = [(1, known_strides), (1, serial_small_loops), (3, hide_known_places)]
+
+
 def _context(opt_level: int, *instruments: Any) -> Any:
     # EliminateCommonSubexpr shares an operator between a loop's body and the code around it, and
     # ToANormalForm then binds it where only one of them sees it ("contains free variables").
@@ -254,7 +259,7 @@ def _context(opt_level: int, *instruments: Any) -> Any:
     ]
     return tvm.transform.PassContext(
         opt_level=opt_level,
-        config={"tir.add_lower_pass": [(1, serial_small_loops), (3, hide_known_places)]},
+        config={"tir.add_lower_pass": _LOWER_PASSES},
         disabled_pass=disabled,
         instruments=instruments,
     )

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tvm import te, tir
-from tvm.relay.op.strategy import generic
-from tvm.relay.op.strategy import x86 as _x86  # noqa: F401  (its schedules come first)
+from tvm import te, tir, topi
 from tvm.topi.utils import is_empty_shape
 
 #: Elements in a vector of floats, and in the longest one that LLVM has to take apart.
@@ -25,15 +23,14 @@ _FEWEST = 8
 _PARTS = 64
 
 
-def _schedule_injective(attrs: Any, outs: Any, target: Any) -> Any:
+def _schedule_injective(outs: Any) -> Any:
     outs = [outs] if isinstance(outs, te.Tensor) else list(outs)
-    with target:
-        schedule = te.create_schedule([x.op for x in outs])
-        te.schedule.AutoInlineInjective(schedule)
-        for x in outs:
-            if not is_empty_shape(x.shape):
-                in_vectors(schedule[x])
-        return schedule
+    schedule = te.create_schedule([x.op for x in outs])
+    te.schedule.AutoInlineInjective(schedule)
+    for x in outs:
+        if not is_empty_shape(x.shape):
+            in_vectors(schedule[x])
+    return schedule
 
 
 def in_vectors(stage: Any) -> None:
@@ -41,10 +38,10 @@ def in_vectors(stage: Any) -> None:
     outer = list(stage.op.axis)
     if not outer:
         return
-    is_static = all(_extent(axis) is not None for axis in outer)
+    has_known_rows = _known_rows(stage.op)
     row, size = _row(stage, outer)
-    # Operands of staged sizes have staged strides, too: along a row LLVM looks whether they're 1.
-    width = _width(size) if is_static else 1
+    # Where the size of a row is staged, so is its stride: LLVM looks whether that's 1.
+    width = _width(size) if has_known_rows else 1
     if width > 1:
         part, vector = stage.split(row, width)
         stage.vectorize(vector)
@@ -72,6 +69,17 @@ def _row(stage: Any, outer: list[Any]) -> tuple[Any, int | None]:
     return (stage.fuse(*axes) if len(axes) > 1 else axes[0]), size
 
 
+def _known_rows(op: Any) -> bool:
+    """Whether all arrays that a stage reads have last axes of known sizes."""
+    for x in op.input_tensors:
+        if isinstance(x.op, te.PlaceholderOp | te.ExternOp):
+            if len(x.shape) and not isinstance(x.shape[-1], tir.IntImm):
+                return False
+        elif not _known_rows(x.op):
+            return False
+    return True
+
+
 def _extent(axis: Any) -> int | None:
     """How long an axis is, if that's known; one that was split off isn't looked at."""
     known = axis.dom is not None and isinstance(axis.dom.extent, tir.IntImm)
@@ -93,4 +101,5 @@ def largest_divisor(size: int, most: int) -> int:
     return max(d for d in range(1, min(size, most) + 1) if size % d == 0)
 
 
-generic.schedule_injective.register("cpu", _schedule_injective, override=True)
+# Operators keep the schedule that they were registered with, which calls this one.
+topi.x86.schedule_injective = _schedule_injective

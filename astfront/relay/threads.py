@@ -12,8 +12,8 @@ from typing import Any
 
 from tvm import tir
 
-#: In operations, each on a vector or on a number: about 10 µs.
-WORTH_THREADS = 1 << 16
+#: In operations, each on a vector or on a number: a few µs, and some tens where memory is waited for.
+WORTH_THREADS = 1 << 15
 
 #: What a staged number of turns is taken for.
 _STAGED = 16
@@ -60,11 +60,16 @@ def _turns(loop: Any) -> int:
 
 
 def _operations(value: Any) -> int:
-    count = 0
+    """The loads, and what's done with them: not where they are, and no factor of a sum."""
+    nodes: list[Any] = []
+    places: set[Any] = set()
 
     def visit(node: Any) -> None:
-        nonlocal count
-        count += 1
+        nodes.append(node)
+        if isinstance(node, tir.BufferLoad):
+            for index in node.indices:
+                tir.stmt_functor.post_order_visit(index, places.add)
 
     tir.stmt_functor.post_order_visit(value, visit)
-    return count
+    free = (tir.Var, tir.IntImm, tir.FloatImm, tir.Mul, tir.Cast)
+    return 1 + sum(not isinstance(node, free) and node not in places for node in nodes)
