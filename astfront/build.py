@@ -42,6 +42,7 @@ from passes.relay import (
     recursion_kernels,
     recursive_globals,
     recursive_projections,
+    split_concatenations,
     straight_kernels,
     strip_mining,
 )
@@ -146,6 +147,7 @@ def prepare_module(
     ``target``, loops become kernels where they can. With ``in_blocks``, the others run as the VM needs
     it for many turns. Either is less easy to read.
     """
+    mod = split_concatenations.run(mod, note)
     if has_loops(mod):
         mod = loops.run(mod, note)
         if target is not None:
