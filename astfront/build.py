@@ -26,6 +26,7 @@ from astfront.diagnostics import CompileError, error
 from astfront.progress import Watch, unwatched
 from astfront.relay import cache as relay_cache
 from astfront.relay import math as relay_math
+from astfront.relay import memory as relay_memory
 from astfront.relay.aliases import hide_known_places
 from astfront.relay.memory import Argument
 from astfront.relay.pipeline import NeededPasses
@@ -34,6 +35,7 @@ from astfront.relay.threads import serial_small_loops
 from passes.relay import (
     broadcast_operands,
     dataflow,
+    fresh_results,
     loop_kernels,
     loops,
     many_operands,
@@ -95,10 +97,14 @@ def _cpu_flags() -> set[str]:
 
 
 class Executable:
-    """A compiled module. Calls from several threads are right: each has a VM of its own."""
+    """A compiled module. Calls from several threads are right: each has a VM of its own.
 
-    def __init__(self, executable: Any) -> None:
+    Results whose memory is ``fresh`` at each call are handed over where they are.
+    """
+
+    def __init__(self, executable: Any, fresh: Sequence[bool] = ()) -> None:
         self.executable = executable
+        self.fresh = fresh
         self._local = threading.local()
 
     def _vm(self) -> Any:
@@ -128,9 +134,9 @@ class Executable:
             if "Incompatible broadcast" in str(e):
                 raise SizesDiffer from e
             raise _tvm_failed("runs", e) from e
-        if isinstance(result, tvm.nd.NDArray):
-            return [_to_numpy(result)]
-        return [_to_numpy(result[i]) for i in range(len(result))]
+        is_one = isinstance(result, tvm.nd.NDArray)
+        results = [result] if is_one else [result[i] for i in range(len(result))]
+        return relay_memory.handed_over(results, self.fresh)
 
 
 def prepare_module(
@@ -227,10 +233,11 @@ def build(
                 return _compiled(prepared, bound, target, opt_level, watch)
 
     try:
+        fresh = fresh_results.run(mod, arrays.keys())
         if cache:
             settings = (str(target), opt_level, fast_math, long_loops)
-            return Executable(relay_cache.kept(built, mod, arrays, settings))
-        return Executable(built())
+            return Executable(relay_cache.kept(built, mod, arrays, settings), fresh)
+        return Executable(built(), fresh)
     except Exception as e:
         raise _tvm_failed("builds", e) from e
 
@@ -283,12 +290,3 @@ def _tvm_failed(when: str, cause: Exception) -> CompileError:
         notes=[f"{type(cause).__name__}: {lines[-1].strip() if lines else ''}"],
         help="please report it, with the model",
     )
-
-
-def _to_numpy(array: Any) -> np.ndarray[Any, Any]:
-    """A copy: a result may be an argument's memory, or a constant's."""
-    try:
-        return np.from_dlpack(array).copy()
-    except (RuntimeError, BufferError):  # bool has no place in numpy's DLPack
-        result: np.ndarray[Any, Any] = array.numpy()
-        return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ def fills_buffer(array: Any) -> bool:
     base = array
     while isinstance(base, np.ndarray) and base.base is not None:
         base = base.base
+    if isinstance(base, ctypes.Array):  # relay_memory.py has such
+        return ctypes.sizeof(base) == array.nbytes and bool(array.flags.c_contiguous)
     return (
         isinstance(base, np.ndarray)
         and base.dtype == array.dtype

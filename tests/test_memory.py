@@ -136,3 +136,68 @@ def test_the_memory_outlives_the_model():
     del net
     _ = [np.ones(array.shape, "float32") for _ in range(10)]
     np.testing.assert_array_equal(array, expected)
+
+
+class Large(chainer.Chain):
+    """Results of more than 64 KB: new ones, one twice, an argument, a constant, what has no operator."""
+
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.w = chainer.Parameter(np.ones((200, 200), "float32"))
+        self.fixed = np.full((200, 200), 2, "float32")
+
+    def forward(self, x, n):
+        y = F.relu(x) + self.w
+        again = F.relu(x) + self.w
+        kept = self.fixed
+        for _ in range(int(n)):
+            kept = kept * x
+        known = self.fixed * 2
+        either = self.fixed if x[0, 0] > 0 else x
+        joined = F.concat([x[:100], x[100:]], axis=0)
+        halves = F.split_axis(F.concat([self.w, y], axis=0), 2, axis=0)
+        signs = F.reshape(y, (2, 100, 200)).array > 0.5
+        return y, again, y, kept, known, either, joined, *halves, x, signs, F.reshape(y, (400, 100))
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_large_results_are_the_callers_own(freeze):
+    net = Large()
+    compiled = astfront.compile(net, freeze=freeze)
+    x = np.random.RandomState(0).uniform(-1, 1, (200, 200)).astype("float32")
+    calls = [(sign * x, np.array(n)) for sign, n in ((1, 0), (-1, 2))]
+    expected = [net.forward(*args) for args in calls]
+    arrays = [array_of(y).copy() for results in expected for y in results]
+    held = []
+    for _ in range(2):
+        results = [compiled(*args) for args in calls]
+        for got, theirs in zip((y for r in results for y in r), arrays):
+            np.testing.assert_allclose(array_of(got), theirs, rtol=1e-5)
+        new = [r[i] for r in results for i in (0, 1, 3, 4, 6, 10, 11)]
+        for i, y in enumerate(map(array_of, new)):
+            assert y.flags.writeable
+            assert not any(np.may_share_memory(y, array_of(other)) for other in new[:i] + held)
+            y[...] = np.nan if y.dtype.kind == "f" else True
+        held += new
+    np.testing.assert_array_equal(net.w.array, 1)
+    np.testing.assert_array_equal(net.fixed, 2)
+    np.testing.assert_array_equal(calls[0][0], x)
+
+
+def test_a_large_result_is_an_argument_where_it_is():
+    f = astfront.compile(lambda x: F.tanh(x) * 2 + 1)
+    x = chainer.Variable(np.linspace(-1, 1, 40000, dtype="float32").reshape(200, 200))
+    y = f(x)
+    assert relay_memory.holder_of(y.array) is not None
+    np.testing.assert_allclose(f(y).array, np.tanh(y.array) * 2 + 1, rtol=1e-5)
+    y.array[...] = 0
+    np.testing.assert_array_equal(f(y).array, 1)
+    for other in (copy.deepcopy(y), pickle.loads(pickle.dumps(y)), y[:100], y.T):
+        np.testing.assert_allclose(f(other).array, np.tanh(other.array) * 2 + 1, rtol=1e-5)
+    strided = astfront.compile(lambda x: F.as_strided(x, (10, 20), (20, 1), 40))
+    np.testing.assert_array_equal(strided(f(x)).array, f(x).array.ravel()[40:240].reshape(10, 20))
+
+
+def array_of(x):
+    return x.array if isinstance(x, chainer.Variable) else x

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +18,17 @@ def empty_like(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """A numpy array in the memory of a TVM array, which lives as long as it's used."""
     if not array.size:
         return np.empty_like(array)
-    holder = tvm.nd.empty(array.shape, array.dtype.name)
-    memory: Any = (ctypes.c_uint8 * array.nbytes).from_address(holder.handle.contents.data)
-    setattr(memory, _HOLDER, (holder, array.shape, array.dtype))
-    return np.ndarray(array.shape, array.dtype, memory)
+    return seen_by_numpy(tvm.nd.empty(array.shape, array.dtype.name))
+
+
+def seen_by_numpy(holder: Any) -> np.ndarray[Any, Any]:
+    """A TVM array's memory as a numpy array, which may be written to."""
+    shape, dtype = holder.shape, np.dtype(holder.dtype)
+    size = math.prod(shape) * dtype.itemsize
+    tensor = holder.handle.contents
+    memory: Any = (ctypes.c_uint8 * size).from_address(tensor.data + tensor.byte_offset)
+    setattr(memory, _HOLDER, (holder, shape, dtype))
+    return np.ndarray(shape, dtype, memory)
 
 
 def holder_of(array: np.ndarray[Any, Any]) -> Any:
@@ -29,6 +38,33 @@ def holder_of(array: np.ndarray[Any, Any]) -> Any:
         return None
     holder, shape, dtype = found
     return holder if array.shape == shape and array.dtype == dtype else None
+
+
+#: Bytes from which a result is worth handing over where it is.
+WORTH_HANDING_OVER = 1 << 16
+
+
+def handed_over(results: Sequence[Any], fresh: Sequence[bool]) -> list[np.ndarray[Any, Any]]:
+    """A run's results as arrays that nobody else has.
+
+    One whose memory is ``fresh``, filled by a kernel of this very run, isn't copied if it's large; but
+    two may be one and the same.
+    """
+    made: list[np.ndarray[Any, Any]] = []
+    given: set[int] = set()
+    for i, result in enumerate(results):
+        is_fresh = i < len(fresh) and fresh[i]
+        try:
+            window = np.from_dlpack(result)
+        except (RuntimeError, BufferError):  # bool has no place in numpy's DLPack
+            made.append(result.numpy())
+            continue
+        if is_fresh and window.nbytes >= WORTH_HANDING_OVER and window.ctypes.data not in given:
+            given.add(window.ctypes.data)
+            made.append(seen_by_numpy(result))
+        else:
+            made.append(window.copy())
+    return made
 
 
 class Argument:

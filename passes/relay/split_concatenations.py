@@ -51,7 +51,9 @@ from passes.relay.bindings import (
 )
 
 #: Operators that cost no more than to copy their result.
-_ELEMENTWISE = frozenset(["add", "subtract", "multiply", "divide", "maximum", "minimum", "negative"])
+_ELEMENTWISE = frozenset(
+    ["add", "subtract", "multiply", "divide", "maximum", "minimum", "negative"]
+)
 
 Span = tuple[int, int]
 """The first index along an axis, and the one behind the last."""
@@ -123,8 +125,7 @@ class _Apart:
         if self.is_joined(x, axis, span):
             call = self.values[x]
             parts = [
-                self._named(self.part(*operand))
-                for operand in self._operands(x, axis, span) or ()
+                self._named(self.part(*operand)) for operand in self._operands(x, axis, span) or ()
             ]
             return relay.Call(call.op, parts, call.attrs, call.type_args, call.span)
         return relay.strided_slice(x, [span[0]], [span[1]], [1], axes=[axis])
@@ -157,7 +158,7 @@ class _Apart:
 
     def _operands(self, x: Any, axis: int, span: Span) -> list[Part] | None:
         """Of an elementwise operator the operands, with those parts of them that make this part."""
-        call = self.values.get(x)
+        call: Any = self.values.get(x)
         if x not in self.own or operator(call) not in _ELEMENTWISE:
             return None
         rank = len(x.checked_type.shape)

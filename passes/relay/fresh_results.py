@@ -1,0 +1,59 @@
+"""Which results of a module are memory that a kernel fills at each call.
+
+Others may be the memory of an argument or of a constant: those that no operator computes, that a branch
+or a loop leaves as they were, or that see other memory in another shape.
+
+>>> mod = tvm.relay.fromtext('''
+... #[version = "0.0.5"]
+... def @main(%x: Tensor[(2, 3), float32], %w: Tensor[(2, 3), float32]) {
+...   let %y = add(%x, %w);
+...   let %z = reshape(%y, newshape=[3, 2]);
+...   let %twice = multiply(%w, 2f);
+...   (%y, %z, %x, %twice)
+... }''')
+>>> run(mod, {"w"})
+[True, False, False, False]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Any
+
+import tvm
+from tvm import relay
+
+from passes.relay.bindings import operator, unchain, variables
+
+_ELEMENTWISE, _BROADCAST, _REDUCED, _PRODUCT = 0, 1, 3, 4
+"""TVM's numbers for the patterns of operators that compute all elements of their result."""
+
+#: Those of them that may give their operand itself.
+_UNCHANGED = frozenset(["cast", "cast_like", "copy", "device_copy", "nn.dropout", "on_device"])
+
+#: Others that fill their result. (What's put together or split isn't among them: other passes may find
+#: that it's a part of something else.)
+_FILLED = frozenset(["nn.batch_matmul", "nn.softmax"])
+
+
+def run(mod: tvm.IRModule, constants: Set[str] = frozenset()) -> list[bool]:
+    """For each result of ``main``; these parameters of it are constants."""
+    main = mod["main"]
+    bindings, result = unchain(main.body)
+    values = dict(bindings)
+    varying = {p for p in main.params if p.name_hint not in constants}
+    for var, value in bindings:
+        if not varying.isdisjoint(variables(value)):
+            varying.add(var)
+
+    def is_fresh(expr: Any) -> bool:
+        return expr in varying and _is_filled(operator(values.get(expr)))
+
+    return [is_fresh(x) for x in (result.fields if isinstance(result, relay.Tuple) else [result])]
+
+
+def _is_filled(name: str) -> bool:
+    if not name or name in _UNCHANGED or name.startswith(("annotation.", "vm.", "memory.")):
+        return False
+    pattern = relay.op.get(name).get_attr("TOpPattern")
+    return name in _FILLED or pattern in (_ELEMENTWISE, _BROADCAST, _REDUCED, _PRODUCT)
