@@ -16,7 +16,7 @@ def fills_buffer(array: Any) -> bool:
     base = array
     while isinstance(base, np.ndarray) and base.base is not None:
         base = base.base
-    if isinstance(base, ctypes.Array):  # relay_memory.py has such
+    if isinstance(base, ctypes.Array):  # relay/memory.py has such
         return ctypes.sizeof(base) == array.nbytes and bool(array.flags.c_contiguous)
     return (
         isinstance(base, np.ndarray)
