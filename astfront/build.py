@@ -171,7 +171,7 @@ def prepare_module(
         mod = straight_kernels.run(_with_constants(mod, params or {}), target)
     mod = many_operands.run(mod)
     if target is not None:
-        mod = broadcast_operands.run(mod, set(params or {}))
+        mod = broadcast_operands.run(mod, set(params or {}), note)
     return relay.transform.InferType()(dataflow.run(nested_branches.run(mod)))
 
 

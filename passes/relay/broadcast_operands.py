@@ -31,7 +31,17 @@ from typing import Any
 import tvm
 from tvm import relay
 
-from passes.relay.bindings import Rewriter, Scope, chain, operator, rebuild, rewrite, static_shape
+from passes.relay.bindings import (
+    Note,
+    Rewriter,
+    Scope,
+    chain,
+    ignore,
+    operator,
+    rebuild,
+    rewrite,
+    static_shape,
+)
 
 #: What takes longer than the microsecond of a kernel of its own, done so often.
 _COSTLY = frozenset(
@@ -47,17 +57,17 @@ _TIMES = 8
 _INJECTIVE = 2
 
 
-def run(mod: tvm.IRModule, constants: Collection[str] = ()) -> tvm.IRModule:
+def run(mod: tvm.IRModule, constants: Collection[str] = (), note: Note = ignore) -> tvm.IRModule:
     """The module with such operands as results of their own.
 
     ``constants`` are names of parameters whose values are known: what's made of them alone is folded.
     """
-    return rewrite(mod, lambda: _Separate(constants))
+    return rewrite(mod, lambda: _Separate(constants, note))
 
 
 class _Separate(Rewriter):
-    def __init__(self, constants: Collection[str]) -> None:
-        super().__init__()
+    def __init__(self, constants: Collection[str], note: Note) -> None:
+        super().__init__(note)
         self.constants = constants
 
     def rewrite(self, bindings: Scope, result: Any) -> Any:
@@ -74,6 +84,11 @@ class _Separate(Rewriter):
                         if arg in costly and arg not in whole and _is_enlarged(arg, var):
                             whole[arg] = relay.Var("whole")
                             out.append((whole[arg], relay.annotation.stop_fusion(arg)))
+                            operand = self.values[arg]
+                            self.note(
+                                operand.span,
+                                f"{operator(operand)} computed once, before it's broadcast",
+                            )
                     args = [whole.get(arg, arg) for arg in value.args]
                     if operator(value) in _COSTLY or not costly.isdisjoint(args):
                         costly.add(var)

@@ -20,3 +20,16 @@ def test_the_demo(golden, monkeypatch: pytest.MonkeyPatch) -> None:
     specs = {"known": np.arange(5, dtype=np.int32), "staged": astfront.TensorSpec((None,), "int32")}
     for name, spec in specs.items():
         golden(f"explain_{name}_length", astfront.explain(translator.translate, spec))
+
+
+def test_what_is_computed_before_it_is_broadcast() -> None:
+    def normalised(x, v):
+        root = np.sqrt(v)
+        return x / root
+
+    x, v = np.ones((100, 100), "float32"), np.ones((100, 1), "float32")
+    said = "sqrt computed once, before it's broadcast"
+    lines = astfront.explain(normalised, x, v).splitlines()
+    line = next(i for i, text in enumerate(lines) if "root = np.sqrt(v)" in text)
+    assert lines[line + 1].endswith(f"optimised: {said}")
+    assert said not in astfront.explain(normalised, x, x)
