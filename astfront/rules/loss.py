@@ -74,8 +74,8 @@ def softmax_cross_entropy_(cx: Any, node: Any, x: Tensor, t: Tensor) -> Tensor:
     ignore = number(cx, node.value("ignore_label"), t)
     valid = cx.call_op("not_equal", t, ignore)
     labels = cx.call_op("where", valid, t, constant(cx, 0, t))
-    zero = constant(cx, 0, x)
-    log_p = cx.call_op("where", valid, nodes.select_label(cx, log_y, labels), zero)
+    chosen = nodes.select_label(cx, log_y, labels)
+    log_p = cx.call_op("multiply", chosen, cx.cast(valid, x.dtype))
     result: Tensor
     if node.reduce != "mean":
         result = cx.call_op("negative", log_p)
@@ -136,7 +136,7 @@ def _soft_target_loss(cx: Any, node: Any, x: Tensor, t: Tensor) -> Tensor:
 
 @node_rule(sigmoid_cross_entropy.SigmoidCrossEntropy)
 def sigmoid_cross_entropy_(cx: Any, node: Any, x: Tensor, t: Tensor) -> Tensor:
-    """softplus(-|x|) - x * (t - (x >= 0)), 0 where the label is ignored."""
+    """softplus(-|x|) - x * (t - (x >= 0)), times 0 where the label is ignored."""
     require_floats(cx, x)
     require_integers(cx, t)
     require_same_shape(cx, x, t)
@@ -149,11 +149,12 @@ def sigmoid_cross_entropy_(cx: Any, node: Any, x: Tensor, t: Tensor) -> Tensor:
         small = cx.call_op("exp", cx.call_op("negative", nodes.absolute(cx, v)))
         loss = cx.call_op("subtract", nodes.log1p(cx, small), cx.call_op("multiply", v, off))
         valid = cx.call_op("not_equal", t, number(cx, node.value("ignore_label"), t))
-        result: Tensor = cx.call_op("where", valid, loss, zero)
+        weight = cx.cast(valid, v.dtype)
+        result: Tensor = cx.call_op("multiply", weight, loss)
         if node.reduce != "mean":
             return result
         if node.normalize:
-            size = total(cx, cx.cast(valid, v.dtype), _everything(t))
+            size = total(cx, weight, _everything(t))
         elif x.ndim:
             size = count(cx, x, [0], v.dtype)
         else:

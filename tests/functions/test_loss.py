@@ -119,6 +119,16 @@ def staged_labels(x, t, b):
     )  # fmt: skip
 
 
+@cases([V(np.array([[np.nan, 1], [-np.inf, 2], [1, 2]], "f")), np.array([-1, -1, 1], "i")])
+def ignored_labels_of_what_is_not_finite(x, t):
+    bits = np.stack((t, t), axis=1)
+    return [
+        f(x, u, reduce=reduce)
+        for f, u in ((F.softmax_cross_entropy, t), (F.sigmoid_cross_entropy, bits))
+        for reduce in ("mean", "no")
+    ]
+
+
 @cases(
     [V(rows(5, 3)), V(rows(5, 2)), V(rows(5))], dtypes=FLOATS, staged={0: (None, 3), 1: (None, 2)}
 )
