@@ -55,6 +55,9 @@ _ELEMENTWISE = frozenset(
     ["add", "subtract", "multiply", "divide", "maximum", "minimum", "negative"]
 )
 
+#: So many of them may stand between a concatenation and its split.
+_MOST_OPERATORS = 16
+
 Span = tuple[int, int]
 """The first index along an axis, and the one behind the last."""
 
@@ -106,14 +109,19 @@ class _Apart:
         self.own = own
         """The variables of the chain: what's computed outside of it isn't computed again in it."""
         self.bindings: Scope = []
+        self._joined: dict[Part, bool] = {}
+        self._parts: dict[Part, Any] = {}
 
-    def is_joined(self, x: Any, axis: int, span: Span | None) -> bool:
+    def is_joined(self, x: Any, axis: int, span: Span | None, depth: int = 0) -> bool:
         """Whether a part of ``x`` is one of something that it was put together of."""
-        if span is None:
+        if span is None or depth > _MOST_OPERATORS:
             return False
-        if self._inside(x, axis, span) is not None:
-            return True
-        return any(self.is_joined(*operand) for operand in self._operands(x, axis, span) or ())
+        part = x, axis, span
+        if part not in self._joined:
+            found = self._inside(*part) is not None
+            operands = () if found else self._operands(*part) or ()
+            self._joined[part] = found or any(self.is_joined(*x, depth + 1) for x in operands)
+        return self._joined[part]
 
     def part(self, x: Any, axis: int, span: Span | None) -> Any:
         """An expression for a part."""
@@ -124,18 +132,21 @@ class _Apart:
             return self.part(*inside)
         if self.is_joined(x, axis, span):
             call = self.values[x]
-            parts = [
-                self._named(self.part(*operand)) for operand in self._operands(x, axis, span) or ()
-            ]
+            operands = self._operands(x, axis, span) or ()
+            parts = [self._named(*operand) for operand in operands]
             return relay.Call(call.op, parts, call.attrs, call.type_args, call.span)
         return relay.strided_slice(x, [span[0]], [span[1]], [1], axes=[axis])
 
-    def _named(self, expr: Any) -> Any:
-        if isinstance(expr, relay.Var | relay.Constant):
-            return expr
-        name = relay.Var("part")
-        self.bindings.append((name, expr))
-        return name
+    def _named(self, x: Any, axis: int, span: Span | None) -> Any:
+        """A name for a part, the same each time."""
+        part = x, axis, span
+        if part not in self._parts:
+            made = self.part(*part)
+            if not isinstance(made, relay.Var | relay.Constant):
+                made, value = relay.Var("part"), made
+                self.bindings.append((made, value))
+            self._parts[part] = made
+        return self._parts[part]
 
     def _inside(self, x: Any, axis: int, span: Span) -> Part | None:
         """The operand of a concatenation of which a part of it is one."""

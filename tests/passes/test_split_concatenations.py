@@ -74,3 +74,17 @@ def test_nothing_is_put_together() -> None:
     assert "concatenate" not in found
     assert "split(" not in found
     assert "concatenate" in operators(across, *ARGS)
+
+
+def test_many_operators_before_a_split() -> None:
+    """Of a few that use their operand twice each operand is one part; of very many nothing is."""
+
+    def deep(a, b, times):
+        x = F.concat([a, b], axis=1)
+        for _ in range(times):
+            x = x + x
+        return F.split_axis(x, 2, axis=1)
+
+    a, b = floats(2, 4), floats(2, 4, seed=1)
+    assert operators(lambda a, b: deep(a, b, 12), a, b).count("add(") == 24
+    assert "concatenate" in operators(lambda a, b: deep(a, b, 400), a, b)
