@@ -136,7 +136,7 @@ class Executable:
             raise _tvm_failed("runs", e) from e
         is_one = isinstance(result, tvm.nd.NDArray)
         results = [result] if is_one else [result[i] for i in range(len(result))]
-        return relay_memory.handed_over(results, self.fresh)
+        return relay_memory.handed_over(results, self.fresh, arguments)
 
 
 def prepare_module(

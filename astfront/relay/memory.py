@@ -25,10 +25,14 @@ def seen_by_numpy(holder: Any) -> np.ndarray[Any, Any]:
     """A TVM array's memory as a numpy array, which may be written to."""
     shape, dtype = holder.shape, np.dtype(holder.dtype)
     size = math.prod(shape) * dtype.itemsize
-    tensor = holder.handle.contents
-    memory: Any = (ctypes.c_uint8 * size).from_address(tensor.data + tensor.byte_offset)
+    memory: Any = (ctypes.c_uint8 * size).from_address(_address(holder))
     setattr(memory, _HOLDER, (holder, shape, dtype))
     return np.ndarray(shape, dtype, memory)
+
+
+def _address(array: Any) -> int:
+    tensor = array.handle.contents
+    return (tensor.data or 0) + int(tensor.byte_offset)
 
 
 def holder_of(array: np.ndarray[Any, Any]) -> Any:
@@ -44,11 +48,13 @@ def holder_of(array: np.ndarray[Any, Any]) -> Any:
 WORTH_HANDING_OVER = 1 << 16
 
 
-def handed_over(results: Sequence[Any], fresh: Sequence[bool]) -> list[np.ndarray[Any, Any]]:
+def handed_over(
+    results: Sequence[Any], fresh: Sequence[bool], arguments: Sequence[Argument]
+) -> list[np.ndarray[Any, Any]]:
     """A run's results as arrays that nobody else has.
 
     One whose memory is ``fresh``, filled by a kernel of this very run, isn't copied if it's large; but
-    two may be one and the same.
+    two may be one and the same, and TVM may have found that one is an argument.
     """
     made: list[np.ndarray[Any, Any]] = []
     given: set[int] = set()
@@ -59,11 +65,13 @@ def handed_over(results: Sequence[Any], fresh: Sequence[bool]) -> list[np.ndarra
         except (RuntimeError, BufferError):  # bool has no place in numpy's DLPack
             made.append(result.numpy())
             continue
-        if is_fresh and window.nbytes >= WORTH_HANDING_OVER and window.ctypes.data not in given:
-            given.add(window.ctypes.data)
-            made.append(seen_by_numpy(result))
-        else:
+        if not is_fresh or window.nbytes < WORTH_HANDING_OVER:
             made.append(window.copy())
+            continue
+        given = given or {_address(a.array) for a in arguments}
+        place = _address(result)
+        made.append(window.copy() if place in given else seen_by_numpy(result))
+        given.add(place)
     return made
 
 
