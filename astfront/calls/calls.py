@@ -22,7 +22,7 @@ from astfront.calls.function_nodes import as_variables
 from astfront.calls.wrappers import call_wrapper
 from astfront.joins.options import choice_in
 from astfront.rules import dataclass, folds
-from astfront.rules.registry import PURE, RULES, Rule
+from astfront.rules.registry import PURE, RULES, Rule, nearest
 from astfront.values import (
     POISON,
     BoundMethod,
@@ -231,11 +231,14 @@ class Calls(FunctionCalls):
             self.fail("AF0305", f"{name}() does input or output", help="do it outside the model")
         is_foreign = isinstance(f, np.ufunc) and getattr(np, name, None) is not f
         what = f"the ufunc `{name}`" if is_foreign else f"{module}.{name}"
+        others = nearest(f)
+        like = f"there is {', '.join(others)}; " if others else ""
         self.fail(
             "AF0301",
             f"{what} isn't supported",
             notes=list(notes),
-            help="write it with supported functions, or register a rule: see docs/adding-an-op.md",
+            help=f"{like}write it with supported functions, or register a rule: "
+            "see docs/adding-an-op.md",
         )
 
     def construct(self, cls: type, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:

@@ -20,6 +20,7 @@ node (whose attributes are read with ``node.name``) and the input tensors.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,6 +49,9 @@ class Rule:
 
 RULES: dict[Any, Rule] = {}
 NODE_RULES: dict[type, Callable[..., Any]] = {}
+
+#: So many names are listed where none is like another.
+_FEW = 8
 
 #: Functions without side effects that are simply called when their arguments are all static.
 PURE: set[Any] = set()
@@ -96,6 +100,21 @@ def node_rule(*classes: type) -> Callable[[Callable[..., Any]], Callable[..., An
 def pure(*functions: Any) -> None:
     """Say that functions may be called while compiling, on static arguments."""
     PURE.update(functions)
+
+
+def nearest(target: Any) -> list[str]:
+    """Which functions of the same module have rules: those of a like name, or all, if they are few."""
+    module = getattr(target, "__module__", None)
+    if module is None:
+        return []
+    there = {
+        t.__name__
+        for t in RULES
+        if getattr(t, "__module__", "") == module and hasattr(t, "__name__")
+    }
+    named = sorted(name for name in there if not name.startswith("_"))
+    like = difflib.get_close_matches(getattr(target, "__name__", ""), named, n=3, cutoff=0.7)
+    return [f"{module}.{name}" for name in like or (named if len(named) <= _FEW else [])]
 
 
 def _kind(annotation: Any) -> str:

@@ -194,7 +194,8 @@ def products(x, y):
         np.tensordot(x, y, axes=((0, 2), (0, 1))), np.tensordot(x[0], y[0], 1), np.einsum("ij,jk->ik", x[0], y[0]),
         np.einsum("bij,bjk->bik", x, y), np.einsum("ij->ji", x[0]), np.einsum("ij,ij->i", x[0], x[1]), np.einsum("ij->", x[0]),
         np.einsum("i,j", v, w), np.einsum("bij,bkj->bik", x, x), np.linalg.norm(v), np.linalg.norm(x, axis=1), np.linalg.norm(x[0], 1, 0),
-        np.linalg.norm(x[0], np.inf, axis=1, keepdims=True), np.vdot(v, w), x[0][None] @ y, x[:, None] @ y[0],
+        np.linalg.norm(x[0], np.inf, axis=1, keepdims=True), np.linalg.norm(x[0], "fro"),
+        np.linalg.norm(x, 1, axis=(1, 2)), np.linalg.norm(v, 0), np.linalg.norm(v, 3), np.vdot(v, w), x[0][None] @ y, x[:, None] @ y[0],
     )  # fmt: skip
 
 
