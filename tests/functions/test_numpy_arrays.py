@@ -95,6 +95,18 @@ def test_shaping_of_staged_sizes():
     same(lambda x: x.reshape(-1, 3), (Y,), (Y[:1],), specs=[(None, 4)])
 
 
+def test_each_row_as_often_as_its_count_says():
+    def repeated(x, n):
+        return np.repeat(x, n, axis=0), x[:, 0].repeat(n), np.repeat(x[0, :2], [n[0], n[-1]])
+
+    counts = [np.array(n) for n in ([2, 0, 1], [0, 0, 0], [1, -1, 2])]
+    same(repeated, *((Y, n) for n in counts), (Y[:2], counts[0]), specs=[(None, 4), None])
+    same(repeated, (Y, counts[0][:1]), (Y[:1], counts[0][:1]), specs=[(None, 4), None])
+    for split in (np.split, np.array_split):
+        with pytest.raises(CompileError, match="AF0205"):
+            lower(lambda x, n, split=split: split(x, n[0]), (Y, np.array([3])), {})
+
+
 @proved_apart()
 def joined(x, y):
     return (

@@ -221,6 +221,8 @@ def _split(cx: Any, ary: Value, sections: Value, axis: Value, even: bool) -> lis
     along = axis_of(cx, cx.static(axis, "`axis`"), x.ndim)
     size = cx.dim_of(x, along)
     known, given = cx.try_static(sections)
+    if cx.is_number(sections) or getattr(sections, "shape", None) == ():
+        given = cx.static(sections, "a number of sections")
     if not known:
         ends = list(cx.items_of(sections))
     elif np.ndim(given):

@@ -300,7 +300,10 @@ def repeat(cx: Any, a: Value, repeats: Value, axis: Value = NONE) -> Tensor:
     if not known:
         if isinstance(repeats, Scalar) or (isinstance(repeats, Tensor) and repeats.ndim == 0):
             return _repeat_staged(cx, x, shape_values(cx, repeats)[0], along)
-        cx.fail("AF0306", f"repeat by {describe(repeats)} isn't supported")
+        staged = as_array(cx, repeats)
+        if staged.ndim != 1 or not np.can_cast(staged.dtype, np.int64):
+            cx.fail("AF0306", f"repeat by {describe(repeats)} isn't supported")
+        return cx.call(Static(_repeat_each), [x, staged, Static(along)], {})  # type: ignore[no-any-return]
     counts = np.asarray(times)
     if counts.size != 1:
         size = x.shape[along]
@@ -323,6 +326,22 @@ def repeat(cx: Any, a: Value, repeats: Value, axis: Value = NONE) -> Tensor:
             cx.fail("AF0306", "repeat by 0, of an array whose sizes aren't known")
         return constant(np.zeros(shape, x.dtype))
     return cx.b.call("repeat", x, repeats=count, axis=along)  # type: ignore[no-any-return]
+
+
+def _repeat_each(x: Any, counts: Any, axis: int) -> Any:
+    """``np.repeat`` by counts: each item of the result is taken from its place."""
+    if len(counts) == 1:
+        return np.repeat(x, counts[0], axis)
+    size = x.shape[axis]
+    if len(counts) != size:
+        raise ValueError(
+            f"operands could not be broadcast together with shape ({size},) ({len(counts)},)"
+        )
+    if np.any(counts < 0):
+        raise ValueError("repeats may not contain negative values.")
+    ends = np.cumsum(counts)
+    places = np.searchsorted(ends, np.arange(np.sum(counts)), side="right")
+    return np.take(x, places, axis=axis)
 
 
 def _repeat_staged(cx: Any, x: Tensor, times: Value, axis: int) -> Tensor:
