@@ -39,7 +39,6 @@ from passes.relay import (
     loop_kernels,
     loops,
     many_operands,
-    nested_branches,
     partial_unrolling,
     recursion_kernels,
     recursive_globals,
@@ -172,7 +171,7 @@ def prepare_module(
     mod = many_operands.run(mod)
     if target is not None:
         mod = broadcast_operands.run(mod, set(params or {}), note)
-    return relay.transform.InferType()(dataflow.run(nested_branches.run(mod)))
+    return relay.transform.InferType()(dataflow.run(mod))
 
 
 def prepare_for_target(

@@ -1,20 +1,32 @@
 """TVM's own passes, run only where they have something to do.
 
 Relay's compiler infers all types anew before and after each of its passes, and fuses and lowers the
-whole module three times: two thirds of its time, for a module that's the same as before.
+whole module three times: most of its time, for a module that's the same as before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tvm
 from tvm import relay
 
 from astfront.progress import Watch, unwatched
+from passes.relay import known_shapes, lifetimes
 
-#: What comes between two memory passes, and does nothing where no operator is left to lower.
-_LOWERING = {"FuseOps", "LabelOps", "RelayToTIRTargetHook", "LowerTE", "LowerTensorExpr"}
+#: What runs between the allocation of memory and the end, and does nothing where all is lowered.
+_LOWERING = {
+    "DeadCodeElimination",
+    "FoldConstant",
+    "FuseOps",
+    "InferType",
+    "LabelOps",
+    "LowerTE",
+    "LowerTensorExpr",
+    "ManifestAlloc",
+    "RelayToTIRTargetHook",
+}
 
 #: Operators that the VM's code generator takes as they are.
 _INSTRUCTIONS = ("vm.", "memory.", "on_device", "device_copy")
@@ -24,33 +36,42 @@ _INSTRUCTIONS = ("vm.", "memory.", "on_device", "device_copy")
 class NeededPasses:
     """A pass instrument, for one ``relay.vm.compile``, that leaves out what can't change the module.
 
-    - types are inferred only where a function isn't the very one that was typed last;
+    - types are inferred only where a function isn't the very one that was typed last, and not after
+      fusion: no pass that comes next looks at them before they're inferred again;
     - once no operator is left to lower, the module is neither lowered nor given memory again;
     - the constants in the sizes of buffers aren't folded: each would be compiled by itself, where
-      they're part of a kernel that's there anyhow.
+      they're part of a kernel that's there anyhow. Only shapes are.
 
-    ``watch`` is told which pass or kernel is at work.
+    In the place of ``ManifestLifetimes`` there's a faster pass. ``watch`` is told which pass or kernel
+    is at work.
     """
 
     def __init__(self, watch: Watch = unwatched) -> None:
         self._watch = watch
+        self._running = [""]
         self._typed: dict[str, Any] = {}
-        self._allocated = 0
+        self._is_allocated = False
         self._is_lowered = False
 
     def should_run(self, mod: Any, info: Any) -> bool:
-        name = info.name
-        if name == "InferType":
-            return not self._is_typed(mod)
-        if not self._allocated:
-            return True
-        if name == "FoldConstant":
-            return self._allocated > 1
-        if name == "FuseOps" and not self._is_lowered:
+        name, within = info.name, self._running[-1]
+        if name == "ManifestLifetimes":
+            _change(mod, lifetimes.run)
+            return False
+        if name == "FoldConstant" and self._is_allocated:
+            _change(mod, known_shapes.run)
             self._is_lowered = not _has_operators(mod)
-        return not (self._is_lowered and (name in _LOWERING or name == "ManifestAlloc"))
+            return False
+        if name == "InferType" and within == "ManifestAllocImpl":
+            if self._is_allocated:
+                self._is_lowered = not _has_operators(mod)
+            self._is_allocated = True
+        if self._is_lowered and name in _LOWERING:
+            return False
+        return name != "InferType" or (within != "FuseOps" and not self._is_typed(mod))
 
     def run_before_pass(self, mod: Any, info: Any) -> None:
+        self._running.append(info.name)
         if self._watch is unwatched:
             return
         if info.name.startswith("tir."):
@@ -60,18 +81,30 @@ class NeededPasses:
             self._watch(info.name)
 
     def run_after_pass(self, mod: Any, info: Any) -> None:
+        self._running.pop()
         if info.name == "InferType":
             # Held, so that none of them is changed in place, and no other takes its address.
-            self._typed = {var.name_hint: function for var, function in mod.functions.items()}
-        elif info.name == "ManifestAlloc":
-            self._allocated += 1
+            self._typed = _relay_functions(mod)
 
     def _is_typed(self, mod: Any) -> bool:
-        functions = mod.functions
-        return len(functions) == len(self._typed) and all(
-            var.name_hint in self._typed and self._typed[var.name_hint].same_as(function)
-            for var, function in functions.items()
+        functions = _relay_functions(mod)
+        return functions.keys() == self._typed.keys() and all(
+            self._typed[name].same_as(function) for name, function in functions.items()
         )
+
+
+def _change(mod: Any, change: Callable[[Any], Any]) -> None:
+    """Put other functions in the place of a module's: what a pass that's left out would have done."""
+    for name, function in _relay_functions(mod).items():
+        new = change(function)
+        if not new.same_as(function):
+            mod.update_func(mod.get_global_var(name), new)
+
+
+def _relay_functions(mod: Any) -> dict[str, Any]:
+    """All functions but kernels, by name: a kernel's type is its signature."""
+    functions = mod.functions.items()
+    return {var.name_hint: f for var, f in functions if isinstance(f, relay.Function)}
 
 
 def _has_operators(mod: Any) -> bool:
@@ -86,7 +119,6 @@ def _has_operators(mod: Any) -> bool:
             else:
                 found = isinstance(op, relay.Function)
 
-    for function in mod.functions.values():
-        if isinstance(function, relay.Function):
-            relay.analysis.post_order_visit(function, visit)
+    for function in _relay_functions(mod).values():
+        relay.analysis.post_order_visit(function, visit)
     return found

@@ -14,5 +14,5 @@ def text(mod: tvm.IRModule) -> str:
 
 def show(mod: tvm.IRModule) -> None:
     """Print a module's functions, for doctests."""
-    for line in text(mod).splitlines()[1:]:
+    for line in text(tvm.relay.transform.InferType()(mod)).splitlines()[1:]:
         print(line)  # noqa: T201

@@ -47,6 +47,16 @@ def chain(bindings: Sequence[Binding], result: Any) -> Any:
     return result
 
 
+def _is_chain(expr: Any, bindings: Scope, result: Any) -> bool:
+    """Whether an expression is the chain of these very bindings."""
+    found, end = unchain(expr)
+    return (
+        len(found) == len(bindings)
+        and end.same_as(result)
+        and all(v.same_as(w) and x.same_as(y) for (v, x), (w, y) in zip(found, bindings))
+    )
+
+
 def operands(expr: Any) -> list[Any]:
     """The direct operands of a call, tuple or projection."""
     if isinstance(expr, relay.Call):
@@ -124,21 +134,24 @@ class Rewriter(relay.ExprMutator):  # type: ignore[misc]
     def visit_let(self, let: relay.Let) -> relay.Expr:
         bindings, result = unchain(let)
         self.values.update(bindings)
-        return self.rewrite(
+        made = self.rewrite(
             [(var, self.visit(value)) for var, value in bindings], self.visit(result)
         )
+        return let if _is_chain(made, bindings, result) else made
 
     def visit_function(self, function: relay.Function) -> relay.Function:
         body = self.visit(function.body)
-        if body == function.body:
+        if body.same_as(function.body):
             return function
         return relay.Function(
             function.params, body, function.ret_type, function.type_params, function.attrs
         )
 
     def visit_if(self, branch: relay.If) -> relay.If:
-        parts = [self.visit(x) for x in (branch.cond, branch.true_branch, branch.false_branch)]
-        return relay.If(*parts, span=branch.span)
+        parts = branch.cond, branch.true_branch, branch.false_branch
+        new = [self.visit(part) for part in parts]
+        same = all(x.same_as(y) for x, y in zip(new, parts))
+        return branch if same else relay.If(*new, span=branch.span)
 
     def visit_call(self, call: relay.Call) -> relay.Call:
         return rebuild(call, [self.visit(part) for part in operands(call)])
@@ -151,14 +164,23 @@ class Rewriter(relay.ExprMutator):  # type: ignore[misc]
 
 
 def rewrite(mod: tvm.IRModule, rewriter: Callable[[], Rewriter]) -> tvm.IRModule:
-    """A module whose functions are rewritten, with types before and after."""
+    """A module whose functions are rewritten, with types before: the one that's given, where nothing
+    is changed."""
     if not all(map(_is_typed, mod.functions.values())):
         mod = relay.transform.InferType()(mod)
-    result = tvm.IRModule(dict(mod.functions.items()), dict(mod.type_definitions.items()))
-    for name in mod.get_global_vars():
-        if isinstance(mod[name], relay.Function):
-            result.update_func(name, rewriter().visit(mod[name]))
-    return relay.transform.InferType()(result)
+    return with_functions(mod, lambda function: rewriter().visit(function))
+
+
+def with_functions(mod: tvm.IRModule, change: Callable[[Any], Any]) -> tvm.IRModule:
+    """A module with other functions; the one that's given, where they are the same."""
+    functions = {var: f for var, f in mod.functions.items() if isinstance(f, relay.Function)}
+    changed = {var: change(function) for var, function in functions.items()}
+    changed = {var: new for var, new in changed.items() if not new.same_as(functions[var])}
+    if not changed:
+        return mod
+    return tvm.IRModule(
+        {**dict(mod.functions.items()), **changed}, dict(mod.type_definitions.items())
+    )
 
 
 @dataclass

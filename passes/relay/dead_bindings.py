@@ -26,16 +26,12 @@ from typing import Any
 import tvm
 from tvm import relay
 
-from passes.relay.bindings import operands, rebuild
+from passes.relay.bindings import chain, operands, rebuild, unchain, with_functions
 
 
 def run(mod: tvm.IRModule) -> tvm.IRModule:
     """The module without unused bindings."""
-    result = tvm.IRModule(dict(mod.functions.items()), dict(mod.type_definitions.items()))
-    for name in mod.get_global_vars():
-        if isinstance(mod[name], relay.Function):
-            result.update_func(name, _Cleaner().clean(mod[name])[0])
-    return result
+    return with_functions(mod, lambda function: clean(function)[0])
 
 
 def clean(expr: Any) -> tuple[Any, frozenset[Any]]:
@@ -61,7 +57,7 @@ class _Cleaner:
             return self._let(expr)
         if isinstance(expr, relay.Function):
             body, used = self.clean(expr.body)
-            if body is expr.body:
+            if body.same_as(expr.body):
                 return expr, used
             made = relay.Function(
                 expr.params, body, expr.ret_type, expr.type_params, expr.attrs, expr.span
@@ -71,7 +67,11 @@ class _Cleaner:
             (c, uc), (t, ut), (f, uf) = map(
                 self.clean, (expr.cond, expr.true_branch, expr.false_branch)
             )
-            same = c is expr.cond and t is expr.true_branch and f is expr.false_branch
+            same = (
+                c.same_as(expr.cond)
+                and t.same_as(expr.true_branch)
+                and f.same_as(expr.false_branch)
+            )
             return (expr if same else relay.If(c, t, f, expr.span)), uc | ut | uf
         children = operands(expr)
         cleaned = [self.clean(child) for child in children]
@@ -79,16 +79,17 @@ class _Cleaner:
         return rebuild(expr, [new for new, _ in cleaned]), used
 
     def _let(self, let: relay.Let) -> tuple[Any, frozenset[Any]]:
-        chain = []
-        expr: Any = let
-        while isinstance(expr, relay.Let):
-            chain.append((expr.var, expr.value))
-            expr = expr.body
-        result, last = self.clean(expr)
+        bindings, end = unchain(let)
+        result, last = self.clean(end)
         used = set(last)
-        for var, value in reversed(chain):
+        same = result.same_as(end)
+        kept = []
+        for var, value in reversed(bindings):
             if var in used:
                 new, more = self.clean(value)
                 used |= more
-                result = relay.Let(var, new, result)
-        return result, frozenset(used)
+                kept.append((var, new))
+                same = same and new.same_as(value)
+            else:
+                same = False
+        return (let if same else chain(kept[::-1], result)), frozenset(used)

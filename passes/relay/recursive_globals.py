@@ -1,8 +1,8 @@
 """Local recursive functions into global ones, which TVM's lambda lifting needs.
 
 ``LambdaLift`` knows a function by its own name only directly in its body. In a function inside of it
-(``nested_branches`` makes some) the name is taken for a variable that nobody binds. So what such a
-function captures becomes parameters of a global function. A loop, which calls itself as the last thing
+the name is taken for a variable that nobody binds. So what such a function captures becomes parameters
+of a global function. A loop, which calls itself as the last thing
 of a turn, stays where it is: TVM packs the constants that a local function captures.
 
 >>> from passes.relay import show
