@@ -14,6 +14,7 @@ from tvm import relay
 
 from astfront.progress import Watch, unwatched
 from passes.relay import known_shapes, lifetimes
+from passes.relay.bindings import changed_functions
 
 #: What runs between the allocation of memory and the end, and does nothing where all is lowered.
 _LOWERING = {
@@ -59,12 +60,12 @@ class NeededPasses:
             _change(mod, lifetimes.run)
             return False
         if name == "FoldConstant" and self._is_allocated:
-            _change(mod, known_shapes.run)
-            self._is_lowered = not _has_operators(mod)
+            if not self._is_lowered:
+                _change(mod, known_shapes.run)
+            self._is_lowered = self._is_lowered or not _has_operators(mod)
             return False
         if name == "InferType" and within == "ManifestAllocImpl":
-            if self._is_allocated:
-                self._is_lowered = not _has_operators(mod)
+            self._is_lowered = self._is_allocated and not _has_operators(mod)
             self._is_allocated = True
         if self._is_lowered and name in _LOWERING:
             return False
@@ -95,10 +96,7 @@ class NeededPasses:
 
 def _change(mod: Any, change: Callable[[Any], Any]) -> None:
     """Put other functions in the place of a module's: what a pass that's left out would have done."""
-    for name, function in _relay_functions(mod).items():
-        new = change(function)
-        if not new.same_as(function):
-            mod.update_func(mod.get_global_var(name), new)
+    mod.update(tvm.IRModule(changed_functions(mod, change)))
 
 
 def _relay_functions(mod: Any) -> dict[str, Any]:

@@ -173,14 +173,18 @@ def rewrite(mod: tvm.IRModule, rewriter: Callable[[], Rewriter]) -> tvm.IRModule
 
 def with_functions(mod: tvm.IRModule, change: Callable[[Any], Any]) -> tvm.IRModule:
     """A module with other functions; the one that's given, where they are the same."""
-    functions = {var: f for var, f in mod.functions.items() if isinstance(f, relay.Function)}
-    changed = {var: change(function) for var, function in functions.items()}
-    changed = {var: new for var, new in changed.items() if not new.same_as(functions[var])}
+    changed = changed_functions(mod, change)
     if not changed:
         return mod
-    return tvm.IRModule(
-        {**dict(mod.functions.items()), **changed}, dict(mod.type_definitions.items())
-    )
+    functions = {**dict(mod.functions.items()), **changed}
+    return tvm.IRModule(functions, dict(mod.type_definitions.items()))
+
+
+def changed_functions(mod: tvm.IRModule, change: Callable[[Any], Any]) -> dict[Any, Any]:
+    """What is made of a module's functions, where that is another one."""
+    functions = {var: f for var, f in mod.functions.items() if isinstance(f, relay.Function)}
+    changed = {var: change(function) for var, function in functions.items()}
+    return {var: new for var, new in changed.items() if not new.same_as(functions[var])}
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """The shapes that are known aren't asked for when the program runs.
 
-It runs where TVM has made shape functions explicit. Its own ``FoldConstant`` does this too, and
-compiles a kernel for each shape. Of a number it must be done: what the VM's ``shape_of`` gives has one
-axis, and a shape function takes an array without any.
+It runs where TVM has made shape functions explicit, on bindings of single calls. TVM's own
+``FoldConstant`` does this too, and compiles a kernel for each shape. Of a number it must be done: what
+the VM's ``shape_of`` gives has one axis, and a shape function takes an array without any.
 
 >>> import tvm
 >>> x = relay.var("x", shape=(2, 3))
@@ -20,29 +20,37 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from tvm import relay
 
-from passes.relay.bindings import Rewriter, operator, static_shape
+from passes.relay.bindings import chain, operator, static_shape, unchain
 
 
 def run(function: relay.Function) -> relay.Function:
     """A function, with types, in which known shapes are constants."""
-    body = _Known().visit(function.body)
+    body = _known(function.body)
     if body.same_as(function.body):
         return function
     return relay.function.FunctionWithFields(function, body=body)
 
 
-class _Known(Rewriter):
-    def visit_call(self, call: relay.Call) -> Any:
-        if operator(call) == "on_device":
-            return super().visit_call(call)
-        if operator(call) != "vm.shape_of":
-            return call
-        shape = static_shape(call.args[0].checked_type)
-        if shape is None:
-            return call
-        dtype = call.checked_type.dtype
-        known = np.array(shape, dtype) if shape else np.zeros((), dtype)
-        return relay.const(known, dtype)
+def _known(expr: Any) -> Any:
+    if isinstance(expr, relay.Function):
+        return run(expr)
+    if isinstance(expr, relay.If):
+        arms = _known(expr.true_branch), _known(expr.false_branch)
+        same = arms[0].same_as(expr.true_branch) and arms[1].same_as(expr.false_branch)
+        return expr if same else relay.If(expr.cond, *arms, expr.span)
+    if isinstance(expr, relay.Let):
+        bindings, result = unchain(expr)
+        known = [(var, _known(value)) for var, value in bindings]
+        same = all(new.same_as(old) for (_, new), (_, old) in zip(known, bindings))
+        return expr if same else chain(known, result)
+    name = operator(expr)
+    if name == "on_device":
+        inner = _known(expr.args[0])
+        same = inner.same_as(expr.args[0])
+        return expr if same else relay.Call(expr.op, [inner], expr.attrs, span=expr.span)
+    shape = static_shape(expr.args[0].checked_type) if name == "vm.shape_of" else None
+    if shape is None:
+        return expr
+    return relay.const(list(shape) or 0, expr.checked_type.dtype)

@@ -44,7 +44,7 @@ from typing import Any
 
 from tvm import relay
 
-from passes.relay.bindings import operands, operator, rebuild, unchain
+from passes.relay.bindings import operands, operator, substitute, unchain
 
 
 def run(function: relay.Function) -> relay.Function:
@@ -76,16 +76,15 @@ class _Freed:
                 self.names[var] = self.names.get(other, other)
             else:
                 kept.append((var, value))
-        result = self._renamed(result)
-        live = {**live, **_uses(result)}
+        result, used = self._renamed(result)
+        live = {**live, **used}
         for var, value in reversed(kept):
             live.pop(var, None)
             branch = _without_device(value)
             if isinstance(branch, relay.If):
                 value, used, live = self._branch(branch, live)
             else:
-                value = self._renamed(value)
-                used = _uses(value)
+                value, used = self._renamed(value)
             for dead in used:
                 if dead not in live:
                     result = relay.Let(relay.Var("x"), _kill(dead), result)
@@ -95,18 +94,19 @@ class _Freed:
 
     def _branch(self, branch: relay.If, live: _Live) -> tuple[Any, _Live, _Live]:
         """The branch, the variables of its condition, and what's live before either arm."""
-        condition = self._renamed(branch.cond)
+        condition, used = self._renamed(branch.cond)
         then, before_then = self.chain(branch.true_branch, live)
         other, before_other = self.chain(branch.false_branch, live)
         made = relay.If(condition, then, other, branch.span)
-        return made, _uses(condition), {**before_then, **before_other}
+        return made, used, {**before_then, **before_other}
 
-    def _renamed(self, expr: Any) -> Any:
-        if isinstance(expr, relay.Var):
-            return self.names.get(expr, expr)
-        if not self.names:
-            return expr
-        return rebuild(expr, [self._renamed(part) for part in operands(expr)])
+    def _renamed(self, expr: Any) -> tuple[Any, _Live]:
+        """The expression with the names that are kept, and the variables in it."""
+        used = _uses(expr)
+        others = {var: self.names[var] for var in used if var in self.names}
+        if not others:
+            return expr, used
+        return substitute(expr, others), {others.get(var, var): None for var in used}
 
 
 def _uses(expr: Any) -> _Live:
