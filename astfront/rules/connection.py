@@ -22,7 +22,7 @@ from chainer.functions.connection import (
 )
 from chainer.utils.type_check import InvalidType
 
-from astfront.rules.array.images import window_count
+from astfront.rules.array.images import require_places, window_count
 from astfront.rules.array.shape import reshape_to
 from astfront.rules.registry import node_rule
 from astfront.rules.sizes import (
@@ -162,7 +162,8 @@ def _convolution(
 
     def compute(x: Tensor) -> Tensor:
         ends = [p + s - 1 if cover_all else p for p, s in zip(pad, stride)]
-        _require_positive(cx, x, w, stride, pad, ends, dilate)
+        spans = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], dilate)]  # type: ignore[operator]
+        require_places(cx, x, spans, pad, ends)
         if w.shape[0] % groups:  # type: ignore[operator]
             cx.raise_python(
                 TypeError("The number of groups must be a divisor of that of output channels")
@@ -194,16 +195,6 @@ def _of_channels(
         return compute(cx.b.refine(x, (x.shape[0], channels, *x.shape[2:])))
 
     return guarded(cx, [equal(cx, cx.dim_of(x, 1), Static(channels))], error, known)
-
-
-def _require_positive(
-    cx: Any, x: Tensor, w: Tensor, stride: Any, pad: Any, ends: Any, dilate: Any
-) -> None:
-    axes = zip(x.shape[2:], w.shape[2:], stride, pad, ends, dilate)
-    for size, k, s, before, after, d in axes:
-        span = (k - 1) * d + 1  # type: ignore[operator]
-        if size is not None and (size + before + after - span) // s + 1 <= 0:
-            cx.raise_python(AssertionError("Output sizes should be positive."))
 
 
 def _conv(

@@ -21,7 +21,15 @@ from astfront.rules import nodes
 from astfront.rules.array.sequences import pad_constant
 from astfront.rules.array.shape import reshape_to
 from astfront.rules.registry import node_rule, rule
-from astfront.rules.sizes import constant, dims_of, guarded, product, same_dim, slice_axis
+from astfront.rules.sizes import (
+    constant,
+    dims_of,
+    guarded,
+    product,
+    require_divisor,
+    same_dim,
+    slice_axis,
+)
 from astfront.values import Scalar, Static, Tensor, Tuple, Value
 
 
@@ -207,6 +215,7 @@ def group_normalization_node(cx: Any, node: Any, x: Tensor, gamma: Tensor, beta:
         )
     if 0 in x.shape:
         cx.raise_python(ValueError("cannot reshape array of size 0"))
+    require_divisor(cx, x, (0,))
     dtype = np.promote_types(x.dtype, gamma.dtype)
     flat = reshape_to(cx, x, [Static(-1), Static(channels.obj // groups), *rest])
     axes = list(range(1, flat.ndim))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import gast
 import numpy as np
 from chainer.functions.pooling import (
     average_pooling_2d,
@@ -17,7 +18,7 @@ from chainer.functions.pooling import (
 from chainer.utils import conv
 from chainer.utils.type_check import InvalidType
 
-from astfront.rules.array.images import window_count, windows
+from astfront.rules.array.images import require_places, window_count, windows
 from astfront.rules.array.shape import reshape_to
 from astfront.rules.nodes import require_same_shape
 from astfront.rules.registry import node_rule
@@ -36,10 +37,17 @@ from astfront.values import NONE, Static, Tensor, Value
 @node_rule(max_pooling_nd.MaxPoolingND)
 def max_pooling(cx: Any, node: Any, x: Tensor) -> Tensor:
     """``cover_all`` pads by ``stride - 1`` more at the end, as Chainer's im2col does."""
+    _require_items(cx, x)
     if node.return_indices:
         return _max_and_place(cx, node, x)
     ends = [p + s - 1 if node.cover_all else p for p, s in zip(node.pad, node.stride)]
     return _pool(cx, "max", x, node.ksize, node.stride, node.pad, ends)
+
+
+def _require_items(cx: Any, x: Tensor) -> None:
+    """Part of the check of types of Chainer's nodes for n dimensions."""
+    some = cx.compare(gast.Gt(), product(cx, dims_of(cx, x)), Static(0))
+    cx.check(some, InvalidType("in_types[0].size > 0", "0 <= 0"))
 
 
 def _max_and_place(cx: Any, node: Any, x: Tensor) -> Tensor:
@@ -57,6 +65,7 @@ def average_pooling_2d_node(cx: Any, node: Any, x: Tensor) -> Tensor:
 
 @node_rule(average_pooling_nd.AveragePoolingND)
 def average_pooling_nd_node(cx: Any, node: Any, x: Tensor) -> Tensor:
+    _require_items(cx, x)
     include = node.pad_value is not None
     if not include and any(k <= p for k, p in zip(node.ksize, node.pad)):
         cx.fail("AF0306", "average pooling with pad_value=None and windows that are all padding")
@@ -90,9 +99,7 @@ def _pool(
         cx.fail("AF0306", f"pooling over {ndim} dimensions isn't supported")
     if ndim == 3 and not x.is_static_shape:
         return _pool_3d_staged(cx, kind, x, ksize, stride, pad, ends, **attrs)
-    for size, k, s, before, after in zip(x.shape[2:], ksize, stride, pad, ends):
-        if size is not None and (size + before + after - k) // s + 1 <= 0:
-            cx.raise_python(AssertionError("Output sizes should be positive."))
+    require_places(cx, x, ksize, pad, ends)
     return cx.call_op(  # type: ignore[no-any-return]
         f"nn.{kind}_pool{ndim}d", x, pool_size=tuple(ksize), strides=tuple(stride),
         padding=(*pad, *ends), **attrs,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.functions.cases import FLOATS, cases, f, programs, refused
-from tests.support import run
+from tests.support import run, run_staged
 
 LOW = f(1, 1, 6, 5)
 LOW[0, 0, :3, :3] = -np.inf
@@ -236,11 +236,27 @@ def too_large(x):
 
 
 def test_windows_larger_than_the_image():
-    for g in (too_large,):
+    kernel = f(1, 1, 5, 5)
+    with pytest.raises(AssertionError):
+        run(too_large, f(1, 1, 3, 3))
+    for g in (too_large, lambda x: F.convolution_2d(x, kernel)):
         with pytest.raises(AssertionError):
-            run(g, f(1, 1, 3, 3))
+            run_staged(g, [f(1, 1, 4, 4)], {0: (1, 1, None, None)})
     with pytest.raises(chainer.utils.type_check.InvalidType):
         run(too_large, f(1, 3, 3))
+
+
+@pytest.mark.parametrize(
+    ("g", "error"),
+    [
+        (lambda x: F.max_pooling_2d(x, 2), chainer.utils.type_check.InvalidType),
+        (lambda x: F.group_normalization(x, 2, np.ones(2, "f"), np.ones(2, "f")), ValueError),
+    ],
+    ids=["pooling", "normalisation"],
+)
+def test_no_images(g, error):
+    with pytest.raises(error):
+        run_staged(g, [f(0, 2, 4, 4)], {0: (None, 2, 4, 4)})
 
 
 @refused("AF0306", f(1, 1, 4))

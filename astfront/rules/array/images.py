@@ -18,7 +18,7 @@ from astfront.rules.array.sequences import pad_constant
 from astfront.rules.array.shape import reshape_to
 from astfront.rules.registry import node_rule
 from astfront.rules.sizes import constant, counting, dims_of, evaluated, product, require_divisor
-from astfront.values import Static, Tensor, Value
+from astfront.values import TRUE, Static, Tensor, Value
 
 
 @node_rule(resize_images.ResizeImages)
@@ -101,6 +101,18 @@ def window_count(
     count = cx.binary_op(operator.add, cx.binary_op(operator.floordiv, span, Static(s)), Static(1))
     cx.check(cx.compare(gast.Gt(), count, Static(0)), error)
     return count  # type: ignore[no-any-return]
+
+
+def require_places(
+    cx: Any, x: Tensor, spans: Sequence[int], pad: Sequence[int], ends: Sequence[int]
+) -> None:
+    """An AssertionError where a window is wider than the padded image: then it has no place."""
+    fits: Value = TRUE
+    for axis, (span, before, after) in enumerate(zip(spans, pad, ends), 2):
+        least = span - before - after
+        if least > 0:
+            fits = cx.both(fits, cx.compare(gast.GtE(), cx.dim_of(x, axis), Static(least)))
+    cx.check(fits, AssertionError("Output size should be positive."))
 
 
 @node_rule(spatial_transformer_sampler.SpatialTransformerSampler)
