@@ -22,6 +22,7 @@ from tvm.relay.backend import te_compiler
 import astfront.relay.conv
 import astfront.relay.deconv
 import astfront.relay.dense  # noqa: F401  (they register their kernels)
+from astfront.deep_stack import on_deep_stack
 from astfront.diagnostics import CompileError, error
 from astfront.progress import Watch, unwatched
 from astfront.relay import cache as relay_cache
@@ -138,6 +139,7 @@ class Executable:
         return relay_memory.handed_over(results, self.fresh, arguments)
 
 
+@on_deep_stack
 def prepare_module(
     mod: Any,
     params: Mapping[str, Any] | None = None,
@@ -174,6 +176,7 @@ def prepare_module(
     return relay.transform.InferType()(dataflow.run(mod))
 
 
+@on_deep_stack
 def prepare_for_target(
     mod: Any,
     params: Mapping[str, Any] | None = None,
@@ -198,6 +201,7 @@ def to_params(arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
     return {name: tvm.nd.array(array) for name, array in arrays.items()}
 
 
+@on_deep_stack
 def build(
     mod: Any,
     params: Mapping[str, np.ndarray[Any, Any]] | None = None,

@@ -20,6 +20,7 @@ import numpy as np
 from astfront import manifests
 from astfront.build import build, complete_target
 from astfront.control.endings import Noted
+from astfront.deep_stack import on_deep_stack
 from astfront.diagnostics import CompileError, Diagnostic, error
 from astfront.lifting import Guard, Input
 from astfront.loading import Options, used_constants
@@ -32,6 +33,7 @@ from astfront.signature import flatten
 from astfront.spans import Span, short_path
 
 
+@on_deep_stack
 def export(
     program: Program,
     args: Sequence[Any],

@@ -10,6 +10,7 @@ import chainer
 import numpy as np
 
 from astfront.build import Executable, build
+from astfront.deep_stack import on_deep_stack
 from astfront.diagnostics import error
 from astfront.freezing import Frozen, freeze, settle
 from astfront.granted import Granted
@@ -102,6 +103,7 @@ class Loaded:
         return self.program.finish(outputs, args, kwargs)
 
 
+@on_deep_stack
 def load(
     program: Program,
     options: Options,

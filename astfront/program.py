@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +14,7 @@ import numpy as np
 import astfront.rules  # noqa: F401  (registers the rules)
 import passes.relay
 from astfront.control.endings import Diverged, Noted, PythonError
+from astfront.deep_stack import on_deep_stack
 from astfront.diagnostics import CompileError, InternalError, internal_error
 from astfront.eager_calls import EagerCall, pending
 from astfront.effects import Call, arguments_of, in_order, perform
@@ -71,6 +70,7 @@ class Program:
     error_code: int = 0
     """Of the exception that every call raises."""
 
+    @on_deep_stack
     def as_text(self) -> str:
         return passes.relay.text(self.mod)
 
@@ -161,6 +161,7 @@ def lower(
         except CompileError:
             return program
 
+    @on_deep_stack
     def lowered() -> Program:
         found = as_trees(args, kwargs, trees) if trees is not None else None
         if found is not None:
@@ -178,7 +179,7 @@ def lower(
                     raise
         return attempt(args, kwargs)
 
-    return _with_deep_stack(lowered)
+    return lowered()
 
 
 def _definition(function: Any) -> Span | None:
@@ -350,60 +351,5 @@ class _Fits(Condition):
     def _holds(self) -> bool:
         return self.entry.fetch() is not None
 
-
-def _with_deep_stack(work: Callable[[], Program]) -> Program:
-    """Run in a thread with a large stack: inlining nests as deep as the model's calls do."""
-    outcome: list[Any] = []
-    # Chainer's configuration is by thread.
-    config = {k: getattr(chainer.config, k) for k in vars(chainer.config._local)}
-
-    def run() -> None:
-        for name, value in config.items():
-            setattr(chainer.config, name, value)
-        try:
-            outcome.append((True, work()))
-        except BaseException as e:
-            outcome.append((False, e))
-
-    with _deep_recursion:
-        with _starting:
-            old = threading.stack_size(512 * 1024 * 1024)
-            try:
-                thread = threading.Thread(target=run, daemon=True)
-                thread.start()
-            finally:
-                threading.stack_size(old)
-        thread.join()
-    good, value = outcome[0]
-    if not good:
-        raise value
-    done: Program = value
-    return done
-
-
-class _DeepRecursion:
-    """A high recursion limit while any thread compiles."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.users = 0
-        self.before = 0
-
-    def __enter__(self) -> None:
-        with self.lock:
-            if not self.users:
-                self.before = sys.getrecursionlimit()
-                sys.setrecursionlimit(max(self.before, 60_000))
-            self.users += 1
-
-    def __exit__(self, *args: Any) -> None:
-        with self.lock:
-            self.users -= 1
-            if not self.users:
-                sys.setrecursionlimit(self.before)
-
-
-_deep_recursion = _DeepRecursion()
-_starting = threading.Lock()
 
 __all__ = ["Program", "Tensor", "lower"]

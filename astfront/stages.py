@@ -9,6 +9,7 @@ from typing import Any
 
 import passes.relay
 from astfront.build import prepare_for_target, prepare_module, to_params
+from astfront.deep_stack import on_deep_stack
 from astfront.diagnostics import error
 from astfront.exporting import export
 from astfront.loading import Loaded, Options, load, require_no_hooks
@@ -29,6 +30,7 @@ class Lowered:
         self._kwargs = kwargs
         self._options = options
 
+    @on_deep_stack
     def as_text(self) -> str:
         """Relay text; it parses again with ``tvm.relay.fromtext``."""
         return passes.relay.text(self.mod)
