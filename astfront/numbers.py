@@ -78,6 +78,8 @@ class Numbers(Powers):
         simple = {operator.add: "add", operator.sub: "subtract", operator.mul: "multiply"}
         if f in simple:
             made = self._scalar_call(simple[f], a, b, kind)
+            if f is operator.mul and kind is int:
+                self.require_product_to_fit(a, b)
             return self._with_bounds(f, a, b, made)
         if f in (operator.truediv, operator.floordiv, operator.mod):
             if not _nonzero(b):
@@ -96,7 +98,7 @@ class Numbers(Powers):
                     result = self.binary_op(operator.mul, result, a)
                 return result
             if kind is float:
-                return self._scalar_call("power", a, b, float)
+                return self.float_power(a, b)
         if f is operator.pow and isinstance(b, Scalar):
             power = self.staged_power(a, b)
             if power is not None:

@@ -65,6 +65,21 @@ class Powers(Machine):
             self.check(fine, OverflowError(34, "Numerical result out of range"))
         return result
 
+    def require_product_to_fit(self, a: Value, b: Value) -> None:
+        """Python's ints have any number of digits, and the program's have 64 bits.
+
+        Sizes and counters, of which something is known, are far from there.
+        """
+        scalars = [v for v in (a, b) if isinstance(v, Scalar)]
+        if all(v.bounds is not None or v.type is bool for v in scalars):
+            return
+        x, y = self.as_scalar(a, float), self.as_scalar(b, float)
+        size = Scalar(self.b.call("abs", self.b.call("multiply", x, y)).expr, float)
+        self.check(
+            self._holds(gast.Lt, size, float(_MOST - 2**12)),
+            OverflowError("a product doesn't fit in 64 bits"),
+        )
+
     def staged_shift(self, f: Callable[..., Any], a: Value, n: Scalar) -> Scalar:
         """``a << n`` or ``a >> n``"""
         natural = self._holds(gast.GtE, n, 0)

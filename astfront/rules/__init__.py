@@ -13,6 +13,7 @@ from astfront.rules import (  # noqa: F401
     evaluation,
     framework,
     functional,
+    heaps,
     iteration,
     loss,
     math,
