@@ -251,7 +251,7 @@ class Comparisons(Machine):
     def _require_identities(self, *values: Value) -> None:
         """AF0207 for copies, of a part of a tree or an item of a list that grew."""
         for v in values:
-            if isinstance(v, List | Dict | Object) and v.cell in self.heap.frozen:
+            if isinstance(v, List | Dict | Object) and self.heap.is_frozen(v.cell):
                 self.fail(
                     "AF0207",
                     f"whether {describe(v)} of a tree or a list that grew is another one isn't known",

@@ -16,6 +16,7 @@ import numpy as np
 
 from astfront.diagnostics import error
 from astfront.values import (
+    TRUE,
     UNBOUND,
     Attributes,
     BoundMethod,
@@ -63,7 +64,7 @@ class Heap:
         """Where cells that are watched were changed first."""
         self.watched: set[int] = set()
         self.frozen: set[int] = set()
-        """Cells that can't change: parts of tree arguments, and what a list that grew holds by value."""
+        """Cells that can't change: parts of tree arguments, and items of lists that grew."""
         self.read_only: set[int] = set()
         """Cells that the program can't change: those of items of subclasses of list and dict."""
         self.copied: set[int] = set()
@@ -75,6 +76,8 @@ class Heap:
         self.instances: dict[int, Any] = {}
         """The real Python objects, by the cells of their attributes."""
         self._keep: list[Any] = []
+        self.taken = self.new_external(Names())
+        """The cell that says which cells were taken by value, on the way that is compiled."""
 
     # --- cells -------------------------------------------------------------------------------
 
@@ -145,7 +148,7 @@ class Heap:
         self.watched.add(cell)
 
     def _changing(self, cell: int) -> None:
-        if cell in self.frozen:
+        if self.is_frozen(cell):
             raise error(
                 "AF0209",
                 "a part of a tree argument, or of a list that grew in a loop, is changed",
@@ -166,9 +169,25 @@ class Heap:
         self._changing(cell)
         self.cells[cell] = content
 
+    def is_frozen(self, cell: int) -> bool:
+        return cell in self.frozen or cell in self.taken_in(self.cells)
+
+    def taken_in(self, state: State) -> dict[Any, Value]:
+        """The cells that were taken by value on the way to a state, as keys."""
+        return state.get(self.taken, self.base[self.taken]).items  # type: ignore[union-attr, return-value]
+
     def take_by_value(self, cell: int, content: Content) -> None:
         """Some place holds a copy of a cell: neither it nor the arrays in it can change any more."""
-        self.frozen.add(cell)
+        self.take([cell])
+        self.note_copies(content)
+
+    def take(self, cells: Iterable[int]) -> None:
+        taken = self.taken_in(self.cells)
+        new = {cell: TRUE for cell in cells if cell not in taken}
+        if new:
+            self.cells[self.taken] = Names({**taken, **new})
+
+    def note_copies(self, content: Content) -> None:
         self.copied.update(storages_of(values_of(content)))
 
     # --- mappings in cells -------------------------------------------------------------------

@@ -48,11 +48,10 @@ class Containers(Machine):
             return v.cls is tuple
         return isinstance(v, Tuple) or (isinstance(v, Static) and isinstance(v.obj, tuple))
 
-    def listed_copy(self, v: Value) -> List:
+    def listed_copy(self, v: Value, cls: type = list) -> List:
         """A new list of the items of a list or tuple."""
-        if isinstance(v, List):
-            return List(self.heap.new(self.heap[v.cell]))
-        return self.heap.new_list(self.items_of(v))
+        content = self.heap[v.cell] if isinstance(v, List) else Items(tuple(self.items_of(v)))
+        return List(self.heap.new(content), cls)
 
     def as_tuple(self, v: List) -> Value:
         """``tuple(v)``; where the length of the list is staged, that of the tuple is."""

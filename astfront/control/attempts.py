@@ -119,7 +119,7 @@ class Attempts(Machine):
 
         ``but`` are cells that may change.
         """
-        but = (*but, self.error_cell)
+        but = (*but, self.error_cell, self.heap.taken)
         before, sites = self.heap.snapshot(), len(self.sites)
         result = way()
         cells = self.heap.cells

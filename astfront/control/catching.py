@@ -92,6 +92,7 @@ class Catching(Machine):
             if later is None:
                 continue
             ended = isinstance(later, Names) and not later.items and cell not in running
+            ended = ended and cell != self.heap.taken
             kept[cell] = later if ended else content
         kept[self.caught_cell] = now[self.caught_cell]
         return kept

@@ -153,13 +153,21 @@ class KeptLoops(LoopExits, Merging):
 
     def _settle(self, turns: Turns, live: Live, strict: Strict) -> Settled:
         """Run the body abstractly until the types of what it carries are those that it leaves."""
-        start, error = self.heap.snapshot(), None
+        start, faults, error = self.heap.snapshot(), len(self.diagnostics), None
         for merge in [False] if strict.types else [False, True]:
             self.heap.restore(start)
+            del self.diagnostics[faults:]
             try:
                 return self._settled(turns, live, strict, merge)
             except JoinError as e:
                 error = error or e
+            except CompileError as e:
+                if (
+                    merge
+                    or strict.types
+                    or not {d.code for d in e.diagnostics} <= {"AF0204", "AF0206"}
+                ):
+                    raise
         where = f"`{error.place}`" if error and error.place else "a value"
         self.fail(
             "AF0206",
@@ -194,7 +202,7 @@ class KeptLoops(LoopExits, Merging):
                     # A while loop might never end: values are what they happen to be.
                     more = Scalar(self.b.call("logical_and", more, fine).expr, bool)
             after_test = self.heap.snapshot()
-            if any(after_test[c] is not v for c, v in entry.items()):
+            if any(after_test[c] is not v for c, v in entry.items() if c != self.heap.taken):
                 raise ConditionChanges([])
             with self.b.new_scope() as turn:
                 try:

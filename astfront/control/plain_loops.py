@@ -104,7 +104,7 @@ class _Copies:
 
     def _is_own(self, cell: int) -> bool:
         heap = self.heap
-        return cell not in heap.base and cell not in heap.frozen and cell not in heap.read_only
+        return cell not in heap.base and not heap.is_frozen(cell) and cell not in heap.read_only
 
     def _items(self, cell: int) -> tuple[Value, ...]:
         content = self.heap[cell]

@@ -41,6 +41,13 @@ class Contained:
     """The part of a :class:`~astfront.joins.join.Join` that is about them."""
 
     heap: Heap
+    made: dict[int, tuple[int, int]]
+    cells: dict[int, Content]
+    _a: State
+    _b: State
+    _pre: State
+    taken: frozenset[int]
+    _taken: tuple[set[int], set[int]]
     if TYPE_CHECKING:
 
         def value(
@@ -68,7 +75,7 @@ class Contained:
                     raise JoinError(f"{describe(value)} inside a list that grows")
                 inside = (*inside, cell)
                 content = state.get(cell) or self.heap.cells[cell]
-                self.heap.take_by_value(cell, content)
+                self._take(cell, content, state)
                 if isinstance(content, Items):
                     content = Items(tuple(map(inner, content.items)))
                 elif isinstance(content, Entries | Attributes):
@@ -80,6 +87,30 @@ class Contained:
             case Option(value=present):
                 return replace(value, value=inner(present))
         return value
+
+    def _take(self, cell: int, content: Content, state: State) -> None:
+        """A cell is taken by value, on the way to ``state`` or, outside of a join, here."""
+        sides = [i for i, way in enumerate((self._a, self._b)) if state and state is way]
+        if not sides:
+            self.heap.take_by_value(cell, content)
+            return
+        self._taken[sides[0]].add(cell)
+        self.heap.note_copies(content)
+
+    def _taken_after(self) -> frozenset[int]:
+        """The cells that were taken by value on either way.
+
+        One that stands for two is where it stands for one that was, whatever happened to the one
+        that had its name before.
+        """
+        ways = (self._a, self._b)
+        a, b = ({*self.heap.taken_in(way), *more} for way, more in zip(ways, self._taken))
+        known = {*self._pre, *self.heap.base, *self.cells}
+        stay = (a | b) & known - {*self.made}
+        # In a loop it's there when a turn begins: that it was taken is known of itself.
+        firsts = {c: c if c in self._a else x for c, (x, _) in self.made.items()}
+        made = (c for c, (_, y) in self.made.items() if firsts[c] in a or y in b)
+        return frozenset([*stay, *made])
 
     def contained(self, a: ByValue, b: ByValue, place: str) -> Value:
         """The template of a list, dict or object in a list that grows."""

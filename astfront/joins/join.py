@@ -103,6 +103,9 @@ class Join(Sharing, Contained, References, JoinedOptions):
         """Places that hold, on both ways, the array that another place holds."""
         self._pairs: dict[tuple[int, int], int] = {}
         self._force: Join | None = None
+        self.taken: frozenset[int] = frozenset()
+        """The cells that were taken by value, see ``Contained``."""
+        self._taken: tuple[set[int], set[int]] = (set(), set())
         self._a: State = {}
         self._b: State = {}
         self._pre: State = {}
@@ -146,12 +149,15 @@ class Join(Sharing, Contained, References, JoinedOptions):
             if join.strict.types or aliased <= apart:
                 raise JoinError("one name for a list that has another name too on one way only")
             apart = apart | aliased
+        join.taken = join._taken_after()
         join.settle_storages()
         join.aliases = join.find_aliases()
         return join
 
     def _compare(self, live: Callable[[int, Any], bool]) -> None:
         for cell in self._pre:
+            if cell == self.heap.taken:
+                continue
             forced = self._force.cells.get(cell) if self._force else None
             x, y = self._a[cell], self._b[cell]
             if x is not y or forced is not None:
@@ -164,7 +170,7 @@ class Join(Sharing, Contained, References, JoinedOptions):
         # What branches further in made, and left to nobody, is in terms of what only they know.
         kept = reached(state, [*pre, *heap.base], live)
         for cell, content in state.items():
-            if cell not in kept:
+            if cell not in kept or cell == heap.taken:
                 continue
             old = pre.get(cell, heap.base.get(cell))
             if content is old:
@@ -184,6 +190,7 @@ class Join(Sharing, Contained, References, JoinedOptions):
                     else:
                         items[key] = exported(value) if live(cell, key) else UNBOUND
                 join.cells[cell] = replace(content, items=items)
+        join.taken = frozenset(c for c in heap.taken_in(state) if c in kept)
         return join
 
     # --- step 1: the template ----------------------------------------------------------------
@@ -379,6 +386,8 @@ class Join(Sharing, Contained, References, JoinedOptions):
         """Whether two templates have the same places and types."""
         if list(self.cells) != list(other.cells) or self.aliases != other.aliases:
             return False
+        if self.taken != other.taken:
+            return False
         pairs = list(zip(self.cells.values(), other.cells.values()))
         return all(same_template(x, y) and same_storages(x, y) for x, y in pairs)
 
@@ -417,10 +426,11 @@ class Join(Sharing, Contained, References, JoinedOptions):
         it = iter(tensors)
         for cell, content in self.cells.items():
             filled = fill_content(content, it)
-            if cell in self.heap.frozen:
+            if self.heap.is_frozen(cell):
                 self.heap.cells[cell] = filled  # What it was in the arm that made it.
             else:
                 self.heap[cell] = filled
+        self.heap.take(self.taken)
         for (cell, key), (first_cell, first_key) in self.aliases.items():
             first: Any = self.heap.lookup(first_cell, first_key)
             other: Any = self.heap.lookup(cell, key)

@@ -32,7 +32,7 @@ class JoinedOptions:
         if len(groups) > MOST_ALTERNATIVES:
             raise JoinError(f"it would be one of more than {MOST_ALTERNATIVES} values")
         lengths = {n for group in groups if (n := _tuple_length(group[0])) is not None}
-        if self._takes == "nothing" and len(lengths) > 3:
+        if len(lengths) > (3 if self._takes == "nothing" else 6):
             # They'd get more at each turn.
             raise JoinError(f"tuples of {' and '.join(map(str, sorted(lengths)))} items")
         found = [self._whole(group, place) for group in groups]

@@ -2,7 +2,8 @@
 
 What a turn leaves has to be of one type with what the next one starts with, and of two lists with other
 names neither can stand for both. A copy of the one that it is can; as with what's in a list that grows
-(``contained.py``), neither it nor what was copied can change any more.
+(``contained.py``), neither it nor what was copied can change any more. In the same way tuples whose
+lengths change from turn to turn become tuples of staged length.
 """
 
 from __future__ import annotations
@@ -27,38 +28,53 @@ from astfront.values import (
     Names,
     Object,
     Option,
+    Static,
     Tuple,
     Value,
 )
 
 Place = tuple[int, Any]
 
+#: What takes the place of a value there, before the first turn, too.
+Places = dict[Place, Callable[[Value], Value]]
+
 
 class Merging(Machine):
-    def merge_alternatives(self, entry: State, live: Callable[[int, Any], bool]) -> set[Place]:
+    def merge_alternatives(self, entry: State, live: Callable[[int, Any], bool]) -> Places:
         """Where a turn leaves one of two lists, it leaves a copy; the places where it does."""
-        places = set()
+        places: Places = {}
         merged_in_turn = functools.partial(self._merged, entry)
         for cell in sorted(reached(self.heap.cells, entry, live)):
             content = self.heap.cells[cell]
             if content is entry.get(cell) or isinstance(content, GrownList):
                 continue
+            before = dict(_entries(entry[cell])) if cell in entry else {}
             for key, value in _entries(content):
                 if isinstance(content, Names) and not live(cell, key):
+                    continue
+                if key in before and _tuple_changes_length(before[key], value):
+                    self._put(cell, key, self._as_staged_tuple(value))
+                    places[cell, key] = self._as_staged_tuple
                     continue
                 merged = self._mapped(value, merged_in_turn)
                 if merged is not value:
                     self._put(cell, key, merged)
-                    places.add((cell, key))
+                    places[cell, key] = lambda v: self._mapped(v, self._split_into_copies)
         return places
 
-    def copy_places(self, places: set[Place]) -> None:
+    def copy_places(self, places: Places) -> None:
         """What stands there before the first turn is a copy, too."""
-        for cell, key in sorted(places, key=str):
+        for (cell, key), replaced in sorted(places.items(), key=str):
             if cell in self.heap.cells:
                 values = dict(_entries(self.heap.cells[cell]))
                 if key in values:
-                    self._put(cell, key, self._mapped(values[key], self._split_into_copies))
+                    self._put(cell, key, replaced(values[key]))
+
+    def _as_staged_tuple(self, value: Value) -> Value:
+        """A tuple, or one of several, in a cell: there tuples of any length are of one type."""
+        if isinstance(value, Option):
+            return self.split(value, self._as_staged_tuple)
+        return self.listed_copy(value, tuple)
 
     def _put(self, cell: int, key: Any, value: Value) -> None:
         content: Any = self.heap.cells[cell]
@@ -102,6 +118,21 @@ class Merging(Machine):
         copy = self.heap.new(self.heap.cells[original.cell])
         self.heap.frozen.add(copy)
         return replace(original, cell=copy)  # type: ignore[no-any-return]
+
+
+def _tuple_changes_length(before: Value, after: Value) -> bool:
+    """Whether these are tuples, of which not all have one length that's known."""
+    lengths = {_tuple_length(v) for way in (before, after) for v in alternatives(way)}
+    return None not in lengths and (len(lengths) > 1 or -1 in lengths)
+
+
+def _tuple_length(v: Value) -> int | None:
+    """How many items a tuple has, -1 where that's staged; None for anything else."""
+    if isinstance(v, Tuple) and v.cls is tuple:
+        return len(v.items)
+    if isinstance(v, List) and v.cls is tuple:
+        return -1
+    return len(v.obj) if isinstance(v, Static) and type(v.obj) is tuple else None
 
 
 def _entries(content: Content) -> list[tuple[Any, Value]]:

@@ -68,6 +68,77 @@ def test_states_that_are_kept():
     agrees(forward, *CALLS)
 
 
+def test_lists_that_move_into_another_and_are_then_new():
+    def forward(x, n):
+        part, parts, state, states = [], [], {"at": [], "sum": 0.0}, []
+        one, other = [1], [2]
+        for t in range(int(n)):
+            part.append(t)
+            state["at"].append(t)
+            state["sum"] += float(x[t])
+            if x[t] > 0:
+                one, other = other, one
+                parts.append(part)
+                part = []
+            if x[t] > 0.2:
+                states.append(state)
+                state = {"at": [], "sum": 0.0}
+            one.append(t)
+        if part:
+            parts.append(part)
+        return parts, part, states, state, one, other
+
+    agrees(forward, *CALLS)
+
+
+def test_tuples_whose_lengths_change():
+    def forward(x, n):
+        path, best, last = (), (), (0.0,)
+        for t in range(int(n)):
+            path = (*path, t) if x[t] > -0.5 else path[:-1]
+            last += (float(x[t]),)
+            if x[t] > 0.5:
+                last = last[1:]
+            if len(path) > len(best):
+                best = path
+        return path, best, len(best), last, max(last)
+
+    agrees(forward, *CALLS)
+
+
+def changed_by_its_old_name(x, n):
+    part, parts = [], []
+    for t in range(int(n)):
+        old = part
+        if x[t] > 0:
+            parts.append(part)
+            part = []
+        old.append(t)
+    return parts, part
+
+
+def changed_by_its_first_name(x, n):
+    part, parts = [7], []
+    first = part
+    for t in range(int(n)):
+        if x[t] > 0:
+            parts.append(part)
+            part = []
+        first.append(5)
+    return parts, first
+
+
+def new_on_one_way_only(x, n):
+    part, parts = [], []
+    for t in range(int(n)):
+        if x[t] > 0:
+            parts.append(part)
+        if x[t] > 0.5:
+            part = []
+        part.append(t)
+    return parts
+
+
 def changed_later(x, n):
     best, words = [0], [1]
     for t in range(int(n)):
@@ -113,6 +184,9 @@ def compared_by_identity(x, n):
     ("code", "function"),
     [
         ("AF0209", changed_later),
+        ("AF0209", changed_by_its_old_name),
+        ("AF0209", changed_by_its_first_name),
+        ("AF0209", new_on_one_way_only),
         ("AF0206", changed_in_a_turn),
         ("AF0209", an_array_in_it_is_changed),
         ("AF0207", compared_by_identity),
