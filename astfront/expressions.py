@@ -95,7 +95,7 @@ class Expressions(Machine):
         return Slice(*parts)
 
     def visit_Tuple(self, node: gast.Tuple) -> Value:
-        return self.as_tuple(self._display(node.elts))
+        return self.turned_into_tuple(self._display(node.elts))
 
     def visit_List(self, node: gast.List) -> Value:
         return self._display(node.elts)

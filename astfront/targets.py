@@ -6,6 +6,7 @@ import builtins
 import sys
 import types
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import gast
@@ -17,7 +18,6 @@ from astfront.lifting import MISSING, TRUSTED_PACKAGES, Location
 from astfront.machine import Machine
 from astfront.values import (
     UNBOUND,
-    List,
     Node,
     Option,
     Poison,
@@ -70,13 +70,16 @@ class Targets(Machine):
 
     def _items_around(self, value: Value, before: int, after: int) -> list[Value]:
         """The first items and the last ones, and between them a list of the others."""
-        if not isinstance(value, List):
-            value = self.heap.new_list(self.items_of(value))
+        if not self.has_grown(value):
+            items = self.items_of(value)
+            self.require_at_least(Static(len(items)), before + after)
+            end = len(items) - after
+            return [*items[:before], self.heap.new_list(items[before:end]), *items[end:]]
         self.require_at_least(self.length(value), before + after)
         first = [self.get_item(value, Static(i)) for i in range(before)]
         last = [self.get_item(value, Static(i - after)) for i in range(after)]
-        rest = self.get_item(value, Static(slice(before, -after or None)))
-        return [*first, self.listed_copy(rest), *last]
+        rest: Any = self.get_item(value, Static(slice(before, -after or None)))
+        return [*first, replace(rest, cls=list), *last]
 
     def cell_of(self, name: str) -> int | None:
         """The cell of the call whose local name it is, as far as it has a value."""

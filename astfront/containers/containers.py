@@ -60,11 +60,20 @@ class Containers(Machine):
             return List(self.heap.new(self.heap[v.cell]), tuple)
         return self.tuple(items)
 
+    def turned_into_tuple(self, made: List) -> Value:
+        """``tuple(made)`` of a list that nobody else has, and that is gone then."""
+        found = self.as_tuple(made)
+        self.heap.cells.pop(made.cell, None)
+        return found
+
     def like(self, sequence: Value, made: List) -> Value:
         """What an operator makes of a list or tuple: a list, or the tuple of its items."""
-        return self.as_tuple(made) if self.is_tuple(sequence) else made
+        return self.turned_into_tuple(made) if self.is_tuple(sequence) else made
 
     def extend_list(self, target: List, more: Value) -> None:
+        if isinstance(more, Choice):
+            self.split(more, lambda v: self.extend_list(target, v))
+            return
         if isinstance(more, Generator):
             more = self.listed(more)
         content = self.heap[target.cell]

@@ -128,9 +128,12 @@ def map_(cx: Any, f: Value, *iterables: Value) -> Value:
 
 @rule(functools.reduce)
 def reduce_(cx: Any, f: Value, iterable: Value, initial: Value | None = None) -> Value:
-    items = cx.items_of(iterable)
-    if initial is not None:
-        items.insert(0, initial)
+    iterable, found = known_items(cx, iterable)
+    if found is None:
+        given = [f, iterable] if initial is None else [f, iterable, initial]
+        fold = folds.reduced if initial is None else folds.reduced_from
+        return cx.call(Static(fold), given, {})
+    items = found if initial is None else [initial, *found]
     if not items:
         cx.raise_python(TypeError("reduce() of empty iterable with no initial value"))
     return functools.reduce(lambda a, b: cx.call(f, [a, b], {}), items)
@@ -138,14 +141,19 @@ def reduce_(cx: Any, f: Value, iterable: Value, initial: Value | None = None) ->
 
 @rule(filter)
 def filter_(cx: Any, f: Value, iterable: Value) -> Value:
-    kept = []
-    for item in cx.items_of(iterable):
+    iterable, found = known_items(cx, iterable)
+    kept, checkpoint = [], cx.checkpoint()
+    for item in found or ():
         value = item if isinstance(f, Static) and f.obj is None else cx.call(f, [item], {})
         truth = cx.truth(value)
         if isinstance(truth, Scalar):
-            cx.fail("AF0503", "filter by a staged condition", help="write a loop that appends")
+            cx.rewind(checkpoint)
+            iterable, found = cx.heap.new_list(found), None
+            break
         if truth:
             kept.append(item)
+    if found is None:
+        return cx.once(cx.iterator_of(cx.call(Static(folds.filtered), [f, iterable], {})))
     return cx.once(cx.iterator_of(cx.heap.new_list(kept)))
 
 
@@ -210,7 +218,7 @@ def copy_list(cx: Any, iterable: Value) -> Value:
 
 @rule(tuple)
 def tuple_(cx: Any, iterable: Value = Static(())) -> Value:
-    return cx.as_tuple(copy_list(cx, iterable))  # type: ignore[no-any-return]
+    return cx.turned_into_tuple(copy_list(cx, iterable))  # type: ignore[no-any-return]
 
 
 @rule(set)

@@ -75,6 +75,25 @@ def smallest_by(items: Sequence[Any], key: Callable[[Any], Any]) -> Any:
     return best
 
 
+def reduced(function: Callable[[Any, Any], Any], items: Sequence[Any]) -> Any:
+    if len(items) == 0:
+        raise TypeError("reduce() of empty iterable with no initial value")
+    total = items[0]
+    for i in range(1, len(items)):
+        total = function(total, items[i])
+    return total
+
+
+def reduced_from(function: Callable[[Any, Any], Any], items: Iterable[Any], initial: Any) -> Any:
+    for x in items:
+        initial = function(initial, x)
+    return initial
+
+
+def filtered(function: Callable[[Any], Any] | None, items: Iterable[Any]) -> list[Any]:
+    return [x for x in items if (x if function is None else function(x))]
+
+
 def mapped(items: Iterable[Any], function: Callable[[Any], Any]) -> list[Any]:
     made = []
     for x in items:

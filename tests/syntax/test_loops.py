@@ -552,7 +552,7 @@ def test_a_break_leaves_what_only_the_next_turn_reads():
         return total, seen
 
     x = array(2, 3)
-    compiled = agrees(greedy, (x, N(0)), (x, N(40)), (x, N(10**6)))
+    compiled = agrees(greedy, (x, N(0)), (x, N(40)), (x, N(10**4)))
     assert "unrolled" not in compiled.lower(x, N(0)).explain()
     agrees(cleaned_up, (x, N(-100)), (x, N(1)), (x, N(99)))
 

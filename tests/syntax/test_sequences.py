@@ -1,5 +1,8 @@
 """Tuples and lists whose length, order or places are known only at run time."""
 
+import functools
+import heapq
+
 import chainer.functions as F
 import numpy as np
 import pytest
@@ -130,8 +133,11 @@ def test_sequences_of_staged_length_in_builtins():
         words = [i * 2 for i in range(n)]
         shown = [*words, 5, *words[::-1]], (*words, 1), np.stack([y, y > 0], axis=1).tolist()
         *first, last = [0, *words]
+        y, ratio = y.copy(), 0.5
+        kept = list(filter(lambda v: v > 2, words))
+        y += ratio * functools.reduce(lambda a, b: a * 2 + b, words, 1.0)
         head, *tail = words
-        return most, best, listed, shown, first, last, head, tail
+        return most, best, listed, shown, first, last, kept, y, head, tail
 
     # Without an item, the last line raises.
     agrees(forward, *((array(6, seed=n), N(n)) for n in (3, 0, 1, 6)))
@@ -245,3 +251,26 @@ def test_attributes_of_an_array_of_a_list():
         return made.T, made.nbytes, made.shape, x.array.nbytes
 
     agrees(forward, (X, N(3)), (X, N(0)))
+
+
+def test_heaps():
+    def forward(x, n):
+        heap, out = [(0.0, 0)], []
+        while heap and len(out) < int(n):
+            score, i = heapq.heappop(heap)
+            out.append(i)
+            if i < 5:
+                heapq.heappush(heap, (score - float(x[i]), i + 1))
+        few = [float(v) for v in x[:3]]
+        heapq.heapify(few)
+        pair = heapq.heappushpop(few, 0.1), heapq.heapreplace(few, -0.3)
+        return (
+            heap,
+            out,
+            few,
+            pair,
+            heapq.nlargest(2, few),
+            heapq.nsmallest(1, range(6), key=lambda i: x[i]),
+        )
+
+    agrees(forward, *((array(6, seed=n), N(n)) for n in (0, 3, 9)))
