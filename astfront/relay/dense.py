@@ -25,13 +25,15 @@ from typing import Any
 
 import numpy as np
 import tvm
-from tvm import relay, te, tir, topi
+from tvm import relay, te, tir
 from tvm.relay.op import op as registry
 from tvm.relay.op.nn import _nn
 from tvm.relay.op.strategy import generic
 from tvm.relay.transform.infer_layout_utils import InferCorrectLayoutOutput
 from tvm.target import override_native_generic_func
 from tvm.target.x86 import get_simd_32bit_lanes
+
+from astfront.relay.injective import in_vectors
 
 #: Above TVM's own registrations, whose level is 10.
 _LEVEL = 15
@@ -375,7 +377,7 @@ def _schedule(attrs: Any, outs: Any, target: Any) -> Any:
         schedule = te.create_schedule([x.op for x in outs])
         te.schedule.AutoInlineInjective(schedule)
         if not isinstance(out.op, te.ExternOp):
-            topi.x86.injective.schedule_injective_from_existing(schedule, out)
+            in_vectors(schedule[out])
         return schedule
 
 

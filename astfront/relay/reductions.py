@@ -29,13 +29,12 @@ _FEWEST_LANES = 16
 _ROW = 4096
 
 
-def _schedule_reduce(attrs: Any, outs: Any, target: Any) -> Any:
-    with target:
-        outs = [outs] if isinstance(outs, te.Tensor) else list(outs)
-        schedule = te.create_schedule([x.op for x in outs])
-        done: set[Any] = set()
-        _after(schedule, outs[0].op, done)
-        return schedule
+def _schedule_reduce(outs: Any) -> Any:
+    outs = [outs] if isinstance(outs, te.Tensor) else list(outs)
+    schedule = te.create_schedule([x.op for x in outs])
+    done: set[Any] = set()
+    _after(schedule, outs[0].op, done)
+    return schedule
 
 
 def _after(schedule: Any, op: Any, done: set[Any]) -> None:
@@ -230,6 +229,7 @@ def _softmax_strategy(compute: Any, name: str) -> Any:
     return strategy
 
 
-generic.schedule_reduce.register("cpu", _schedule_reduce, override=True)
+# Operators keep the schedule that they were registered with, which calls this one.
+topi.x86.schedule_reduce = _schedule_reduce
 generic.softmax_strategy.register("cpu", _softmax_strategy(topi.nn.softmax, "softmax"))
 generic.log_softmax_strategy.register("cpu", _softmax_strategy(topi.nn.log_softmax, "log_softmax"))

@@ -130,8 +130,18 @@ class Rows:
         axis = int(call.attrs.axis)
         if call.args[1] in self.tensors:
             return None
+        product = self._product(call.args[0])
+        if product is not None and axis in (-1, len(shape) - 1):
+            # In the product's own kernel: one over it, in another shape, would be one more.
+            return relay.reshape(relay.nn.bias_add(product, call.args[1]), (-1, *shape))
         axis = axis + 1 if axis >= 0 else axis
         return self._only(call, lambda x: relay.nn.bias_add(x, call.args[1], axis=axis))
+
+    def _product(self, var: Any) -> Any:
+        """The product that ``_dense`` made for a variable."""
+        value: Any = dict(self.bindings).get(self.tensors.get(var))
+        is_product = operator(value) == "reshape" and operator(value.args[0]) == "nn.dense"
+        return value.args[0] if is_product else None
 
     def _transpose(self, call: Any, shape: tuple[int, ...]) -> Any:
         rank = len(shape)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import chainer.functions as F
 import numpy as np
 import pytest
+import tvm
+from tvm import relay
 
 import astfront
+from astfront.build import host_target
+from passes.relay.kernel_writer import with_kernel
 from tests.support import assert_same
 
 RNG = np.random.RandomState(0)
@@ -68,3 +72,20 @@ def test_sizes_known_at_run_time():
 def test_softmax(shape):
     x = RNG.uniform(-3, 3, shape).astype("f")
     assert_same(astfront.compile(softmaxes)(x), softmaxes(x))
+
+
+def kernel_of(operator, *shape: int) -> str:
+    """The kernel of an operator, as TIR."""
+    x = relay.var("x", shape=shape)
+    function = relay.Function([x], operator(x)).with_attr("Primitive", tvm.tir.IntImm("int32", 1))
+    function = relay.transform.InferType()(tvm.IRModule.from_expr(function))["main"]
+    target = tvm.target.Target(host_target())
+    return str(with_kernel(function, target).attrs["lowered"].script())
+
+
+def test_operators_have_our_schedules() -> None:
+    """Those that TVM registers as it's imported, before there are any of ours, too."""
+    for operator in (relay.sum, relay.mean, relay.prod, relay.max):
+        assert "_rf" in kernel_of(lambda x, f=operator: f(x, axis=1), 2, 100)
+    for operator in (relay.tanh, relay.sigmoid, relay.copy, lambda x: relay.add(x, x)):
+        assert "+ 50]" in kernel_of(operator, 3, 150)
