@@ -82,6 +82,8 @@ def page(results: Results, day: str, rounds: int) -> str:
         "",
         "![How many times faster than Chainer](performance.png)",
         "",
+        "[profiles.md](profiles.md) says where the time of some of them goes.",
+        "",
         "What has no figure failed there:",
         "",
     ]
