@@ -534,9 +534,9 @@ def describe(value: Value) -> str:
         case Option(absent=absent):
             if absent is UNBOUND:
                 return "a value that may be undefined"
-            return f"{describe(absent)} or a value"
+            return f"{describe(absent)} or {describe(value.value)}"
         case _:
-            return type(value).__name__.lower()
+            return str(getattr(value, "noun", type(value).__name__.lower()))
 
 
 def tuple_of(values: Sequence[Value]) -> Value:

@@ -205,7 +205,7 @@ class Loops(Unrolling, KeptLoops):
                 codes = {d.code for d in e.diagnostics}
                 raises = raises or isinstance(e, AlwaysRaises)
                 if way.loose:
-                    self.give_up(refusals)
+                    self.give_up(_clearest(refusals, e.diagnostics))
                 if (codes & PEELABLE or isinstance(e, AlwaysRaises)) and not way.peel:
                     way.peel = True
                     self.heap.restore(start)
@@ -280,3 +280,11 @@ class Loops(Unrolling, KeptLoops):
             self.heap.bind(ahead, "more", self.truth_value(turns.test()))
 
         return replace(turns, test=test, body=body)
+
+
+def _clearest(first: list[Diagnostic], last: list[Diagnostic]) -> list[Diagnostic]:
+    """What to report of a loop that can't be compiled in any way.
+
+    The last way takes most; but that a variable's type changes says less than a place in the loop.
+    """
+    return first if all(d.code == "AF0206" for d in last) else last

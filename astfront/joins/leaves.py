@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 
 from astfront.environment import UNKNOWN_STORAGE
-from astfront.values import SCALAR_DTYPES, Scalar, Shape, Static, Tensor, TensorKind, Value
+from astfront.values import (
+    SCALAR_DTYPES,
+    Scalar,
+    Shape,
+    Static,
+    Tensor,
+    TensorKind,
+    Value,
+    describe,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +30,12 @@ class Leaf(Value):
     scalar: type | None = None
     storage: int = UNKNOWN_STORAGE
     name: str = "x"
+
+    @property
+    def noun(self) -> str:
+        if self.scalar is not None:
+            return describe(Scalar(None, self.scalar))
+        return describe(Tensor(None, self.shape, self.dtype, self.kind))
 
     def same_type(self, other: Leaf) -> bool:
         return (self.shape, self.dtype, self.kind, self.scalar) == (
