@@ -187,7 +187,7 @@ def compared_by_identity(x, n):
         ("AF0209", changed_by_its_old_name),
         ("AF0209", changed_by_its_first_name),
         ("AF0209", new_on_one_way_only),
-        ("AF0206", changed_in_a_turn),
+        ("AF0209", changed_in_a_turn),
         ("AF0209", an_array_in_it_is_changed),
         ("AF0207", compared_by_identity),
     ],

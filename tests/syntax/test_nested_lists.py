@@ -206,7 +206,7 @@ def test_tuples_that_get_longer():
             beam = [(score + t, tokens + (t,)) for score, tokens in beam]
         return beam
 
-    refuses("AF0206", forward, X, N(1))
+    refuses("AF0204", forward, X, N(1))
 
 
 def test_objects_of_one_way_are_as_they_are_there():
