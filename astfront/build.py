@@ -191,10 +191,11 @@ def prepare_for_target(
 
 
 def _with_constants(mod: Any, params: Mapping[str, Any]) -> Any:
-    """The module with these parameters of ``main`` bound."""
+    """The module with these parameters of ``main`` bound, and their types known."""
     result = tvm.IRModule(dict(mod.functions.items()), dict(mod.type_definitions.items()))
     result["main"] = relay.build_module.bind_params_by_name(mod["main"], params)
-    return result
+    # What's around a constant has its type still, by which passes tell whether there's any to infer.
+    return relay.transform.InferType()(result)
 
 
 def to_params(arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
