@@ -21,6 +21,7 @@ from passes.relay import (
     loops,
     many_operands,
     partial_unrolling,
+    split_concatenations,
     strip_mining,
 )
 from tests.models.test_generated import Writer
@@ -51,7 +52,8 @@ def switched(request: Any) -> Iterator[str]:
         if name in ("all off", "partial_unrolling"):
             patch.setattr(partial_unrolling, "run", lambda mod, note: mod)
         if name == "all off":
-            patch.setattr(broadcast_operands, "run", lambda mod, constants: mod)
+            patch.setattr(broadcast_operands, "run", lambda mod, constants, note: mod)
+            patch.setattr(split_concatenations, "run", lambda mod, note: mod)
         if name == "short blocks":
             patch.setattr(strip_mining, "BLOCK", 2)
             patch.setattr(
