@@ -373,10 +373,6 @@ class RelayBuilder(Builder):
         return candidate
 
 
-def infer_types(mod: tvm.IRModule) -> tvm.IRModule:
-    return relay.transform.InferType()(mod)
-
-
 def _dyn_strided_slice(x: Any, begin: Any, end: Any, strides: Any) -> Any:
     """Ends known at run time and in range; TVM's own wrapper makes nine operators to see to that."""
     return relay.op.dyn._make.strided_slice(x, begin, end, strides, "end")

@@ -58,13 +58,6 @@ def iterate(cx: Any, self: Value) -> Value:
     return cx.call(Static(iter), [self], {})  # type: ignore[no-any-return]
 
 
-def items_or_fail(cx: Any, x: List, what: str) -> list[Value]:
-    items = cx.as_items(x)
-    if items is None:
-        cx.fail("AF0208", f"`{what}` on a list that grew in a kept loop isn't supported")
-    return items
-
-
 @rule(list.append, splits=False)
 def append(cx: Any, self: List, item: Value) -> Value:
     cx.append(self, item)
