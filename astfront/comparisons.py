@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -75,12 +76,12 @@ def _instance_like(v: Value) -> Any:
 class Comparisons(Machine):
     def comparison(self, node: gast.Compare) -> Value:
         """A chain: each operand once, the rest only while the comparisons before hold."""
-        left = self.visit(node.left)
-        return self._chain(left, list(zip(node.ops, node.comparators)))
+        return self._chain(node.left, list(zip(node.ops, node.comparators)))
 
-    def _chain(self, left: Value, rest: Sequence[tuple[gast.AST, gast.expr]]) -> Value:
-        (op, right_node), *more = rest
-        left, right = self.operands([left, right_node])
+    def _chain(self, first: gast.expr | Value, rest: Sequence[tuple[gast.AST, gast.expr]]) -> Value:
+        (op, second), *more = rest
+        with self.with_refusals_of(functools.partial(self.visit, n) for _, n in more):
+            left, right = self.operands([first, second])
         result = self.compare(op, left, right)
         if not more:
             return result

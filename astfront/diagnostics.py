@@ -224,14 +224,16 @@ class InternalError(CompileError):
 
 
 def _in_source_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Sorted by file (in the order first met), line and column; those without a place last."""
-    unique: list[Diagnostic] = []
+    """Sorted by file (in the order first met), line and column; those without a place last.
+
+    What is refused at one place is said once, however it came to be compiled.
+    """
+    unique: dict[tuple[str, str, Span | None], Diagnostic] = {}
     files: dict[str, int] = {}
     for diagnostic in diagnostics:
-        if diagnostic not in unique:
-            unique.append(diagnostic)
-            if diagnostic.span is not None:
-                files.setdefault(diagnostic.span.filename, len(files))
+        unique.setdefault((diagnostic.code, diagnostic.message, diagnostic.span), diagnostic)
+        if diagnostic.span is not None:
+            files.setdefault(diagnostic.span.filename, len(files))
 
     def place(diagnostic: Diagnostic) -> tuple[int, int, int]:
         span = diagnostic.span
@@ -239,7 +241,7 @@ def _in_source_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...
             return (len(files), 0, 0)
         return (files[span.filename], span.line, span.column)
 
-    return tuple(sorted(unique, key=place))
+    return tuple(sorted(unique.values(), key=place))
 
 
 def error(

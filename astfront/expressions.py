@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ from astfront.machine import Machine
 from astfront.values import (
     FALSE,
     NONE,
+    POISON,
     TRUE,
     Function,
     Generator,
@@ -56,7 +58,9 @@ class Expressions(Machine):
             return [p if isinstance(p, Value) else self.visit(p) for p in parts]
         with self.held() as cell:
             for i, part in enumerate(parts):
-                value = part if isinstance(part, Value) else self.visit(part)
+                rest = [p for p in parts[i + 1 :] if not isinstance(p, Value)]
+                with self.with_refusals_of(functools.partial(self.visit, p) for p in rest):
+                    value = part if isinstance(part, Value) else self.visit(part)
                 self.heap.bind(cell, i, value)
             return [self.heap.lookup(cell, i) for i in range(len(parts))]
 
@@ -89,7 +93,8 @@ class Expressions(Machine):
         return self.get_item(*self.operands([node.value, node.slice]))
 
     def visit_Slice(self, node: gast.Slice) -> Value:
-        parts = [NONE if p is None else self.visit(p) for p in (node.lower, node.upper, node.step)]
+        given = (node.lower, node.upper, node.step)
+        parts = self.operands([NONE if p is None else p for p in given])
         if all(isinstance(p, Static) for p in parts):
             return Static(slice(*(p.obj for p in parts)))  # type: ignore[attr-defined]
         return Slice(*parts)
@@ -159,8 +164,7 @@ class Expressions(Machine):
         return self.call_expression(node)
 
     def visit_JoinedStr(self, node: gast.JoinedStr) -> Value:
-        parts = [self.visit(v) for v in node.values]
-        return self.text(_joined, *parts)
+        return self.text(_joined, *self.operands(node.values))
 
     def visit_FormattedValue(self, node: gast.FormattedValue) -> Value:
         value = self.visit(node.value)
@@ -172,8 +176,13 @@ class Expressions(Machine):
 
     def _comprehension(self, node: Any) -> Value:
         function = comprehension.expand(node, f"<{type(node).__name__.lower()}>")
-        first = self.visit(node.generators[0].iter)
-        return self.call_function(Function(function, self.frame), [first], {})
+
+        def expand(first: Value) -> Value:
+            return self.call_function(Function(function, self.frame), [first], {})
+
+        with self.with_refusals_of([lambda: expand(POISON)]):
+            first = self.visit(node.generators[0].iter)
+        return expand(first)
 
     visit_ListComp = _comprehension
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 from astfront.control.endings import Diverged, PythonError
-from astfront.diagnostics import CompileError, Diagnostic
+from astfront.diagnostics import CompileError, Diagnostic, InternalError
 from astfront.environment import State
 from astfront.machine import Machine
 
@@ -103,6 +103,28 @@ class Attempts(Machine):
             return None, self.diagnostics
         finally:
             self.diagnostics = outer
+
+    @contextmanager
+    def with_refusals_of(self, rest: Iterable[Callable[[], object]]) -> Iterator[None]:
+        """What is refused inside is reported with what the rest of the expression refuses.
+
+        So the report names all that's missing at once; in a library the user's call is what is refused.
+        """
+        try:
+            yield
+        except InternalError:
+            raise
+        except CompileError as e:
+            inside = sum(f.prepared is self.frame.prepared for f in self.frames)
+            if self.frame.is_library or inside > 1:
+                raise  # of calls inside each other, all that each does is too much to read
+            found = list(e.diagnostics)
+            self.refused.extend(found)
+            for way in rest:
+                # What it raises may only follow from what was refused.
+                with suppress(Diverged, PythonError):
+                    found += self.refusals_of(way)[1]
+            raise CompileError(found) from e.__cause__
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:

@@ -406,7 +406,8 @@ class Branches(Machine):
         return self._merge(truth, pre, *arms, result)
 
     def short_circuit(self, conjunction: bool, nodes: Sequence[gast.expr]) -> Value:
-        first = self.visit(nodes[0])
+        with self.with_refusals_of(functools.partial(self.visit, n) for n in nodes[1:]):
+            first = self.visit(nodes[0])
         if len(nodes) == 1:
             return first
         if isinstance(first, Poison):
@@ -414,15 +415,22 @@ class Branches(Machine):
         return self.lazy(conjunction, first, lambda: self.short_circuit(conjunction, nodes[1:]))
 
     def if_expression(self, node: gast.IfExp) -> Value:
-        condition = self.condition(node.test)
+        then, orelse = (functools.partial(self.visit, n) for n in (node.body, node.orelse))
+        with self.with_refusals_of([then, orelse]):
+            condition = self.condition(node.test)
         if isinstance(condition, Static):
-            return self.visit(node.body if condition.obj else node.orelse)
+            return then() if condition.obj else orelse()
         narrow = self.narrowing(node.test)
-        return self.stage_if(
-            condition,
-            lambda: (narrow(True), self.visit(node.body))[1],
-            lambda: (narrow(False), self.visit(node.orelse))[1],
-        )
+
+        def way(holds: bool) -> Value:
+            narrow(holds)
+            return then() if holds else orelse()
+
+        def first_way() -> Value:
+            with self.with_refusals_of([lambda: way(False)]):
+                return way(True)
+
+        return self.stage_if(condition, first_way, lambda: way(False))
 
     def condition(self, test: gast.expr) -> Value:
         """The truth of an expression; of ``and`` and ``or`` only the operands' truth matters here."""
@@ -439,7 +447,9 @@ class Branches(Machine):
         return value if isinstance(value, Poison) else self.truth_value(value)
 
     def if_statement(self, node: gast.If) -> None:
-        condition = self.condition(node.test)
+        ways = [functools.partial(self.exec_block, b) for b in (node.body, node.orelse)]
+        with self.with_refusals_of([lambda: self._poisoned_if(*ways)]):
+            condition = self.condition(node.test)
         generated = isinstance(node.test, gast.Name) and names.is_generated(node.test.id)
         if isinstance(condition, Static):
             if not generated and not self.frame.is_library:

@@ -72,7 +72,9 @@ class Loops(Unrolling, KeptLoops):
     # --- loops -------------------------------------------------------------------------------
 
     def for_statement(self, node: gast.For) -> None:
-        self._for_each(node, self.visit(node.iter))
+        with self.with_refusals_of([lambda: self._for_each(node, POISON)]):
+            iterable = self.visit(node.iter)
+        self._for_each(node, iterable)
 
     def _for_each(self, node: gast.For, iterable: Value) -> None:
         if isinstance(iterable, EitherDtype):
@@ -126,13 +128,20 @@ class Loops(Unrolling, KeptLoops):
         self.exec_block(without_break(node.body))
 
     def while_statement(self, node: gast.While) -> None:
+        def turn() -> None:
+            self.exec_block(without_break(node.body))
+
         def body() -> None:
-            self.turn_unless_caught(lambda: self.exec_block(without_break(node.body)))
+            self.turn_unless_caught(turn)
+
+        def condition() -> Value:
+            with self.with_refusals_of([lambda: self._poisoned_if(turn, lambda: None)]):
+                return self.condition(node.test)
 
         def header() -> Value:
             if not self.is_uncertain:
-                return self.condition(node.test)
-            return self.lazy(True, self.nothing_caught(), lambda: self.condition(node.test))
+                return condition()
+            return self.lazy(True, self.nothing_caught(), condition)
 
         with self.around(node):
             self.loop(node, Turns(header, body))

@@ -117,3 +117,19 @@ def needs_python(x):
     for row in x:
         print(row.sum())
     return {"mean": x.mean()}, object
+
+
+def af0301_expressions(x, n):
+    """Every place in an expression, each operator once; what isn't reached isn't reported."""
+    h = np.linalg.svd(x)[0] + F.sum(np.linalg.eigvals(x))
+    h = F.concat([scipy.special.gamma(x), h], axis=scipy.special.beta(x, x))
+    h = scipy.special.expi(x) if x.sum() > 0 else scipy.special.erfi(x)
+    h = np.linalg.svd(x) < np.linalg.eigvals(x) < int("not a number")
+    h = [scipy.special.kv(row, row) for row in np.linalg.svd(x)]
+    if np.linalg.cond(x) and scipy.special.gamma(x) > 0:
+        h = f"{scipy.special.jv(x, x)} {x[np.linalg.svd(x) : 2]}"
+    for _ in range(n):
+        x = x + scipy.special.iv(x, x) * scipy.special.yv(x, x)
+    while scipy.special.expi(x) > 0:
+        x = x + scipy.special.erfi(x)
+    return {"a": np.linalg.eigvals(x), "b": scipy.special.gamma(x)}
