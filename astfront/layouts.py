@@ -50,7 +50,7 @@ class Layouts:
 
     def buffer_of(self, heap: Heap, x: Tensor) -> Tensor | None:
         """The array whose elements in C order are the memory behind ``x``, where it's known."""
-        while x.view is not None and x.view.expr is x.expr:
+        while x.view is not None and x.view.contents is x.contents:
             x = x.view.base
         cell = heap.array_cells.get(x.storage)
         if cell is None:

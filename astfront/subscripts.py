@@ -442,7 +442,7 @@ class Subscripts(Machine):
 def _view_of(x: Tensor) -> View | None:
     """How ``x`` is made of an array that it's a view of, where that's known."""
     view = x.view
-    if view is None or x.expr is None or view.expr is not x.expr:
+    if view is None or view.contents is not x.contents:
         return None
     return view if view.base.storage == x.storage else None
 

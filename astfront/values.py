@@ -87,6 +87,11 @@ class Tensor(Value):
     def is_static_shape(self) -> bool:
         return None not in self.shape
 
+    @property
+    def contents(self) -> Any:
+        """What stands for its elements: ``expr``, or the array that a constant is."""
+        return self.const if self.expr is None else self.expr
+
     def as_kind(self, kind: TensorKind) -> Tensor:
         """The same data as another Python type (``x.array``, ``chainer.as_variable(x)``)."""
         if kind == self.kind:
@@ -100,7 +105,7 @@ class Tensor(Value):
 
         ``of`` makes such a view of another tensor, where what numpy gives is certainly a view.
         """
-        view = None if of is None else View(self, other.expr, of)
+        view = None if of is None else View(self, other.contents, of)
         writeable = writeable and self.writeable
         return replace(other, storage=self.storage, view=view, writeable=writeable)
 
@@ -115,10 +120,10 @@ class Tensor(Value):
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """How an array that's a view of ``base`` is made of it; it holds of the tensor with ``expr``."""
+    """How an array that's a view of ``base`` is made of it; it holds of one with ``contents``."""
 
     base: Tensor
-    expr: Expr
+    contents: Any
     of: Callable[[Tensor], Tensor]
 
 

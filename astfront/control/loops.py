@@ -50,8 +50,9 @@ UNROLLABLE = {
     "AF0601",
 }
 
-#: Refusals of a kept loop after which the first turn is put before it: a type changes in that turn.
-PEELABLE = {"AF0202", "AF0204", "AF0206", "AF0207"}
+#: Refusals of a kept loop after which the first turn is put before it: a type changes in that turn, or
+#: what's a view of an array that turns change is none any more.
+PEELABLE = {"AF0202", "AF0204", "AF0206", "AF0207", "AF0209"}
 
 
 @dataclass

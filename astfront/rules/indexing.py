@@ -53,7 +53,8 @@ def index_tensor(cx: Any, x: Tensor, index: Value) -> Tensor:
     """``x[index]``. Basic indexing gives a view, a complete one of an array a numpy scalar."""
     known, (args, _) = cx.try_all([x, index], {})
     if known and x.kind != "variable":
-        value = cx.as_tensor(run_numpy(cx, operator.getitem, [x], args, {}))
+        again = lambda _, base: index_tensor(cx, base, index)  # noqa: E731
+        value = cx.as_tensor(run_numpy(cx, operator.getitem, [x], args, {}, again))
         return value.as_kind("generic") if not value.ndim and x.ndim else value  # type: ignore[no-any-return]
     if x.kind == "generic":
         x = x.copied().as_kind("array")

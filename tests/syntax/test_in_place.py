@@ -240,6 +240,28 @@ class Normalised(chainer.Chain):
         return x - mean, self.tail, F.softmax(padded, axis=1)
 
 
+def test_a_view_that_the_first_turn_replaces():
+    def f(x, start, count):
+        rows = np.full((6, 3), -1, "f")
+        rows[0] = x[0]
+        last = rows[start - 1]
+        for t in range(start, len(x)):
+            rows[t] = rows[t - 1] + x[t]
+            last = np.logaddexp(last, x[t])
+        sums = np.zeros((6, 3), "f")
+        total = sums[0]
+        for t in range(count):
+            sums[t] = x[t]
+            total = total + sums[t]
+        return last, total, rows, sums
+
+    x = np.arange(12, dtype="f").reshape(4, 3)
+    compiled = astfront.compile(lambda x, start, count: f(x, int(start), int(count)))
+    for start, count in ((1, 0), (3, 1), (4, 4)):
+        args = np.array(start), np.array(count)
+        assert_same(compiled(x, *args), f(x, start, count))
+
+
 def test_views_of_attributes_and_variables():
     compare.agrees(Normalised(), (X,), (X + 1,))
 

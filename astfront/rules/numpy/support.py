@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -52,9 +53,15 @@ def numpy_rule(*targets: Any) -> Callable[[Callable[..., Any]], Callable[..., An
 def _folding(inner: Rule, target: Any) -> Callable[..., Any]:
     def folded(cx: Any, *args: Value, **kwargs: Value) -> Any:
         kwargs = {name: v for name, v in kwargs.items() if not _is_left_out(v)}
-        known, values = cx.try_all(args, kwargs)
+        known, (positional, named) = cx.try_all(args, kwargs)
         if known:
-            return run_numpy(cx, target, [*args, *kwargs.values()], *values)
+
+            def again(source: Tensor, base: Tensor) -> Value:
+                others = {name: base if v is source else v for name, v in kwargs.items()}
+                return folded(cx, *(base if v is source else v for v in args), **others)
+
+            sources = [*args, *kwargs.values()]
+            return run_numpy(cx, target, sources, positional, named, again)
         return cx.apply_rule(inner, args, kwargs, target)
 
     folded.__name__ = inner.name
@@ -68,25 +75,48 @@ def _is_left_out(v: Value) -> bool:
 
 
 def run_numpy(
-    cx: Any, f: Callable[..., Any], sources: Sequence[Value], args: Any, kwargs: Any
+    cx: Any,
+    f: Callable[..., Any],
+    sources: Sequence[Value],
+    args: Any,
+    kwargs: Any,
+    again: Callable[[Tensor, Tensor], Value] | None = None,
 ) -> Value:
-    """Call numpy now; what shares memory with an argument is a view of it."""
+    """Call numpy now; what shares memory with an argument is a view of it.
+
+    ``again`` makes the result with another array in the place of a source.
+    """
     with np.errstate(all="ignore"):
         result = cx.run_python(f, *args, **kwargs)
     arrays = [s for s in sources if isinstance(s, Tensor) and s.const is not None]
-    return _marked(cx, result, arrays)
+    return _marked(cx, result, arrays, again)
 
 
-def _marked(cx: Any, result: Value, sources: Sequence[Tensor]) -> Value:
+def _marked(
+    cx: Any,
+    result: Value,
+    sources: Sequence[Tensor],
+    again: Callable[[Tensor, Tensor], Value] | None,
+) -> Value:
     if isinstance(result, Tensor):
         for source in sources:
             if np.may_share_memory(result.const, source.const):  # type: ignore[arg-type]
-                return source.viewed_as(result, writeable=result.const.flags.writeable)  # type: ignore[union-attr]
-    elif isinstance(result, Tuple):
-        return Tuple(tuple(_marked(cx, r, sources) for r in result.items), result.cls)
-    elif isinstance(result, List):
-        return cx.heap.new_list([_marked(cx, r, sources) for r in cx.items_of(result)])
-    return result
+                of: Any = None if again is None else functools.partial(again, source)
+                return source.viewed_as(result, of, result.const.flags.writeable)  # type: ignore[union-attr]
+        return result
+    if not isinstance(result, Tuple | List):
+        return result
+
+    def item(i: int) -> Callable[[Tensor, Tensor], Value] | None:
+        if again is None:
+            return None
+        return lambda source, base: cx.items_of(again(source, base))[i]
+
+    items = cx.items_of(result)
+    marked = [_marked(cx, x, sources, item(i)) for i, x in enumerate(items)]
+    return (
+        Tuple(tuple(marked), result.cls) if isinstance(result, Tuple) else cx.heap.new_list(marked)
+    )
 
 
 # --- operands ----------------------------------------------------------------------------------
