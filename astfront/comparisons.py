@@ -124,11 +124,35 @@ class Comparisons(Machine):
         if self.is_number(a) and self.is_number(b):
             kinds = {v.type if isinstance(v, Scalar) else type(v.obj) for v in (a, b)}  # type: ignore
             kind = float if float in kinds else int if int in kinds else bool
+            if kinds == {int, float} and not min(self.magnitude(a), self.magnitude(b)) < 2**53:
+                return self._compared_exactly(name, a, b)
             pair = (self.as_scalar(a, kind), self.as_scalar(b, kind))
             if kind is bool and name not in ("equal", "not_equal"):
                 pair = (self.as_scalar(a, int), self.as_scalar(b, int))
             return Scalar(self.b.call(name, *pair).expr, bool)
         return self.compare_containers(f, a, b)
+
+    def _compared_exactly(self, name: str, a: Value, b: Value) -> Scalar:
+        """An int and a float, of which a float needn't be able to hold the int.
+
+        Where the float nearest to the int is the other one, their difference decides.
+        """
+        call = self.b.call
+        x, y = self.as_scalar(a, float), self.as_scalar(b, float)
+        most = self.as_scalar(Static(2.0**63 - 1024), float)
+        parts = []
+        for v in (a, b):
+            if isinstance(v, Scalar) and v.type is float:
+                near = call("minimum", v, most)  # so that it can be an int of 64 bits
+                ints = [call("cast", f, dtype="int64") for f in (near, call("subtract", v, near))]
+                parts.append(ints)
+            else:
+                parts.append([self.as_scalar(v, int), self.as_scalar(Static(0), int)])
+        (first, more), (second, rest) = parts
+        whole, left = call("subtract", first, second), call("subtract", rest, more)
+        by_ints = call(name, whole, left)
+        same = call("equal", x, y)
+        return Scalar(call("where", same, by_ints, call(name, x, y)).expr, bool)
 
     def _compared_with_none(
         self, f: Callable[..., Any], array: Tensor, operands: Sequence[Any]

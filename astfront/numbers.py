@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import gast
 import numpy as np
 
 from astfront.powers import Powers
@@ -23,10 +25,15 @@ from astfront.values import (
 )
 
 NUMBERS = (bool, int, float)
+
+#: No loop has so many turns that terms below this make a sum that doesn't fit in 64 bits.
+SMALL_TERM = 2**32
+
 _FLOAT_DIVISION: dict[Any, np.ufunc] = {
     operator.floordiv: np.floor_divide,
     operator.mod: np.remainder,
 }
+_NO_INT = "cannot convert float {} to integer"
 
 
 def is_generic(v: Value) -> bool:
@@ -59,7 +66,18 @@ class Numbers(Powers):
         if v.type is kind:
             return v
         dtype = {bool: "bool", int: "int64", float: "float64"}[kind]
-        return Scalar(self.b.call("cast", v, dtype=dtype).expr, kind)
+        made = Scalar(self.b.call("cast", v, dtype=dtype).expr, kind)
+        return made if kind is bool else self.no_larger(made, self.magnitude(v))
+
+    def truncated(self, x: Scalar) -> Scalar:
+        """``int(x)``; of a float, if that's an int of 64 bits: a cast truncates towards zero, too."""
+        if x.type is float and not self.magnitude(x) < 2**63:
+            size = Scalar(self.b.call("abs", x).expr, float)
+            self.check(self.compare(gast.Eq(), x, x), ValueError(_NO_INT.format("NaN")))
+            finite = self.compare(gast.NotEq(), size, Static(math.inf))
+            self.check(finite, OverflowError(_NO_INT.format("infinity")))
+            self.require_to_fit(self.compare(gast.Lt(), size, Static(2.0**63)), "an int")
+        return self.as_scalar(x, int)
 
     def scalar_arithmetic(self, f: Callable[..., Any], a: Value, b: Value) -> Value:
         kinds = [v.type if isinstance(v, Scalar) else type(v.obj) for v in (a, b)]  # type: ignore
@@ -77,18 +95,9 @@ class Numbers(Powers):
                     return x
         simple = {operator.add: "add", operator.sub: "subtract", operator.mul: "multiply"}
         if f in simple:
-            made = self._scalar_call(simple[f], a, b, kind)
-            if f is operator.mul and kind is int:
-                self.require_product_to_fit(a, b)
-            return self._with_bounds(f, a, b, made)
+            return self._checked(f, a, b, self._scalar_call(simple[f], a, b, kind))
         if f in (operator.truediv, operator.floordiv, operator.mod):
-            if not _nonzero(b):
-                message = _zero_division(f, float if float in kinds else int)
-                b = self.nonzero(self.as_scalar(b, kind), message)
-            if kind is float and f is not operator.truediv:
-                return self._as_numpy(_FLOAT_DIVISION[f], a, b)
-            division = {operator.truediv: "divide", operator.floordiv: "floor_divide"}
-            return self._scalar_call(division.get(f, "floor_mod"), a, b, kind)
+            return self._quotient(f, a, b, kind, float if float in kinds else int)
         if f is operator.pow and isinstance(b, Static) and isinstance(b.obj, int):
             if b.obj < 0:
                 return self.float_power(a, b)
@@ -107,9 +116,11 @@ class Numbers(Powers):
         bits[operator.xor] = "bitwise_xor"
         if f in bits and kind is int:
             return self._scalar_call(bits[f], a, b, int)
-        if f in (operator.lshift, operator.rshift) and isinstance(b, Static) and b.obj in range(63):
-            shift = {operator.lshift: "left_shift", operator.rshift: "right_shift"}
-            return self._scalar_call(shift[f], a, b, int)
+        if f is operator.lshift and isinstance(b, Static) and b.obj in range(63):
+            made = self._scalar_call("left_shift", a, b, int)
+            return self._checked(operator.mul, a, Static(1 << b.obj), made)
+        if f is operator.rshift and isinstance(b, Static) and b.obj in range(63):
+            return self._scalar_call("right_shift", a, b, int)
         if f in (operator.lshift, operator.rshift) and kind is int and isinstance(b, Scalar):
             return self.staged_shift(f, a, b)
         self.fail(
@@ -118,18 +129,51 @@ class Numbers(Powers):
             help="compute it before the call and pass the result",
         )
 
-    def _with_bounds(self, f: Callable[..., Any], a: Value, b: Value, made: Scalar) -> Scalar:
-        """``n + 1`` and ``n - 1`` are known beside ``n``."""
-        if made.type is int and f in (operator.add, operator.sub):
-            if isinstance(a, Scalar) and a.type is int and isinstance(b, Static):
-                return self.shifted(made, a, int(b.obj) if f is operator.add else -int(b.obj))
-            if (
-                f is operator.add
-                and isinstance(b, Scalar)
-                and b.type is int
-                and isinstance(a, Static)
-            ):
-                return self.shifted(made, b, int(a.obj))
+    def _quotient(
+        self, f: Callable[..., Any], a: Value, b: Value, kind: type, given: type
+    ) -> Scalar:
+        """``a / b``, ``a // b`` or ``a % b``, of numbers of the type ``given``."""
+        size = self.magnitude(a)
+        if isinstance(b, Static) and b.obj:
+            size = size / abs(b.obj) if f is operator.truediv else min(size, abs(b.obj))
+        else:
+            b = self.nonzero(self.as_scalar(b, kind), _zero_division(f, given))
+            size = math.inf
+        if kind is float and f is not operator.truediv:
+            return self._as_numpy(_FLOAT_DIVISION[f], a, b)
+        if f is operator.truediv:
+            return self.no_larger(self._scalar_call("divide", a, b, kind), size)
+        if isinstance(b, Scalar) and not self.magnitude(a) < 2**63:
+            b = self._untrapped(f, a, b)
+        if f is operator.floordiv:
+            return self.no_larger(self._scalar_call("floor_divide", a, b, kind), self.magnitude(a))
+        return self.no_larger(self._scalar_call("floor_mod", a, b, kind), size)
+
+    def _untrapped(self, f: Callable[..., Any], a: Value, b: Scalar) -> Scalar:
+        """``b``, but for the quotient of the least int and -1, at which the CPU traps."""
+        cases = ((a, -(2**63)), (b, -1))
+        equal = [self.compare(gast.Eq(), v, Static(n)) for v, n in cases]
+        trap = self.lazy(True, equal[0], lambda: equal[1])
+        if f is operator.floordiv:
+            self.require_to_fit(self.unary(gast.Not(), trap), "a quotient")
+        one = self.as_scalar(Static(1), int)
+        return Scalar(self.b.call("where", self.as_scalar(trap, bool), one, b).expr, int)
+
+    def _checked(self, f: Callable[..., Any], a: Value, b: Value, made: Scalar) -> Scalar:
+        """A sum, difference or product, of ints if it fits in 64 bits, and what is known of it."""
+        x, y = self.magnitude(a), self.magnitude(b)
+        size = x * y if f is operator.mul else x + y
+        if size < 2**63 or made.type is float:
+            made = self.no_larger(made, size)
+        elif f is operator.mul:
+            self.require_product_to_fit(a, b)
+        elif min(x, y) >= SMALL_TERM:
+            self.require_sum_to_fit(f, a, b, made)
+        # ``n + 1`` and ``n - 1`` are known beside ``n``.
+        for n, by in ((a, b), (b, a)):
+            whole = isinstance(n, Scalar) and n.type is made.type is int and isinstance(by, Static)
+            if whole and (f is operator.add or (f is operator.sub and n is a)):
+                return self.shifted(made, n, int(by.obj) if f is operator.add else -int(by.obj))  # type: ignore
         return made
 
     def _scalar_call(self, op: str, a: Value, b: Value, kind: type) -> Scalar:
@@ -207,7 +251,13 @@ class Numbers(Powers):
         dtype = {bool: "bool", int: "int64", float: "float64"}[kind]
         if x.dtype.name != dtype:
             flat = self.b.call("cast", flat, dtype=dtype)
-        return Scalar(flat.expr, kind)
+        number = Scalar(flat.expr, kind)
+        if kind is int and x.dtype.itemsize < 8:
+            return self.no_larger(number, 256**x.dtype.itemsize)
+        if x.dtype == np.uint64:
+            fits = self.compare(gast.GtE(), number, Static(0))
+            self.require_to_fit(fits, "an int")
+        return number
 
 
 def _zero_division(f: Callable[..., Any], kind: type) -> str:
@@ -217,7 +267,3 @@ def _zero_division(f: Callable[..., Any], kind: type) -> str:
     except ZeroDivisionError as e:
         return str(e)
     raise AssertionError(f)
-
-
-def _nonzero(v: Value) -> bool:
-    return isinstance(v, Static) and v.obj != 0

@@ -40,7 +40,7 @@ class Powers(Machine):
             while _LEAST <= values[-1] * base <= _MOST:
                 values.append(values[-1] * base)
             fits = self._holds(gast.Lt, n, len(values))
-            self.check(fits, OverflowError(f"a power of {base} doesn't fit in 64 bits"))
+            self.require_to_fit(fits, f"a power of {base}")
         elif base == -1:
             n = self.scalar_arithmetic(operator.and_, n, Static(1))
         row = self.b.call("take", self.b.constant(np.array(values)), n, axis=0, mode="clip")
@@ -65,20 +65,23 @@ class Powers(Machine):
             self.check(fine, OverflowError(34, "Numerical result out of range"))
         return result
 
-    def require_product_to_fit(self, a: Value, b: Value) -> None:
-        """Python's ints have any number of digits, and the program's have 64 bits.
+    def require_to_fit(self, ok: Value, what: str) -> None:
+        """Python's ints have any number of digits, and the program's have 64 bits."""
+        self.require(ok, OverflowError(f"{what} doesn't fit in 64 bits"))
 
-        Sizes and counters, of which something is known, are far from there.
-        """
-        scalars = [v for v in (a, b) if isinstance(v, Scalar)]
-        if all(v.bounds is not None or v.type is bool for v in scalars):
-            return
+    def require_product_to_fit(self, a: Value, b: Value) -> None:
+        """Whether a product has 64 bits, a float can tell, but for those next to the limit."""
         x, y = self.as_scalar(a, float), self.as_scalar(b, float)
         size = Scalar(self.b.call("abs", self.b.call("multiply", x, y)).expr, float)
-        self.check(
-            self._holds(gast.Lt, size, float(_MOST - 2**12)),
-            OverflowError("a product doesn't fit in 64 bits"),
-        )
+        self.require_to_fit(self._holds(gast.Lt, size, float(_MOST - 2**12)), "a product")
+
+    def require_sum_to_fit(self, f: Callable[..., Any], a: Value, b: Value, made: Scalar) -> None:
+        """The sign of a sum is that of a term."""
+        x, y = self.as_scalar(a, int), self.as_scalar(b, int)
+        other = y if f is operator.add else self.b.call("bitwise_not", y)
+        signs = [self.b.call("bitwise_xor", v, made) for v in (x, other)]
+        wrong = Scalar(self.b.call("bitwise_and", *signs).expr, int)
+        self.require_to_fit(self._holds(gast.GtE, wrong, 0), "a sum")
 
     def staged_shift(self, f: Callable[..., Any], a: Value, n: Scalar) -> Scalar:
         """``a << n`` or ``a >> n``"""
@@ -93,9 +96,9 @@ class Powers(Machine):
         for limit, op in ((_LEAST, gast.LtE), (_MOST, gast.GtE)):
             bound = self.b.call("right_shift", self.as_scalar(Static(limit), int), m)
             fine = self.compare(op(), Scalar(bound.expr, int), x)
-            self.check(fine, OverflowError("a shifted int doesn't fit in 64 bits"))
+            self.require_to_fit(fine, "a shifted int")
         small = self.lazy(False, self._holds(gast.LtE, n, 63), lambda: self._holds(gast.Eq, x, 0))
-        self.check(small, OverflowError("a shifted int doesn't fit in 64 bits"))
+        self.require_to_fit(small, "a shifted int")
         return Scalar(self.b.call("left_shift", x, m).expr, int)
 
     def _holds(self, op: type[gast.AST], a: Value, b: float) -> Value:

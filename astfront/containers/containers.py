@@ -340,13 +340,14 @@ class Containers(Machine):
         """An item of a range: ``low + shift <= v < high + shift``, as far as the ends are known."""
         if not isinstance(v, Scalar):
             return v
-        known = v.bounds or Bounds(("value", v.expr))
+        known = self.no_larger(v, max(self.magnitude(low), self.magnitude(high)))
         floor = (
             low.obj + shift if isinstance(low, Static) else 0 if self.is_at_least(low, 0) else None
         )
         limit = self.affine(high)
         ceiling = None if limit is None else (limit[0], limit[1] + shift)
-        return replace(v, bounds=replace(known, low=floor, high=ceiling))
+        bounds = known.bounds or Bounds(("value", v.expr))
+        return replace(v, bounds=replace(bounds, low=floor, high=ceiling))
 
     def at_least_zero(self, n: Value) -> Value:
         if isinstance(n, Static):

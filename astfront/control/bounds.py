@@ -6,6 +6,7 @@ knowing it saves the run-time checks, and keeps sizes known that would otherwise
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,24 +14,30 @@ from dataclasses import dataclass, replace
 from astfront.machine import Machine
 from astfront.values import Scalar, Static, Value
 
+#: No array has as many items, and no loop as many turns.
+LARGEST_SIZE = 2**30
+
 
 @dataclass(frozen=True)
 class Bounds:
     """A staged int is ``term + offset``; ``low <= it``, and ``it < high[0] + high[1]``.
 
     ``term`` stands for some int at run time (the size of a tensor along an axis, a counter); a
-    ``high`` without a term is a plain int.
+    ``high`` without a term is a plain int. Its absolute value is at most ``magnitude``: all that may
+    be known of a float.
     """
 
     term: Hashable
     offset: int = 0
     low: int | None = None
     high: tuple[Hashable | None, int] | None = None
+    magnitude: int | None = None
 
     def plus(self, n: int) -> Bounds:
         low = None if self.low is None else self.low + n
         high = None if self.high is None else (self.high[0], self.high[1] + n)
-        return Bounds(self.term, self.offset + n, low, high)
+        magnitude = None if self.magnitude is None else self.magnitude + abs(n)
+        return Bounds(self.term, self.offset + n, low, high, magnitude)
 
 
 class KnownBounds(Machine):
@@ -53,6 +60,25 @@ class KnownBounds(Machine):
         """``v``, known to be ``n`` or more."""
         bounds = v.bounds or Bounds(("value", v.expr))
         return replace(v, bounds=replace(bounds, low=n))
+
+    def no_larger(self, v: Scalar, limit: float) -> Scalar:
+        """``v``, whose absolute value is known to be ``limit`` at most."""
+        if not limit < 2**63:
+            return v
+        bounds = v.bounds or Bounds(("value", v.expr))
+        return replace(
+            v, bounds=replace(bounds, magnitude=min(math.ceil(limit), self.magnitude(v)))
+        )
+
+    def magnitude(self, v: Value) -> float:
+        """What the absolute value of a number is at most."""
+        if isinstance(v, Static):
+            return math.inf if math.isnan(v.obj) else abs(v.obj)  # type: ignore[no-any-return]
+        if not isinstance(v, Scalar) or v.type is bool:
+            return 1
+        if v.bounds is not None and v.bounds.magnitude is not None:
+            return v.bounds.magnitude  # type: ignore[no-any-return]
+        return 2**63 if v.type is int else math.inf
 
     def is_at_least(self, v: Value, n: int) -> bool:
         """Whether ``v >= n`` is certain."""
@@ -95,8 +121,8 @@ class KnownBounds(Machine):
         limit = self.affine(length)
         if not isinstance(i, Scalar) or limit is None:
             return i
-        bounds = i.bounds or Bounds(("value", i.expr))
-        return replace(i, bounds=replace(bounds, low=0, high=limit))
+        counter = self.no_larger(i, min(LARGEST_SIZE, self.magnitude(length)))
+        return replace(counter, bounds=replace(counter.bounds, low=0, high=limit))
 
     @contextmanager
     def more_than(self, length: Value, i: Value) -> Iterator[None]:

@@ -78,7 +78,7 @@ class Branches(Machine):
             self.freeze()
         self._note_unless(ok, cell, exception, handler)
 
-    def require(self, ok: Value, refusal: CompileError) -> None:
+    def require(self, ok: Value, refusal: CompileError | OverflowError) -> None:
         """Refuse a call in which ``ok`` turns out to be false: no handler of the model's takes that."""
         if isinstance(ok, Static) and not ok.obj:
             raise refusal

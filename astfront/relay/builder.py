@@ -24,7 +24,7 @@ import astfront.relay.shape_functions
 import astfront.relay.sort
 import astfront.relay.special  # noqa: F401  (they register what they have)
 from astfront.builder import Builder, OperatorError, Scope
-from astfront.control.bounds import Bounds
+from astfront.control.bounds import LARGEST_SIZE, Bounds
 from astfront.relay import fallback as relay_fallback
 from astfront.relay import simplifier as relay_simplifier
 from astfront.spans import Span
@@ -237,7 +237,7 @@ class RelayBuilder(Builder):
     def dim(self, x: Tensor, axis: int) -> Scalar:
         shape = self.call("shape_of", x, dtype="int64")
         size = self.call("take", shape, self.constant(np.array(axis, "int64")), axis=0, mode="wrap")
-        return Scalar(size.expr, int, Bounds(("size", x.expr, axis), low=0))
+        return Scalar(size.expr, int, Bounds(("size", x.expr, axis), low=0, magnitude=LARGEST_SIZE))
 
     def widen(self, x: Tensor, shape: Sequence[Dim]) -> Tensor:
         if tuple(shape) == x.shape:

@@ -255,7 +255,7 @@ def int_(cx: Any, x: Value = Static(0), base: Value | None = None) -> Value:
         extra = () if base is None else (cx.static(base),)
         return cx.run_python(int, x.obj, *extra)
     if isinstance(x, Scalar):
-        return cx.as_scalar(x, int)  # a cast to int64 truncates towards zero, as int() does
+        return cx.truncated(x)
     raise cx.error("AF0207", f"int() of {describe(x)} isn't supported")
 
 
@@ -308,7 +308,7 @@ def round_(cx: Any, x: Value, ndigits: Value = NONE) -> Value:
     if number.type is not float:
         return cx.as_scalar(x, int)
     nearest = cx.call(Static(np.rint), [Tensor(number.expr, (), number.dtype)], {})
-    return cx.as_scalar(Scalar(nearest.expr, float), int)
+    return cx.truncated(Scalar(nearest.expr, float))
 
 
 def rounded(cx: Any, x: Scalar, ndigits: Value) -> Value:

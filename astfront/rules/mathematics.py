@@ -93,8 +93,11 @@ def _of_one(function: Callable[..., Any], ufunc: Any, made: type, given: type) -
         known, obj = cx.try_static(x)
         if known:
             return cx.run_python(function, obj)  # type: ignore[no-any-return]
-        result = Scalar(_computed(cx, ufunc, number(cx, x)), made)
-        return cx.as_scalar(result, given)  # type: ignore[no-any-return]
+        value = number(cx, x)
+        result = Scalar(_computed(cx, ufunc, value), made)
+        if given is bool:
+            return result
+        return cx.truncated(cx.no_larger(result, cx.magnitude(value) + 1))  # type: ignore[no-any-return]
 
     apply.__name__ = function.__name__
     rule(function)(apply)

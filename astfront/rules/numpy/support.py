@@ -295,8 +295,7 @@ def _require_to_fit(cx: Any, v: Any, fitting: Sequence[Any], dtype: np.dtype[Any
     limits, low, high = _limits(v.dtype), min(fitting), max(fitting)
     if v.dtype.kind == "f" and high > 3e38:
         return
-    # Sizes and counters, of which something is known, are smaller than memory.
-    counts = isinstance(v, Scalar) and v.bounds is not None and high >= 2**31 - 1
+    counts = isinstance(v, Scalar) and cx.magnitude(v) <= high
     tests = []
     if high < limits[-1] and not counts and not cx.is_at_most(v, Static(high)):
         tests.append(cx.compare(gast.LtE(), v, Static(high)))
