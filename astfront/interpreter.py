@@ -144,6 +144,7 @@ class Interpreter(
         self.random_keys = RandomKeys()
         self.random_key: Tensor | None = None
         self.clock_cell = self.heap.new_external(Names({"now": Static(0)}))
+        self.filters_cell = self.heap.new_external(Names({"now": Static(None)}))
         self.exceptions: list[tuple[BaseException | Noted, Span | None]] = []
         """What the program may raise at run time; the error cell holds 1 + an index of this."""
         self.checks = checks

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from astfront.environment import Heap, same_array
-from astfront.values import Expr, Tensor
+from astfront.values import Tensor
 
 
 def fills_buffer(array: Any) -> bool:
@@ -35,8 +35,8 @@ class Layouts:
         """Cells of arrays from outside that don't fill a buffer."""
         self.granted: set[str] = set()
         """The program's parameters that are taken to be arrays that do."""
-        self._made: dict[int, Expr] = {}
-        """The arrays that the program itself makes so, by their storages."""
+        self._made: dict[tuple[int, int], Tensor] = {}
+        """The arrays that the program itself makes so."""
 
     def found(self, cell: int, array: Any) -> None:
         """An array from outside, whose contents are in a cell."""
@@ -45,8 +45,19 @@ class Layouts:
 
     def made(self, x: Tensor) -> Tensor:
         """An array that numpy makes in C order, in memory of its own."""
-        self._made[x.storage] = x.expr
+        self._made[_identity(x)] = x
         return x
+
+    def changed(self, old: Tensor, new: Tensor) -> None:
+        """``new`` is what a change in place has made of ``old``."""
+        if _identity(old) in self._made:
+            self.made(new)
+
+    def is_in_order(self, heap: Heap, x: Tensor) -> bool:
+        """Whether the elements of ``x`` lie in memory one after another, in C order."""
+        if x.view is not None and x.view.contents is x.contents:
+            return x.view.in_order and self.is_in_order(heap, x.view.base)
+        return self.buffer_of(heap, x) is not None
 
     def buffer_of(self, heap: Heap, x: Tensor) -> Tensor | None:
         """The array whose elements in C order are the memory behind ``x``, where it's known."""
@@ -54,10 +65,14 @@ class Layouts:
             x = x.view.base
         cell = heap.array_cells.get(x.storage)
         if cell is None:
-            known = x.expr is not None and self._made.get(x.storage) is x.expr
-            return x if known else None
+            return x if _identity(x) in self._made else None
         first: Any = heap.base[cell]
         if cell in self.scattered or not same_array(heap.lookup(cell, "array"), x):  # type: ignore[arg-type]
             return None
         self.granted.add(first.items["array"].expr.name_hint)
         return x
+
+
+def _identity(x: Tensor) -> tuple[int, int]:
+    """Of an array, as it is at one time."""
+    return x.storage, id(x.contents)

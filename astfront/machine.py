@@ -100,6 +100,8 @@ class Machine:
     random_key: Tensor | None
     """The program's input that its random numbers are made of, where there are any."""
     clock_cell: int
+    filters_cell: int
+    """The filters of warnings that ``rules/warnings.py`` keeps track of."""
     order: int
     loop_order: int
     loop_depth: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import chainer
@@ -375,16 +376,16 @@ class Subscripts(Machine):
             self.raise_python(ValueError("output array is read-only"))
         new = replace(new, storage=old.storage, kind="array", origin=None, view=None)
         self.changed_arrays.append(old.storage)
-        view = _view_of(old)
+        view = self._view_of(old)
         if view is not None and self._is_held_elsewhere(old):
             base = self.replace_array(view.base, self._written(view, new))
-            return base.viewed_as(view.of(base), view.of)
+            return base.viewed_as(view.of(base), view.of, in_order=view.in_order)
         places = 0
 
         def put(held: Value) -> Value:
             nonlocal places
             if isinstance(held, Tensor) and held.kind != "generic":
-                made = _renewed(held, old, new)
+                made = self._renewed(held, old, new)
                 places += made is not None
                 return held if made is None else made
             if isinstance(held, Tuple):
@@ -393,16 +394,20 @@ class Subscripts(Machine):
                     return replace(held, items=items)
             return held
 
-        for cell, content in list(self.heap.cells.items()):
+        # None is put in its place before all are known: views are looked at as they were.
+        changes: list[Callable[[], None]] = []
+        for cell, content in self.heap.cells.items():
             if isinstance(content, Items):
                 values = tuple(map(put, content.items))
                 if any(x is not y for x, y in zip(values, content.items)):
-                    self.heap[cell] = Items(values)
+                    changes.append(partial(self.heap.__setitem__, cell, Items(values)))
             elif isinstance(content, Entries | Attributes | Names):
-                for key, held in list(content.items.items()):
+                for key, held in content.items.items():
                     value = put(held)
                     if value is not held:
-                        self.heap.bind(cell, key, value)
+                        changes.append(partial(self.heap.bind, cell, key, value))
+        for change in changes:
+            change()
         if old.storage == UNKNOWN_STORAGE or old.storage in self.heap.copied:
             self.fail(
                 "AF0209",
@@ -416,6 +421,7 @@ class Subscripts(Machine):
                 "an array is changed in place while a view of it is in use",
                 help="take a copy of the part that is kept: `x[i].copy()`",
             )
+        self.lifter.layouts.changed(old, new)
         return new
 
     def _is_held_elsewhere(self, array: Tensor) -> bool:
@@ -438,25 +444,27 @@ class Subscripts(Machine):
         made = rule.function(self, flat, places, part)
         return self.call(Static(np.reshape), [made, shape], {})  # type: ignore[return-value]
 
+    def _view_of(self, x: Tensor) -> View | None:
+        """How ``x`` is made of an array that it's a view of, where that's known."""
+        view = x.view
+        if view is None or view.contents is not x.contents:
+            return None
+        if view.in_order and not self.lifter.layouts.is_in_order(self.heap, view.base):
+            return None
+        return view if view.base.storage == x.storage else None
 
-def _view_of(x: Tensor) -> View | None:
-    """How ``x`` is made of an array that it's a view of, where that's known."""
-    view = x.view
-    if view is None or view.contents is not x.contents:
-        return None
-    return view if view.base.storage == x.storage else None
-
-
-def _renewed(held: Tensor, old: Tensor, new: Tensor) -> Tensor | None:
-    """What ``held`` is when ``old`` has become ``new``; None where it doesn't follow from that."""
-    if held is old or (held.storage == old.storage and same_array(held, old)):
-        return replace(new, kind=held.kind, is_variable=held.is_variable)
-    view = _view_of(held)
-    base = None if view is None else _renewed(view.base.as_kind("array"), old, new)
-    if view is None or base is None:
-        return None
-    made = replace(view.of(base), kind=held.kind, is_variable=held.is_variable)
-    return base.viewed_as(made, view.of, held.writeable)
+    def _renewed(self, held: Tensor, old: Tensor, new: Tensor) -> Tensor | None:
+        """What ``held`` is when ``old`` has become ``new``; None where it doesn't follow from that."""
+        if held is old or (held.storage == old.storage and same_array(held, old)):
+            return replace(new, kind=held.kind, is_variable=held.is_variable)
+        if held.storage != old.storage:
+            return None
+        view = self._view_of(held)
+        base = None if view is None else self._renewed(view.base.as_kind("array"), old, new)
+        if view is None or base is None:
+            return None
+        made = replace(view.of(base), kind=held.kind, is_variable=held.is_variable)
+        return base.viewed_as(made, view.of, held.writeable, view.in_order)
 
 
 def _stack(items: Sequence[Value]) -> bool:

@@ -89,8 +89,8 @@ class Tensor(Value):
 
     @property
     def contents(self) -> Any:
-        """What stands for its elements: ``expr``, or the array that a constant is."""
-        return self.const if self.expr is None else self.expr
+        """What tells its elements from those that the same memory has at another time."""
+        return self.expr if self.const is None else self.const
 
     def as_kind(self, kind: TensorKind) -> Tensor:
         """The same data as another Python type (``x.array``, ``chainer.as_variable(x)``)."""
@@ -99,13 +99,18 @@ class Tensor(Value):
         return replace(self, kind=kind, is_variable=None, origin=None)
 
     def viewed_as(
-        self, other: Tensor, of: Callable[[Tensor], Tensor] | None = None, writeable: bool = True
+        self,
+        other: Tensor,
+        of: Callable[[Tensor], Tensor] | None = None,
+        writeable: bool = True,
+        in_order: bool = False,
     ) -> Tensor:
         """``other``, marked as sharing this tensor's memory (reshape, basic slices, transpose).
 
-        ``of`` makes such a view of another tensor, where what numpy gives is certainly a view.
+        ``of`` makes such a view of another tensor, where what numpy gives is certainly a view: of any
+        array, or with ``in_order`` of one that lies in C order.
         """
-        view = None if of is None else View(self, other.contents, of)
+        view = None if of is None else View(self, other.contents, of, in_order)
         writeable = writeable and self.writeable
         return replace(other, storage=self.storage, view=view, writeable=writeable)
 
@@ -120,11 +125,13 @@ class Tensor(Value):
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """How an array that's a view of ``base`` is made of it; it holds of one with ``contents``."""
+    """How an array that's a view of ``base`` is made of it; it holds as long as it has ``contents``."""
 
     base: Tensor
     contents: Any
     of: Callable[[Tensor], Tensor]
+    in_order: bool = False
+    """Whether it's a view where the elements of ``base`` lie in C order, in which it has them, too."""
 
 
 @dataclass(frozen=True)

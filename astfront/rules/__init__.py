@@ -28,5 +28,6 @@ from astfront.rules import (  # noqa: F401
     pooling,
     rnn,
     roi,
+    warnings,
 )
 from astfront.rules.numpy import rules as numpy_rules  # noqa: F401

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -156,17 +155,6 @@ def isscalar(cx: Any, value: Value) -> Value:
     if isinstance(value, Deferred):
         return Static(not is_exception(value))
     return Static(isinstance(value, Scalar) or getattr(value, "kind", "") == "generic")
-
-
-@rule(warnings.warn)
-def warn(
-    cx: Any,
-    message: StaticArg[str],
-    category: StaticArg[Any] = UserWarning,
-    stacklevel: Value = NONE,
-) -> Value:
-    cx.effect(warnings.warn, Static(message), Static(category))
-    return NONE
 
 
 @rule(chainer.utils.experimental)

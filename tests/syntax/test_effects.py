@@ -96,6 +96,57 @@ def test_straight_line() -> None:
     compare(f, ints(1, 2), ints(-4, 2))
 
 
+def test_filters_of_warnings() -> None:
+    def f(x):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.warn("never")
+            with warnings.catch_warnings():
+                warnings.simplefilter("always")
+                warnings.filterwarnings("ignore", "bad.*")
+                warnings.warn("bad one")
+                warnings.warn("good one")
+            warnings.warn("never again")
+        if x.sum() > 3:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", category=DeprecationWarning)
+                warnings.warn("on this way")
+        for i in range(x.shape[0]):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if x[i] > 1:
+                    x = x + 1
+                    warnings.warn("never in a turn")
+            if x[i] > 2:
+                warnings.warn("in a turn")
+        warnings.warn("at last")
+        return x
+
+    compare(f, ints(1, 2), ints(2, 3), ints(-4, 1))
+
+    def outside(x):
+        warnings.simplefilter("ignore", append=False)
+        warnings.warn("never")
+        warnings.resetwarnings()
+        warnings.warn("always")
+        return x
+
+    compare(outside, ints(1))
+
+
+@pytest.mark.parametrize(
+    "filtered",
+    [
+        lambda: warnings.simplefilter("error"),
+        lambda: warnings.filterwarnings("ignore", module="model"),
+        lambda: warnings.catch_warnings(record=True).__enter__(),
+    ],
+)
+def test_filters_that_are_refused(filtered: Any) -> None:
+    with pytest.raises(astfront.CompileError, match="AF0301"):
+        astfront.compile(lambda x: (filtered(), x)[1])(*ints(1))
+
+
 def test_streams() -> None:
     stream = io.StringIO()
 

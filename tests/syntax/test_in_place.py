@@ -227,6 +227,60 @@ def test_views_follow_what_they_are_views_of():
     agrees(in_branches, (X, np.int64(1)), (-X, np.int64(2)), (X, np.int64(0)), (X, np.int64(-1)))
 
 
+def test_views_of_arrays_in_c_order():
+    def written(x, i):
+        made, given, own = np.zeros((2, 3), "f"), np.full((2, 2), x[1], order="C"), x.copy()
+        made.ravel()[i] = x[0]
+        tall, flat = made.reshape(3, 2), made.reshape(-1)
+        tall[1] += 5
+        np.add.at(np.reshape(made, -1), np.array([0, 0, 1]), x[:3])
+        made[1, 1] = 7
+        given.reshape(-1)[1:3] = 0
+        deep = own.reshape(3, 2)[1:].T
+        deep[0, 1] = 9
+        if i > 2:
+            own[3] = 1
+            own.reshape(2, -1)[:, 0] *= 2
+        x.reshape(-1, 2)[0] += 1
+        return made, tall, flat, given, deep, own, x
+
+    flat = np.arange(6, dtype=np.float32)
+    agrees(written, (flat, 1), (flat, 5), (-flat, np.int64(4)))
+
+    def staged_size(x, n):
+        y = np.ones((int(n), 2), "f")
+        y.reshape(-1)[0] = x[0]
+        return y
+
+    agrees(staged_size, (flat, np.int64(1)), (flat, np.int64(3)))
+
+    def reshaped_part(x):
+        part = x[:, 1:].reshape(-1)  # a copy
+        part[0] = 9
+        return part
+
+    refused(reshaped_part, X.copy())
+
+
+def test_views_of_constants():
+    def written(x):
+        zeros, ones = np.zeros((2, 3), "f"), np.ones((2, 3), "f")
+        row, turned, flat, part = zeros[0], zeros.T, zeros.reshape(-1), zeros.ravel()[2:4]
+        zeros[0][1] = x[0, 1]
+        row[2] += x[1, 2]
+        turned[0, 1] = x[1, 1]
+        part[1] = 5
+        np.reshape(a=zeros, newshape=(3, 2))[2] += 1
+        tail = ones[:, 1:]
+        if x[0, 1] > 0:
+            tail[0] = x[0, 0]
+            ones.reshape(3, 2)[0, 0] = 7
+        ones[0, 0] += 1
+        return zeros, row, turned, flat, part, ones
+
+    agrees(written, (X,), (-X,))
+
+
 class Normalised(chainer.Chain):
     def __init__(self):
         super().__init__()
@@ -272,7 +326,8 @@ def test_views_that_are_refused():
         x += 1
         return flat
 
-    refused(flattened, X.copy())
+    agrees(flattened, (X,))
+    refused(flattened, X.copy().T)
 
     def carried(x):
         y = x * 1
@@ -428,7 +483,8 @@ def test_an_operand_that_a_later_one_changes():
     def part_first(x):
         return x.reshape(-1)[int(changed(x)) * 0]
 
-    refused(part_first, X.copy())
+    compare.agrees(part_first, (X.copy(),))
+    refused(part_first, X.copy().T)
 
 
 def test_read_only_arrays():

@@ -24,6 +24,7 @@ from chainer.functions.array import (
 from chainer.utils.type_check import InvalidType
 
 from astfront.containers.grown import FEW_PARTS
+from astfront.environment import same_array
 from astfront.joins.leaves import Leaf
 from astfront.rules.array.sequences import extents_of
 from astfront.rules.array.shape import reshape_fitting, reshape_to, transpose_to
@@ -349,7 +350,7 @@ def as_strided_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     """A gather from the memory behind ``x``, where it's known what that is."""
     base = cx.lifter.layouts.buffer_of(cx.heap, x)
     shape, strides, offset = node.shape, node.strides, node.storage_offset
-    if offset is None and base is not None and base.expr is x.expr:
+    if offset is None and base is not None and same_array(base, x):
         offset = 0
     if base is None or offset is None:
         cx.fail(

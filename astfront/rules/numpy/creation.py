@@ -81,7 +81,8 @@ def _zeros_rule(value: int) -> Callable[..., Tensor]:
         cx: Any, shape: Value, dtype: Value = FLOAT, order: Value = NONE, *, like: Value = NONE
     ) -> Tensor:
         refuse_out(cx, like=like)
-        return filled(cx, shape_values(cx, shape), full_scalar(value, dtype_of(cx, dtype, float)))
+        scalar = full_scalar(value, dtype_of(cx, dtype, float))
+        return _laid_out(cx, filled(cx, shape_values(cx, shape), scalar), order)
 
     return make
 
@@ -98,7 +99,13 @@ def full(
     wanted = dtype_of(cx, dtype, value.dtype)
     sizes = shape_values(cx, shape)
     check_broadcast(cx, Tensor(None, known_sizes(sizes), wanted), value)
-    return filled(cx, sizes, convert(cx, value, wanted))
+    return _laid_out(cx, filled(cx, sizes, convert(cx, value, wanted)), order)
+
+
+def _laid_out(cx: Any, made: Tensor, order: Value) -> Tensor:
+    """An array that numpy makes in this order, in memory of its own."""
+    known = cx.static(order, "`order`") in (None, "C")
+    return cx.lifter.layouts.made(made) if known else made  # type: ignore[no-any-return]
 
 
 def _like_rule(value: int) -> Callable[..., Tensor]:
@@ -403,8 +410,7 @@ def joint_shape(items: Sequence[Tensor]) -> list[int | None]:
 @numpy_rule(np.ndarray.copy)
 def copy_method(cx: Any, self: Value, order: Value = Static("C")) -> Tensor:
     """As ``np.copy``, which keeps an array's layout instead."""
-    made = copied(cx, self)
-    return cx.lifter.layouts.made(made) if cx.static(order, "`order`") == "C" else made
+    return _laid_out(cx, copied(cx, self), order)
 
 
 @numpy_rule(np.copy)

@@ -54,13 +54,17 @@ def reshaped(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
         require_equal(cx, total, wanted, message)
     if x.shape == shape and None not in shape:
         return x
-    if None not in shape:
-        return x.viewed_as(_like(x, cx.b.call("reshape", x, newshape=shape, allowzero=True)))
-    if shape.count(None) == 1 and 0 not in shape:
-        new = tuple(-1 if d is None else d for d in shape)
-        return x.viewed_as(_like(x, cx.b.call("reshape", x, newshape=new)))
-    made = cx.b.refine(cx.b.call("reshape", x, size_vector(cx, sizes)), shape)
-    return x.viewed_as(_like(x, made))
+
+    def of(base: Tensor) -> Tensor:
+        if None not in shape:
+            return cx.b.call("reshape", base, newshape=shape, allowzero=True)  # type: ignore[no-any-return]
+        if shape.count(None) == 1 and 0 not in shape:
+            new = tuple(-1 if d is None else d for d in shape)
+            return cx.b.call("reshape", base, newshape=new)  # type: ignore[no-any-return]
+        made = cx.b.call("reshape", base, size_vector(cx, sizes))
+        return cx.b.refine(made, shape)  # type: ignore[no-any-return]
+
+    return x.viewed_as(_like(x, of(x)), of, in_order=True)
 
 
 def _missing_size(cx: Any, x: Tensor, sizes: Sequence[Value], place: int) -> Value:

@@ -11,6 +11,7 @@ import gast
 import numpy as np
 
 from astfront.joins.leaves import Leaf
+from astfront.layouts import fills_buffer
 from astfront.rules.registry import Rule, make_rule, rule
 from astfront.values import (
     NONE,
@@ -89,6 +90,8 @@ def run_numpy(
     with np.errstate(all="ignore"):
         result = cx.run_python(f, *args, **kwargs)
     arrays = [s for s in sources if isinstance(s, Tensor) and s.const is not None]
+    if not arrays and isinstance(result, Tensor) and fills_buffer(result.const):
+        return cx.lifter.layouts.made(result)  # type: ignore[no-any-return]
     return _marked(cx, result, arrays, again)
 
 
