@@ -11,7 +11,7 @@ affair. Only ``relay/builder.py`` knows Relay.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,7 +50,7 @@ class Builder(ABC):
 
     def __init__(self) -> None:
         self.scope = Scope()
-        self.span: Span | None = None
+        self.place: Callable[[], Span | None] = lambda: None
         """Where the source being compiled stands; new expressions carry it."""
 
     @contextmanager

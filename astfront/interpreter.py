@@ -12,8 +12,7 @@ import collections
 import importlib
 import types
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import chainer
@@ -134,7 +133,7 @@ class Interpreter(
         """What attributes of real objects were when they were first read."""
         self.link_paths: dict[int, str] = {}
         self.changed_arrays: list[int] = []
-        self.heap.place = self.span
+        self.heap.place = builder.place = self.span
         self.error_cell = self.heap.new_external(Names({"code": Static(0)}))
         self.caught_cell = self.heap.new_external(Names({"code": Static(0)}))
         self.caught_by: dict[int, Handler | None] = {}
@@ -176,10 +175,10 @@ class Interpreter(
 
     def span(self) -> Span | None:
         """The place being compiled: in the user's code, where a library was called from it."""
-        for frame in reversed(self.frames):
-            if not frame.is_library:
-                return frame.span()
-        return self.frames[-1].span() if self.frames else None
+        started = [frame for frame in self.frames if frame.node is not None]
+        own = (frame for frame in reversed(started) if not frame.is_library)
+        shown = next(own, started[-1] if started else None)
+        return shown.span() if shown is not None else None
 
     def error(self, code: str, message: str, **details: Any) -> CompileError:
         """A CompileError at the place being compiled, with how it came to be compiled."""
@@ -224,24 +223,9 @@ class Interpreter(
             self.fail("AF0207", f"`{method}` of {describe(v)} isn't supported")
         self.raise_python(TypeError(message))
 
-    @contextmanager
-    def at(self, node: gast.AST) -> Iterator[None]:
+    def at(self, node: gast.AST) -> _At:
         """The one place where locations are attached."""
-        frame = self.frame
-        outer, frame.node = frame.node, node
-        outer_span, self.b.span = self.b.span, self.span()
-        try:
-            yield
-        except (CompileError, PythonError, Diverged, Refused):
-            raise
-        except OperatorError as e:
-            raise self.error("AF0601", str(e)) from e
-        except RecursionError:
-            raise
-        except Exception as e:
-            raise internal_error(e, self.span()) from e
-        finally:
-            frame.node, self.b.span = outer, outer_span
+        return _At(self, node)
 
     # --- statements --------------------------------------------------------------------------
 
@@ -476,6 +460,34 @@ class Interpreter(
             return True, self.static(value)
         except CompileError:
             return False, None
+
+
+class _At:
+    """``with`` a node being compiled: what is raised meanwhile is raised at its place.
+
+    A class, as it's entered for each expression: a generator takes three times as long.
+    """
+
+    __slots__ = ("frame", "interpreter", "node", "outer")
+
+    def __init__(self, interpreter: Interpreter, node: gast.AST) -> None:
+        self.interpreter, self.node = interpreter, node
+
+    def __enter__(self) -> None:
+        self.frame = self.interpreter.frames[-1]
+        self.outer, self.frame.node = self.frame.node, self.node
+
+    def __exit__(self, kind: Any, raised: BaseException | None, trace: Any) -> None:
+        try:
+            if isinstance(raised, OperatorError):
+                raise self.interpreter.error("AF0601", str(raised)) from raised
+            if isinstance(raised, Exception) and not isinstance(raised, _PASSED_ON):
+                raise internal_error(raised, self.interpreter.span()) from raised
+        finally:
+            self.frame.node = self.outer
+
+
+_PASSED_ON = (CompileError, PythonError, Diverged, Refused, RecursionError)
 
 
 __all__ = ["UNBOUND", "Interpreter", "PythonError"]

@@ -425,33 +425,36 @@ def is_supported(dtype: np.dtype[Any]) -> bool:
     return dtype in DTYPES
 
 
+_STATIC_TYPES = (
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type,
+    np.dtype,
+    np.generic,
+    range,
+    slice,
+    frozenset,
+    types.ModuleType,
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    np.ufunc,
+    functools.partial,
+    functools._lru_cache_wrapper,
+    BaseException,
+    type(Ellipsis),
+    type(NotImplemented),
+)
+
+
 def is_static(obj: Any) -> bool:
     """Whether a Python object can't be changed by a program, so that it may stand for itself."""
-    return obj is None or isinstance(
-        obj,
-        bool
-        | int
-        | float
-        | complex
-        | str
-        | bytes
-        | type
-        | np.dtype
-        | np.generic
-        | range
-        | slice
-        | frozenset
-        | types.ModuleType
-        | types.FunctionType
-        | types.BuiltinFunctionType
-        | types.MethodType
-        | np.ufunc
-        | functools.partial
-        | functools._lru_cache_wrapper
-        | BaseException
-        | type(Ellipsis)
-        | type(NotImplemented),
-    )
+    return isinstance(obj, _STATIC_TYPES)
 
 
 def _by_equality(obj: Any) -> bool:

@@ -138,7 +138,7 @@ class Frame:
     def span(self) -> Span | None:
         return span_of(self.node, self.filename) if self.node is not None else None
 
-    @property
+    @functools.cached_property
     def is_library(self) -> bool:
         """Whether the code is Chainer's, numpy's or Python's own and not the user's."""
         package = str(self.globals.get("__name__", "")).split(".")[0]

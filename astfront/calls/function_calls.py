@@ -121,14 +121,12 @@ class FunctionCalls(Machine):
     def run_frame(self, frame: Frame) -> Value:
         """The result of a call whose arguments are bound, its body run inline."""
         self.frames.append(frame)
-        span = self.b.span
         try:
             result = self.run_body(frame.prepared)
             self.leave(frame)
             return result
         finally:
             self.frames.pop()
-            self.b.span = span
 
     def leave(self, frame: Frame) -> None:
         """Forget the names of a call that has ended: what they hold would count as held."""

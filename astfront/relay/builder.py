@@ -357,11 +357,12 @@ class RelayBuilder(Builder):
         return _nest(scope, exprs[0] if len(exprs) == 1 else relay.Tuple(exprs))
 
     def _span(self) -> relay.Span | None:
-        return _relay_span(self.span) if self.span else None
+        span = self.place()
+        return _relay_span(span) if span else None
 
     def _located(self, expr: relay.Expr) -> relay.Expr:
-        if self.span and isinstance(expr, relay.Call):
-            return relay.Call(expr.op, expr.args, expr.attrs, expr.type_args, self._span())
+        if isinstance(expr, relay.Call) and (span := self._span()):
+            return relay.Call(expr.op, expr.args, expr.attrs, expr.type_args, span)
         return expr
 
     def _unique(self, name: str) -> str:
