@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import threading
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,9 +28,11 @@ from astfront.randomness import RandomKeys
 from astfront.signature import flatten, matched
 from astfront.stages import Lowered
 from astfront.tree_arguments import Types, as_trees
+from astfront.widening import Sizes, types_of
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
 
 #: Programs kept for one signature, where what they take for granted differs.
 VARIANTS = 16
@@ -70,6 +73,7 @@ def compile(  # type: ignore[misc]
     fallback: str | None = None,
     long_loops: bool = True,
     cache: bool = True,
+    dynamic: bool = False,
     specs: Sequence[Any] | None = None,
 ) -> Any:
     """Compile a Link class, a link, a bound method or a function, when it's called.
@@ -99,6 +103,9 @@ def compile(  # type: ignore[misc]
         cache: whether programs that take long to build are kept on disk, for other processes: in the
             platform's cache folder or that of the environment variable ``ASTFRONT_CACHE`` (``off``
             for none).
+        dynamic: whether, after a call whose arrays have other sizes (or whose lists have other
+            lengths), one program is compiled for all sizes there. Where that's refused, each size
+            gets its own program, as without ``dynamic``.
         specs: types of the arguments, :class:`TensorSpec` with ``None`` for a size that differs
             from call to call, :class:`ListSpec` for a list of any number of arrays: one program for
             all calls that fit.
@@ -113,7 +120,7 @@ def compile(  # type: ignore[misc]
     if fallback not in (None, "chainer"):
         raise ValueError(f'fallback is None or "chainer", not {fallback!r}')
     options = Options(
-        target, freeze, checks, opt_level, seed, fast_math, fallback, long_loops, cache
+        target, freeze, checks, opt_level, seed, fast_math, fallback, long_loops, cache, dynamic
     )
     if x is None:
         return functools.partial(compile, specs=specs, **vars(options))
@@ -146,6 +153,7 @@ class Compiled:
         self.options = options or Options()
         self.specs = tuple(specs) if specs is not None else None
         self._programs: dict[Any, tuple[Loaded, ...]] = {}
+        self._sizes = Sizes()
         self._compiling = threading.RLock()
         self._counting = threading.Lock()
         self._hits = self._misses = 0
@@ -177,6 +185,7 @@ class Compiled:
         if found is not None:
             yield flatten(*found[:2])
         yield flatten(args, kwargs)
+        yield from self._sizes.fitting(args, kwargs)
 
     def _find(
         self, args: Sequence[Any], kwargs: dict[str, Any]
@@ -194,8 +203,11 @@ class Compiled:
     def _add(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Loaded, list[np.ndarray]]:
         with self._counting:
             self._misses += 1
-        with shown(f"compiling {_name_of(self.function)}") as watch:
-            loaded = load(self._lower(args, kwargs), self.options, self._frozen(), watch)
+        if self.options.dynamic and self.specs is None and not self._trees:
+            found = self._add_wider(args, kwargs)
+            if found is not None:
+                return found
+        loaded = self._load(args, kwargs)
         if loaded.program.trees:
             self._trees = {**(self._trees or {}), **loaded.program.trees}
         elif not self._trees:
@@ -208,6 +220,33 @@ class Compiled:
             )
         self._programs[key] = (loaded, *self._programs.get(key, ()))[:VARIANTS]
         return loaded, arrays
+
+    def _add_wider(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[Loaded, list[np.ndarray]] | None:
+        """A program for this call and another one, whose arrays have other sizes."""
+        types = types_of(args, kwargs)
+        if types is None:
+            return None
+        for key, wider in self._sizes.wider(types):
+            try:
+                loaded = self._load(*wider)
+            except Exception as e:
+                # Whatever it is, it's no matter of the call: that gets a program of its own.
+                _log.info("no program for several sizes: %s", e)
+                self._sizes.refused.add(key)
+                break
+            arrays = loaded.arguments(matched(*wider, args, kwargs))
+            if arrays is not None:
+                self._sizes.programs[key] = wider
+                self._programs[key] = (loaded, *self._programs.get(key, ()))[:VARIANTS]
+                return loaded, arrays
+        self._sizes.met[types.key] = types
+        return None
+
+    def _load(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Loaded:
+        with shown(f"compiling {_name_of(self.function)}") as watch:
+            return load(self._lower(args, kwargs), self.options, self._frozen(), watch)
 
     def _lower(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Program:
         args = self.specs if self.specs is not None else args
@@ -242,6 +281,7 @@ class Compiled:
                 for frozen in loaded.frozen.values():
                     frozen.thaw()
             self._programs = {}
+            self._sizes = Sizes()
 
     def __get__(self, instance: Any, owner: type | None = None) -> Compiled:
         """A compiled function in the body of a class is a method."""

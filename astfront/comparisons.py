@@ -21,6 +21,7 @@ from astfront.values import (
     FALSE,
     POISON,
     TRUE,
+    Argument,
     BoundMethod,
     Choice,
     Deferred,
@@ -268,10 +269,19 @@ class Comparisons(Machine):
         if isinstance(a, Tensor) and isinstance(b, Tensor):
             if same(a, b) or (a.origin is not None and a.origin is b.origin):
                 return TRUE
-            if a.storage != b.storage and UNKNOWN_STORAGE not in (a.storage, b.storage):
+            apart = a.storage != b.storage and UNKNOWN_STORAGE not in (a.storage, b.storage)
+            if apart and not self._may_be_passed_as_one(a, b):
                 return FALSE
             self.fail("AF0207", "whether these two are one array isn't known while compiling")
         return Static(same(a, b))
+
+    def _may_be_passed_as_one(self, a: Tensor, b: Tensor) -> bool:
+        """Whether a caller may give one array for both, though the program has two inputs for them."""
+        passed = [x.origin for x in (a, b) if isinstance(x.origin, Argument)]
+        if len(passed) == 2:
+            return all(origin.is_by_type for origin in passed)
+        cells = [self.heap.array_cells.get(x.storage) for x in (a, b)]
+        return len(passed) == 1 and any(cell in self.lifter.arrays for cell in cells)
 
     def _require_identities(self, *values: Value) -> None:
         """AF0207 for copies, of a part of a tree or an item of a list that grew."""

@@ -34,6 +34,7 @@ class Options:
     fallback: str | None = None
     long_loops: bool = True
     cache: bool = True
+    dynamic: bool = False
 
 
 class Loaded:

@@ -127,6 +127,8 @@ class Leaf:
     name: str
     spec: TensorSpec | ScalarSpec
     kind: TensorKind
+    is_by_type: bool = False
+    """Whether only the type is known: another such argument may be the same array."""
 
 
 def flatten(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, list[Any]]:
@@ -142,7 +144,7 @@ def flatten(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, list[Any]
 
 
 #: What Variables and Parameters hold by themselves.
-_FIELDS = frozenset(vars(chainer.Parameter(0))) | frozenset(
+PLAIN_FIELDS = frozenset(vars(chainer.Parameter(0))) | frozenset(
     vars(copy.deepcopy(chainer.Variable(np.zeros(1))))
 )
 
@@ -159,8 +161,8 @@ def _key(x: Any, leaves: list[Any], seen: dict[int, int]) -> Any:
         array = x.array
         if type(array) is not np.ndarray:
             raise error("AF0401", f"a Variable without a numpy array is passed: {x!r}")
-        if not vars(x).keys() <= _FIELDS:
-            own = ", ".join(sorted(vars(x).keys() - _FIELDS))
+        if not vars(x).keys() <= PLAIN_FIELDS:
+            own = ", ".join(sorted(vars(x).keys() - PLAIN_FIELDS))
             raise error("AF0401", f"a Variable that was given attributes is passed: {own}")
         leaves.append(x)
         place = seen.setdefault(id(x), len(leaves))
@@ -310,14 +312,15 @@ class ArgumentLifter:
         self, name: str, path: tuple[Any, ...], spec: TensorSpec, kind: TensorKind, x: Any
     ) -> Value:
         made = self.cx.b.parameter(name, spec.shape, spec.dtype)
-        self.leaves.append(Leaf(made.expr.name_hint, spec, kind))
+        is_by_type = isinstance(x, TensorSpec)
+        self.leaves.append(Leaf(made.expr.name_hint, spec, kind, is_by_type))
         if id(x) in self._seen:
             return self._seen[id(x)]
         origin = None
         if kind != "generic":
             cls = type(x) if isinstance(x, chainer.Variable) else chainer.Variable
             grad = getattr(x, "requires_grad", True)
-            origin = Argument(path, cls, getattr(x, "name", None), grad)
+            origin = Argument(path, cls, getattr(x, "name", None), grad, is_by_type)
         tensor = Tensor(
             made.expr, spec.shape, spec.dtype, kind, origin=origin, storage=made.storage
         )

@@ -145,6 +145,8 @@ class Argument:
     cls: type
     name: str | None = None
     requires_grad: bool = True
+    is_by_type: bool = False
+    """Whether only its type is known: another such argument may be the same array."""
 
 
 @dataclass(frozen=True)

@@ -181,18 +181,27 @@ def require_apart(program: Any, outcome: Outcome) -> None:
     refilled = [w.target for w in program.writes if w.kind == "contents"]
     if changed:
         _, leaves = flatten(outcome.args, dict(outcome.kwargs))
-        found = [_array(x) for x in leaves if isinstance(x, np.ndarray | chainer.Variable)]
+        passed = [_array(x) for x in leaves if isinstance(x, np.ndarray | chainer.Variable)]
+        if not any(leaf.is_by_type for leaf in program.leaves):
+            # One that's passed in two places is one in the program.
+            passed = _once(passed)
+        targets = [(target, _array(target.build(outcome))) for target in changed]
         fetched = [entry.fetch() for entry in program.inputs if entry.number is None]
-        arrays = [*found, *(x for x in fetched if x is not None)]
-        for target in changed:
-            array = _array(target.build(outcome))
-            if any(x is not array and np.may_share_memory(x, array) for x in arrays):
+        own = [array for target, array in targets if isinstance(target, LocationOut)]
+        own += [x for x in fetched if x is not None]
+        arrays = [*passed, *_once(own)]
+        for _, array in targets:
+            if sum(bool(np.may_share_memory(x, array)) for x in arrays) > 1:
                 raise shared_memory()
     if refilled:
-        passed = set(_containers([*outcome.args, *outcome.kwargs.values()]))
-        both = passed & {id(place.read()) for place in program.containers}
+        containers = set(_containers([*outcome.args, *outcome.kwargs.values()]))
+        both = containers & {id(place.read()) for place in program.containers}
         if any(id(target.build(outcome)) in both for target in refilled):
             raise _shared("a list or dict that is changed is an argument and in an attribute")
+
+
+def _once(arrays: Iterable[np.ndarray]) -> list[np.ndarray]:
+    return list({id(x): x for x in arrays}.values())
 
 
 def _containers(values: Iterable[Any]) -> Iterator[int]:

@@ -587,3 +587,39 @@ def test_reports_of_a_loop() -> None:
             got = compiled(X)
         assert sorted(seen) == ["main/sum", "main/twice"]
         assert_same(seen["main/twice"].array, F.sum(got).array)
+
+
+def test_one_array_in_two_places() -> None:
+    """A program has two inputs for an argument and an attribute, or for two types."""
+
+    class Buffer(chainer.Chain):
+        def __init__(self):
+            super().__init__()
+            self.buffer = np.ones(3, "f")
+
+        def forward(self, x):
+            x += 1
+            return self.buffer * 2
+
+    model = Buffer()
+    compiled = astfront.compile(model)
+    assert_same(compiled(np.ones(3, "f")), np.full(3, 2, "f"))
+    for shared in (model.buffer, model.buffer[:]):
+        with pytest.raises(CompileError, match="AF0209"):
+            compiled(shared)
+    assert_same(model.buffer, np.ones(3, "f"))
+
+    def changed(a, b):
+        a += 1
+        return b * 2
+
+    row = astfront.TensorSpec((None,))
+    by_type = astfront.compile(changed, specs=[row, row])
+    x = np.ones(2, "f")
+    assert_same(by_type(x, x.copy()), x)
+    with pytest.raises(CompileError, match="AF0209"):
+        by_type(x, x)
+    assert_same(astfront.compile(changed)(x, x), np.full(2, 6, "f"))
+    for compared in (lambda a, b: a is b, lambda a, b: a is model.buffer):
+        with pytest.raises(CompileError, match="AF0207"):
+            astfront.compile(compared, specs=[row, row])(x, x)
