@@ -108,7 +108,7 @@ class Numbers(Powers):
                 return result
             if kind is float:
                 return self.float_power(a, b)
-        if f is operator.pow and isinstance(b, Scalar):
+        if f is operator.pow:
             power = self.staged_power(a, b)
             if power is not None:
                 return power

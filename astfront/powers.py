@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.joins.leaves import number_type
 from astfront.machine import Machine
 from astfront.values import Scalar, Static, Value
 
@@ -17,11 +19,14 @@ _NEGATIVE_POWER = "0.0 cannot be raised to a negative power"
 
 
 class Powers(Machine):
-    def staged_power(self, a: Value, n: Scalar) -> Value | None:
-        """``a ** n``; None where its type, or whether it's complex, depends on data."""
+    def staged_power(self, a: Value, n: Value) -> Value | None:
+        """``a ** n``; None where its type depends on data."""
         base = a.obj if isinstance(a, Static) else None
-        if n.type is not int:
-            return self.float_power(a, n) if base is not None and base > 0 else None
+        if number_type(n) is float:
+            self._require_a_float(a, n)
+            return self.float_power(a, n)
+        if not isinstance(n, Scalar) or n.type is not int:
+            return None
         if isinstance(a, Scalar) and a.type is not float:
             return None
         if isinstance(base, float) or base is None:
@@ -46,16 +51,30 @@ class Powers(Machine):
         row = self.b.call("take", self.b.constant(np.array(values)), n, axis=0, mode="clip")
         return Scalar(row.expr, int)
 
+    def _require_a_float(self, a: Value, n: Value) -> None:
+        """A negative number to a power that's no integer is complex: such a call is refused."""
+        whole = isinstance(n, Static) and (not math.isfinite(n.obj) or n.obj == math.floor(n.obj))
+        if whole or _is_natural(a):
+            return
+        x, y = self.as_scalar(a, float), self.as_scalar(n, float)
+        floor = Scalar(self.b.call("floor", y).expr, float)
+        fine = self._holds(gast.GtE, x, 0.0)
+        others = [self.compare(gast.NotEq(), v, v) for v in (x, y)]
+        others += [self._holds(gast.Eq, x, -math.inf), self.compare(gast.Eq(), y, floor)]
+        for other in others:
+            fine = self.lazy(False, fine, lambda other=other: other)  # type: ignore[misc]
+        refusal = self.error("AF0207", "a negative number to a power that's no integer is complex")
+        self.require(fine, refusal)
+
     def float_power(self, a: Value, n: Value) -> Scalar:
         """A power that is a float."""
         x, y = self.as_scalar(a, float), self.as_scalar(n, float)
         result = Scalar(self.b.call("power", x, y).expr, float)
         known = a.obj if isinstance(a, Static) else None
         if not known and not _is_natural(n):
-            fine = self.lazy(
-                False, self._holds(gast.NotEq, x, 0.0), lambda: self._holds(gast.GtE, y, 0.0)
-            )
-            self.check(fine, ZeroDivisionError(_NEGATIVE_POWER))
+            negative = self._holds(gast.Lt, y, 0.0)
+            wrong = self.lazy(True, self._holds(gast.Eq, x, 0.0), lambda: negative)
+            self.check(self.unary(gast.Not(), wrong), ZeroDivisionError(_NEGATIVE_POWER))
         if known is None or abs(known) > 1 or not _is_natural(n):
             sizes = [Scalar(self.b.call("abs", v).expr, float) for v in (result, x, y)]
             size, given, power = (self._holds(gast.Eq, v, np.inf) for v in sizes)
