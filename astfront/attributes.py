@@ -245,8 +245,15 @@ class Attributes(TensorAttributes):
         written = self.heap.lookup(owner.cell, name)
         content = self.heap[owner.cell]
         if isinstance(content, Content) and name in content.items:
-            may_be_missing = is_optional(written)
-            if may_be_missing and (on_class is not MISSING or hasattr(cls, "__getattr__")):
+            if not is_optional(written):
+                return written
+            if on_class is not MISSING:
+                return self.stage_if(
+                    written.present,
+                    lambda: written.value,
+                    lambda: self.bind_class_attribute(owner, cls, on_class, name),
+                )
+            if hasattr(cls, "__getattr__"):
                 self.fail(
                     "AF0203",
                     f"the attribute `{name}` of {describe(owner)} may be undefined here",

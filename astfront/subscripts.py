@@ -83,7 +83,7 @@ class Subscripts(Machine):
         if isinstance(container, Dict) and isinstance(index, Scalar | Tensor):
             known, _ = self.try_static(index)
             if not known:
-                return self._staged_entry(container, index)
+                return self.staged_entry(container, index)
         if isinstance(container, Dict):
             return self.get_entry(container, self.static(index, "a dict's key"))
         if isinstance(container, Object):
@@ -242,16 +242,23 @@ class Subscripts(Machine):
         scope.stacks.append((list(tensors), made))
         return made
 
-    def _staged_entry(self, container: Dict, key: Value) -> Value:
-        """``d[key]`` for a staged number: it's looked for among the keys that are numbers."""
+    def staged_entry(self, container: Dict, key: Value, default: Value | None = None) -> Value:
+        """``d[key]``, or with a default ``d.get(key, default)``, for a staged number.
+
+        It's looked for among the keys that are numbers.
+        """
         number = self.tensor_to_scalar(key) if isinstance(key, Tensor) else key
-        if not is_none(container.factory) or not self.is_number(number):
+        makes_items = default is None and not is_none(container.factory)
+        if makes_items or not self.is_number(number):
             self.static(key, "a dict's key")
         found = {k: v for k, v in self.entries_of(container).items() if isinstance(k, int | float)}
         is_there, place = self._place_of_key(number, list(found))
+        values = list(found.values())
+        if default is not None:
+            return self.stage_if(is_there, lambda: self.select(values, place), lambda: default)
         missing = Deferred(KeyError, (number,))
         self.stage_if(is_there, lambda: None, lambda: self.raise_python(missing))
-        return self.select(list(found.values()), place)
+        return self.select(values, place)
 
     def _place_of_key(self, number: Value, keys: Sequence[Any]) -> tuple[Value, Value]:
         """Whether a staged number is one of these, and which."""

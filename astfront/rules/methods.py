@@ -141,8 +141,9 @@ def sort(cx: Any, self: List, key: Value | None = None, reverse: Value = FALSE) 
 
 
 @rule(dict.get)
-def get(cx: Any, self: Value, key: StaticArg[Any], default: Value = NONE) -> Value:
-    return cx.get_entry(self, key, default)
+def get(cx: Any, self: Value, key: Value, default: Value = NONE) -> Value:
+    known, found = cx.try_static(key)
+    return cx.get_entry(self, found, default) if known else cx.staged_entry(self, key, default)
 
 
 @rule(dict.keys)

@@ -325,6 +325,14 @@ def test_keys_of_dicts():
             counts,
         )
 
+    def found(xs, n):
+        table = {0: 1.5, 1: 2.5, "a": 7, 3: 0.5}
+        links = {i: chr(97 + i) for i in range(3)}
+        total = 0.0
+        for x in xs:
+            total += table.get(int(x), -1.0)
+        return total, table.get(int(n)), links.get(int(n), "?"), {}.get(int(n), n), table.get("a")
+
     def pop(x, n, cls):
         made = cls(int) if cls is collections.defaultdict else cls("a")
         made["b"] += 1
@@ -352,6 +360,7 @@ def test_keys_of_dicts():
     agrees(f, (X, N(0)), (X, N(3)))
     agrees(pop, (X, N(1), collections.defaultdict), (X, N(1), collections.Counter))
     agrees(views, (X,))
+    agrees(found, (np.array([0, 3, 5, -1]), N(1)), (np.array([1]), N(9)))
 
     refuses("AF0207", lambda x: collections.Counter(a=0) == collections.Counter(), X)
     refuses("AF0503", lambda x: [d.update(b=x) for d in [{"a": x}] for key in d], X)

@@ -172,6 +172,30 @@ def test_state_of_an_object_that_is_no_link():
         assert vars(real) == vars(reference)
 
 
+class Defaults(chainer.Chain):
+    """What a class has, its objects have, until they're given one of their own."""
+
+    count = 0
+    last = None
+    seen = ()
+
+    def forward(self, x, n):
+        if x[0] > 0:
+            self.count += 1
+            self.last = x
+        for i in range(int(n)):
+            if x[i] > 0.3:
+                self.count += 10
+            self.seen = (*self.seen[-1:], i)
+        last = self.last
+        return self.count, 0 if last is None else last.sum(), self.seen
+
+
+def test_attributes_of_the_class():
+    xs = (np.array(v, "f") for v in ([-1, 0, 1], [1, 1, 1], [-1, -1, -1], [1, 0, 0.5]))
+    agrees(Defaults(), *((x, N(n)) for x, n in zip(xs, (0, 3, 2, 1))))
+
+
 def test_new_and_deleted_attributes():
     class Net(chainer.Chain):
         def forward(self, x):
