@@ -25,8 +25,8 @@ def af0203_range(x, n):
     return x
 
 
-class Counter:
-    h = 0
+#: What an object hasn't, it's asked for.
+Counter = type("Counter", (), {"__getattr__": lambda self, name: 0})
 
 
 def af0203_attribute(x):
