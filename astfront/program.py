@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,8 @@ from astfront.spans import Span, span_of
 from astfront.tree_arguments import Types, as_trees
 from astfront.values import NONE, UNBOUND, Deferred, GrownList, List, Option, Static, Tensor, Value
 from astfront.writes import Write, changed_arrays, require_apart, writes_of
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -179,7 +182,14 @@ def lower(
                     raise
         return attempt(args, kwargs)
 
-    return lowered()
+    try:
+        return lowered()
+    except InternalError:
+        raise
+    except CompileError as e:
+        # Which of the compiler's functions found it says nothing to its user.
+        _log.debug("refused", exc_info=True)
+        raise e.with_traceback(None) from e.__cause__
 
 
 def _definition(function: Any) -> Span | None:
