@@ -135,7 +135,8 @@ class Numbers(Powers):
         """``a / b``, ``a // b`` or ``a % b``, of numbers of the type ``given``."""
         size = self.magnitude(a)
         if isinstance(b, Static) and b.obj:
-            size = size / abs(b.obj) if f is operator.truediv else min(size, abs(b.obj))
+            # What's left of a negative number may be larger than it: -1 % 5 is 4.
+            size = size / abs(b.obj) if f is operator.truediv else abs(b.obj)
         else:
             b = self.nonzero(self.as_scalar(b, kind), _zero_division(f, given))
             size = math.inf

@@ -34,6 +34,9 @@ def test_what_does_not_fit():
         for a, b in unfit:
             with pytest.raises(OverflowError, match="doesn't fit in 64 bits"):
                 compiled(N(a), N(b))
+    rest = agrees(lambda n, m: (0 - int(n > m)) % 2**40 * 2**40, (N(1), N(2)))
+    with pytest.raises(OverflowError, match="doesn't fit in 64 bits"):
+        rest(N(2), N(1))
     agrees(lambda n, m: int(n) % int(m), (N(LEAST), N(-1)), (N(LEAST), N(7)), (N(-7), N(-2)))
 
 
