@@ -34,152 +34,13 @@ from tvm.target import override_native_generic_func
 from tvm.target.x86 import get_simd_32bit_lanes
 
 from astfront.relay.injective import in_vectors
+from astfront.relay.tiles import OUTER, Kernel, known_int, span
 
 #: Above TVM's own registrations, whose level is 10.
 _LEVEL = 15
 
 _DOT_ROWS, _DOT_COLUMNS = 24, 48
 """As many rows or more, times as many columns, are worth packing."""
-
-_OUTER = "parallel"
-"""Whether a loop is worth several threads is left to relay/threads.py."""
-
-Scalar = Callable[[Any, Any], Any]
-
-
-def _known(x: Any) -> int | None:
-    return int(x) if isinstance(x, int | tir.IntImm) else None
-
-
-def _zero(lanes: int) -> Any:
-    zero = tir.const(0.0, "float32")
-    return zero if lanes == 1 else tir.Broadcast(zero, lanes)
-
-
-def _add_up(vector: Any, lanes: int) -> Any:
-    """The sum of a vector's lanes, by halves."""
-    while lanes > 1:
-        lanes //= 2
-        half = "float32" if lanes == 1 else f"float32x{lanes}"
-        low = tir.call_intrin(half, "tir.vectorlow", vector)
-        high = tir.call_intrin(half, "tir.vectorhigh", vector)
-        vector = low + high
-    return vector
-
-
-class _Kernel:
-    """Writes the loops of one kernel."""
-
-    def __init__(self, lanes: int) -> None:
-        self.ib = tir.ir_builder.create()
-        self.lanes = lanes
-        self.vector = f"float32x{lanes}"
-        self.registers = 32 if lanes == 16 else 16
-
-    def get(self) -> Any:
-        return self.ib.get()
-
-    def local(self, size: int, name: str) -> Any:
-        """A small array, which LLVM keeps in registers: below 1 KiB, "global" is the stack."""
-        return self.ib.allocate("float32", size, name=name, scope="global")
-
-    def loop(
-        self, n: Any, body: Callable[[Any], None], name: str = "i", kind: str = "serial"
-    ) -> None:
-        if _known(n) == 1:
-            body(0)
-        elif _known(n) != 0:
-            with self.ib.for_range(0, n, name=name, kind=kind) as i:
-                body(i)
-
-    def split(self, n: int, size: int, body: Callable[[Any, int], None]) -> None:
-        """``body(start, count)`` for ``n`` in pieces of ``size``, and for the rest."""
-        self.loop(n // size, lambda i: body(i * size, size), kind=_OUTER)
-        if n % size:
-            body(n // size * size, n % size)
-
-    def columns(self, n: Any, size: int, body: Callable[[Any, int], None]) -> None:
-        """As :meth:`split`; where ``n`` is staged, the rest is taken one by one."""
-        if _known(n) is not None:
-            self.split(int(n), size, body)
-            return
-        whole = tir.indexdiv(n, size)
-        self.loop(whole, lambda i: body(i * size, size), kind=_OUTER)
-        self.loop(n - whole * size, lambda i: body(whole * size + i, 1))
-
-    def rows(self, m: Any, size: int, body: Callable[[Any, int, Any], None]) -> None:
-        """``body(start, count, times)``: ``m`` rows in pieces of ``size``, and the rest.
-
-        Where ``m`` is staged, there's code for each rest that it may leave: in several smaller pieces it
-        would read all weights for each of them.
-        """
-        known = _known(m)
-        if known is not None:
-            if known >= size:
-                body(0, size, known // size)
-            if known % size:
-                body(known // size * size, known % size, 1)
-            return
-        body(0, size, tir.indexdiv(m, size))
-        rest = tir.indexmod(m, size)
-        for count in range(1, size):
-            with self.ib.if_scope(rest.equal(count)):
-                body(m - rest, count, 1)
-
-    def outer_product(
-        self, rows: int, vectors: int, depth: Any, left: Scalar, right: Scalar
-    ) -> list[list[Any]]:
-        """The sums over ``k`` of ``left(row, k) * right(vector, k)``, as vectors."""
-        ib = self.ib
-        acc = [self.local(vectors * self.lanes, f"acc{r}") for r in range(rows)]
-        at = [tir.Ramp(v * self.lanes, 1, self.lanes) for v in range(vectors)]
-        for row in acc:
-            for index in at:
-                row[index] = _zero(self.lanes)
-        with ib.for_range(0, depth, name="k") as k:
-            b = [ib.let(f"b{v}", right(v, k)) for v in range(vectors)]
-            for r in range(rows):
-                a = ib.let(f"a{r}", tir.Broadcast(left(r, k), self.lanes))
-                for v in range(vectors):
-                    acc[r][at[v]] = acc[r][at[v]] + a * b[v]
-        return [[row[index] for index in at] for row in acc]
-
-    def scalar_products(
-        self, rows: int, columns: int, depth: Any, left: Callable[[int, Any, int], Any],
-        right: Callable[[int, Any, int], Any],
-    ) -> list[list[Any]]:  # fmt: skip
-        """The sums over ``k`` of ``left(row, k) * right(column, k)``.
-
-        ``left`` and ``right`` give as many items, from ``k`` on, as they are asked for.
-        """
-        ib, lanes = self.ib, self.lanes
-        acc = [self.local(columns * lanes, f"acc{r}") for r in range(rows)]
-        out = self.local(rows * columns, "dot")
-        cells = [(r, c) for r in range(rows) for c in range(columns)]
-        at = [tir.Ramp(c * lanes, 1, lanes) for c in range(columns)]
-        for r, c in cells:
-            acc[r][at[c]] = _zero(lanes)
-        whole = tir.indexdiv(depth, lanes) if _known(depth) is None else _known(depth) // lanes  # type: ignore[operator]
-        with ib.for_range(0, whole, name="k") as k:
-            a = [ib.let(f"a{r}", left(r, k * lanes, lanes)) for r in range(rows)]
-            for c in range(columns):
-                b = ib.let(f"b{c}", right(c, k * lanes, lanes))
-                for r in range(rows):
-                    acc[r][at[c]] = acc[r][at[c]] + a[r] * b
-        for i, (r, c) in enumerate(cells):
-            out[i] = _add_up(acc[r][at[c]], lanes)
-        if _known(depth) is None or _known(depth) % lanes:  # type: ignore[operator]
-            with ib.for_range(0, depth - whole * lanes, name="k") as k:
-                for i, (r, c) in enumerate(cells):
-                    at_k = whole * lanes + k
-                    out[i] = out[i] + left(r, at_k, 1) * right(c, at_k, 1)
-        return [[out[r * columns + c] for c in range(columns)] for r in range(rows)]
-
-
-def _span(buffer: Any, index: list[Any], lanes: int) -> Any:
-    last = index[-1] if lanes == 1 else tir.Ramp(index[-1], 1, lanes)
-    return buffer[[*index[:-1], last]]
-
 
 # --- packed ----------------------------------------------------------------------------------
 
@@ -204,7 +65,7 @@ def _packed_kernel(x: Any, w: Any, out: Any, lanes: int) -> Any:
     n = int(out.shape[1])
     blocks, depth, width = (int(d) for d in w.shape)
     per_block = width // lanes
-    kernel = _Kernel(lanes)
+    kernel = Kernel(lanes)
     a, b, c = (kernel.ib.buffer_ptr(t) for t in (x, w, out))
     tallest = 8 if lanes == 16 else 4
     rest_of_block = n - (blocks - 1) * width
@@ -212,7 +73,7 @@ def _packed_kernel(x: Any, w: Any, out: Any, lanes: int) -> Any:
     def tile(row: Any, rows: int, block: Any, count: int, whole: bool) -> None:
         sums = kernel.outer_product(
             rows, count * per_block, depth, lambda r, k: a[row + r, k],
-            lambda v, k: _span(b, [block + v // per_block, k, v % per_block * lanes], lanes),
+            lambda v, k: span(b, [block + v // per_block, k, v % per_block * lanes], lanes),
         )  # fmt: skip
         for r in range(rows):
             for v in range(count * per_block):
@@ -248,15 +109,15 @@ def _packed_kernel(x: Any, w: Any, out: Any, lanes: int) -> Any:
 # --- weights as they are ---------------------------------------------------------------------
 
 
-def _dot(kernel: _Kernel, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any]) -> None:
+def _dot(kernel: Kernel, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any]) -> None:
     m, n, depth = sizes
     shapes = {1: 8, 2: 8, 3: 4, 4: 4} if kernel.registers == 32 else {1: 8, 2: 4, 3: 3, 4: 2}
     tallest = 4
 
     def tile(row: Any, rows: int, column: Any, columns: int) -> None:
         sums = kernel.scalar_products(
-            rows, columns, depth, lambda r, k, lanes: _span(a, [row + r, k], lanes),
-            lambda j, k, lanes: _span(b, [column + j, k], lanes),
+            rows, columns, depth, lambda r, k, lanes: span(a, [row + r, k], lanes),
+            lambda j, k, lanes: span(b, [column + j, k], lanes),
         )  # fmt: skip
         for r in range(rows):
             for j in range(columns):
@@ -271,12 +132,13 @@ def _dot(kernel: _Kernel, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any]) -
     kernel.rows(m, tallest, rows_of)
 
 
-def _turned(kernel: _Kernel, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any]) -> None:
+def _turned(kernel: Kernel, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any]) -> None:
     m, n, depth = sizes
     ib, lanes = kernel.ib, kernel.lanes
     width = 2 * lanes
     tallest = 8 if lanes == 16 else 4
-    blocks = tir.indexdiv(m + width - 1, width) if _known(m) is None else -(-_known(m) // width)  # type: ignore[operator]
+    count = known_int(m)
+    blocks = tir.indexdiv(m + width - 1, width) if count is None else -(-count // width)
     packed = ib.allocate("float32", (blocks, depth, width), name="packed", scope="global")
 
     def pack_block(block: Any) -> None:
@@ -284,12 +146,12 @@ def _turned(kernel: _Kernel, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any]
             row = block * width + i
             packed[block, k, i] = tir.if_then_else(row < m, a[row, k], tir.const(0.0, "float32"))
 
-    kernel.loop(blocks, pack_block, kind=_OUTER)
+    kernel.loop(blocks, pack_block, kind=OUTER)
 
     def tile(block: Any, column: Any, columns: int) -> None:
         sums = kernel.outer_product(
             columns, 2, depth, lambda j, k: b[column + j, k],
-            lambda v, k: _span(packed, [block, k, v * lanes], lanes),
+            lambda v, k: span(packed, [block, k, v * lanes], lanes),
         )  # fmt: skip
         spill = [kernel.local(width, f"spill{j}") for j in range(columns)]
         for j in range(columns):
@@ -321,14 +183,14 @@ class _Matrix:
 
 def _plain_kernel(x: Any, w: Any, out: Any, lanes: int) -> Any:
     m, n = x.shape[-2], w.shape[-2]
-    depth = next((d for d in (x.shape[-1], w.shape[-1]) if _known(d) is not None), x.shape[-1])
-    kernel = _Kernel(lanes)
-    known = 0 if (_known(n) or _DOT_COLUMNS) < _DOT_COLUMNS else _known(m)
+    depth = next((d for d in (x.shape[-1], w.shape[-1]) if known_int(d) is not None), x.shape[-1])
+    kernel = Kernel(lanes)
+    known = 0 if (known_int(n) or _DOT_COLUMNS) < _DOT_COLUMNS else known_int(m)
     buffers = [kernel.ib.buffer_ptr(t) for t in (x, w, out)]
 
     def product(*place: Any) -> None:
         a, b, c = (
-            _Matrix(buffer, [0 if _known(t.shape[0]) == 1 else i for i in place])
+            _Matrix(buffer, [0 if known_int(t.shape[0]) == 1 else i for i in place])
             for buffer, t in zip(buffers, (x, w, out))
         )
         if known is None:
@@ -370,15 +232,15 @@ def _compute(kernel: Callable[..., Any]) -> Callable[..., Any]:
     return compute
 
 
-def _schedule(attrs: Any, outs: Any, target: Any) -> Any:
-    """What is fused behind the product is one more loop, over its result."""
+def schedule(attrs: Any, outs: Any, target: Any) -> Any:
+    """What is fused behind a kernel that's written out is one more loop, over its result."""
     with target:
         out = outs[0]
-        schedule = te.create_schedule([x.op for x in outs])
-        te.schedule.AutoInlineInjective(schedule)
+        made = te.create_schedule([x.op for x in outs])
+        te.schedule.AutoInlineInjective(made)
         if not isinstance(out.op, te.ExternOp):
-            in_vectors(schedule[out])
-        return schedule
+            in_vectors(made[out])
+        return made
 
 
 def is_float32_on_x86(types: Any, target: Any) -> bool:
@@ -406,12 +268,12 @@ def _define_packed() -> None:
     @override_native_generic_func("astfront.dense_packed.strategy")
     def strategy(attrs: Any, inputs: Any, output_type: Any, target: Any) -> Any:
         chosen = registry.OpStrategy()
-        chosen.add_implementation(_compute(_packed_kernel), _schedule, name=PACKED)
+        chosen.add_implementation(_compute(_packed_kernel), schedule, name=PACKED)
         return chosen
 
     registry.register_strategy(PACKED, strategy)
     registry.register_shape_func(PACKED, False, _packed_shape)
-    tvm.ir.register_op_attr(PACKED, "FInferCorrectLayout", _packed_layouts)
+    tvm.ir.register_op_attr(PACKED, "FInferCorrectLayout", packed_layouts("NC", "NC"))
     op.add_type_rel("AstfrontDensePacked", relation)
 
 
@@ -427,10 +289,14 @@ def _packed_shape(attrs: Any, inputs: Any, ndims: Any) -> list[Any]:
     return [_rows_and_units(inputs[0], tvm.runtime.convert(int(attrs["units"])))]
 
 
-def _packed_layouts(attrs: Any, new_in: Any, old_in: Any, types: Any) -> Any:
+def packed_layouts(rows: str, weights: str) -> Callable[..., Any]:
     """AlterOpLayout has nothing to convert: ``_alter`` did."""
-    plain = tir.layout("NC")
-    return InferCorrectLayoutOutput([plain, plain], [plain], attrs)
+    data, kernel = tir.layout(rows), tir.layout(weights)
+
+    def infer(attrs: Any, new_in: Any, old_in: Any, types: Any) -> Any:
+        return InferCorrectLayoutOutput([data, kernel], [data], attrs)
+
+    return infer
 
 
 _tvm_strategy = generic.dense_strategy
@@ -442,7 +308,7 @@ def _dense_strategy(attrs: Any, inputs: Any, output_type: Any, target: Any) -> A
     if not is_float32_on_x86([*inputs, output_type], target):
         return _tvm_strategy(attrs, inputs, output_type, target)
     chosen = registry.OpStrategy()
-    chosen.add_implementation(_compute(_plain_kernel), _schedule, name="astfront.dense")
+    chosen.add_implementation(_compute(_plain_kernel), schedule, name="astfront.dense")
     return chosen
 
 
@@ -469,13 +335,13 @@ def _batched_strategy(attrs: Any, inputs: Any, output_type: Any, target: Any) ->
     is_ours = (
         is_float32_on_x86([*inputs, output_type], target)
         and (bool(attrs.transpose_a), bool(attrs.transpose_b)) == (False, True)
-        and _known(x.shape[0]) is not None
-        and _known(w.shape[0]) is not None
+        and known_int(x.shape[0]) is not None
+        and known_int(w.shape[0]) is not None
     )
     if not is_ours:
         return _tvm_batched(attrs, inputs, output_type, target)
     chosen = registry.OpStrategy()
-    chosen.add_implementation(_compute(_plain_kernel), _schedule, name="astfront.batch_matmul")
+    chosen.add_implementation(_compute(_plain_kernel), schedule, name="astfront.batch_matmul")
     return chosen
 
 

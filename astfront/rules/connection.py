@@ -39,6 +39,9 @@ from astfront.values import Static, Tensor
 
 Ints = tuple[int, ...]
 
+#: TVM has no grouped convolution of staged sizes: but of float32, there's one for each group.
+_MOST_GROUPS = 64
+
 
 @node_rule(linear.LinearFunction)
 def linear_function(cx: Any, node: Any, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
@@ -210,32 +213,16 @@ def _conv(
         raise cx.error("AF0306", f"a convolution over {ndim} dimensions isn't supported")
     if ndim == 3 and not x.is_static_shape:
         return _conv_3d_staged(cx, x, w, stride, begin, end, dilate, groups)
-    if not x.is_static_shape:
-        return _conv_staged(cx, x, w, stride, begin, end, dilate, groups)
+    if groups > _MOST_GROUPS and x.dtype != "float32" and not x.is_static_shape:
+        raise cx.error(
+            "AF0306",
+            f"a convolution of {groups} groups on a {x.dtype} array whose sizes aren't all known",
+            help="compile it for arrays of one size, or for float32",
+        )
     return cx.call_op(  # type: ignore[no-any-return]
         f"nn.conv{ndim}d", x, w, strides=stride, padding=(*begin, *end), dilation=dilate,
         groups=groups, channels=w.shape[0], kernel_size=w.shape[2:],
     )  # fmt: skip
-
-
-def _conv_staged(
-    cx: Any, x: Tensor, w: Tensor, stride: Ints, begin: Ints, end: Ints, dilate: Ints, groups: int
-) -> Tensor:
-    """Around what TVM's conv2d can't do, or does wrongly, where a size is staged."""
-    if begin != end:  # its shape function takes padding for symmetric
-        x = _pad_spatial(cx, x, begin, end)
-        begin = end = (0, 0)
-    if groups > 1:
-        return _conv_by_groups(cx, x, w, stride, begin, dilate, groups)
-    attrs: dict[str, Any] = {"strides": stride, "padding": (*begin, *end), "dilation": dilate}
-    attrs |= {"channels": w.shape[0], "kernel_size": w.shape[2:]}
-    if w.shape[2:] == (1, 1) and None in x.shape[2:]:  # only the other layout has code for this
-        rows = cx.call_op("transpose", x, axes=(0, 2, 3, 1))
-        kernel = cx.call_op("transpose", w, axes=(2, 3, 1, 0))
-        layout = {"data_layout": "NHWC", "kernel_layout": "HWIO"}
-        y = cx.call_op("nn.conv2d", rows, kernel, **attrs, **layout)
-        return cx.call_op("transpose", y, axes=(0, 3, 1, 2))  # type: ignore[no-any-return]
-    return cx.call_op("nn.conv2d", x, w, **attrs)  # type: ignore[no-any-return]
 
 
 def _conv_3d_staged(
@@ -257,25 +244,6 @@ def _conv_3d_staged(
     y = _conv(cx, planes, kernel, stride[1:], begin[1:], end[1:], dilate[1:], groups)
     shape = [batch, count, *(cx.dim_of(y, axis) for axis in (1, 2, 3))]
     return cx.call_op("transpose", reshape_to(cx, y, shape), axes=(0, 2, 1, 3, 4))  # type: ignore[no-any-return]
-
-
-def _conv_by_groups(
-    cx: Any, x: Tensor, w: Tensor, stride: Ints, pad: Ints, dilate: Ints, groups: int
-) -> Tensor:
-    """TVM has no grouped convolution of staged sizes: one convolution for each group."""
-    if groups > 64:
-        raise cx.error(
-            "AF0306",
-            f"a convolution of {groups} groups on an array whose sizes aren't all known",
-            help="compile it for arrays of one size",
-        )
-    inputs, outputs = w.shape[1], w.shape[0] // groups  # type: ignore[operator]
-    parts = []
-    for g in range(groups):
-        part = slice_axis(cx, x, 1, Static(g * inputs), Static((g + 1) * inputs))  # type: ignore[operator]
-        kernel = slice_axis(cx, w, 0, Static(g * outputs), Static((g + 1) * outputs))
-        parts.append(_conv_staged(cx, part, kernel, stride, pad, pad, dilate, 1))
-    return cx.call_op("concatenate", parts, axis=1)  # type: ignore[no-any-return]
 
 
 def _pad_spatial(cx: Any, x: Tensor, begin: Ints, end: Ints) -> Tensor:

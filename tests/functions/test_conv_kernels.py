@@ -45,6 +45,57 @@ def test_odd_numbers_of_channels(freeze, staged):
             assert_same(compiled(x), model.forward(x))
 
 
+#: Input and output channels, kernels, strides, paddings, dilations, groups of convolutions of staged sizes.
+STAGED = [
+    (3, 20, (3, 3), 1, 1, 1, 1),
+    (3, 5, (1, 1), 1, 0, 1, 1),
+    (3, 33, (1, 1), 2, 1, 1, 1),
+    (4, 9, (7, 7), 2, 3, 1, 1),
+    (4, 8, (3, 3), 1, 2, 2, 1),
+    (4, 8, (2, 3), (2, 3), (0, 2), (3, 2), 1),
+    (4, 4, (3, 3), 1, 1, 1, 4),
+    (4, 12, (3, 1), 2, 1, 1, 2),
+    (140, 70, (3, 3), 1, 1, 1, 70),
+]
+#: Sizes: nothing but padding beside a row, less than a vector, several tiles and strips.
+STAGED_SIZES = [(1, 1, 1), (2, 5, 1), (0, 4, 4), (3, 9, 17), (1, 40, 70)]
+
+
+class Staged(chainer.Chain):
+    def __init__(self, layers) -> None:
+        super().__init__()
+        with self.init_scope():
+            self.layers = chainer.ChainList(
+                *(
+                    L.Convolution2D(i, o, k, s, p, dilate=d, groups=g)
+                    for i, o, k, s, p, d, g in layers
+                )
+            )
+
+    def forward(self, x):
+        made = [layer(x[:, : layer.W.shape[1] * layer.groups]) for layer in self.layers]
+        return [F.relu(y) if i % 2 else y for i, y in enumerate(made)]
+
+
+@pytest.mark.parametrize(
+    ("freeze", "layers", "cpu"),
+    [(True, STAGED, None), (False, STAGED[2::3], None), (True, STAGED[1::3], "x86-64-v3")],
+)
+def test_staged_sizes(freeze, layers, cpu):
+    np.random.seed(0)
+    rng = np.random.RandomState(0)
+    model = Staged(layers)
+    specs = [astfront.TensorSpec((None, 140, None, None), np.float32)]
+    target = None if cpu is None else f"llvm -mcpu={cpu}"
+    compiled = astfront.compile(model, freeze=freeze, specs=specs, target=target)
+    for n, height, width in STAGED_SIZES:
+        # The smallest ones leave no place for the larger kernels.
+        x = rng.uniform(-1, 1, (n, 140, height + 6, width + 6)).astype(np.float32)
+        x[:, :, -1, -1:] = np.inf
+        with chainer.no_backprop_mode(), np.errstate(invalid="ignore"):
+            assert_same(compiled(x), model.forward(x))
+
+
 #: Kernels, strides, paddings, sizes asked for, and groups of transposed convolutions.
 TRANSPOSED = [
     ((4, 4), 2, 1, None, 1),
