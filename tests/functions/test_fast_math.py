@@ -18,6 +18,8 @@ FUNCTIONS = {
     "log": np.log,
     "tanh": np.tanh,
     "erf": scipy.special.erf,
+    "sin": np.sin,
+    "cos": np.cos,
     "sigmoid": scipy.special.expit,
 }
 # Chainer's is tanh(x / 2) / 2 + 1 / 2: of a small result only the digits that it has beside 1 / 2.
