@@ -91,7 +91,7 @@ def compile(  # type: ignore[misc]
         opt_level: TVM's optimisation level, 2 or 3 (below, TVM fails at some programs).
         seed: where the program's random numbers start. Without it they follow ``numpy.random``, as
             Chainer's do: after ``numpy.random.seed(0)`` the same calls give the same numbers.
-        fast_math: whether ``exp``, ``log``, ``tanh``, ``sigmoid``, ``erf``, ``sin`` and ``cos`` of float32
+        fast_math: whether ``exp``, ``log``, ``tanh``, ``sigmoid``, ``erf``, ``sin``, ``cos`` of float32
             are vectorised (within 3 units in the last place) or calls of the C library.
         fallback: ``"chainer"`` runs a call that can't be compiled in Python, in the middle of the
             program (``explain`` lists them). The function may compute and return arrays and numbers, and
