@@ -237,8 +237,8 @@ class Calls(FunctionCalls):
             "AF0301",
             f"{what} isn't supported",
             notes=list(notes),
-            help=f"{like}write it with supported functions, or register a rule: "
-            "see docs/adding-an-op.md",
+            help=f"{like}write it with supported functions, register a rule (docs/adding-an-op.md), "
+            'or have it run in Python: compile(fallback="chainer")',
         )
 
     def construct(self, cls: type, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:

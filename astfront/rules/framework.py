@@ -34,6 +34,9 @@ from astfront.values import (
 
 @rule(function_node.FunctionNode.apply)
 def apply(cx: Any, self: Value, inputs: Value) -> Value:
+    """Chainer asks whether there are inputs: of an array in their place that's an error, mostly."""
+    if isinstance(cx.truth(inputs), Scalar):
+        cx.fail("AF0306", "an array of one element instead of a function's inputs isn't supported")
     return cx.apply_node(self, cx.items_of(inputs))
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gast
 import numpy as np
+from scipy import special
 
+from astfront.rules.numpy.composed import composed, refuse
 from astfront.rules.registry import rule
 from astfront.values import Scalar, Static, Tensor, Value, describe
 
@@ -31,6 +33,11 @@ _FUNCTIONS: dict[Callable[..., float], tuple[Any, Any]] = {
     math.tan: (np.tan, None),
     math.tanh: (np.tanh, None),
     math.atan: (np.arctan, None),
+    math.asinh: (np.arcsinh, None),
+    math.degrees: (np.degrees, None),
+    math.radians: (np.radians, None),
+    math.erf: (special.erf, None),
+    math.erfc: (special.erfc, None),
     math.fabs: (np.absolute, None),
 }
 
@@ -65,6 +72,8 @@ def _on_numbers(function: Callable[..., float], ufunc: Any, limit: Any) -> None:
         known, values = cx.try_all([x, *more], {})
         if known:
             return cx.run_python(function, *values[0])  # type: ignore[no-any-return]
+        if more and function is math.log:
+            return cx.call(Static(_log), [x, *more], {})  # type: ignore[no-any-return]
         if more:
             cx.fail("AF0302", f"math.{function.__name__} with {1 + len(more)} arguments")
         value = number(cx, x)
@@ -109,3 +118,120 @@ _of_one(math.trunc, np.trunc, float, int)
 _of_one(math.isnan, np.isnan, bool, bool)
 _of_one(math.isinf, np.isinf, bool, bool)
 _of_one(math.isfinite, np.isfinite, bool, bool)
+_of_one(float.is_integer, lambda x: np.isfinite(x) & (x == np.floor(x)), bool, bool)
+
+
+# --- functions that are written here with others, and compiled from that -------------------------
+
+
+def _log(x: float, base: float) -> float:
+    return math.log(x) / math.log(base)
+
+
+def _atan2(y: float, x: float) -> float:
+    return float(np.arctan2(float(y), float(x)))
+
+
+def _copysign(x: float, y: float) -> float:
+    return float(np.copysign(float(x), float(y)))
+
+
+def _hypot(*coordinates: float) -> float:
+    if len(coordinates) != 2:
+        refuse("math.hypot of other than two numbers")
+    x, y = coordinates
+    return float(np.hypot(float(x), float(y)))
+
+
+def _within(x: float) -> float:
+    if math.fabs(x) > 1:
+        raise ValueError("math domain error")
+    return float(x)
+
+
+def _asin(x: float) -> float:
+    return float(np.arcsin(_within(x)))
+
+
+def _acos(x: float) -> float:
+    return float(np.arccos(_within(x)))
+
+
+def _finite(found: float, x: float) -> float:
+    if math.isinf(found) and math.isfinite(x):
+        raise OverflowError("math range error")
+    return found
+
+
+def _sinh(x: float) -> float:
+    return _finite(float(np.sinh(float(x))), x)
+
+
+def _cosh(x: float) -> float:
+    return _finite(float(np.cosh(float(x))), x)
+
+
+def _expm1(x: float) -> float:
+    return _finite(float(np.expm1(float(x))), x)
+
+
+def _fmod(x: float, y: float) -> float:
+    x, y = float(x), float(y)
+    if (math.isinf(x) and not math.isnan(y)) or (y == 0 and not math.isnan(x)):
+        raise ValueError("math domain error")
+    return float(np.fmod(x, y))
+
+
+def _pow(x: float, y: float) -> float:
+    x, y = float(x), float(y)
+    power = float(np.power(x, y))
+    if math.isfinite(x) and math.isfinite(y) and not math.isfinite(power):
+        if math.isnan(power) or x == 0:
+            raise ValueError("math domain error")
+        raise OverflowError("math range error")
+    return power
+
+
+def _isclose(a: float, b: float, *, rel_tol: float = 1e-09, abs_tol: float = 0.0) -> bool:
+    if rel_tol < 0 or abs_tol < 0:
+        raise ValueError("tolerances must be non-negative")
+    if a == b:
+        return True
+    if math.isinf(a) or math.isinf(b):
+        return False
+    return bool(abs(a - b) <= max(rel_tol * max(abs(a), abs(b)), abs_tol))
+
+
+def _gcd(a: int, b: int) -> int:
+    while b:
+        a, b = b, a % b
+    return abs(a)
+
+
+def _prod(iterable: Iterable[Any], /, *, start: Any = 1) -> Any:
+    result = start
+    for x in iterable:
+        result = result * x
+    return result
+
+
+def _builtin_pow(base: Any, exp: Any, mod: Any = None) -> Any:
+    if mod is not None:
+        refuse("pow() with a third argument")
+    return base**exp
+
+
+composed(math.atan2, _atan2)
+composed(math.copysign, _copysign)
+composed(math.hypot, _hypot)
+composed(math.asin, _asin)
+composed(math.acos, _acos)
+composed(math.sinh, _sinh)
+composed(math.cosh, _cosh)
+composed(math.expm1, _expm1)
+composed(math.fmod, _fmod)
+composed(math.pow, _pow)
+composed(math.isclose, _isclose)
+composed(math.gcd, _gcd)
+composed(math.prod, _prod)
+composed(pow, _builtin_pow)

@@ -15,6 +15,8 @@ CALLS = {
     "a tuple of arrays": lambda x: F.tile((x, x), 2),
     "a list": lambda x: F.exp([1.0, 2.0]),
     "a text": lambda x: F.relu("x"),
+    "a Variable instead of several": lambda x: F.hstack(chainer.Variable(x)),
+    "an array instead of several": lambda x: F.vstack(x),
     "a numpy scalar": lambda x: F.exp(x[0, 0]),
     "an array and a numpy scalar": lambda x: F.maximum(x, x.sum()),
     "a matrix times a numpy scalar": lambda x: chainer.Variable(x) @ np.float32(2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -188,6 +189,38 @@ def _joined_blocks(arrays: Any, depth: int, ndim: int) -> Any:
     return np.concatenate([_joined_blocks(a, depth - 1, ndim) for a in arrays], axis=-depth)
 
 
+def _running(ufunc: Any, array: Any, axis: int, unsupported: tuple[Any, ...]) -> Any:
+    """What the ufunc makes of each item and all before it, in steps of twice the size."""
+    if any(given is not None for given in unsupported):
+        refuse("accumulate with `dtype` or `out`")
+    items = np.moveaxis(np.array(array), axis, 0)
+    step = 1
+    while step < items.shape[0]:
+        items = np.concatenate([items[:step], ufunc(items[:-step], items[step:])])
+        step = 2 * step
+    return np.moveaxis(items, 0, axis)
+
+
+def _running_maximum(array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+    return _running(np.maximum, array, axis, (dtype, out))
+
+
+def _running_minimum(array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+    return _running(np.minimum, array, axis, (dtype, out))
+
+
+def _fromiter(iter: Any, dtype: Any, count: int = -1) -> Any:
+    items = list(iter) if count < 0 else list(itertools.islice(iter, count))
+    if len(items) < count:
+        raise ValueError(
+            f"iterator too short: Expected {count} but iterator had only {len(items)} items."
+        )
+    found = np.array(items, dtype=dtype)
+    if found.ndim != 1:
+        refuse("fromiter of arrays")
+    return found
+
+
 composed(np.isin, _isin)
 composed(np.in1d, _in1d)
 composed(np.allclose, _allclose)
@@ -204,3 +237,6 @@ composed(np.extract, _extract)
 composed(np.polyval, _polyval)
 composed(np.interp, _interp)
 composed(np.digitize, _digitize)
+composed(np.maximum.accumulate, _running_maximum)
+composed(np.minimum.accumulate, _running_minimum)
+composed(np.fromiter, _fromiter)

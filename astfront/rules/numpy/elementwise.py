@@ -195,13 +195,19 @@ def power(cx: Any, a: Tensor, b: Tensor) -> Tensor:
         return square(cx, a)
     if exponent == 1:
         return a
-    if exponent == 0.5:
-        return call("sqrt", a)  # type: ignore[no-any-return]
     if exponent == -1:
         return call("divide", like(a, 1), a)  # type: ignore[no-any-return]
     if exponent == 3:
         return multiply(cx, square(cx, a), a)
     return call("power", a, b)  # type: ignore[no-any-return]
+
+
+def array_power(cx: Any, a: Tensor, b: Tensor) -> Tensor:
+    """``a ** b`` of arrays, of which numpy takes square roots: they aren't powers of -inf and -0."""
+    is_root = b.const is not None and b.ndim == 0 and b.const.item() == 0.5
+    if is_root and a.dtype.kind == "f":
+        return cx.b.call("sqrt", a)  # type: ignore[no-any-return]
+    return power(cx, a, b)
 
 
 def _integer_power(cx: Any, a: Tensor, b: Tensor, exponent: int | None) -> Tensor:

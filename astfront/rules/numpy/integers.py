@@ -41,7 +41,8 @@ def _ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: 
 
 def _gcd(x1: Any, x2: Any) -> Any:
     """Euclid's algorithm, for all at once."""
-    dtype = np.gcd(np.ones(1, np.asarray(x1).dtype), np.ones(1, np.asarray(x2).dtype)).dtype
+    one = np.ones(1, np.bitwise_or(x1, x2).dtype)  # numbers take the dtype of an array beside them
+    dtype = np.gcd(one, one).dtype
     a, b = np.broadcast_arrays(
         np.abs(np.asarray(x1).astype(dtype)), np.abs(np.asarray(x2).astype(dtype))
     )

@@ -323,10 +323,12 @@ def _stand_in(v: Tensor | Scalar | Static, number: Any) -> Any:
         return v.obj
     if rank(v):
         return np.ones((1,), v.dtype)
-    if isinstance(v, Tensor) and v.const is not None:
-        return v.const[()]
     value = v.dtype.type(number)
-    return v.type(value) if isinstance(v, Scalar) else value
+    if isinstance(v, Scalar):
+        return v.type(value)
+    if v.const is not None:
+        value = v.const[()]
+    return value if v.kind == "generic" else np.asarray(value)
 
 
 def _dtype_for(cx: Any, f: Callable[..., Any], values: Sequence[Any]) -> np.dtype[Any]:

@@ -172,9 +172,9 @@ def power_operator(cx: Any, x: Value, y: Value) -> Tensor:
     operands = [operand(cx, x), operand(cx, y)]
     check_broadcast(cx, *operands)
     dtype = resolve(cx, power, operands)
-    return _finished(
-        cx, ARITHMETIC[np.power](cx, *(tensor_of(cx, v, dtype) for v in operands)), NONE
-    )
+    is_array = isinstance(x, Tensor) and x.kind != "generic"
+    computed = e.in_float32(e.array_power) if is_array else ARITHMETIC[np.power]
+    return _finished(cx, computed(cx, *(tensor_of(cx, v, dtype) for v in operands)), NONE)
 
 
 def _comparison(cx: Any, ufunc: np.ufunc, operands: list[Any], dtype: Value) -> Tensor:
