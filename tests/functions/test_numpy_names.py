@@ -54,6 +54,8 @@ def chosen(x, v, w, i, b):
         np.packbits(b), np.packbits(b, axis=1), np.unpackbits(np.packbits(b, axis=0), axis=0, bitorder="little"),
         np.sort(v).searchsorted(w), x.compress([True, False, True], axis=0), np.array_equiv(x, x[:1]),
         np.diag_indices_from(x[:, :3]), np.triu_indices_from(x, 1), np.tril_indices_from(x), x[..., v > 0],
+        np.maximum.accumulate(x), np.minimum.accumulate(x, axis=1), np.fromiter([v[0], v[1] * 2], dtype="f"),
+        np.gcd(i.astype("i2"), 4), x[0, 0, ...] ** 0.5,
     )  # fmt: skip
 
 
