@@ -55,14 +55,14 @@ class Layouts:
 
     def is_in_order(self, heap: Heap, x: Tensor) -> bool:
         """Whether the elements of ``x`` lie in memory one after another, in C order."""
-        if x.view is not None and x.view.contents is x.contents:
-            return x.view.in_order and self.is_in_order(heap, x.view.base)
+        if (view := x.known_view) is not None:
+            return view.in_order and self.is_in_order(heap, view.base)
         return self.buffer_of(heap, x) is not None
 
     def buffer_of(self, heap: Heap, x: Tensor) -> Tensor | None:
         """The array whose elements in C order are the memory behind ``x``, where it's known."""
-        while x.view is not None and x.view.contents is x.contents:
-            x = x.view.base
+        while (view := x.known_view) is not None:
+            x = view.base
         cell = heap.array_cells.get(x.storage)
         if cell is None:
             return x if _identity(x) in self._made else None

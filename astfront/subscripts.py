@@ -453,10 +453,10 @@ class Subscripts(Machine):
 
     def _view_of(self, x: Tensor) -> View | None:
         """How ``x`` is made of an array that it's a view of, where that's known."""
-        view = x.view
-        if view is None or view.contents is not x.contents:
-            return None
-        if view.in_order and not self.lifter.layouts.is_in_order(self.heap, view.base):
+        view = x.known_view
+        if view is None or (
+            view.in_order and not self.lifter.layouts.is_in_order(self.heap, view.base)
+        ):
             return None
         return view if view.base.storage == x.storage else None
 

@@ -92,6 +92,12 @@ class Tensor(Value):
         """What tells its elements from those that the same memory has at another time."""
         return self.expr if self.const is None else self.const
 
+    @property
+    def known_view(self) -> View | None:
+        """How it's made of another array, unless its contents are others by now."""
+        view = self.view
+        return view if view is not None and view.contents is self.contents else None
+
     def as_kind(self, kind: TensorKind) -> Tensor:
         """The same data as another Python type (``x.array``, ``chainer.as_variable(x)``)."""
         if kind == self.kind:
@@ -113,6 +119,10 @@ class Tensor(Value):
         view = None if of is None else View(self, other.contents, of, in_order)
         writeable = writeable and self.writeable
         return replace(other, storage=self.storage, view=view, writeable=writeable)
+
+    def viewed_in_order(self) -> Tensor:
+        """What numpy copies where its elements don't lie in C order: itself, or that copy."""
+        return self.viewed_as(self, lambda base: base, in_order=True)
 
     def copied(self) -> Tensor:
         """The same data in memory of its own."""

@@ -254,12 +254,28 @@ def test_views_of_arrays_in_c_order():
 
     agrees(staged_size, (flat, np.int64(1)), (flat, np.int64(3)))
 
-    def reshaped_part(x):
-        part = x[:, 1:].reshape(-1)  # a copy
-        part[0] = 9
-        return part
+    def same_array(x):
+        x.ravel()[0] = 5
+        np.ascontiguousarray(x)[1] += 1
+        np.asfortranarray(x)[-1] += 1
+        column = np.stack([x, x])[:, 0]
+        return x, column.ravel(), np.ascontiguousarray(column[::-1])
 
-    refused(reshaped_part, X.copy())
+    agrees(same_array, (flat,))
+    for copied in (
+        lambda x: x[:, 1:].reshape(-1),
+        lambda x: x[:, 1].ravel(),
+        lambda x: np.ascontiguousarray(x[:, 0]),
+        lambda x: np.ascontiguousarray(x.T),
+        lambda x: np.asarray(x, order="F"),
+    ):
+
+        def changed(x, copied=copied):
+            part = copied(x)
+            part[0] = 9
+            return part
+
+        refused(changed, X.copy())
 
 
 def test_views_of_constants():

@@ -10,6 +10,7 @@ import gast
 import numpy as np
 
 from astfront.numbers import is_generic
+from astfront.rules.numpy.shaping import transposed
 from astfront.rules.numpy.support import (
     INT64,
     UNEVEN,
@@ -310,14 +311,30 @@ def array(
     return _fresh(made) if cx.static(copy, "`copy`") else made
 
 
-@numpy_rule(np.asarray, np.ascontiguousarray, np.asanyarray, np.asfortranarray)
+@numpy_rule(np.ascontiguousarray)
+def ascontiguousarray(cx: Any, a: Value, dtype: Value = NONE) -> Value:
+    return asarray(cx, a, dtype, Static("C"))
+
+
+@numpy_rule(np.asfortranarray)
+def asfortranarray(cx: Any, a: Value, dtype: Value = NONE) -> Value:
+    return asarray(cx, a, dtype, Static("F"))
+
+
+@numpy_rule(np.asarray, np.asanyarray)
 def asarray(cx: Any, a: Value, dtype: Value = NONE, order: Value = NONE) -> Value:
     content = grown_list(cx, a, may_be_empty=True)
     if content is not None and getattr(content.element, "shape", None) == ():
         return _array_of_numbers(cx, content, dtype)
     made = _made_of(cx, a)
     wanted = dtype_of(cx, dtype, made.dtype)
-    return convert(cx, made, wanted).as_kind("array") if wanted != made.dtype else made
+    if wanted != made.dtype:
+        return convert(cx, made, wanted).as_kind("array")
+    lies = cx.static(order, "`order`")
+    if lies == "F" and made.ndim > 1:
+        axes = list(range(made.ndim))[::-1]
+        return transposed(cx, transposed(cx, made, axes).viewed_in_order(), axes)
+    return made.viewed_in_order() if lies in ("C", "F") else made
 
 
 def _array_of_numbers(cx: Any, content: GrownList, dtype: Value) -> Value:

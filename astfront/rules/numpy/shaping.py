@@ -117,7 +117,9 @@ def _reshaped_in(cx: Any, x: Tensor, sizes: Sequence[Value], order: Value) -> Te
 
 @numpy_rule(np.ravel, np.ndarray.ravel)
 def ravel(cx: Any, a: Value, order: Value = Static("C")) -> Tensor:
-    return _reshaped_in(cx, as_array(cx, a), [Static(-1)], order)
+    x = as_array(cx, a)
+    flat = _reshaped_in(cx, x, [Static(-1)], order)
+    return x.viewed_in_order() if flat is x else flat
 
 
 @numpy_rule(np.ndarray.flatten)
@@ -135,7 +137,7 @@ def _view(x: Tensor, of: Callable[[Tensor], Tensor], writeable: bool = True) -> 
 
 def transposed(cx: Any, x: Tensor, order: Sequence[int]) -> Tensor:
     if list(order) == list(range(x.ndim)):
-        return x.viewed_as(_like(x, x))
+        return _like(x, x)
     return _view(x, lambda base: cx.b.call("transpose", base, axes=list(order)))
 
 
