@@ -36,6 +36,7 @@ from astfront.values import (
     Choice,
     Deferred,
     Dict,
+    EitherDtype,
     Entries,
     GrownList,
     Items,
@@ -70,6 +71,9 @@ class Subscripts(Machine):
     def get_item(self, container: Value, index: Value) -> Value:
         if isinstance(container, Poison) or isinstance(index, Poison):
             return POISON
+        if isinstance(container, EitherDtype) and choice_in(index) is None:
+            part: Any = self.get_item(container.array, index)
+            return replace(container, array=part) if part.kind == container.array.kind else part
         if isinstance(container, Choice):
             return self.split(container, lambda v: self.get_item(v, index))
         if choice_in(index) is not None:

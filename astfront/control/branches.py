@@ -368,7 +368,7 @@ class Branches(Machine):
     def of_one_dtype(self, either: EitherDtype) -> Tensor:
         """The array, where what's done with it isn't compiled for both dtypes."""
         message = f"an array of an empty list, which is {either.dtype.name}, isn't supported here"
-        self.check(self.unary(gast.Not(), either.other), ValueError(message))
+        self.require(self.unary(gast.Not(), either.other), self.error("AF0207", message))
         return either.array
 
     def split_in(self, value: Value, f: Callable[[Value], Value | None]) -> Value:

@@ -17,6 +17,10 @@ def total(iterable: Iterable[Any], start: Any = 0) -> Any:
     return start
 
 
+def arrays(items: Iterable[Any]) -> list[Any]:
+    return [np.array(x) for x in items]
+
+
 def every(iterable: Iterable[Any]) -> bool:
     for x in iterable:  # noqa: SIM110
         if not x:

@@ -119,13 +119,13 @@ def copy(cx: Any, self: Value) -> Value:
 
 @rule(list.index, tuple.index)
 def index(cx: Any, self: Value, item: Value) -> Value:
+    fold = folds.index_in_tuple if cx.is_tuple(self) else folds.index
     if cx.holds_ints(self) and cx.is_number(item):
-        fold = folds.index_in_tuple if cx.is_tuple(self) else folds.index
         return cx.call(Static(fold), [self, item], {})
     for i, other in enumerate(cx.items_of(self)):
         equal = cx.truth(cx.compare(gast.Eq(), item, other)) if not same(item, other) else True
         if isinstance(equal, Scalar):
-            cx.fail("AF0205", "index() of a staged value")
+            return cx.call(Static(fold), [self, item], {})
         if equal:
             return Static(i)
     return cx.raise_python(ValueError("the item is not in the list"))

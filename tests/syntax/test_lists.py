@@ -447,6 +447,14 @@ def test_places_out_of_range_of_a_list_that_grew():
     agrees(f, *((N(k),) for k in (0, 2, 3)), programs=1)
 
 
+def test_where_a_number_is_in_a_list():
+    def f(x, a):
+        return [0, 3, 4].index(a[:1]), (0.5, 1.5).index(x[0]), [1, 2.5].index(float(x[1]))
+
+    calls = ((0.5, 1.0, 3), (1.5, 2.5, 0), (0.5, 2.5, 9), (0.0, 1.0, 4))
+    agrees(f, *((np.array(c[:2]), np.array(c[2:])) for c in calls), programs=1)
+
+
 def test_numpy_ints_as_places_of_a_list_that_grew():
     def f(n):
         rows = [5, 6]

@@ -62,6 +62,27 @@ def test_dicts_objects_and_a_stack_of_lists():
     agrees(forward, *((X, N(n)) for n in (0, 1, 4)))
 
 
+def test_arrays_of_rows():
+    def forward(scores, limit):
+        boxes, labels, kept = [], [], []
+        for i in range(len(scores)):
+            for j in range(2):
+                if scores[i, j] > limit:
+                    boxes.append([i - 0.5, scores[i, j], j + 0.5])
+                    labels.append(j)
+                    kept.append((i, j))
+        if len(labels) == 0:
+            return np.zeros((0, 3)), np.array(labels)[:0].tolist(), np.array(labels)
+        boxes, labels = np.array(boxes), np.array(labels)
+        order = boxes[:, 1].argsort()[::-1]
+        some = labels[order][1:].tolist(), labels[labels > 0], labels[0]
+        return boxes[order], np.asarray(kept, "f"), np.stack(kept), some
+
+    scores = np.random.RandomState(0).randn(5, 2)
+    agrees(forward, *((scores, N(limit)) for limit in (-3, 0, 1, 5)), programs=1)
+    refuses("AF0208", lambda n: np.array([(i, 1) for i in range(int(n))]), N(0))
+
+
 def test_beam_search():
     def forward(x, n):
         beam = [{"score": 0.0, "tokens": [0], "h": x[0]}]

@@ -352,8 +352,11 @@ def _array_of_grown(cx: Any, content: GrownList) -> Tensor:
     if content.element is UNBOUND:
         return constant(np.array([]))
     # Of an empty list numpy makes float64 and one dimension.
-    empty = ValueError("an array of an empty list that grew in a compiled loop isn't supported")
-    rows: Tensor = cx.uniform_rows(content, empty, UNEVEN)
+    message = "an array of rows, of which there are none, isn't supported"
+    filled = cx.is_filled(content)
+    if not isinstance(filled, Static):
+        cx.require(filled, cx.error("AF0208", message))
+    rows: Tensor = cx.uniform_rows(content, ValueError(message), UNEVEN)
     return rows
 
 

@@ -12,12 +12,14 @@ import numpy as np
 
 from astfront.joins.leaves import Leaf
 from astfront.layouts import fills_buffer
+from astfront.rules import folds
 from astfront.rules.registry import Rule, make_rule, rule
 from astfront.values import (
     NONE,
     SCALAR_DTYPES,
     TRUE,
     UNBOUND,
+    ByValue,
     Dim,
     GrownList,
     List,
@@ -468,7 +470,7 @@ def require_equal(cx: Any, a: Value, b: Value, message: str) -> None:
 
 
 def grown_list(cx: Any, v: Value, may_be_empty: bool = False) -> GrownList | None:
-    """A list of arrays that grew in a kept loop; ``None`` for any other value."""
+    """A list of arrays, or of rows of numbers, that grew in a kept loop; ``None`` for other values."""
     content = cx.heap[v.cell] if isinstance(v, List) else None
     if not isinstance(content, GrownList):
         return None
@@ -476,6 +478,8 @@ def grown_list(cx: Any, v: Value, may_be_empty: bool = False) -> GrownList | Non
         return content if may_be_empty else cx.raise_python(NO_ARRAYS)  # type: ignore[no-any-return]
     if isinstance(content.element, Static) and type(content.element.obj) in SCALAR_DTYPES:
         content = _with_rows(cx, content)
+    if isinstance(content.element, Tuple | ByValue):
+        content = cx.heap[cx.call(Static(folds.arrays), [v], {}).cell]
     if not isinstance(content.element, Leaf) or content.element.kind not in ("array", "generic"):
         cx.fail("AF0208", "the items of a list that grew in a kept loop aren't arrays")
     return content
