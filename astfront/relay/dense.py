@@ -14,7 +14,7 @@ tiles of registers and the rests that are left over:
 * **turned**: many rows, weights as they are. The *rows* are packed, in blocks, and multiplied as in
   *packed* with the sides changed; the result is turned when it's stored.
 
-``nn.batch_matmul`` of a known number of matrices has *dot* and *turned*, too. What isn't float32, and
+``nn.batch_matmul`` has *dot* and *turned*, too. What isn't float32, and
 what isn't an x86, is left to TVM. Importing this module registers the kernels.
 """
 
@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import tvm
-from tvm import relay, te, tir
+from tvm import arith, relay, te, tir
 from tvm.relay.op import op as registry
 from tvm.relay.op.nn import _nn
 from tvm.relay.op.strategy import generic
@@ -181,6 +181,12 @@ class _Matrix:
         self.buffer[[*self.place, *index]] = value
 
 
+def _matrix_at(i: Any, t: Any) -> Any:
+    """Which one of a stack's matrices goes into the ``i``-th product; a single one into each."""
+    count = known_int(t.shape[0])
+    return te.min(i, t.shape[0] - 1) if count is None else 0 if count == 1 else i
+
+
 def _plain_kernel(x: Any, w: Any, out: Any, lanes: int) -> Any:
     m, n = x.shape[-2], w.shape[-2]
     depth = next((d for d in (x.shape[-1], w.shape[-1]) if known_int(d) is not None), x.shape[-1])
@@ -190,7 +196,7 @@ def _plain_kernel(x: Any, w: Any, out: Any, lanes: int) -> Any:
 
     def product(*place: Any) -> None:
         a, b, c = (
-            _Matrix(buffer, [0 if known_int(t.shape[0]) == 1 else i for i in place])
+            _Matrix(buffer, [_matrix_at(i, t) for i in place])
             for buffer, t in zip(buffers, (x, w, out))
         )
         if known is None:
@@ -220,7 +226,8 @@ def _compute(kernel: Callable[..., Any]) -> Callable[..., Any]:
     def compute(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
         x, w = inputs
         units = int(attrs["units"]) if kernel is _packed_kernel else w.shape[-2]
-        stack = [max(int(x.shape[0]), int(w.shape[0]))] if len(x.shape) == 3 else []
+        count = tir.Select(x.shape[0] == 1, w.shape[0], x.shape[0])
+        stack = [arith.Analyzer().simplify(count)] if len(x.shape) == 3 else []
         lanes = get_simd_32bit_lanes()
         body = te.extern(
             [(*stack, x.shape[-2], units)], [x, w],
@@ -332,12 +339,10 @@ _tvm_batched = generic.batch_matmul_strategy
 @override_native_generic_func("astfront.batch_matmul.strategy")
 def _batched_strategy(attrs: Any, inputs: Any, output_type: Any, target: Any) -> Any:
     x, w = inputs
-    is_ours = (
-        is_float32_on_x86([*inputs, output_type], target)
-        and (bool(attrs.transpose_a), bool(attrs.transpose_b)) == (False, True)
-        and known_int(x.shape[0]) is not None
-        and known_int(w.shape[0]) is not None
-    )
+    is_ours = is_float32_on_x86([*inputs, output_type], target) and (
+        bool(attrs.transpose_a),
+        bool(attrs.transpose_b),
+    ) == (False, True)
     if not is_ours:
         return _tvm_batched(attrs, inputs, output_type, target)
     chosen = registry.OpStrategy()

@@ -1,4 +1,4 @@
-"""``exp``, ``log``, ``tanh``, ``sigmoid``, ``erf``, ``sin``, ``cos`` of float32, in vectors.
+"""``exp``, ``log``, ``tanh``, ``atanh``, ``sigmoid``, ``erf``, ``sin``, ``cos`` of float32, in vectors.
 
 TVM calls the C library for each item. The arithmetic that is here takes the place of TIR's intrinsics
 when TVM generates code, in whatever operator they are (a softmax, a fused LSTM cell). All are within 3
@@ -8,8 +8,9 @@ included; ``compile(…, fast_math=False)`` leaves the intrinsics to TVM.
 But for ``tanh``, ``sinh`` and ``cosh``, of floats of any size: what TVM makes of them loses all digits
 of small numbers, and overflows too early.
 
-The polynomials are those of Cephes' ``expf.c``, ``logf.c``, ``tanhf.c``, ``tanh.c`` and ``sinf.c``
-(S. L. Moshier, netlib.org/cephes); that of ``erf`` is N. Juffa's (``1 - exp(p(|x|))`` beyond 0.92).
+The polynomials are those of Cephes' ``expf.c``, ``logf.c``, ``tanhf.c``, ``tanh.c``, ``atanhf.c`` and
+``sinf.c`` (S. L. Moshier, netlib.org/cephes); that of ``erf`` is N. Juffa's (``1 - exp(p(|x|))`` beyond
+0.92).
 Angles are reduced by those bits of 2 / pi that matter (M. Payne and R. Hanek, "Radian reduction for
 trigonometric functions", SIGNUM Newsletter 18(1), 1983).
 """
@@ -47,6 +48,9 @@ _LOG = (
 _TANH = (
     -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1,
     -3.33332819422e-1,
+)  # fmt: skip
+_ATANH = (
+    1.81740078349e-1, 8.24370301058e-2, 1.46691431730e-1, 1.99782164500e-1, 3.33337300303e-1,
 )  # fmt: skip
 _TANH_P = (-9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441708447952e3)
 _TANH_Q = (1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3)
@@ -188,6 +192,15 @@ def _tanh(x: Any) -> Any:
         return _with_sign(tir.Select(a < _like(a, 0.625), near, far), v)
 
     return _let(x, lambda v: _let(_magnitude(v), lambda a: of(v, a)))
+
+
+def _atanh(x: Any) -> Any:
+    def of(v: Any) -> Any:
+        near = _let(v * v, lambda z: v + v * z * _horner(z, _ATANH))
+        far = _like(v, 0.5) * _log((_like(v, 1) + v) / (_like(v, 1) - v))
+        return tir.Select(_magnitude(v) < _like(v, 0.5), near, far)
+
+    return _let(x, of)
 
 
 def _erf(x: Any) -> Any:
@@ -363,6 +376,7 @@ for _name, _function, _otherwise in (
     ("exp", _exp, None),
     ("log", _log, None),
     ("erf", _erf, None),
+    ("atanh", _atanh, None),
     ("sin", _sin, None),
     ("cos", _cos, None),
     ("sigmoid", _sigmoid, _wide_sigmoid),

@@ -125,6 +125,9 @@ def _extent(axes: Any) -> int | None:
 def _along_rows(stage: Any) -> None:
     op = stage.op
     inner = _inner_axes(op)
+    if _extent(inner) is None:
+        # Of axes taken together, an index would be divided by a staged size for each number.
+        inner = inner[-1:]
     outer = [axis for axis in op.axis if not _among(axis, inner)]
     row = stage.fuse(*inner) if len(inner) > 1 else inner[0]
     extent = _extent(inner)
@@ -158,9 +161,10 @@ def _in_lanes(schedule: Any, results: Any) -> Any:
 
 
 def _lanes(size: int | None) -> tuple[int, bool]:
-    """How many lanes, and whether they come out even: otherwise LLVM may mask the rest."""
+    """How many lanes, and whether to make vectors of them: where they don't come out even, LLVM may mask
+    the rest. Where that's staged, TVM takes it apart."""
     if size is None:
-        return _FEWEST_LANES, False
+        return _FEWEST_LANES, True
     divisor = largest_divisor(size, _MOST_LANES)
     if divisor >= _FEWEST_LANES:
         return divisor, True

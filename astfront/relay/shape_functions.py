@@ -1,15 +1,16 @@
 """Shape functions of operators that Relay left without one, so that their inputs may be staged in size.
 
-Importing this module registers them, and mends three: ``where`` beside a scalar made an axis of size 0
-one of size 1, ``bitwise_not`` had that of an operator with two operands, and ``broadcast_to`` was said
-to look at data, which TVM refuses of an operator that's fused behind another.
+Importing this module registers them, and mends four: ``where`` beside a scalar made an axis of size 0
+one of size 1, as ``nn.batch_matmul`` did of no matrices beside one, ``bitwise_not`` had that of an
+operator with two operands, and ``broadcast_to`` was said to look at data, which TVM refuses of an
+operator that's fused behind another.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from tvm import relay, topi
+from tvm import relay, te, tir, topi
 from tvm.relay.op import _reduce
 from tvm.relay.op._tensor import (
     _broadcast_shape_func,
@@ -56,6 +57,23 @@ def _where_shape_func(attrs: Any, inputs: Any, out_ndims: Any) -> list[Any]:
     return [_broadcast_shape_func(_broadcast_shape_func(x, y, both), condition, every)]
 
 
+@te.hybrid.script
+def _products(left, right, left_axis, right_axis):  # type: ignore[no-untyped-def]
+    out = output_tensor((3,), "int64")  # type: ignore[name-defined]  # noqa: F821
+    if left[0] == int64(1):  # type: ignore[name-defined]  # noqa: F821
+        out[0] = right[0]
+    else:
+        out[0] = left[0]
+    out[1] = left[left_axis]
+    out[2] = right[right_axis]
+    return out
+
+
+def _batch_matmul_shape_func(attrs: Any, inputs: Any, out_ndims: Any) -> list[Any]:
+    axes = (2 if attrs.transpose_a else 1), (1 if attrs.transpose_b else 2)
+    return [_products(*inputs, *(tir.IntImm("int32", axis) for axis in axes))]
+
+
 def _register() -> None:
     for name in ELEMENTWISE:
         if relay.op.get(name).get_attr("FShapeFunc") is None:
@@ -65,6 +83,7 @@ def _register() -> None:
             register_shape_func(name, False, _reduce.reduce_shape_func)
     register_shape_func("bitwise_not", False, elemwise_shape_func, level=_LEVEL)
     register_shape_func("broadcast_to", False, full_shape_func, level=_LEVEL)
+    register_shape_func("nn.batch_matmul", False, _batch_matmul_shape_func, level=_LEVEL)
     register_shape_func("where", False, _where_shape_func, level=_LEVEL)
 
 

@@ -136,6 +136,27 @@ def test_stacks_of_matrices():
         check_staged(lambda a, b: F.matmul(a, b, transb=True), (a, b), shapes)
 
 
+def test_stacks_of_staged_number():
+    """Also of none, and beside a single matrix."""
+    rng = np.random.RandomState(0)
+
+    def products(a, b, c):
+        return F.matmul(a, b, transb=True), F.matmul(a, c, transb=True)
+
+    specs = [astfront.TensorSpec((n, None, 9), np.float32) for n in (None, None, 1)]
+    compiled = astfront.compile(products, specs=specs)
+    for n, m, rows_, columns in (
+        (0, 1, 2, 3),
+        (3, 3, 30, 50),
+        (4, 1, 5, 60),
+        (1, 2, 40, 3),
+        (1, 1, 1, 1),
+    ):
+        shapes = (n, rows_, 9), (m, columns, 9), (1, columns, 9)
+        arrays = [rng.uniform(-1, 1, shape).astype(np.float32) for shape in shapes]
+        assert_same(compiled(*arrays), products(*arrays))
+
+
 def test_values_that_are_not_finite():
     """A NaN in one row or column stays there."""
     rng = np.random.RandomState(0)

@@ -18,6 +18,7 @@ FUNCTIONS = {
     "log": np.log,
     "tanh": np.tanh,
     "erf": scipy.special.erf,
+    "atanh": np.arctanh,
     "sin": np.sin,
     "cos": np.cos,
     "sigmoid": scipy.special.expit,
