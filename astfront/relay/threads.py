@@ -55,7 +55,10 @@ def work(stmt: Any) -> int:
 
 
 def _turns(loop: Any) -> int:
-    turns = int(loop.extent) if isinstance(loop.extent, tir.IntImm) else _STAGED
+    extent, known = loop.extent, 1
+    while isinstance(extent, tir.Mul) and isinstance(extent.b, tir.IntImm):
+        extent, known = extent.a, known * int(extent.b)
+    turns = known * (int(extent) if isinstance(extent, tir.IntImm) else _STAGED)
     return math.ceil(turns / _LANES) if loop.kind == tir.ForKind.VECTORIZED else turns
 
 
