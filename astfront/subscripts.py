@@ -283,7 +283,7 @@ class Subscripts(Machine):
         if isinstance(container, Poison) or isinstance(index, Poison):
             return
         if isinstance(container, Choice):
-            self.split(container, lambda v: self.set_item(v, index, value))
+            self.split(container, lambda v: self.set_item(self._found(container, v), index, value))
         elif choice_in(index) is not None:
             self.split_in(index, lambda v: self.set_item(container, v, value))
         elif isinstance(container, Tensor):
@@ -405,20 +405,7 @@ class Subscripts(Machine):
                     return replace(held, items=items)
             return held
 
-        # None is put in its place before all are known: views are looked at as they were.
-        changes: list[Callable[[], None]] = []
-        for cell, content in self.heap.cells.items():
-            if isinstance(content, Items):
-                values = tuple(map(put, content.items))
-                if any(x is not y for x, y in zip(values, content.items)):
-                    changes.append(partial(self.heap.__setitem__, cell, Items(values)))
-            elif isinstance(content, Entries | Attributes | Names):
-                for key, held in content.items.items():
-                    value = put(held)
-                    if value is not held:
-                        changes.append(partial(self.heap.bind, cell, key, value))
-        for change in changes:
-            change()
+        self._put_everywhere(put)
         if old.storage == UNKNOWN_STORAGE or old.storage in self.heap.copied:
             self.fail(
                 "AF0209",
@@ -434,6 +421,28 @@ class Subscripts(Machine):
             )
         self.lifter.layouts.changed(old, new)
         return new
+
+    def _put_everywhere(self, put: Callable[[Value], Value]) -> None:
+        """Each place holds what ``put`` makes of what it held."""
+        # None is put in its place before all are known: views are looked at as they were.
+        changes: list[Callable[[], None]] = []
+        for cell, content in self.heap.cells.items():
+            if isinstance(content, Items):
+                values = tuple(map(put, content.items))
+                if any(x is not y for x, y in zip(values, content.items)):
+                    changes.append(partial(self.heap.__setitem__, cell, Items(values)))
+            elif isinstance(content, Entries | Attributes | Names):
+                for key, held in content.items.items():
+                    value = put(held)
+                    if value is not held:
+                        changes.append(partial(self.heap.bind, cell, key, value))
+        for change in changes:
+            change()
+
+    def _found(self, choice: Choice, value: Value) -> Value:
+        """``value``, on the way where a choice is that: so it is in each place that holds it."""
+        self._put_everywhere(lambda held: value if held is choice else held)
+        return value
 
     def _is_held_elsewhere(self, array: Tensor) -> bool:
         """Whether an array shares its memory with another one that some place holds."""

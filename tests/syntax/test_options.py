@@ -4,6 +4,7 @@ import collections
 
 import chainer
 import chainer.functions as F
+import numpy as np
 
 from tests.syntax.compare import N, agrees, refuses, variable
 
@@ -157,6 +158,25 @@ def test_arrays_in_place():
         return kept
 
     refuses("AF0209", of_two_names, X, N(1))
+
+    def of_two_shapes(x, n):
+        y = np.zeros((1, 3, 4)) if int(n) > 1 else x.array + 1
+        z = y
+        y[0, 1] = int(n)
+        w = [1, 2.5] if int(n) > 2 else x.array + 2
+        w[0] = 7
+        w[-1] = int(n)
+        return y, z, {"z": z}, w
+
+    agrees(of_two_shapes, *CALLS, programs=1)
+
+    def of_a_view(x, n):
+        y = np.zeros((1, 3, 4)) if int(n) > 1 else x.array + 1
+        row = y[0]
+        y[0, 1] = 5
+        return row
+
+    refuses("AF0209", of_a_view, X, N(1))
 
 
 class Readout(chainer.Chain):
