@@ -60,6 +60,7 @@ from astfront.targets import Targets
 from astfront.values import (
     POISON,
     UNBOUND,
+    Content,
     Deferred,
     Dict,
     DictView,
@@ -162,6 +163,7 @@ class Interpreter(
         """Why recursive functions, by their code, weren't kept since they last compiled."""
         self.endless: dict[Any, list[Diagnostic]] = {}
         """The functions, by their code, whose calls inside each other came to no end."""
+        self.at_turn: dict[tuple[int, int], Content] = {}
         self.loops_around: list[LoopAround] = []
         self.staged_depth = 0
         """How many staged branches and loops enclose what is being compiled."""

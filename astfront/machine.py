@@ -17,7 +17,7 @@ from astfront.lifting import Lifter
 from astfront.randomness import RandomKeys
 from astfront.report import Report
 from astfront.spans import Span
-from astfront.values import Deferred, Tensor, Value
+from astfront.values import Content, Deferred, Tensor, Value
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,11 @@ class Machine:
     """Whether a staged index may only choose between values of one type and known sizes."""
     staged_depth: int
     """How many staged branches and loops enclose what is being compiled."""
+    at_turn: dict[tuple[int, int], Content]
+    """What a list or dict that's walked over is when a turn begins, by its cell and what it was before.
+
+    It's as long, as the end of each turn requires.
+    """
     loops_around: list[LoopAround]
     """The loops that a ``break`` may leave, innermost last."""
     ways: int

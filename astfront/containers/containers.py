@@ -10,6 +10,7 @@ import gast
 from astfront.containers.iterators import ITEMS_LIMIT
 from astfront.control.bounds import Bounds
 from astfront.diagnostics import CompileError
+from astfront.environment import same
 from astfront.joins.leaves import Leaf
 from astfront.machine import Machine
 from astfront.values import (
@@ -293,12 +294,15 @@ class Containers(Machine):
     def require_same_length(self, before: Content, v: List | Dict) -> None:
         """AF0503 where a list grew or shrank, or a dict got other keys, while it's walked over."""
         now = self.heap[v.cell]
-        same = now is before
+        before = self.at_turn.get((v.cell, id(before)), before)
+        as_long = now is before
         if isinstance(before, Items) and isinstance(now, Items):
-            same = len(before.items) == len(now.items)
+            as_long = len(before.items) == len(now.items)
+        if isinstance(before, GrownList) and isinstance(now, GrownList):
+            as_long = same(before.length, now.length)
         if isinstance(before, Entries) and isinstance(now, Entries):
-            same = list(before.items) == list(now.items)
-        if not same:
+            as_long = list(before.items) == list(now.items)
+        if not as_long:
             self.fail(
                 "AF0503",
                 f"{describe(v)} gets longer or shorter while a loop walks over it",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import gast
@@ -28,6 +28,7 @@ from astfront.values import (
     Choice,
     Deferred,
     EitherDtype,
+    GrownList,
     Names,
     Node,
     Option,
@@ -246,7 +247,17 @@ class Branches(Machine):
             b = join.collect(self.b, other, "b")
         out = self.b.if_(condition, (then.scope, a), (orelse.scope, b)) if a else []  # type: ignore
         join.instantiate(out)
+        for cell in join.cells:
+            self._keep_length(cell, one, other)
         return self._take(result)
+
+    def _keep_length(self, cell: int, one: State, other: State) -> None:
+        """A list that is as long after either way has that length."""
+        a, b, made = one.get(cell), other.get(cell), self.heap[cell]
+        if not (isinstance(a, GrownList) and isinstance(b, GrownList) and same(a.length, b.length)):
+            return
+        if isinstance(made, GrownList):
+            self.heap.cells[cell] = replace(made, length=a.length)
 
     def _take(self, result: int) -> Value:
         """The value in a result's cell, which no longer holds it."""

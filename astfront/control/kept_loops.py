@@ -15,7 +15,7 @@ from astfront.control.endings import Diverged, Unreached
 from astfront.control.loop_exits import LoopExits
 from astfront.control.turns import Live, Turns
 from astfront.diagnostics import CompileError
-from astfront.environment import State
+from astfront.environment import State, same
 from astfront.joins.join import Join, JoinError, Strict
 from astfront.joins.merging import Merging
 from astfront.joins.options import alike, alternatives, without
@@ -140,6 +140,8 @@ class KeptLoops(LoopExits, Merging):
             before: Value | None = getattr(start, "length", None)
             if isinstance(start, Items):
                 before = Static(len(start.items))
+            if before is not None and same(leave.length, entry.length):  # type: ignore[union-attr]
+                self.heap.cells[cell] = replace(grown, length=before)  # type: ignore[arg-type]
             base, count = leave.added or (None, 0)  # type: ignore[union-attr]
             if not isinstance(before, Static) or base is not entry.length:  # type: ignore[union-attr]
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +23,7 @@ from astfront.values import (
     FALSE,
     POISON,
     Choice,
+    Content,
     Dict,
     EitherDtype,
     Generator,
@@ -107,11 +108,11 @@ class Loops(Unrolling, KeptLoops):
                 self.assign(node.target, iterator.item(self.below(i, iterator.length)))
                 self.exec_block(without_break(node.body))
 
-            with self.more_than(iterator.length, i):
+            with self.more_than(iterator.length, i), self._walking(walked_over):
                 self.turn_unless_caught(turn)
-            if not self.leaves_for_certain(node):
-                for walked, content in walked_over:
-                    self.require_same_length(content, walked)
+                if not self.leaves_for_certain(node):
+                    for walked, content in walked_over:
+                        self.require_same_length(content, walked)
             self.heap.bind(counter, "i", self.binary_op(operator.add, i, Static(1)))
 
         count = iterator.length.obj if isinstance(iterator.length, Static) else None
@@ -123,6 +124,17 @@ class Loops(Unrolling, KeptLoops):
         self.at_raise = None
         if break_flag(node.body) is None:
             self.exhausted(iterable)
+
+    @contextmanager
+    def _walking(self, over: Sequence[tuple[List | Dict, Content]]) -> Iterator[None]:
+        """Inside is a turn of a loop over lists and dicts that were these before it."""
+        outer = self.at_turn
+        found = {(v.cell, id(before)): self.heap[v.cell] for v, before in over}
+        self.at_turn = {**outer, **found}
+        try:
+            yield
+        finally:
+            self.at_turn = outer
 
     def _poisoned_body(self, node: gast.For) -> None:
         self.assign(node.target, POISON)

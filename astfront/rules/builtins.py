@@ -238,6 +238,9 @@ def dict_(cx: Any, *args: Value, **kwargs: Value) -> Value:
         if isinstance(arg, Dict) or (isinstance(arg, Object) and hasattr(arg.cls, "keys")):
             items.update(cx.entries_of(arg))
             continue
+        if isinstance(arg, Generator):
+            items.update(cx.entries_of(cx.call(Static(folds.keyed), [arg], {})))
+            continue
         for i, pair in enumerate(cx.items_of(arg)):
             parts = cx.items_of(pair, 2)
             if len(parts) != 2:
@@ -321,6 +324,16 @@ def rounded(cx: Any, x: Scalar, ndigits: Value) -> Value:
 @rule(divmod)
 def divmod_(cx: Any, a: Value, b: Value) -> Value:
     return cx.tuple([cx.binary_op(operator.floordiv, a, b), cx.binary_op(operator.mod, a, b)])
+
+
+@rule(pow)
+def pow_(cx: Any, base: Value, exp: Value, mod: Value = NONE) -> Value:
+    known, values = cx.try_all([base, exp, mod], {})
+    if known:
+        return cx.run_python(pow, *values[0])
+    if not is_none(mod):
+        cx.fail("AF0302", "pow() of three numbers, some of them staged")
+    return cx.binary_op(operator.pow, base, exp)
 
 
 @rule(abs)

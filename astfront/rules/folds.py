@@ -21,6 +21,13 @@ def arrays(items: Iterable[Any]) -> list[Any]:
     return [np.array(x) for x in items]
 
 
+def keyed(pairs: Iterable[Any]) -> dict[Any, Any]:
+    found = {}
+    for key, value in pairs:
+        found[key] = value
+    return found
+
+
 def every(iterable: Iterable[Any]) -> bool:
     for x in iterable:  # noqa: SIM110
         if not x:

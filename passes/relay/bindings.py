@@ -83,7 +83,15 @@ def rebuild(expr: Any, parts: Sequence[Any]) -> Any:
 
 def substitute(expr: Any, values: dict[Any, Any]) -> Any:
     """An expression with these variables replaced."""
-    return relay.bind(expr, values) if values else expr
+    if not values:
+        return expr
+    if isinstance(expr, relay.Function):
+        # TVM's bind refuses a function that has fewer free variables then: two of them are one.
+        body = relay.bind(expr.body, values)
+        return relay.Function(
+            expr.params, body, expr.ret_type, expr.type_params, expr.attrs, expr.span
+        )
+    return relay.bind(expr, values)
 
 
 def variables(expr: Any) -> set[Any]:

@@ -88,3 +88,17 @@ def test_choices_among_choices_compile_fast():
         return np.where(x[5] > m, x[5], m)  # it took two minutes
 
     agrees(forward, (EXTREMES,), (USUAL,))
+
+
+def test_functions_of_two_numbers():
+    def f(a, b):
+        a, b = float(a), float(b)
+        directions = math.atan2(a, b), math.copysign(2, a), math.copysign(a, b)
+        return directions, math.hypot(a, b), math.log(abs(a) + 1, 2), pow(a, 2), pow(2, abs(b))
+
+    def logarithm(a, base):
+        return math.log(float(a), float(base))
+
+    values = [(a, b) for a in (0.5, -0.5, 0.0, -0.0, 3e100) for b in (2.0, -2.0, 0.0, -0.0, 1e-8)]
+    agrees(f, *((np.float64(a), np.float64(b)) for a, b in values), rtol=1e-13, atol=0)
+    agrees(logarithm, *((np.float64(a), np.float64(b)) for a, b in ((2, 3), (2, 1), (-2, 3))))

@@ -331,7 +331,16 @@ def test_keys_of_dicts():
         total = 0.0
         for x in xs:
             total += table.get(int(x), -1.0)
-        return total, table.get(int(n)), links.get(int(n), "?"), {}.get(int(n), n), table.get("a")
+        pairs = dict((f"k{i}", x * i) for i, x in enumerate(xs) if i < 2)
+        total += sum(dict(enumerate(pairs.values())).values())
+        return (
+            total,
+            pairs,
+            table.get(int(n)),
+            links.get(int(n), "?"),
+            {}.get(int(n), n),
+            table.get("a"),
+        )
 
     def pop(x, n, cls):
         made = cls(int) if cls is collections.defaultdict else cls("a")

@@ -470,6 +470,39 @@ def test_a_list_that_changes_while_it_is_walked_over():
     refuses("AF0503", g, 1)
 
 
+def test_items_of_a_list_that_grew_set_while_it_is_walked_over():
+    def f(x, n):
+        xs, seen = [], []
+        for i in range(int(n)):
+            xs.append(float(x[i]))
+        for i, v in enumerate(xs):
+            xs[-1] = v + i
+            if v > 0:
+                xs[i] = v * 2
+            seen.append(v)
+        walker = iter(xs)
+        for v in xs:
+            for j, w in enumerate(xs):
+                xs[j] = w + v
+        for i, v in enumerate(xs):
+            if v > 2:
+                break
+            xs[i] = v - 1
+        return xs, seen, len(xs), list(walker)
+
+    def g(n):
+        xs = [i for i in range(int(n))]
+        for v in xs:
+            xs[0] = 1
+            if v > 100:
+                xs.append(v)
+        return xs
+
+    xs = (np.array(v, "f") for v in ([0.5, -1, 2, -3], [1, 1, 1, 1], [-1, -2, -3, 0], [3, 1, 2, 4]))
+    agrees(f, *((x, N(n)) for x, n in zip(xs, (4, 0, 1, 3))))
+    refuses("AF0503", g, N(3))
+
+
 def test_the_program_does_not_grow_with_the_turns():
     def f(x, n):
         ys = []
