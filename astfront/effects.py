@@ -208,7 +208,7 @@ class Effects(Machine):
             case DictView(of=of, kind=kind):
                 return Deferred(getattr(dict, kind), (self.as_it_is(of),))
             case Range(start=start, stop=stop, step=step):
-                return Deferred(range, (start, stop, Static(step)))
+                return Deferred(range, (start, stop, step))
             case Slice(start=start, stop=stop, step=step):
                 return Deferred(slice, (start, stop, step))
             case Object(instance=instance) if instance is not None:

@@ -313,7 +313,7 @@ def same(a: Value, b: Value) -> bool:
             return same_class and len(x) == len(y) and all(map(same, x, y))
         case (Range(), Range()):
             ends = same(a.start, b.start) and same(a.stop, b.stop)  # type: ignore[attr-defined]
-            return ends and a.step == b.step  # type: ignore[attr-defined]
+            return ends and same(a.step, b.step)  # type: ignore[attr-defined]
         case (Option(), Option()):
             parts = (a.present, b.present), (a.value, b.value), (a.absent, b.absent)  # type: ignore
             return all(same(x, y) for x, y in parts)

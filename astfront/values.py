@@ -219,11 +219,11 @@ class Slice(Value):
 
 @dataclass(frozen=True, eq=False)
 class Range(Value):
-    """``range`` with at least one staged end (a wholly static one is ``Static(range(...))``)."""
+    """``range`` with at least one staged part (a wholly static one is ``Static(range(...))``)."""
 
     start: Value
     stop: Value
-    step: int
+    step: Value
 
 
 @dataclass(frozen=True)

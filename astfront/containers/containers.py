@@ -238,7 +238,7 @@ class Containers(Machine):
                 if len(obj) == 0:
                     return Iterator(Static(0), lambda i: Static(0), "range")
                 return self._range_iterator(
-                    Static(obj.start), Static(obj.stop), obj.step, Static(len(obj))
+                    Static(obj.start), Static(obj.stop), Static(obj.step), Static(len(obj))
                 )
             case Tensor(ndim=0):
                 self.raise_python(TypeError("iteration over a 0-d array"))
@@ -318,8 +318,11 @@ class Containers(Machine):
         return x.viewed_as(replace(row, kind=kind, is_variable=x.is_variable))
 
     def _range_iterator(
-        self, start: Value, stop: Value, step: int, length: Value | None = None
+        self, start: Value, stop: Value, by: Value, length: Value | None = None
     ) -> Iterator:
+        if not isinstance(by, Static):
+            return self._range_by(start, stop, by)
+        step = int(by.obj)
         if length is None:
             ends = (stop, start) if step > 0 else (start, stop)
             span = self.binary_op(operator.sub, *ends)
@@ -337,6 +340,19 @@ class Containers(Machine):
                 self.binary_op(operator.add if step > 0 else operator.sub, start, scaled),
                 *((start, stop, 0) if step > 0 else (stop, start, 1)),
             )
+
+        return Iterator(length, item, "range")
+
+    def _range_by(self, start: Value, stop: Value, step: Value) -> Iterator:
+        """``range(start, stop, step)`` of a staged step."""
+        up = self.as_scalar(self.compare(gast.Gt(), step, Static(0)), int)
+        sign = self.binary_op(operator.sub, self.binary_op(operator.mul, up, Static(2)), Static(1))
+        span = self.binary_op(operator.sub, stop, start)
+        reached = self.binary_op(operator.sub, self.binary_op(operator.add, span, step), sign)
+        length = self.at_least_zero(self.binary_op(operator.floordiv, reached, step))
+
+        def item(i: Value) -> Value:
+            return self.binary_op(operator.add, start, self.binary_op(operator.mul, i, step))
 
         return Iterator(length, item, "range")
 

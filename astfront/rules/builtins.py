@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import chainer
+import gast
 import numpy as np
 
 from astfront.joins.join import Join
@@ -60,10 +61,9 @@ def range_(cx: Any, first: Value, second: Value | None = None, step: Value = Sta
             cx.raise_python(TypeError(f"{describe(part)} cannot be interpreted as an integer"))
     if all(isinstance(p, Static) for p in parts):
         return cx.run_python(range, *(p.obj for p in parts))
-    size = int(cx.static(parts[2], "the step of range"))
-    if size == 0:
-        cx.raise_python(ValueError("range() arg 3 must not be zero"))
-    return Range(parts[0], parts[1], size)
+    wrong = ValueError("range() arg 3 must not be zero")
+    cx.check(cx.truth_value(cx.compare(gast.NotEq(), parts[2], Static(0))), wrong)
+    return Range(*parts)
 
 
 @rule(enumerate)
@@ -324,16 +324,6 @@ def rounded(cx: Any, x: Scalar, ndigits: Value) -> Value:
 @rule(divmod)
 def divmod_(cx: Any, a: Value, b: Value) -> Value:
     return cx.tuple([cx.binary_op(operator.floordiv, a, b), cx.binary_op(operator.mod, a, b)])
-
-
-@rule(pow)
-def pow_(cx: Any, base: Value, exp: Value, mod: Value = NONE) -> Value:
-    known, values = cx.try_all([base, exp, mod], {})
-    if known:
-        return cx.run_python(pow, *values[0])
-    if not is_none(mod):
-        cx.fail("AF0302", "pow() of three numbers, some of them staged")
-    return cx.binary_op(operator.pow, base, exp)
 
 
 @rule(abs)

@@ -470,25 +470,35 @@ def test_a_list_that_changes_while_it_is_walked_over():
     refuses("AF0503", g, 1)
 
 
+def test_ranges_of_staged_steps():
+    def f(x, a, b, step):
+        steps = range(int(a), int(b), int(step))
+        total, seen = 0.0, []
+        for i in steps:
+            seen.append(i)
+            total += x[i]
+        size = abs(int(step))
+        parts = [x[i : i + size].sum() for i in range(0, len(x), size)]
+        return total, seen, len(steps), parts, bool(steps), str(steps)
+
+    x = np.arange(7, dtype="f")
+    ends = ((0, 7, 2), (5, 0, -2), (0, 5, -1), (0, -5, 1), (6, -1, -3), (0, 7, 0), (1, 2, 100))
+    agrees(f, *((x, *map(N, part)) for part in ends))
+
+
 def test_items_of_a_list_that_grew_set_while_it_is_walked_over():
     def f(x, n):
-        xs, seen = [], []
+        xs = []
         for i in range(int(n)):
             xs.append(float(x[i]))
         for i, v in enumerate(xs):
-            xs[-1] = v + i
+            if v > 2.5:
+                break
             if v > 0:
                 xs[i] = v * 2
-            seen.append(v)
-        walker = iter(xs)
-        for v in xs:
-            for j, w in enumerate(xs):
-                xs[j] = w + v
-        for i, v in enumerate(xs):
-            if v > 2:
-                break
-            xs[i] = v - 1
-        return xs, seen, len(xs), list(walker)
+            for w in xs:
+                xs[-1] = w + v
+        return xs, len(xs)
 
     def g(n):
         xs = [i for i in range(int(n))]
