@@ -28,6 +28,14 @@ def keyed(pairs: Iterable[Any]) -> dict[Any, Any]:
     return found
 
 
+def padded(x: Any, axis: int, before: int, after: int, value: Any) -> Any:
+    if before < 0 or after < 0:
+        raise ValueError("index can't contain negative values")
+    sizes = [(*x.shape[:axis], n, *x.shape[axis + 1 :]) for n in (before, after)]
+    first, last = [np.full(size, value, x.dtype) for size in sizes]
+    return np.concatenate((first, x, last), axis)
+
+
 def every(iterable: Iterable[Any]) -> bool:
     for x in iterable:  # noqa: SIM110
         if not x:

@@ -264,6 +264,26 @@ def test_axes_that_are_not_there():
             lower(function, (Y,), {})
 
 
+def test_pad_by_staged_numbers():
+    def padded(x, a):
+        n = int(a[0])
+        y, z = x[0, :n], x[:2, :n]
+        some = (
+            np.pad(y, (0, 3 - n), "constant", constant_values=-1),
+            np.pad(y, a[0]),
+            np.pad(y, (n,)),
+        )
+        more = (
+            np.pad(z, [(0, 0), (1, n)], "constant", constant_values=x[0, 1]),
+            np.pad(z, ((n, 1),)),
+        )
+        return some, more, np.pad(z, n)
+
+    same(padded, *((Y, np.array([n])) for n in (0, 2, 3, 4)))
+    with pytest.raises(CompileError, match="AF0205"):
+        lower(lambda x, a: np.pad(x, a), (Y, np.array([1, 2])), {})
+
+
 def test_numpy_is_numpy_under_another_name():
     for function, args in ((made, (Y, np.array([3, 2.7]))), (shaped, (X,)), (joined, (Y, Y + 10))):
         texts = [lower(f, args, {}).as_text() for f in (function, through_xp(function))]
