@@ -25,6 +25,7 @@ from tvm.relay.op.strategy import generic
 from tvm.target import override_native_generic_func
 from tvm.target.x86 import get_simd_32bit_lanes
 
+import astfront.relay.shape_functions  # noqa: F401  (those of nn.conv2d come first)
 from astfront.relay.conv_kernel import Convolution, convolution_kernel, pack
 from astfront.relay.dense import is_float32_on_x86, packed_layouts, schedule
 from astfront.relay.special import make_operator, set_opaque
@@ -146,15 +147,16 @@ def _convolution(attrs: Any, inputs: int) -> Convolution:
 
 
 def _windows(attrs: Any, sizes: Sequence[Any]) -> list[Any]:
-    """How many places the kernel has along each axis."""
+    """How many places the kernel has along each axis; none where it's wider than the array.
+
+    That raises an exception, but not before the program has run.
+    """
     kernel, strides, padding, dilation = _geometry(attrs)
-    return [
-        tir.indexdiv(
-            n + (padding[i] + padding[i + 2] - (kernel[i] - 1) * dilation[i] - 1), strides[i]
-        )
-        + 1
-        for i, n in enumerate(sizes)
-    ]
+    more = (
+        padding[i] + padding[i + 2] - (kernel[i] - 1) * dilation[i] - 1 + strides[i]
+        for i in range(2)
+    )
+    return [tir.indexdiv(te.max(n + m, 0), step) for n, m, step in zip(sizes, more, strides)]
 
 
 def _compute(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
@@ -183,9 +185,18 @@ def _windows_shape(shape, channels, kernel, strides, padding, dilation):  # type
     out[0] = shape[0]
     out[1] = int64(channels)  # type: ignore[name-defined]  # noqa: F821
     for i in const_range(2):  # type: ignore[name-defined]  # noqa: F821
-        out[i + 2] = (  # fmt: skip
-            shape[i + 2] + padding[i] + padding[i + 2] - (kernel[i] - 1) * dilation[i] - 1
-        ) // strides[i] + int64(1)  # type: ignore[name-defined]  # noqa: F821
+        out[i + 2] = (
+            max(  # fmt: skip
+                shape[i + 2]
+                + padding[i]
+                + padding[i + 2]
+                - (kernel[i] - 1) * dilation[i]
+                - 1
+                + strides[i],
+                int64(0),  # type: ignore[name-defined]  # noqa: F821
+            )
+            // strides[i]
+        )
     return out
 
 
@@ -194,7 +205,7 @@ def _shape(attrs: Any, inputs: Any, ndims: Any) -> list[Any]:
     return [_windows_shape(inputs[0], tvm.runtime.convert(int(attrs["channels"])), *geometry)]
 
 
-_tvm_shape = _nn.conv_shape_func
+_usual_shape = relay.op.get("nn.conv2d").get_attr("FShapeFunc")
 _tvm_strategy = generic.conv2d_strategy
 _tvm_alter = _nn.alter_op_layout_conv2d
 
@@ -202,7 +213,7 @@ _tvm_alter = _nn.alter_op_layout_conv2d
 def _conv2d_shape(attrs: Any, inputs: Any, ndims: Any) -> list[Any]:
     if attrs.data_layout == "NCHW" and attrs.channels is not None:
         return _shape(attrs, inputs, ndims)
-    return list(_tvm_shape(attrs, inputs, ndims))
+    return list(_usual_shape(attrs, inputs, ndims))
 
 
 @override_native_generic_func("astfront.conv2d.strategy")
@@ -240,4 +251,4 @@ _define_packed()
 registry.register_legalize("nn.conv2d", _legalize, level=_LEVEL)
 registry.register_alter_op_layout("nn.conv2d", _alter, level=_LEVEL)
 registry.register_strategy("nn.conv2d", _strategy, level=_LEVEL)
-registry.register_shape_func("nn.conv2d", False, _conv2d_shape, level=_LEVEL)
+registry.register_shape_func("nn.conv2d", False, _conv2d_shape, level=_LEVEL + 1)

@@ -4,6 +4,9 @@ Importing this module registers them, and mends four: ``where`` beside a scalar 
 one of size 1, as ``nn.batch_matmul`` did of no matrices beside one, ``bitwise_not`` had that of an
 operator with two operands, and ``broadcast_to`` was said to look at data, which TVM refuses of an
 operator that's fused behind another.
+
+A window that's wider than what it moves over has no place: TVM computed a negative number of them, and
+ended the process for lack of memory, before the program could raise its exception.
 """
 
 from __future__ import annotations
@@ -46,6 +49,18 @@ ELEMENTWISE = [
 ]
 REDUCTIONS = ("all", "any")
 
+#: Operators with windows.
+WINDOWED = [
+    "nn.avg_pool2d",
+    "nn.avg_pool3d",
+    "nn.contrib_conv2d_NCHWc",
+    "nn.conv2d",
+    "nn.conv2d_transpose",
+    "nn.conv3d",
+    "nn.max_pool2d",
+    "nn.max_pool3d",
+]
+
 #: Above TVM's own registrations, whose level is 10.
 _LEVEL = 15
 
@@ -74,7 +89,26 @@ def _batch_matmul_shape_func(attrs: Any, inputs: Any, out_ndims: Any) -> list[An
     return [_products(*inputs, *(tir.IntImm("int32", axis) for axis in axes))]
 
 
+@te.hybrid.script
+def _at_least_zero(shape):  # type: ignore[no-untyped-def]
+    out = output_tensor((shape.shape[0],), "int64")  # type: ignore[name-defined]  # noqa: F821
+    for i in const_range(shape.shape[0]):  # type: ignore[name-defined]  # noqa: F821
+        out[i] = max(shape[i], int64(0))  # type: ignore[name-defined]  # noqa: F821
+    return out
+
+
+def _windowed_shape_func(usual: Any) -> Any:
+    def shape_func(attrs: Any, inputs: Any, out_ndims: Any) -> list[Any]:
+        return [_at_least_zero(shape) for shape in usual(attrs, inputs, out_ndims)]
+
+    return shape_func
+
+
 def _register() -> None:
+    for name in WINDOWED:
+        usual = relay.op.get(name).get_attr("FShapeFunc")
+        if usual is not None:
+            register_shape_func(name, False, _windowed_shape_func(usual), level=_LEVEL)
     for name in ELEMENTWISE:
         if relay.op.get(name).get_attr("FShapeFunc") is None:
             register_shape_func(name, False, elemwise_shape_func)

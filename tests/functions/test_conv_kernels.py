@@ -96,6 +96,24 @@ def test_staged_sizes(freeze, layers, cpu):
             assert_same(compiled(x), model.forward(x))
 
 
+def test_windows_that_are_too_wide():
+    """The program goes on, with nothing, until it raises the exception."""
+    w, v = np.ones((3, 3, 5, 5), np.float32), np.ones((3, 3, 5, 5))
+
+    def windows(x):
+        y = F.relu(F.convolution_2d(x, w, stride=2, dilate=2)), F.max_pooling_2d(x, 5, 2)
+        z = F.average_pooling_2d(x, 5, 3), F.relu(F.convolution_2d(F.cast(x, "d"), v, stride=3))
+        return (*y, *z)
+
+    specs = [astfront.TensorSpec((None, 3, None, None), np.float32)]
+    compiled = astfront.compile(windows, specs=specs)
+    for shape in ((4, 3, 1, 8), (4, 3, 30, 1), (1, 3, 1, 1)):
+        with pytest.raises(AssertionError):
+            compiled(np.zeros(shape, np.float32))
+    x = np.random.RandomState(0).uniform(-1, 1, (2, 3, 12, 9)).astype(np.float32)
+    assert_same(compiled(x), windows(x))
+
+
 #: Kernels, strides, paddings, sizes asked for, and groups of transposed convolutions.
 TRANSPOSED = [
     ((4, 4), 2, 1, None, 1),
