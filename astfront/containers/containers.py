@@ -295,13 +295,10 @@ class Containers(Machine):
         """AF0503 where a list grew or shrank, or a dict got other keys, while it's walked over."""
         now = self.heap[v.cell]
         before = self.at_turn.get((v.cell, id(before)), before)
-        as_long = now is before
-        if isinstance(before, Items) and isinstance(now, Items):
-            as_long = len(before.items) == len(now.items)
-        if isinstance(before, GrownList) and isinstance(now, GrownList):
-            as_long = same(before.length, now.length)
         if isinstance(before, Entries) and isinstance(now, Entries):
             as_long = list(before.items) == list(now.items)
+        else:
+            as_long = now is before or same(self.length_of(before), self.length_of(now))
         if not as_long:
             self.fail(
                 "AF0503",

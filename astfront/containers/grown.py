@@ -73,7 +73,7 @@ class GrownLists(Machine):
                 after = [after[0], self.b.call("add", after[1], start)]
             for pair in zip(before, after):
                 buffers.append(self.b.call("concatenate", list(pair), axis=0))
-        grown, other = self._length_of(first), self._length_of(second)
+        grown, other = self.length_of(first), self.length_of(second)
         total = self.binary_op(operator.add, grown, other)
         added = None
         if isinstance(other, Static):
@@ -105,7 +105,7 @@ class GrownLists(Machine):
         collector.widen = False
         collector.content(template, content, -1)
         buffers = tuple(collector.tensors[:-1])
-        return replace(template, buffers=buffers, length=self._length_of(content))
+        return replace(template, buffers=buffers, length=self.length_of(content))
 
     def repeated_list(self, v: List, times: Value) -> List:
         """``v * times``"""
@@ -152,7 +152,7 @@ class GrownLists(Machine):
         return GrownList(content.element, tuple(buffers), self.dim_of(places, 0))
 
     @staticmethod
-    def _length_of(content: Content) -> Value:
+    def length_of(content: Content) -> Value:
         if isinstance(content, GrownList):
             return content.length
         return Static(len(content.items)) if isinstance(content, Items) else Static(0)

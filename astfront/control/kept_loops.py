@@ -141,7 +141,10 @@ class KeptLoops(LoopExits, Merging):
             if isinstance(start, Items):
                 before = Static(len(start.items))
             if before is not None and same(leave.length, entry.length):  # type: ignore[union-attr]
-                self.heap.cells[cell] = replace(grown, length=before)  # type: ignore[arg-type]
+                kept: Any = grown
+                if isinstance(before, Static):
+                    kept = self.of_length(kept, before.obj)
+                self.heap.cells[cell] = replace(kept, length=before)
             base, count = leave.added or (None, 0)  # type: ignore[union-attr]
             if not isinstance(before, Static) or base is not entry.length:  # type: ignore[union-attr]
                 continue

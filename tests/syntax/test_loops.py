@@ -508,6 +508,15 @@ def test_items_of_a_list_that_grew_set_while_it_is_walked_over():
                 xs.append(v)
         return xs
 
+    def of_known_length(x):
+        xs = []
+        for i in range(4):
+            xs.append(float(x[i]))
+        for i, v in enumerate(xs):
+            xs[i] = v * 2
+        return xs
+
+    agrees(of_known_length, (np.arange(4.0),))
     xs = (np.array(v, "f") for v in ([0.5, -1, 2, -3], [1, 1, 1, 1], [-1, -2, -3, 0], [3, 1, 2, 4]))
     agrees(f, *((x, N(n)) for x, n in zip(xs, (4, 0, 1, 3))))
     refuses("AF0503", g, N(3))
