@@ -373,7 +373,9 @@ def of_integers(x):
         F.reshape(x, (6, -1)), F.concat((x, x), 0), F.stack([x, x]), F.get_item(x, (0, 1)), F.cast(x, "float32"),
         F.split_axis(x, 2, axis=0), F.select_item(x, np.array([0, 1, 2, 0])), F.expand_dims(x, 0),
         F.squeeze(x[:1], 0), F.broadcast_to(x, (2, 4, 3)), F.flip(x, 0), F.copy(x, -1), F.hstack([x, x]),
-        F.separate(x), F.flatten(x), F.swapaxes(x, 0, 1), F.where(x.array > 1, x, x),
+        F.separate(x), F.flatten(x), F.swapaxes(x, 0, 1), F.where(x.array > 1, x, x), F.sum_to(x, (1, 3)),
+        F.sum_to(x, (1,)), F.scatter_add(x, 0, x[1]), F.scatter_add(x.array > 0, [0, 0], x.array[2:] > 0),
+        F.repeat(x, 2, 1), F.tile(x, 2), F.permutate(x, np.array([2, 0, 1, 3], "i")), F.bias(x, x[0]), F.sign(x),
     )  # fmt: skip
 
 

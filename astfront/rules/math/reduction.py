@@ -146,5 +146,10 @@ def sum_to(cx: Any, node: Any, x: Tensor) -> Tensor:
     if lead < 0:
         cx.fail("AF0306", f"sum_to from {x.shape} to {shape}, which has more axes")
     axes = [i for i in range(x.ndim) if i < lead or shape[i - lead] == 1]
+    summed = np.ones(1, x.dtype).sum().dtype
+    if summed != x.dtype and (lead or x.shape != shape):
+        if not lead and all(n in (None, m) for n, m in zip(x.shape, shape)):
+            cx.fail("AF0306", f"sum_to of {x.dtype} whose shape may be {shape} already")
+        x = cx.cast(x, summed)
     y = total(cx, x, [i for i in axes if x.shape[i] != 1], keepdims=True)
     return cx.call_op("squeeze", y, axis=list(range(lead))) if lead else y  # type: ignore[no-any-return]

@@ -334,6 +334,28 @@ _AT: dict[np.ufunc, str] = {
 }  # fmt: skip
 
 
+def _combined(
+    cx: Any, ufunc: np.ufunc, a: Tensor, places: Tensor, values: Tensor, mode: str
+) -> Tensor:
+    """``a`` with what the ufunc makes of its items at these positions and the values."""
+    if a.dtype == BOOL:
+        if ufunc is np.subtract:
+            cx.raise_python(TypeError("numpy boolean subtract, the `-` operator, is not supported"))
+        of_bools = {"add": "max", "mul": "min"}.get(mode, mode)  # which are `or` and `and`
+        numbers, more = cx.cast(a, np.int8), cx.cast(values, np.int8)
+        return cx.cast(_at_places(cx, numbers, places, more, of_bools), BOOL)  # type: ignore[no-any-return]
+    if ufunc is np.subtract:
+        values = as_array(cx, cx.call(Static(np.negative), [values], {}))
+    new = _at_places(cx, a, places, values, mode)
+    if mode in ("max", "min") and a.dtype.kind == "f":
+        # TVM keeps no NaN that's there already.
+        lost, more = (convert(cx, cx.b.call("isnan", x), FLOAT32) for x in (a, values))
+        count = _at_places(cx, lost, places, more, "add")
+        nan = constant(np.array(np.nan, a.dtype))
+        new = cx.b.call("where", cx.b.call("greater", count, full(0, FLOAT32)), nan, new)
+    return new
+
+
 def _at_rule(ufunc: np.ufunc, mode: str) -> Callable[..., Value]:
     def at(cx: Any, a: Value, indices: Value, b: Value) -> Value:
         """Unbuffered: a position that is there twice gets both values."""
@@ -342,15 +364,7 @@ def _at_rule(ufunc: np.ufunc, mode: str) -> Callable[..., Value]:
         values = as_array(cx, b)
         cx.require_same_kind(values.dtype, a.dtype, f"ufunc '{ufunc.__name__}'")
         values, places = convert(cx, values, a.dtype), _places(cx, a, indices)
-        if ufunc is np.subtract:
-            values = as_array(cx, cx.call(Static(np.negative), [values], {}))
-        new = _at_places(cx, a, places, values, mode)
-        if mode in ("max", "min") and a.dtype.kind == "f":
-            # TVM keeps no NaN that's there already.
-            lost, more = (convert(cx, cx.b.call("isnan", x), FLOAT32) for x in (a, values))
-            count = _at_places(cx, lost, places, more, "add")
-            nan = constant(np.array(np.nan, a.dtype))
-            new = cx.b.call("where", cx.b.call("greater", count, full(0, FLOAT32)), nan, new)
+        new = _combined(cx, ufunc, a, places, values, mode)
         cx.replace_array(a, a.viewed_as(new.as_kind("array")))
         return NONE
 
