@@ -78,6 +78,20 @@ def test_functions_of_points():
     same(places, *calls, specs=[(None,), (None,)])
 
 
+@proved_apart(staged=True)
+def compared(x, y):
+    return (
+        np.array_equal(x, y), np.array_equal(x, x, equal_nan=True), np.array_equal(x, x), np.array_equal(x, y[0]),
+        np.array_split(x, 3), np.array_split(x, 2, axis=1),
+    )  # fmt: skip
+
+
+def test_arrays_of_staged_sizes_are_compared_and_split():
+    with_nan = np.where(X > 1, np.nan, X).astype("float32")
+    calls = [(X, X + 1), (X, X[:2]), (X[:1], X), (with_nan, with_nan), (X[:0], X)]
+    same(compared, (X, X.copy()), *calls, specs=[(None, 4), (None, 4)])
+
+
 def test_numbers_give_what_numpy_gives_for_them():
     def numbers(x):
         n, k = int(x[0]), float(x[1])

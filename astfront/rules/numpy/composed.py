@@ -51,6 +51,16 @@ def _allclose(
     return bool(np.all(np.isclose(a, b, rtol, atol, equal_nan)))
 
 
+def _array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
+    a1, a2 = np.asarray(a1), np.asarray(a2)
+    if a1.shape != a2.shape:
+        return False
+    same = a1 == a2
+    if equal_nan:
+        same = same | (np.isnan(a1) & np.isnan(a2))
+    return bool(np.all(same))
+
+
 def _rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     first, second = axes
     turns = k % 4
@@ -224,6 +234,7 @@ def _fromiter(iter: Any, dtype: Any, count: int = -1) -> Any:
 composed(np.isin, _isin)
 composed(np.in1d, _in1d)
 composed(np.allclose, _allclose)
+composed(np.array_equal, _array_equal)
 composed(np.diagflat, _diagflat)
 composed(np.vander, _vander)
 composed(np.block, _block)

@@ -250,12 +250,14 @@ def _even_ends(cx: Any, size: Value, sections: int, even: bool) -> list[Value]:
             cx.raise_python(ValueError("array split does not result in an equal division"))
         lengths = [len(p) for p in np.array_split(np.empty(size.obj, "?"), sections)]
         return [Static(int(i)) for i in np.cumsum(lengths)[:-1]]
-    if not even:
-        cx.fail("AF0306", "array_split of an axis whose size isn't known isn't supported")
     rest = cx.binary_op(operator.mod, size, Static(sections))
-    require_equal(cx, rest, Static(0), "array split does not result in an equal division")
     width = cx.binary_op(operator.floordiv, size, Static(sections))
-    return [cx.binary_op(operator.mul, width, Static(i)) for i in range(1, sections)]
+    ends = [cx.binary_op(operator.mul, width, Static(i)) for i in range(1, sections)]
+    if even:
+        require_equal(cx, rest, Static(0), "array split does not result in an equal division")
+        return ends
+    longer = [cx.call(Static(min), [rest, Static(i)], {}) for i in range(1, sections)]
+    return [cx.binary_op(operator.add, end, more) for end, more in zip(ends, longer)]
 
 
 def _split_along(axis: Callable[[int], int]) -> Callable[..., list[Value]]:

@@ -294,21 +294,6 @@ def count_nonzero(
     return as_result(found)
 
 
-@numpy_rule(np.array_equal)
-def array_equal(cx: Any, a1: Value, a2: Value) -> Value:
-    a, b = as_array(cx, a1), as_array(cx, a2)
-    if a.ndim != b.ndim:
-        return FALSE
-    pairs = list(zip(a.shape, b.shape))
-    if any(m != n for m, n in pairs if None not in (m, n)):
-        return FALSE
-    if any(None in p for p in pairs):
-        cx.fail("AF0306", "array_equal of arrays whose sizes aren't known isn't supported")
-    equal = cx.as_tensor(cx.call(Static(np.equal), [a, b], {}))
-    found = reduced(cx, "all", equal, range(a.ndim), False)
-    return Scalar(found.expr, bool)
-
-
 # --- means -------------------------------------------------------------------------------------
 
 
