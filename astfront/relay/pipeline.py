@@ -13,7 +13,7 @@ import tvm
 from tvm import relay
 
 from astfront.progress import Watch, unwatched
-from passes.relay import known_shapes, lifetimes
+from passes.relay import folded_constants, known_shapes, lifetimes
 from passes.relay.bindings import changed_functions
 
 #: What runs between the allocation of memory and the end, and does nothing where all is lowered.
@@ -43,8 +43,8 @@ class NeededPasses:
     - the constants in the sizes of buffers aren't folded: each would be compiled by itself, where
       they're part of a kernel that's there anyhow. Only shapes are.
 
-    In the place of ``ManifestLifetimes`` there's a faster pass. ``watch`` is told which pass or kernel
-    is at work.
+    Before ``FoldConstant``, and in the place of ``ManifestLifetimes``, there are faster passes.
+    ``watch`` is told which pass or kernel is at work.
     """
 
     def __init__(self, watch: Watch = unwatched) -> None:
@@ -59,7 +59,9 @@ class NeededPasses:
         if name == "ManifestLifetimes":
             _change(mod, lifetimes.run)
             return False
-        if name == "FoldConstant" and self._is_allocated:
+        if name == "FoldConstant" and not self._is_allocated:
+            _change(mod, folded_constants.run)
+        elif name == "FoldConstant":
             if not self._is_lowered:
                 _change(mod, known_shapes.run)
             self._is_lowered = self._is_lowered or not _has_operators(mod)

@@ -10,8 +10,16 @@ from typing import Any
 import tvm
 from tvm import relay
 
-from passes.relay import dataflow
-from passes.relay.bindings import Rewriter, Scope, chain, static_shape, unchain, variables
+from passes.relay import dataflow, folded_constants
+from passes.relay.bindings import (
+    Rewriter,
+    Scope,
+    chain,
+    static_shape,
+    unchain,
+    variables,
+    with_functions,
+)
 from passes.relay.kernel_writer import OPERATORS, with_kernel
 
 #: A function of more kernels isn't one: LLVM takes long for a large function.
@@ -31,18 +39,24 @@ def optimised(body: relay.Function, target: tvm.target.Target) -> tuple[relay.Fu
     ):
         raise ImpossibleError
     mod = dataflow.run(mod)
-    passes = [
-        relay.transform.SimplifyInference(),
-        relay.transform.Legalize(),
-        relay.transform.FoldConstant(),
-        relay.transform.CanonicalizeOps(),
-        relay.transform.AlterOpLayout(),
-        relay.transform.FoldConstant(),
-        relay.transform.FuseOps(),
-        relay.transform.ToANormalForm(),
-        relay.transform.InferType(),
-    ]
-    made = tvm.transform.Sequential(passes)(mod)["main"]
+    phases = (
+        [relay.transform.SimplifyInference(), relay.transform.Legalize()],
+        [
+            relay.transform.FoldConstant(),
+            relay.transform.CanonicalizeOps(),
+            relay.transform.AlterOpLayout(),
+        ],
+        [
+            relay.transform.FoldConstant(),
+            relay.transform.FuseOps(),
+            relay.transform.ToANormalForm(),
+            relay.transform.InferType(),
+        ],
+    )
+    for passes in phases:
+        mod = with_functions(mod, folded_constants.run)
+        mod = tvm.transform.Sequential(passes)(mod)
+    made = mod["main"]
     lifted = Lifted()
     result = _WithKernels(target).visit(lifted.visit(made.body))
     function = relay.Function([*made.params, *lifted.params.values()], result, made.ret_type)
