@@ -14,6 +14,7 @@ import chainer
 import numpy as np
 from chainer.utils import cache
 
+from astfront.contents import Attributes as Content
 from astfront.effects import is_text
 from astfront.joins.options import is_optional
 from astfront.lifting import MISSING, Location
@@ -46,9 +47,6 @@ from astfront.values import (
     Unbound,
     Value,
     describe,
-)
-from astfront.values import (
-    Attributes as Content,
 )
 
 _METHODS = (types.FunctionType, property, staticmethod, classmethod)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from astfront.contents import GrownList, Items, Names
 from astfront.machine import Machine, Site
 from astfront.values import (
     SCALAR_DTYPES,
@@ -28,10 +29,7 @@ from astfront.values import (
     Dict,
     DictView,
     EitherDtype,
-    GrownList,
-    Items,
     List,
-    Names,
     Object,
     Option,
     Poison,

@@ -1,6 +1,6 @@
 """The heap: everything that a Python program can change, in cells that snapshots can bring back.
 
-A cell holds an immutable content (:data:`~astfront.values.Content`); changing it replaces the content.
+A cell holds an immutable content (:data:`~astfront.contents.Content`); changing it replaces the content.
 A snapshot is therefore one shallow copy, and what a branch or a loop body changed is the set of cells
 whose content is another object than before.
 """
@@ -14,23 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from astfront.contents import Attributes, Content, Entries, GrownList, Items, Names
 from astfront.diagnostics import error
 from astfront.values import (
     TRUE,
     UNBOUND,
-    Attributes,
     BoundMethod,
-    Content,
     Deferred,
     Dict,
     DictView,
     EitherDtype,
-    Entries,
     Function,
-    GrownList,
-    Items,
     List,
-    Names,
     Node,
     Object,
     Option,

@@ -10,6 +10,7 @@ from typing import Any
 
 import gast
 
+from astfront.contents import Names
 from astfront.machine import Machine
 from astfront.values import (
     FALSE,
@@ -19,7 +20,6 @@ from astfront.values import (
     Function,
     Generator,
     List,
-    Names,
     Node,
     Slice,
     Static,

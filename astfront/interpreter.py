@@ -32,6 +32,7 @@ from astfront.containers.forests import Forest
 from astfront.containers.grown import GrownLists
 from astfront.containers.iterators import Iterators
 from astfront.containers.trees import Trees
+from astfront.contents import Content, Names
 from astfront.control.attempts import Attempts, Refused
 from astfront.control.bounds import KnownBounds
 from astfront.control.branches import Branches
@@ -60,12 +61,10 @@ from astfront.targets import Targets
 from astfront.values import (
     POISON,
     UNBOUND,
-    Content,
     Deferred,
     Dict,
     DictView,
     List,
-    Names,
     Poison,
     Set,
     Slice,

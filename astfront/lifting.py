@@ -20,6 +20,7 @@ import chainer
 import numpy as np
 
 from astfront.builder import Builder
+from astfront.contents import Entries, Items
 from astfront.diagnostics import error
 from astfront.environment import Heap, same_static, values_of
 from astfront.layouts import Layouts
@@ -27,8 +28,6 @@ from astfront.spans import Span
 from astfront.values import (
     SCALAR_DTYPES,
     Dict,
-    Entries,
-    Items,
     List,
     Scalar,
     Set,

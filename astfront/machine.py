@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from astfront.builder import Builder
 from astfront.calls.frames import Frame
 from astfront.containers.forests import Forest
+from astfront.contents import Content
 from astfront.control.endings import Handler, Noted, PythonError
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.eager_calls import EagerCall
@@ -17,7 +18,7 @@ from astfront.lifting import Lifter
 from astfront.randomness import RandomKeys
 from astfront.report import Report
 from astfront.spans import Span
-from astfront.values import Content, Deferred, Tensor, Value
+from astfront.values import Deferred, Tensor, Value
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 from chainer.utils import cache
 
 from astfront.calls.local_classes import is_local
+from astfront.contents import Entries, GrownList, Items
 from astfront.diagnostics import error
 from astfront.environment import UNKNOWN_STORAGE, same, same_array
 from astfront.gradients import variable
@@ -30,9 +31,6 @@ from astfront.values import (
     Deferred,
     Dict,
     EitherDtype,
-    Entries,
-    GrownList,
-    Items,
     List,
     Object,
     Option,

@@ -14,6 +14,7 @@ import numpy as np
 
 import astfront.rules  # noqa: F401  (registers the rules)
 import passes.relay
+from astfront.contents import GrownList
 from astfront.control.endings import Diverged, Noted, PythonError
 from astfront.deep_stack import on_deep_stack
 from astfront.diagnostics import CompileError, InternalError, internal_error
@@ -31,7 +32,7 @@ from astfront.signature import ArgumentLifter, Leaf, argument_names
 from astfront.source import get_source
 from astfront.spans import Span, span_of
 from astfront.tree_arguments import Types, as_trees
-from astfront.values import NONE, UNBOUND, Deferred, GrownList, List, Option, Static, Tensor, Value
+from astfront.values import NONE, UNBOUND, Deferred, List, Option, Static, Tensor, Value
 from astfront.writes import Write, changed_arrays, require_apart, writes_of
 
 _log = logging.getLogger(__name__)

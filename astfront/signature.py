@@ -12,23 +12,13 @@ import chainer
 import numpy as np
 
 from astfront.containers.forests import Forest
+from astfront.contents import GrownList
 from astfront.diagnostics import error
 from astfront.joins.collector import buffer_leaves
 from astfront.joins.leaves import Leaf as Element
 from astfront.lifting import is_static, is_supported
 from astfront.tree_arguments import Tree, tree_of
-from astfront.values import (
-    Argument,
-    Dim,
-    GrownList,
-    List,
-    Scalar,
-    Static,
-    Tensor,
-    TensorKind,
-    Tuple,
-    Value,
-)
+from astfront.values import Argument, Dim, List, Scalar, Static, Tensor, TensorKind, Tuple, Value
 
 
 @dataclass(frozen=True, init=False)

@@ -14,6 +14,7 @@ import gast
 import numpy as np
 
 from astfront.builder import Scope
+from astfront.contents import Attributes, Entries, GrownList, Items, Names
 from astfront.diagnostics import CompileError
 from astfront.environment import (
     UNKNOWN_STORAGE,
@@ -32,16 +33,11 @@ from astfront.values import (
     FALSE,
     NONE,
     POISON,
-    Attributes,
     Choice,
     Deferred,
     Dict,
     EitherDtype,
-    Entries,
-    GrownList,
-    Items,
     List,
-    Names,
     Object,
     Poison,
     Range,

@@ -12,10 +12,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import gast
 import numpy as np
+
+if TYPE_CHECKING:
+    from astfront.contents import Content
 
 #: One dimension of a staged tensor: a size known while compiling, or ``None``.
 Dim: TypeAlias = "int | None"
@@ -443,58 +446,6 @@ class Node(Choice):
     kind: Value
     row: Value
     key: Any
-
-
-# --- contents of cells -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Items:
-    """A list whose length is known while compiling."""
-
-    items: tuple[Value, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class GrownList:
-    """A list that grew in a kept loop: the elements stacked, leaf by leaf, along a new first axis.
-
-    ``element`` is a template of one element: its staged leaves say dtype and shape, its static parts
-    are common to all elements. ``buffers`` has one tensor of shape (length, *leaf shape) for each
-    staged leaf of the template, in order.
-    """
-
-    element: Value
-    buffers: tuple[Tensor, ...]
-    length: Value
-    """Staged, or where the loop's turns are counted, static."""
-    added: tuple[Value, int] | None = None
-    """The length that it had, and by how many items it grew since: how loops find their growth."""
-
-
-@dataclass(frozen=True, eq=False)
-class Entries:
-    """A dict: static keys in insertion order, unless data decides the order."""
-
-    items: dict[Any, Value] = field(default_factory=dict)
-    ordered: bool = True
-
-
-@dataclass(frozen=True, eq=False)
-class Attributes:
-    """Attributes that were read from or written to an instance; ``UNBOUND`` marks a deleted one."""
-
-    items: dict[str, Value] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Names:
-    """The local names of one call, or other places that hold a value each."""
-
-    items: dict[Any, Value] = field(default_factory=dict)
-
-
-Content: TypeAlias = "Items | GrownList | Entries | Attributes | Names"
 
 
 def is_staged(value: Value) -> bool:

@@ -13,6 +13,7 @@ import chainer
 import numpy as np
 
 from astfront.calls.local_classes import is_local
+from astfront.contents import Attributes, Content, Entries, Items, Names
 from astfront.diagnostics import error
 from astfront.environment import same
 from astfront.lifting import Location
@@ -26,7 +27,7 @@ from astfront.outputs import (
     Template,
 )
 from astfront.signature import ArgumentLifter, flatten
-from astfront.values import UNBOUND, Attributes, Content, Entries, Items, Names, Tensor, Value
+from astfront.values import UNBOUND, Tensor, Value
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ import gast
 
 from astfront.calls import local_classes
 from astfront.calls.frames import Frame, Prepared
+from astfront.contents import Names
 from astfront.machine import Machine
-from astfront.values import Function, Names, Object, Static, Value
+from astfront.values import Function, Object, Static, Value
 from passes.syntax import mangling
 
 #: The attribute of a method that holds the frame around its class.

@@ -10,17 +10,13 @@ import gast
 
 from astfront.calls.classes import frame_around
 from astfront.calls.frames import Frame, Prepared, closure_of, prepare
+from astfront.contents import Names
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.lifting import Location
 from astfront.machine import Machine
 from astfront.source import get_source
 from astfront.spans import span_of
-from astfront.values import (
-    NONE,
-    Function,
-    Names,
-    Value,
-)
+from astfront.values import NONE, Function, Value
 
 #: Calls of one function inside each other, before it counts as endless recursion (AF0304).
 RECURSION_LIMIT = 100

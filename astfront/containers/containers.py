@@ -8,6 +8,7 @@ from dataclasses import replace
 import gast
 
 from astfront.containers.iterators import ITEMS_LIMIT
+from astfront.contents import Content, Entries, GrownList, Items
 from astfront.control.bounds import Bounds
 from astfront.diagnostics import CompileError
 from astfront.environment import same
@@ -15,15 +16,11 @@ from astfront.joins.leaves import Leaf
 from astfront.machine import Machine
 from astfront.values import (
     Choice,
-    Content,
     Deferred,
     Dict,
     DictView,
     EitherDtype,
-    Entries,
     Generator,
-    GrownList,
-    Items,
     Iterator,
     List,
     Memory,

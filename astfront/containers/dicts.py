@@ -11,6 +11,7 @@ import operator
 from dataclasses import replace
 from typing import Any
 
+from astfront.contents import Entries
 from astfront.environment import same
 from astfront.joins.options import is_optional
 from astfront.machine import Machine
@@ -20,7 +21,6 @@ from astfront.values import (
     UNBOUND,
     Dict,
     DictView,
-    Entries,
     Object,
     Set,
     Static,

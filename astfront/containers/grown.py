@@ -16,6 +16,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.contents import Attributes, Content, Entries, GrownList, Items
 from astfront.joins.collector import Collector, even_extents, is_ragged, leaf_buffers
 from astfront.joins.join import Join, JoinError
 from astfront.joins.leaves import Leaf
@@ -23,12 +24,7 @@ from astfront.joins.templates import element_at
 from astfront.machine import Machine
 from astfront.rules import folds
 from astfront.values import (
-    Attributes,
     ByValue,
-    Content,
-    Entries,
-    GrownList,
-    Items,
     List,
     Option,
     Scalar,

@@ -8,18 +8,9 @@ from dataclasses import replace
 
 import gast
 
+from astfront.contents import Names
 from astfront.machine import Machine
-from astfront.values import (
-    NONE,
-    Generator,
-    Iterator,
-    Names,
-    Object,
-    Scalar,
-    Static,
-    Value,
-    describe,
-)
+from astfront.values import NONE, Generator, Iterator, Object, Scalar, Static, Value, describe
 
 #: More items than this aren't taken one by one while compiling.
 ITEMS_LIMIT = 100_000

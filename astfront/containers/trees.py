@@ -16,16 +16,14 @@ import gast
 
 from astfront.calls.frames import Frame
 from astfront.containers.forests import Forest
+from astfront.contents import Attributes, Entries, Items
 from astfront.environment import UNKNOWN_STORAGE
 from astfront.machine import Machine
 from astfront.tree_arguments import Kind
 from astfront.values import (
     NONE,
     SCALAR_DTYPES,
-    Attributes,
     Dict,
-    Entries,
-    Items,
     List,
     Node,
     Object,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import gast
 
 from astfront.builder import Scope
+from astfront.contents import GrownList, Names
 from astfront.control.attempts import Refused
 from astfront.control.endings import Caught, Diverged, Noted, class_of
 from astfront.diagnostics import CompileError
@@ -28,8 +29,6 @@ from astfront.values import (
     Choice,
     Deferred,
     EitherDtype,
-    GrownList,
-    Names,
     Node,
     Option,
     Poison,

@@ -22,11 +22,12 @@ from typing import Any, NoReturn
 import gast
 from chainer.utils.type_check import InvalidType
 
+from astfront.contents import Names
 from astfront.control.branches import Arm
 from astfront.control.endings import Caught, Handler, Noted, PythonError
 from astfront.environment import State
 from astfront.machine import Machine
-from astfront.values import NONE, Names, Scalar, Static, Value
+from astfront.values import NONE, Scalar, Static, Value
 
 _CODE = "code"
 

@@ -14,20 +14,10 @@ from typing import Any, NoReturn
 import gast
 
 from astfront.calls.frames import Frame
+from astfront.contents import Items, Names
 from astfront.control.attempts import Refused
 from astfront.machine import Machine
-from astfront.values import (
-    NONE,
-    POISON,
-    Generator,
-    Items,
-    List,
-    Names,
-    Poison,
-    Scalar,
-    Static,
-    Value,
-)
+from astfront.values import NONE, POISON, Generator, List, Poison, Scalar, Static, Value
 
 OnYield = Callable[[Value], None]
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from astfront.builder import Scope
+from astfront.contents import Attributes, GrownList, Items, Names
 from astfront.control.attempts import Refused
 from astfront.control.endings import Diverged, Unreached
 from astfront.control.loop_exits import LoopExits
@@ -21,12 +22,8 @@ from astfront.joins.merging import Merging
 from astfront.joins.options import alike, alternatives, without
 from astfront.values import (
     UNBOUND,
-    Attributes,
     Dict,
-    GrownList,
-    Items,
     List,
-    Names,
     Object,
     Option,
     Poison,

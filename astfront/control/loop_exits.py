@@ -9,10 +9,11 @@ from typing import Any
 
 import gast
 
+from astfront.contents import Names
 from astfront.environment import State, same
 from astfront.joins.options import alike
 from astfront.machine import LoopAround, Machine
-from astfront.values import FALSE, TRUE, UNBOUND, Names, Static, Value
+from astfront.values import FALSE, TRUE, UNBOUND, Static, Value
 
 
 class LoopExits(Machine):

@@ -11,6 +11,7 @@ from typing import Any
 
 import gast
 
+from astfront.contents import Content, Names
 from astfront.control.attempts import Refused
 from astfront.control.kept_loops import AlwaysRaises, ConditionChanges, KeptLoops
 from astfront.control.loop_exits import break_flag, without_break
@@ -23,12 +24,10 @@ from astfront.values import (
     FALSE,
     POISON,
     Choice,
-    Content,
     Dict,
     EitherDtype,
     Generator,
     List,
-    Names,
     Object,
     Poison,
     Static,

@@ -16,10 +16,11 @@ from typing import Any
 
 import gast
 
+from astfront.contents import Items
 from astfront.control.endings import PythonError
 from astfront.diagnostics import CompileError
 from astfront.machine import Machine
-from astfront.values import Items, List, Static, Unbound, Value
+from astfront.values import List, Static, Unbound, Value
 from passes.syntax import liveness
 
 #: More turns than this, those of loops in it too, aren't run: it may have no end.

@@ -24,6 +24,7 @@ import gast
 
 from astfront.builder import Scope
 from astfront.calls.frames import Frame
+from astfront.contents import Attributes, Content, Entries, Items, Names
 from astfront.control.attempts import Refused
 from astfront.control.endings import Diverged, Unreached
 from astfront.diagnostics import Diagnostic
@@ -42,15 +43,10 @@ from astfront.spans import span_of
 from astfront.values import (
     SCALAR_DTYPES,
     UNBOUND,
-    Attributes,
-    Content,
     Dict,
-    Entries,
     Function,
     Generator,
-    Items,
     List,
-    Names,
     Node,
     Object,
     Option,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from astfront.builder import Builder
+from astfront.contents import Attributes, Content, Entries, GrownList, Items, Names
 from astfront.diagnostics import CompileError, error
 from astfront.environment import Heap, State, storages_of
 from astfront.joins.leaves import BOOL_LEAF, INT_LEAF, Leaf, with_leaf
@@ -20,17 +21,11 @@ from astfront.values import (
     FALSE,
     TRUE,
     UNBOUND,
-    Attributes,
     ByValue,
-    Content,
     Deferred,
     Dict,
     EitherDtype,
-    Entries,
-    GrownList,
-    Items,
     List,
-    Names,
     Node,
     Object,
     Option,

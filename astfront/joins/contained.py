@@ -10,22 +10,9 @@ import collections
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from astfront.contents import Attributes, Content, Entries, GrownList, Items
 from astfront.environment import Heap, State
-from astfront.values import (
-    Attributes,
-    ByValue,
-    Content,
-    Dict,
-    Entries,
-    GrownList,
-    Items,
-    List,
-    Object,
-    Option,
-    Tuple,
-    Value,
-    describe,
-)
+from astfront.values import ByValue, Dict, List, Object, Option, Tuple, Value, describe
 
 
 class JoinError(Exception):

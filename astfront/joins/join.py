@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from astfront.builder import Builder
+from astfront.contents import Attributes, Content, Entries, GrownList, Items, Names
 from astfront.environment import (
     UNKNOWN_STORAGE,
     Heap,
@@ -47,20 +48,14 @@ from astfront.values import (
     POISON,
     SCALAR_DTYPES,
     UNBOUND,
-    Attributes,
     BoundMethod,
     ByValue,
-    Content,
     Deferred,
     Dict,
     DictView,
     EitherDtype,
-    Entries,
     Function,
-    GrownList,
-    Items,
     List,
-    Names,
     Node,
     Object,
     Option,

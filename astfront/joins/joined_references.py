@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from astfront.contents import Content, GrownList, Items, Names
 from astfront.environment import Heap, State
 from astfront.joins.contained import JoinError
 from astfront.joins.reachability import reached
-from astfront.values import Content, Dict, GrownList, Items, List, Names, Object, Value, describe
+from astfront.values import Dict, List, Object, Value, describe
 
 #: The cell of a list that isn't there on a way.
 _NOWHERE = -1

@@ -14,24 +14,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from astfront.contents import Content, GrownList, Items, Names
 from astfront.environment import State
 from astfront.joins.options import alike, alternatives
 from astfront.joins.reachability import reached
 from astfront.machine import Machine
-from astfront.values import (
-    UNBOUND,
-    Content,
-    Dict,
-    GrownList,
-    Items,
-    List,
-    Names,
-    Object,
-    Option,
-    Static,
-    Tuple,
-    Value,
-)
+from astfront.values import UNBOUND, Dict, List, Object, Option, Static, Tuple, Value
 
 Place = tuple[int, Any]
 

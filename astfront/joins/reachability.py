@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from astfront.contents import Content, GrownList, Names
 from astfront.environment import State, walk
-from astfront.values import Content, Dict, Function, GrownList, List, Names, Object, Value
+from astfront.values import Dict, Function, List, Object, Value
 
 
 def reached(state: State, roots: Iterable[int], live: Callable[[int, Any], bool]) -> set[int]:

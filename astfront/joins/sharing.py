@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from astfront.contents import Attributes, Content, Entries, Names
 from astfront.environment import (
     UNKNOWN_STORAGE,
     Heap,
@@ -22,16 +23,7 @@ from astfront.environment import (
 )
 from astfront.joins.leaves import Leaf
 from astfront.joins.templates import content_leaves, leaves_of, mapped
-from astfront.values import (
-    UNBOUND,
-    Attributes,
-    Content,
-    Entries,
-    Names,
-    Tensor,
-    Value,
-    new_storage,
-)
+from astfront.values import UNBOUND, Tensor, Value, new_storage
 
 
 class Sharing:

@@ -13,6 +13,7 @@ import chainer
 import gast
 import numpy as np
 
+from astfront.contents import Names
 from astfront.joins.join import Join
 from astfront.rules import folds
 from astfront.rules.objects import class_of
@@ -25,7 +26,6 @@ from astfront.values import (
     Generator,
     Iterator,
     List,
-    Names,
     Object,
     Range,
     Scalar,

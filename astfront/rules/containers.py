@@ -8,23 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from astfront.attributes import fields_as_dict, replace_fields
+from astfront.contents import Entries, GrownList, Items
 from astfront.environment import same
 from astfront.rules import folds
 from astfront.rules.builtins import copy_list, dict_
 from astfront.rules.methods import append, clear, index, popped, reverse
 from astfront.rules.registry import StaticArg, rule
-from astfront.values import (
-    NONE,
-    TRUE,
-    Dict,
-    Entries,
-    GrownList,
-    Items,
-    List,
-    Static,
-    Tuple,
-    Value,
-)
+from astfront.values import NONE, TRUE, Dict, List, Static, Tuple, Value
 
 # --- deque -----------------------------------------------------------------------------------
 

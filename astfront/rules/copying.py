@@ -12,6 +12,7 @@ import chainer
 import numpy as np
 
 from astfront.attributes import attribute_dict
+from astfront.contents import Entries, GrownList, Items
 from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.joins.options import is_optional
 from astfront.lifting import Location, Structure
@@ -23,10 +24,7 @@ from astfront.values import (
     Copied,
     Deferred,
     Dict,
-    Entries,
     Function,
-    GrownList,
-    Items,
     List,
     Object,
     Option,

@@ -8,25 +8,13 @@ from typing import Any
 
 import gast
 
+from astfront.contents import GrownList, Items
 from astfront.environment import same
 from astfront.rules import folds
 from astfront.rules.builtins import copy_list, dict_
 from astfront.rules.ordering import sorted_
 from astfront.rules.registry import StaticArg, pure, rule
-from astfront.values import (
-    FALSE,
-    NONE,
-    TRUE,
-    Dict,
-    DictView,
-    GrownList,
-    Items,
-    List,
-    Scalar,
-    Set,
-    Static,
-    Value,
-)
+from astfront.values import FALSE, NONE, TRUE, Dict, DictView, List, Scalar, Set, Static, Value
 
 _PURE = "ascii bin bytes callable chr complex frozenset hash hex oct ord pow"
 pure(*(getattr(builtins, n) for n in _PURE.split()))

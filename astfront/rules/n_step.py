@@ -13,6 +13,7 @@ import numpy as np
 from chainer.functions.rnn import n_step_gru, n_step_lstm, n_step_rnn
 from chainer.functions.rnn.n_step_rnn import n_step_rnn_impl
 
+from astfront.contents import GrownList, Items
 from astfront.joins.leaves import Leaf
 from astfront.rules.array.sequences import (
     as_result,
@@ -23,7 +24,7 @@ from astfront.rules.array.sequences import (
     rows_of,
 )
 from astfront.rules.registry import rule
-from astfront.values import NONE, GrownList, Items, List, Static, Tensor, Tuple, Value
+from astfront.values import NONE, List, Static, Tensor, Tuple, Value
 
 
 @rule(n_step_gru._combine_inputs, n_step_lstm._combine_inputs, n_step_rnn._combine_inputs)

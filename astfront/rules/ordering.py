@@ -11,22 +11,12 @@ import gast
 import numpy as np
 
 from astfront.containers.grown import leaf_buffers
+from astfront.contents import Items
 from astfront.joins.leaves import Leaf
 from astfront.rules import folds
 from astfront.rules.builtins import copy_list, known_items
 from astfront.rules.registry import rule
-from astfront.values import (
-    FALSE,
-    Items,
-    List,
-    Scalar,
-    Static,
-    Tensor,
-    Tuple,
-    Unbound,
-    Value,
-    is_none,
-)
+from astfront.values import FALSE, List, Scalar, Static, Tensor, Tuple, Unbound, Value, is_none
 
 _FOLDS: dict[tuple[str, bool], Any] = {
     ("min", False): folds.smallest,

@@ -9,6 +9,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.contents import GrownList
 from astfront.numbers import is_generic
 from astfront.rules.numpy.shaping import transposed
 from astfront.rules.numpy.support import (
@@ -38,7 +39,6 @@ from astfront.values import (
     NONE,
     UNBOUND,
     EitherDtype,
-    GrownList,
     List,
     Scalar,
     Static,

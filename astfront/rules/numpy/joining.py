@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from astfront.contents import GrownList
 from astfront.rules.array.joining import concat_grown
 from astfront.rules.numpy.creation import joint_shape, require_same_sizes, stack_tensors
 from astfront.rules.numpy.shaping import reshaped, transposed
@@ -26,7 +27,7 @@ from astfront.rules.numpy.support import (
     sizes_of,
     store_out,
 )
-from astfront.values import NONE, EitherDtype, GrownList, List, Scalar, Static, Tensor, Value
+from astfront.values import NONE, EitherDtype, List, Scalar, Static, Tensor, Value
 
 
 def _items(cx: Any, arrays: Value) -> list[Tensor]:

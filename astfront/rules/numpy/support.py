@@ -10,6 +10,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.contents import GrownList
 from astfront.joins.leaves import Leaf
 from astfront.layouts import fills_buffer
 from astfront.rules import folds
@@ -21,7 +22,6 @@ from astfront.values import (
     UNBOUND,
     ByValue,
     Dim,
-    GrownList,
     List,
     Object,
     Scalar,

@@ -1,0 +1,60 @@
+"""What the cells of the :class:`~astfront.environment.Heap` hold: all that a program can change.
+
+A content is immutable, too: changing a list replaces the content of its cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from astfront.values import Tensor, Value
+
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """A list whose length is known while compiling."""
+
+    items: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class GrownList:
+    """A list that grew in a kept loop: the elements stacked, leaf by leaf, along a new first axis.
+
+    ``element`` is a template of one element: its staged leaves say dtype and shape, its static parts
+    are common to all elements. ``buffers`` has one tensor of shape (length, *leaf shape) for each
+    staged leaf of the template, in order.
+    """
+
+    element: Value
+    buffers: tuple[Tensor, ...]
+    length: Value
+    """Staged, or where the loop's turns are counted, static."""
+    added: tuple[Value, int] | None = None
+    """The length that it had, and by how many items it grew since: how loops find their growth."""
+
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """A dict: static keys in insertion order, unless data decides the order."""
+
+    items: dict[Any, Value] = field(default_factory=dict)
+    ordered: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Attributes:
+    """Attributes that were read from or written to an instance; ``UNBOUND`` marks a deleted one."""
+
+    items: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Names:
+    """The local names of one call, or other places that hold a value each."""
+
+    items: dict[Any, Value] = field(default_factory=dict)
+
+
+Content: TypeAlias = "Items | GrownList | Entries | Attributes | Names"
