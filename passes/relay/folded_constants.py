@@ -64,7 +64,9 @@ class _Folder(bindings.Rewriter):
         if not _is_known(call) or not all(isinstance(x, relay.Constant) for x in new.args):
             return new
         computed = _computed(call, [x.data.numpy() for x in new.args])
-        return new if computed is None else relay.const(computed)
+        if computed is None:
+            return new
+        return relay.const(computed, computed.dtype.name)  # else int64 becomes int32
 
 
 def _computed(call: relay.Call, args: Sequence[Array]) -> Array | None:

@@ -27,7 +27,7 @@ CASES = {
     "divide": A / B,
     "negative": relay.negative(A),
     "sqrt": relay.sqrt(A),
-    "doubles": relay.const(array(2, dtype="float64")) * relay.const(np.array(3.0)),
+    "doubles": relay.const(array(2), "float64") * relay.const(np.array(1 / 3), "float64"),
     "before": relay.expand_dims(A, axis=0, num_newaxis=2),
     "behind": relay.expand_dims(A, axis=-1),
     "within": relay.expand_dims(A, axis=-2),
@@ -39,7 +39,7 @@ CASES = {
     "moved": relay.transpose(W, (1, 0, 3, 2)),
     "blocks of both": relay.layout_transform(W, "OIHW", "OIHW16i16o"),
     "blocks of one": relay.layout_transform(W, "OIHW", "OHWI32o"),
-    "blocks of ints": relay.layout_transform(relay.const(np.arange(32)), "C", "C16c"),
+    "blocks of ints": relay.layout_transform(relay.const(np.arange(32), "int64"), "C", "C16c"),
     "chain": relay.expand_dims(relay.sqrt(A * A + A), axis=1) / relay.negative(B),
 }
 
