@@ -218,8 +218,11 @@ class Compiled:
             raise error(
                 "AF0402", "what the program takes for granted changed while it was compiled"
             )
-        self._programs[key] = (loaded, *self._programs.get(key, ()))[:VARIANTS]
+        self._keep(key, loaded)
         return loaded, arrays
+
+    def _keep(self, key: Any, loaded: Loaded) -> None:
+        self._programs[key] = (loaded, *self._programs.get(key, ()))[:VARIANTS]
 
     def _add_wider(
         self, args: Sequence[Any], kwargs: dict[str, Any]
@@ -239,7 +242,7 @@ class Compiled:
             arrays = loaded.arguments(matched(*wider, args, kwargs))
             if arrays is not None:
                 self._sizes.programs[key] = wider
-                self._programs[key] = (loaded, *self._programs.get(key, ()))[:VARIANTS]
+                self._keep(key, loaded)
                 return loaded, arrays
         self._sizes.met[types.key] = types
         return None

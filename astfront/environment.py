@@ -295,10 +295,9 @@ def same(a: Value, b: Value) -> bool:
         case (Tensor(), Tensor()):
             same_data = a.expr is not None and a.expr is b.expr  # type: ignore[attr-defined]
             same_const = a.const is not None and a.const is b.const  # type: ignore[attr-defined]
+            # A copy, or what may be one: what changes one doesn't change the other.
             if a.storage != b.storage or a.known_view is not b.known_view:  # type: ignore[attr-defined]
-                return (
-                    False  # A copy, or what may be one: what changes one doesn't change the other.
-                )
+                return False
             return (same_data or same_const) and a.kind == b.kind  # type: ignore[attr-defined]
         case (Node(), Node()):
             same_kind = a.kinds == b.kinds and same(a.kind, b.kind)  # type: ignore[attr-defined]

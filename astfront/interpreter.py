@@ -49,6 +49,7 @@ from astfront.effects import Effects, is_exception
 from astfront.environment import Heap, State
 from astfront.expressions import Expressions
 from astfront.fallback import Fallbacks
+from astfront.in_place import InPlace
 from astfront.lifting import Lifter, is_static
 from astfront.machine import LoopAround, Recursion, Site
 from astfront.numbers import Numbers
@@ -87,6 +88,7 @@ class Interpreter(
     Dicts,
     GrownLists,
     Subscripts,
+    InPlace,
     Attributes,
     Calls,
     Classes,

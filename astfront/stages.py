@@ -15,7 +15,7 @@ from astfront.exporting import export
 from astfront.loading import Loaded, Options, load, require_no_hooks
 from astfront.program import Program
 from astfront.progress import shown
-from astfront.relay.builder import span_of_relay
+from astfront.relay.spans import span_of_relay
 from astfront.signature import matched
 
 

@@ -80,15 +80,18 @@ class Sizes:
         types = types_of(args, kwargs) if self.programs else None
         if types is not None:
             for key, wider in list(self.programs.items()):
-                if _fits(types, wider):
+                found = common(wider, types)
+                if found is not None and found.key == key:
                     yield key, matched(*wider, args, kwargs)
 
     def wider(self, types: Types) -> Iterator[tuple[Any, Types]]:
         """What a program for a call of these types, and for others, would be for; with its key."""
+        passed_over = {types.key, *self.refused}
         for other in [*self.programs.values(), *self.met.values()]:
             found = common(other, types)
-            if found is not None and found.key not in (types.key, *self.refused):
-                yield found.key, found
+            key = None if found is None else found.key
+            if found is not None and key not in passed_over:
+                yield key, found
 
 
 def common(a: Types, b: Types) -> Types | None:
@@ -103,12 +106,6 @@ def common(a: Types, b: Types) -> Types | None:
         return Types(args, {k: _joined(v, b.kwargs[k]) for k, v in a.kwargs.items()})
     except _DifferError:
         return None
-
-
-def _fits(own: Types, wider: Types) -> bool:
-    """Whether a program for ``wider`` takes arguments of these types."""
-    found = common(wider, own)
-    return found is not None and found.key == wider.key
 
 
 def _joined(a: Any, b: Any) -> Any:

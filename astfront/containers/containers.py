@@ -9,7 +9,6 @@ import gast
 
 from astfront.containers.iterators import ITEMS_LIMIT
 from astfront.contents import Content, Entries, GrownList, Items
-from astfront.control.bounds import Bounds
 from astfront.diagnostics import CompileError
 from astfront.environment import same
 from astfront.joins.leaves import Leaf
@@ -360,8 +359,7 @@ class Containers(Machine):
         )
         limit = self.affine(high)
         ceiling = None if limit is None else (limit[0], limit[1] + shift)
-        bounds = known.bounds or Bounds(("value", v.expr))
-        return replace(v, bounds=replace(bounds, low=floor, high=ceiling))
+        return self.with_bounds(known, low=floor, high=ceiling)
 
     def at_least_zero(self, n: Value) -> Value:
         if isinstance(n, Static):

@@ -10,6 +10,7 @@ import math
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from astfront.machine import Machine
 from astfront.values import Scalar, Static, Value
@@ -40,6 +41,11 @@ class Bounds:
         return Bounds(self.term, self.offset + n, low, high, magnitude)
 
 
+def _bounds_of(v: Scalar) -> Bounds:
+    bounds: Bounds | None = v.bounds
+    return bounds or Bounds(("value", v.expr))
+
+
 class KnownBounds(Machine):
     def affine(self, v: Value) -> tuple[Hashable | None, int] | None:
         """``v`` as a term and an offset; None where it isn't an int."""
@@ -51,24 +57,24 @@ class KnownBounds(Machine):
             return v.bounds.term, v.bounds.offset
         return ("value", v.expr), 0
 
+    @staticmethod
+    def with_bounds(v: Scalar, **parts: Any) -> Scalar:
+        """``v``, with more of its :class:`Bounds` known."""
+        return replace(v, bounds=replace(_bounds_of(v), **parts))
+
     def shifted(self, v: Scalar, by: Scalar, n: int) -> Scalar:
         """``v``, known to be ``by + n``."""
-        bounds = by.bounds or Bounds(("value", by.expr))
-        return replace(v, bounds=bounds.plus(n))
+        return replace(v, bounds=_bounds_of(by).plus(n))
 
     def known_at_least(self, v: Scalar, n: int) -> Scalar:
         """``v``, known to be ``n`` or more."""
-        bounds = v.bounds or Bounds(("value", v.expr))
-        return replace(v, bounds=replace(bounds, low=n))
+        return self.with_bounds(v, low=n)
 
     def no_larger(self, v: Scalar, limit: float) -> Scalar:
         """``v``, whose absolute value is known to be ``limit`` at most."""
         if not limit < 2**63:
             return v
-        bounds = v.bounds or Bounds(("value", v.expr))
-        return replace(
-            v, bounds=replace(bounds, magnitude=min(math.ceil(limit), self.magnitude(v)))
-        )
+        return self.with_bounds(v, magnitude=min(math.ceil(limit), self.magnitude(v)))
 
     def magnitude(self, v: Value) -> float:
         """What the absolute value of a number is at most."""
@@ -122,7 +128,7 @@ class KnownBounds(Machine):
         if not isinstance(i, Scalar) or limit is None:
             return i
         counter = self.no_larger(i, min(LARGEST_SIZE, self.magnitude(length)))
-        return replace(counter, bounds=replace(counter.bounds, low=0, high=limit))
+        return self.with_bounds(counter, low=0, high=limit)
 
     @contextmanager
     def more_than(self, length: Value, i: Value) -> Iterator[None]:

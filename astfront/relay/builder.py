@@ -27,7 +27,7 @@ from astfront.builder import Builder, OperatorError, Scope
 from astfront.control.bounds import LARGEST_SIZE, Bounds
 from astfront.relay import fallback as relay_fallback
 from astfront.relay import simplifier as relay_simplifier
-from astfront.spans import Span
+from astfront.relay.spans import span_in_relay
 from astfront.values import Dim, Scalar, Shape, Tensor
 from passes.relay import dead_bindings
 
@@ -357,8 +357,7 @@ class RelayBuilder(Builder):
         return _nest(scope, exprs[0] if len(exprs) == 1 else relay.Tuple(exprs))
 
     def _span(self) -> relay.Span | None:
-        span = self.place()
-        return _relay_span(span) if span else None
+        return span_in_relay(self.place())
 
     def _located(self, expr: relay.Expr) -> relay.Expr:
         if isinstance(expr, relay.Call) and (span := self._span()):
@@ -424,20 +423,6 @@ def _may_differ(op: str, args: Sequence[Any]) -> bool:
     return any(
         sizes.count(None) > 1 for sizes in itertools.zip_longest(*shapes.values(), fillvalue=1)
     )
-
-
-@functools.lru_cache(maxsize=4096)
-def _relay_span(span: Span) -> relay.Span:
-    name = relay.SourceName(span.filename)
-    return relay.Span(name, span.line, span.end_line, span.column + 1, span.end_column + 1)
-
-
-def span_of_relay(span: relay.Span | None) -> Span | None:
-    """The place in the model that a place in Relay stands for."""
-    if span is None:
-        return None
-    name = span.source_name.name
-    return Span(name, span.line, span.end_line, span.column - 1, span.end_column - 1)
 
 
 def _infer(op: str, function: Any, variables: list[Any], attrs: dict[str, Any]) -> Any:

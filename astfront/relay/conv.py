@@ -25,9 +25,9 @@ from tvm.relay.op.strategy import generic
 from tvm.target import override_native_generic_func
 from tvm.target.x86 import get_simd_32bit_lanes
 
-import astfront.relay.shape_functions  # noqa: F401  (those of nn.conv2d come first)
 from astfront.relay.conv_kernel import Convolution, convolution_kernel, pack
 from astfront.relay.dense import is_float32_on_x86, packed_layouts, schedule
+from astfront.relay.shape_functions import windowed_shape_func
 from astfront.relay.special import make_operator, set_opaque
 
 #: Above TVM's own registrations, whose level is 10.
@@ -185,18 +185,12 @@ def _windows_shape(shape, channels, kernel, strides, padding, dilation):  # type
     out[0] = shape[0]
     out[1] = int64(channels)  # type: ignore[name-defined]  # noqa: F821
     for i in const_range(2):  # type: ignore[name-defined]  # noqa: F821
-        out[i + 2] = (
-            max(  # fmt: skip
-                shape[i + 2]
-                + padding[i]
-                + padding[i + 2]
-                - (kernel[i] - 1) * dilation[i]
-                - 1
-                + strides[i],
-                int64(0),  # type: ignore[name-defined]  # noqa: F821
-            )
-            // strides[i]
-        )
+        # fmt: off
+        out[i + 2] = max(
+            shape[i + 2] + padding[i] + padding[i + 2] - (kernel[i] - 1) * dilation[i] - 1 + strides[i],
+            int64(0),  # type: ignore[name-defined]  # noqa: F821
+        ) // strides[i]
+        # fmt: on
     return out
 
 
@@ -205,7 +199,7 @@ def _shape(attrs: Any, inputs: Any, ndims: Any) -> list[Any]:
     return [_windows_shape(inputs[0], tvm.runtime.convert(int(attrs["channels"])), *geometry)]
 
 
-_usual_shape = relay.op.get("nn.conv2d").get_attr("FShapeFunc")
+_usual_shape = windowed_shape_func(_nn.conv_shape_func)
 _tvm_strategy = generic.conv2d_strategy
 _tvm_alter = _nn.alter_op_layout_conv2d
 
@@ -251,4 +245,4 @@ _define_packed()
 registry.register_legalize("nn.conv2d", _legalize, level=_LEVEL)
 registry.register_alter_op_layout("nn.conv2d", _alter, level=_LEVEL)
 registry.register_strategy("nn.conv2d", _strategy, level=_LEVEL)
-registry.register_shape_func("nn.conv2d", False, _conv2d_shape, level=_LEVEL + 1)
+registry.register_shape_func("nn.conv2d", False, _conv2d_shape, level=_LEVEL)

@@ -276,28 +276,19 @@ class _Writer:
         self, place: Any, weights: Any, shifts: Any, outputs: int, vectors: int
     ) -> list[list[Any]]:
         """A tile: some vectors of places, of the output channels of a block."""
-        ib, lanes = self.ib, self.lanes
-        acc = [self.kernel.local(vectors * lanes, f"acc{r}") for r in range(outputs)]
-        at = [tir.Ramp(v * lanes, 1, lanes) for v in range(vectors)]
-        for row in acc:
-            for index in at:
-                row[index] = zero(lanes)
-        with ib.for_range(0, self.conv.group_inputs, name="c") as c:
+        tile = self.kernel.tile(outputs, vectors)
+        with self.ib.for_range(0, self.conv.group_inputs, name="c") as c:
 
             def add(tap: Any) -> None:
                 shift = 0 if shifts is None else shifts[tap]
                 start = self.named("at", place + c * self.plane + shift)
-                b = [
-                    ib.let(f"b{v}", span(self.planes, [start + v * lanes], lanes))
-                    for v in range(vectors)
-                ]
-                for r in range(outputs):
-                    a = ib.let(f"a{r}", tir.Broadcast(self.w[weights, c, tap, r], lanes))
-                    for v in range(vectors):
-                        acc[r][at[v]] = acc[r][at[v]] + a * b[v]
+                tile.add(
+                    lambda r: self.w[weights, c, tap, r],
+                    lambda v: span(self.planes, [start + v * self.lanes], self.lanes),
+                )
 
             self.kernel.loop(self.conv.taps, add, name="tap")
-        return [[row[index] for index in at] for row in acc]
+        return tile.sums()
 
     def _store(
         self, made: Any, image: Any, channel: Any, start: Any, count: Any, outputs: int

@@ -339,11 +339,8 @@ _tvm_batched = generic.batch_matmul_strategy
 @override_native_generic_func("astfront.batch_matmul.strategy")
 def _batched_strategy(attrs: Any, inputs: Any, output_type: Any, target: Any) -> Any:
     x, w = inputs
-    is_ours = is_float32_on_x86([*inputs, output_type], target) and (
-        bool(attrs.transpose_a),
-        bool(attrs.transpose_b),
-    ) == (False, True)
-    if not is_ours:
+    is_turned = not attrs.transpose_a and attrs.transpose_b
+    if not is_turned or not is_float32_on_x86([*inputs, output_type], target):
         return _tvm_batched(attrs, inputs, output_type, target)
     chosen = registry.OpStrategy()
     chosen.add_implementation(_compute(_plain_kernel), schedule, name="astfront.batch_matmul")

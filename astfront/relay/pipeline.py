@@ -59,19 +59,24 @@ class NeededPasses:
         if name == "ManifestLifetimes":
             _change(mod, lifetimes.run)
             return False
-        if name == "FoldConstant" and not self._is_allocated:
-            _change(mod, folded_constants.run)
-        elif name == "FoldConstant":
-            if not self._is_lowered:
-                _change(mod, known_shapes.run)
-            self._is_lowered = self._is_lowered or not _has_operators(mod)
-            return False
+        if name == "FoldConstant":
+            return self._leaves_to_fold(mod)
         if name == "InferType" and within == "ManifestAllocImpl":
             self._is_lowered = self._is_allocated and not _has_operators(mod)
             self._is_allocated = True
         if self._is_lowered and name in _LOWERING:
             return False
         return name != "InferType" or (within != "FuseOps" and not self._is_typed(mod))
+
+    def _leaves_to_fold(self, mod: Any) -> bool:
+        """Fold what there are faster passes for; whether TVM's own has to look for more."""
+        if not self._is_allocated:
+            _change(mod, folded_constants.run)
+            return True
+        if not self._is_lowered:
+            _change(mod, known_shapes.run)
+            self._is_lowered = not _has_operators(mod)
+        return False
 
     def run_before_pass(self, mod: Any, info: Any) -> None:
         self._running.append(info.name)

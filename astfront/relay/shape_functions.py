@@ -49,12 +49,11 @@ ELEMENTWISE = [
 ]
 REDUCTIONS = ("all", "any")
 
-#: Operators with windows.
+#: Operators with windows; that of ``nn.conv2d`` is in ``conv.py``.
 WINDOWED = [
     "nn.avg_pool2d",
     "nn.avg_pool3d",
     "nn.contrib_conv2d_NCHWc",
-    "nn.conv2d",
     "nn.conv2d_transpose",
     "nn.conv3d",
     "nn.max_pool2d",
@@ -97,7 +96,7 @@ def _at_least_zero(shape):  # type: ignore[no-untyped-def]
     return out
 
 
-def _windowed_shape_func(usual: Any) -> Any:
+def windowed_shape_func(usual: Any) -> Any:
     def shape_func(attrs: Any, inputs: Any, out_ndims: Any) -> list[Any]:
         return [_at_least_zero(shape) for shape in usual(attrs, inputs, out_ndims)]
 
@@ -108,7 +107,7 @@ def _register() -> None:
     for name in WINDOWED:
         usual = relay.op.get(name).get_attr("FShapeFunc")
         if usual is not None:
-            register_shape_func(name, False, _windowed_shape_func(usual), level=_LEVEL)
+            register_shape_func(name, False, windowed_shape_func(usual), level=_LEVEL)
     for name in ELEMENTWISE:
         if relay.op.get(name).get_attr("FShapeFunc") is None:
             register_shape_func(name, False, elemwise_shape_func)

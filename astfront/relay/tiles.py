@@ -108,19 +108,13 @@ class Kernel:
         self, rows: int, vectors: int, depth: Any, left: Scalar, right: Scalar
     ) -> list[list[Any]]:
         """The sums over ``k`` of ``left(row, k) * right(vector, k)``, as vectors."""
-        ib = self.ib
-        acc = [self.local(vectors * self.lanes, f"acc{r}") for r in range(rows)]
-        at = [tir.Ramp(v * self.lanes, 1, self.lanes) for v in range(vectors)]
-        for row in acc:
-            for index in at:
-                row[index] = zero(self.lanes)
-        with ib.for_range(0, depth, name="k") as k:
-            b = [ib.let(f"b{v}", right(v, k)) for v in range(vectors)]
-            for r in range(rows):
-                a = ib.let(f"a{r}", tir.Broadcast(left(r, k), self.lanes))
-                for v in range(vectors):
-                    acc[r][at[v]] = acc[r][at[v]] + a * b[v]
-        return [[row[index] for index in at] for row in acc]
+        tile = self.tile(rows, vectors)
+        with self.ib.for_range(0, depth, name="k") as k:
+            tile.add(lambda r: left(r, k), lambda v: right(v, k))
+        return tile.sums()
+
+    def tile(self, rows: int, vectors: int) -> Tile:
+        return Tile(self, rows, vectors)
 
     def scalar_products(
         self, rows: int, columns: int, depth: Any, left: Callable[[int, Any, int], Any],
@@ -153,6 +147,29 @@ class Kernel:
                     at_k = whole * lanes + k
                     out[i] = out[i] + left(r, at_k, 1) * right(c, at_k, 1)
         return [[out[r * columns + c] for c in range(columns)] for r in range(rows)]
+
+
+class Tile:
+    """Sums in registers, so many rows of so many vectors; 0 at first."""
+
+    def __init__(self, kernel: Kernel, rows: int, vectors: int) -> None:
+        self.ib, self.lanes = kernel.ib, kernel.lanes
+        self.rows = [kernel.local(vectors * self.lanes, f"acc{r}") for r in range(rows)]
+        self.at = [tir.Ramp(v * self.lanes, 1, self.lanes) for v in range(vectors)]
+        for row in self.rows:
+            for index in self.at:
+                row[index] = zero(self.lanes)
+
+    def add(self, left: Callable[[int], Any], right: Callable[[int], Any]) -> None:
+        """Add to each sum the product of its row's number and its vector."""
+        b = [self.ib.let(f"b{v}", right(v)) for v in range(len(self.at))]
+        for r, row in enumerate(self.rows):
+            a = self.ib.let(f"a{r}", tir.Broadcast(left(r), self.lanes))
+            for index, vector in zip(self.at, b):
+                row[index] = row[index] + a * vector
+
+    def sums(self) -> list[list[Any]]:
+        return [[row[index] for index in self.at] for row in self.rows]
 
 
 def span(buffer: Any, index: list[Any], lanes: int) -> Any:

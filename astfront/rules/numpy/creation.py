@@ -11,10 +11,10 @@ import numpy as np
 
 from astfront.contents import GrownList
 from astfront.numbers import is_generic
+from astfront.rules.numpy.grown import UNEVEN, grown_list
 from astfront.rules.numpy.shaping import transposed
 from astfront.rules.numpy.support import (
     INT64,
-    UNEVEN,
     as_array,
     as_result,
     broadcast_to,
@@ -22,7 +22,6 @@ from astfront.rules.numpy.support import (
     constant,
     convert,
     dtype_of,
-    grown_list,
     known_sizes,
     numpy_rule,
     operand,

@@ -13,15 +13,12 @@ import numpy as np
 from astfront.contents import GrownList
 from astfront.rules.array.joining import concat_grown
 from astfront.rules.numpy.creation import joint_shape, require_same_sizes, stack_tensors
+from astfront.rules.numpy.grown import NO_ARRAYS, UNEVEN, grown, grown_list
 from astfront.rules.numpy.shaping import reshaped, transposed
 from astfront.rules.numpy.support import (
-    NO_ARRAYS,
-    UNEVEN,
     as_array,
     axis_of,
     convert,
-    grown,
-    grown_list,
     numpy_rule,
     require_equal,
     sizes_of,

@@ -14,6 +14,7 @@ from astfront.rules.numpy import (  # noqa: F401
     iteration,
     joining,
     linear,
+    padding,
     random,
     reductions,
     sets,

@@ -1,0 +1,121 @@
+"""Changes of arrays in place: every place that holds the array, or a view of it, sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from astfront.contents import Attributes, Entries, Items, Names
+from astfront.environment import UNKNOWN_STORAGE, same_array, values_of, walk
+from astfront.machine import Machine
+from astfront.rules.registry import RULES
+from astfront.values import Static, Tensor, Tuple, Value, View
+
+
+class InPlace(Machine):
+    def replace_array(self, old: Tensor, new: Tensor) -> Tensor:
+        """Every place that holds ``old`` holds ``new``, and views of it are views of that.
+
+        What ``old`` is then; AF0209 where what shares its memory isn't known.
+        """
+        if not old.writeable:
+            self.raise_python(ValueError("output array is read-only"))
+        new = replace(new, storage=old.storage, kind="array", origin=None, view=None)
+        self.changed_arrays.append(old.storage)
+        view = self._view_of(old)
+        if view is not None and self._is_held_elsewhere(old):
+            base = self.replace_array(view.base, self._written(view, new))
+            return base.viewed_as(view.of(base), view.of, in_order=view.in_order)
+        places = 0
+
+        def put(held: Value) -> Value:
+            nonlocal places
+            if isinstance(held, Tensor) and held.kind != "generic":
+                made = self._renewed(held, old, new)
+                places += made is not None
+                return held if made is None else made
+            if isinstance(held, Tuple):
+                items = tuple(map(put, held.items))
+                if any(x is not y for x, y in zip(items, held.items)):
+                    return replace(held, items=items)
+            return held
+
+        self.put_everywhere(put)
+        if old.storage == UNKNOWN_STORAGE or old.storage in self.heap.copied:
+            self.fail(
+                "AF0209",
+                "an array is changed in place that something else may hold, too: it went into a list "
+                "that grows, or which array it is depends on a condition or an index",
+                help="make a new one, `x = x + y`, or take a copy before: `x = x.copy()`",
+            )
+        if places != self.heap.holders(old.storage):
+            self.fail(
+                "AF0209",
+                "an array is changed in place while a view of it is in use",
+                help="take a copy of the part that is kept: `x[i].copy()`",
+            )
+        self.lifter.layouts.changed(old, new)
+        return new
+
+    def put_everywhere(self, put: Callable[[Value], Value]) -> None:
+        """Each place holds what ``put`` makes of what it held."""
+        # None is put in its place before all are known: views are looked at as they were.
+        changes: list[Callable[[], None]] = []
+        for cell, content in self.heap.cells.items():
+            if isinstance(content, Items):
+                values = tuple(map(put, content.items))
+                if any(x is not y for x, y in zip(values, content.items)):
+                    changes.append(partial(self.heap.__setitem__, cell, Items(values)))
+            elif isinstance(content, Entries | Attributes | Names):
+                for key, held in content.items.items():
+                    value = put(held)
+                    if value is not held:
+                        changes.append(partial(self.heap.bind, cell, key, value))
+        for change in changes:
+            change()
+
+    def _is_held_elsewhere(self, array: Tensor) -> bool:
+        """Whether an array shares its memory with another one that some place holds."""
+        held = (v for content in self.heap.cells.values() for v in values_of(content))
+        inner = (x for v in held for x in walk(v) if isinstance(x, Tensor))
+        shared = (x for x in inner if x.storage == array.storage and x.kind != "generic")
+        return not all(same_array(x, array) for x in shared)
+
+    def _written(self, view: View, new: Tensor) -> Tensor:
+        """The array that ``view`` is a view of, when that has become ``new``."""
+        base = view.base.as_kind("array")
+        size = self.size_of(base)
+        shape = self.get_attribute(base, "shape")
+        numbers = self.call(Static(np.arange), [size], {})
+        places: Any = view.of(self.call(Static(np.reshape), [numbers, shape], {}))  # type: ignore[arg-type]
+        flat = self.call(Static(np.ndarray.flatten), [base], {})
+        rule: Any = RULES[np.ndarray.__setitem__]
+        places, part = (self.call(Static(np.ndarray.flatten), [x], {}) for x in (places, new))
+        made = rule.function(self, flat, places, part)
+        return self.call(Static(np.reshape), [made, shape], {})  # type: ignore[return-value]
+
+    def _view_of(self, x: Tensor) -> View | None:
+        """How ``x`` is made of an array that it's a view of, where that's known."""
+        view = x.known_view
+        if view is None or (
+            view.in_order and not self.lifter.layouts.is_in_order(self.heap, view.base)
+        ):
+            return None
+        return view if view.base.storage == x.storage else None
+
+    def _renewed(self, held: Tensor, old: Tensor, new: Tensor) -> Tensor | None:
+        """What ``held`` is when ``old`` has become ``new``; None where it doesn't follow from that."""
+        if held is old or (held.storage == old.storage and same_array(held, old)):
+            return replace(new, kind=held.kind, is_variable=held.is_variable)
+        if held.storage != old.storage:
+            return None
+        view = self._view_of(held)
+        base = None if view is None else self._renewed(view.base.as_kind("array"), old, new)
+        if view is None or base is None:
+            return None
+        made = replace(view.of(base), kind=held.kind, is_variable=held.is_variable)
+        return base.viewed_as(made, view.of, held.writeable, view.in_order)
