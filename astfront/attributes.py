@@ -406,6 +406,9 @@ class Attributes(TensorAttributes):
         if isinstance(owner, Static) and is_open(owner.obj, name, value):
             self.bind_outside(owner.obj, name, value)
             return
+        if isinstance(owner, Tensor):
+            self.set_tensor_attribute(owner, name, value)
+            return
         if not isinstance(owner, Object):
             self.fail(
                 "AF0209",

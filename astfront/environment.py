@@ -19,6 +19,7 @@ from astfront.diagnostics import error
 from astfront.values import (
     TRUE,
     UNBOUND,
+    Argument,
     BoundMethod,
     Deferred,
     Dict,
@@ -66,6 +67,15 @@ class Heap:
         """Storages of arrays of which some place holds what they were, not what they'll become."""
         self.array_cells: dict[int, int] = {}
         """The cells of the contents of arrays from outside, by their storages."""
+        self.variable_cells: dict[Any, int] = {}
+        """The cells of what Variables from outside hold, where the program sets that; see
+        :meth:`variable_cell`."""
+        self.variables: dict[int, Tensor] = {}
+        """Those Variables, by these cells."""
+        self.named: set[str] = set()
+        """The names of the attributes that are set on Variables."""
+        self.rebound: set[int] = set()
+        """The storages of the arrays that Variables from outside had before they were given others."""
         self._next = 0
         self._instances: dict[int, Object] = {}
         self.instances: dict[int, Any] = {}
@@ -94,6 +104,16 @@ class Heap:
         self.array_cells[array.storage] = cell
         return cell
 
+    def variable_cell(self, x: Tensor, make: bool = True) -> int | None:
+        """The cell of a Variable from outside: its array, and the attributes that the program set."""
+        key = x.origin.path if isinstance(x.origin, Argument) else id(x.origin)
+        if key not in self.variable_cells and make:
+            contents: Any = self.base[self.array_cells[x.storage]]
+            cell = self.new_external(Attributes({"array": contents.items["array"]}))
+            self.variable_cells[key] = cell
+            self.variables[cell] = x
+        return self.variable_cells.get(key)
+
     def current(self, value: Value, state: State | None = None) -> Value:
         """An array from outside, or a tuple of them, as the program has left it by now."""
         if isinstance(value, Tuple):
@@ -101,13 +121,21 @@ class Heap:
             return (
                 value if all(map(operator.is_, items, value.items)) else replace(value, items=items)
             )
+        cells = self.cells if state is None else state
+        if isinstance(value, Tensor) and value.kind == "variable" and self.variable_cells:
+            held = self.variable_cell(value, make=False)
+            if held is not None:
+                its: Any = cells.get(held, self.base[held])
+                array = its.items["array"]
+                if array.storage != value.storage:
+                    return replace(array, kind="variable", origin=value.origin)
         if isinstance(value, Tensor) and value.storage in self.array_cells:
-            cells = self.cells if state is None else state
             cell = self.array_cells[value.storage]
             now: Any = cells.get(cell, self.base[cell])  # It may be read for the first time here.
             array = now.items["array"]
             if not same_array(array, value):
-                return replace(array, kind=value.kind)
+                origin = value.origin if value.kind == "variable" else None
+                return replace(array, kind=value.kind, origin=origin)
         return value
 
     def new_list(self, items: tuple[Value, ...] | list[Value] = ()) -> List:

@@ -218,6 +218,9 @@ def _refused_changes(program: Program, refused: Any) -> Iterator[Diagnostic]:
         if write.kind == "contents":
             yield refused(f"the call changes {write}", help="keep it in an array")
             continue
+        if write.kind == "variable" and (write.name != "array" or write.location is None):
+            yield refused(f"the call sets {write}", help="give it back")
+            continue
         try:
             manifests.of_result(write.template)
         except manifests.Unsupported as e:

@@ -110,7 +110,8 @@ class InPlace(Machine):
     def _renewed(self, held: Tensor, old: Tensor, new: Tensor) -> Tensor | None:
         """What ``held`` is when ``old`` has become ``new``; None where it doesn't follow from that."""
         if held is old or (held.storage == old.storage and same_array(held, old)):
-            return replace(new, kind=held.kind, is_variable=held.is_variable)
+            origin = held.origin if held.kind == "variable" else None
+            return replace(new, kind=held.kind, is_variable=held.is_variable, origin=origin)
         if held.storage != old.storage:
             return None
         view = self._view_of(held)

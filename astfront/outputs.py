@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import chainer
 import numpy as np
 from chainer.utils import cache
 
@@ -287,6 +288,8 @@ class Results:
                 return Known(obj)
             case Tensor(origin=Argument(path=path)):
                 return ArgumentOut(path)
+            case Tensor(origin=Copied(cls=chainer.Variable, requires_grad=True) as named):
+                return self._named(value, named)
             case Tensor(origin=Copied(cls=cls)):
                 raise error(
                     "AF0405",
@@ -333,6 +336,14 @@ class Results:
             f"the function gives back {describe(value)}, which can't be handed over",
             help="return arrays, Variables, numbers, or tuples, lists and dicts of them",
         )
+
+    def _named(self, value: Tensor, of: Copied) -> Template:
+        """A Variable that the program gave a name, or other attributes."""
+        content: Any = None if of.own is None else self.cx.heap[of.own]
+        set_on_it = {} if content is None else content.items
+        attributes = {"name": Known(of.name)} | {k: self.attribute(v) for k, v in set_on_it.items()}
+        made = ArrayOut(self.add(value), "variable")
+        return CallOut(_with_attributes, (made, Known(tuple(attributes)), *attributes.values()))
 
     def _once(self, cell: int, make: Callable[[], Template]) -> Template:
         """What holds itself is made once."""
@@ -381,6 +392,13 @@ class Results:
         element = _element_template(content.element, counter)
         length = self.add(self.cx.as_scalar(content.length, int))
         return GrownOut(cell, element, buffers, length, self._maker(value))
+
+
+def _with_attributes(made: chainer.Variable, names: tuple[str, ...], *values: Any) -> Any:
+    for name, value in zip(names, values):
+        if value is not UNBOUND:
+            setattr(made, name, value)
+    return made
 
 
 def _of_dtype(array: np.ndarray, other: bool, dtype: np.dtype[Any]) -> np.ndarray:

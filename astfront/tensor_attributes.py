@@ -11,18 +11,17 @@ import chainer
 import numpy as np
 
 from astfront.lifting import MISSING, Location
-from astfront.machine import Machine
 from astfront.values import (
     FALSE,
     NONE,
-    Argument,
     BoundMethod,
-    Copied,
     Memory,
     Static,
     Tensor,
+    Unbound,
     Value,
 )
+from astfront.variable_attributes import VariableAttributes, variable_class
 
 #: Attributes and methods of a Variable that belong to backprop.
 _BACKPROP = frozenset(
@@ -33,7 +32,7 @@ _BACKPROP = frozenset(
 _PLAIN_VARIABLE = chainer.Variable(np.zeros((), np.float32))
 
 
-class TensorAttributes(Machine):
+class TensorAttributes(VariableAttributes):
     def uninitialised_attribute(self, parameter: chainer.Variable, name: str) -> Value:
         """An attribute of a Parameter that has no array yet."""
         if parameter.array is not None:
@@ -103,6 +102,8 @@ class TensorAttributes(Machine):
             self.fail("AF0202", f"the attribute `{name}` of an array isn't supported")
         cls = np.ndarray if x.kind == "array" else np.generic
         found = getattr(np.ndarray, name, None)
+        if found is None and x.kind == "generic" and hasattr(x.dtype.type, name):
+            return BoundMethod(x, Static(getattr(x.dtype.type, name)))
         if found is None:
             self.raise_python(
                 AttributeError(f"'numpy.{cls.__name__}' object has no attribute '{name}'")
@@ -113,6 +114,9 @@ class TensorAttributes(Machine):
 
     def variable_attribute(self, x: Tensor, name: str) -> Value:
         found = getattr(variable_class(x), name, None)
+        own = self.own_attribute(x, name)
+        if not isinstance(own, Unbound):
+            return own
         if name == "name":
             return Static(getattr(x.origin, "name", None))
         if name == "is_initialized":
@@ -132,9 +136,9 @@ class TensorAttributes(Machine):
             return BoundMethod(x, Static(found))
         if isinstance(found, property) and found.fget is not None:
             return self.call(Static(found.fget), [x], {})
-        own = self.own_attribute_of(x, name)
-        if own is not None:
-            return own
+        found_on_it = self.own_attribute_of(x, name)
+        if found_on_it is not None:
+            return found_on_it
         if hasattr(_PLAIN_VARIABLE, name):
             self.fail("AF0202", f"the attribute `{name}` of a Variable isn't supported")
         self.raise_python(AttributeError(f"'Variable' object has no attribute '{name}'"))
@@ -156,13 +160,6 @@ class TensorAttributes(Machine):
         return size
 
     # --- objects -----------------------------------------------------------------------------
-
-
-def variable_class(x: Tensor) -> type:
-    """The Python class of a tensor that is a Variable: Parameter, where it's one."""
-    if isinstance(x.origin, Argument | Copied):
-        return x.origin.cls
-    return type(x.origin) if isinstance(x.origin, chainer.Variable) else chainer.Variable
 
 
 class Held:

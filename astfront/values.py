@@ -164,11 +164,14 @@ class Argument:
 
 @dataclass(frozen=True)
 class Copied:
-    """The origin of a tensor that is a copy of a Variable: what it has of that."""
+    """The origin of a Variable that the program made, if more than its array is known of it: what a
+    copy has of what it's a copy of, a name."""
 
     cls: type
     name: str | None
     requires_grad: bool
+    own: int | None = None
+    """The cell of the attributes that the program has set on it."""
 
 
 @dataclass(frozen=True, eq=False)

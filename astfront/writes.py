@@ -27,7 +27,7 @@ from astfront.outputs import (
     Template,
 )
 from astfront.signature import ArgumentLifter, flatten
-from astfront.values import UNBOUND, Tensor, Value
+from astfront.values import UNBOUND, Argument, Tensor, Value
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class Write:
 
     target: LocationOut | ArgumentOut
     template: Template
-    kind: Literal["attribute", "contents", "array"] = "attribute"
+    kind: Literal["attribute", "contents", "array", "variable"] = "attribute"
+    name: str = ""
+    """The attribute that is set on the Variable that ``target`` is."""
 
     @property
     def location(self) -> Location | None:
@@ -46,6 +48,8 @@ class Write:
     def __str__(self) -> str:
         place = self.target
         where = str(place.location) if isinstance(place, LocationOut) else f"argument {place.path}"
+        if self.kind == "variable":
+            return f"{where}.{self.name}"
         return where if self.kind == "attribute" else f"the contents of {where}"
 
     def prepare(self, outcome: Outcome) -> Callable[[], None]:
@@ -53,6 +57,10 @@ class Write:
         value = self.template.build(outcome)
         if self.kind == "array":
             return functools.partial(np.copyto, _array(self.target.build(outcome)), value)
+        if self.kind == "variable":
+            if value is UNBOUND:
+                return lambda: None
+            return functools.partial(setattr, self.target.build(outcome), self.name, value)
         if self.kind == "contents":
             return functools.partial(_refill, self.target.build(outcome), value)
         location: Any = self.location
@@ -98,9 +106,24 @@ def writes_of(cx: Any, lifter: ArgumentLifter, results: Results) -> Iterator[Wri
             place = ArgumentOut(lifter.paths[cell])
             if not _is_itself(made, place, before, now):
                 yield Write(place, made, "contents")
+    yield from _variable_writes(cx, results)
     for array, _, target in results.changed.values():
         out = ArrayOut(results.add(array), "array")
         yield Write(target, out, "array")  # type: ignore[arg-type]
+
+
+def _variable_writes(cx: Any, results: Results) -> Iterator[Write]:
+    """The attributes of Variables from outside: the array that one holds, its name, other ones."""
+    for cell, variable in cx.heap.variables.items():
+        before, now = cx.heap.base[cell].items, cx.heap.cells.get(cell, cx.heap.base[cell]).items
+        origin = variable.origin
+        if isinstance(origin, Argument):
+            place: LocationOut | ArgumentOut = ArgumentOut(origin.path)
+        else:
+            place = LocationOut(cx.lifter.places[id(origin)])
+        for name, value in now.items():
+            if name != "array" or before[name].storage != value.storage:
+                yield Write(place, results.attribute(value), "variable", name)
 
 
 def _attribute_writes(cx: Any, cell: int, content: Attributes, results: Results) -> Iterator[Write]:

@@ -17,7 +17,6 @@ from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.joins.options import is_optional
 from astfront.lifting import Location, Structure
 from astfront.rules.registry import rule
-from astfront.tensor_attributes import variable_class
 from astfront.values import (
     NONE,
     BoundMethod,
@@ -39,6 +38,7 @@ from astfront.values import (
     Value,
     describe,
 )
+from astfront.variable_attributes import variable_class
 
 #: Methods by which a class has a say in how it's copied.
 _OWN_WAYS = (
@@ -59,7 +59,7 @@ def shallow_copy(cx: Any, x: Value) -> Value:
         case Tensor(kind="array"):
             return cx.call(Static(np.ndarray.copy), [x], {})  # type: ignore[no-any-return]
         case Tensor(kind="variable"):
-            return _as_copy(x, x)
+            return _as_copy(cx, x, x)
         case Tensor(kind="generic") | Tuple() | Scalar() | Function() | Partial() | BoundMethod():
             return x
         case Static(obj=obj) if not isinstance(obj, chainer.Variable):
@@ -138,7 +138,7 @@ class _DeepCopy:
                     # These may be one array, and then the copies are one: neither can be changed.
                     self.cx.heap.copied.update((new.storage, made.storage))
             self.memo.arrays.append((array, made))
-        return _as_copy(replace(made, kind=x.kind, is_variable=x.is_variable), x)
+        return _as_copy(self.cx, replace(made, kind=x.kind, is_variable=x.is_variable), x)
 
     def _container(self, x: List | Dict) -> Value:
         if x.cell in self.memo:
@@ -173,13 +173,15 @@ class _DeepCopy:
         return made
 
 
-def _as_copy(made: Tensor, of: Tensor) -> Tensor:
+def _as_copy(cx: Any, made: Tensor, of: Tensor) -> Tensor:
     """``made`` is a copy of a Variable, with its class, its name and so on."""
     if made.kind != "variable":
         return made
     origin = of.origin
     if origin is None or isinstance(origin, np.ndarray):
         return made
+    if getattr(origin, "own", None) is not None:
+        raise cx.error("AF0301", "a Variable is copied that was given attributes")
     copied = Copied(variable_class(of), origin.name, origin.requires_grad)
     plain = copied == Copied(chainer.Variable, None, True)
     return replace(made, origin=None if plain else copied)

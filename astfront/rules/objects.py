@@ -14,7 +14,6 @@ import numpy as np
 
 from astfront.operators import DUNDER
 from astfront.rules.registry import StaticArg, pure, rule
-from astfront.tensor_attributes import variable_class
 from astfront.values import (
     FALSE,
     NONE,
@@ -41,6 +40,7 @@ from astfront.values import (
     Value,
     describe,
 )
+from astfront.variable_attributes import variable_class
 
 pure(dataclasses.dataclass)
 
@@ -158,6 +158,8 @@ def hasattr_(cx: Any, x: Value, name: StaticArg[str]) -> Value:
             if bound is not None:
                 return _is_bound(bound)
         return cx.run_python(hasattr, x.obj, name)
+    if isinstance(x, Tensor) and x.kind == "variable" and cx.own_attribute(x, name) is not UNBOUND:
+        return TRUE
     if isinstance(x, Tensor) and cx.own_attribute_of(x, name) is not None:
         return TRUE
     if isinstance(x, Tensor):

@@ -249,6 +249,18 @@ def signbit(cx: Any, x: Value, out: Value = NONE) -> Tensor:
     return _finished(cx, e.signbit(cx, tensor_of(cx, v, _own_dtype(v))), out)
 
 
+def _is_integer(cx: Any, self: Value) -> Value:
+    def call(function: Any, *args: Value) -> Value:
+        return cx.call(Static(function), list(args), {})  # type: ignore[no-any-return]
+
+    whole = call(np.equal, self, call(np.floor, self))
+    return call(bool, call(np.logical_and, whole, call(np.isfinite, self)))
+
+
+for _number in (np.float16, np.float32, np.float64):
+    numpy_rule(_number.is_integer)(_is_integer)
+
+
 @numpy_rule(np.modf)
 def modf(cx: Any, x: Value) -> tuple[Tensor, Tensor]:
     """The parts after the point and before it, each with the sign of the number."""
