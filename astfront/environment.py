@@ -33,6 +33,7 @@ from astfront.values import (
     Partial,
     Range,
     Set,
+    Slice,
     Static,
     Tensor,
     Tuple,
@@ -289,6 +290,9 @@ def walk(value: Value) -> Iterator[Value]:
         case Deferred(args=args):
             for item in args:
                 yield from walk(item)
+        case Slice():
+            for item in value.parts:
+                yield from walk(item)
         case Option(value=inner, absent=absent):
             yield from walk(inner)
             yield from walk(absent)
@@ -333,6 +337,8 @@ def same(a: Value, b: Value) -> bool:
         case (Tuple(items=x), Tuple(items=y)):
             same_class = a.cls is b.cls  # type: ignore[attr-defined]
             return same_class and len(x) == len(y) and all(map(same, x, y))
+        case (Slice(), Slice()):
+            return all(map(same, a.parts, b.parts))  # type: ignore[attr-defined]
         case (Range(), Range()):
             ends = same(a.start, b.start) and same(a.stop, b.stop)  # type: ignore[attr-defined]
             return ends and same(a.step, b.step)  # type: ignore[attr-defined]

@@ -218,9 +218,15 @@ class Memory(Value):
 
 @dataclass(frozen=True, eq=False)
 class Slice(Value):
+    """``slice`` with at least one staged part (a wholly static one is ``Static(slice(...))``)."""
+
     start: Value = NONE
     stop: Value = NONE
     step: Value = NONE
+
+    @property
+    def parts(self) -> tuple[Value, Value, Value]:
+        return self.start, self.stop, self.step
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,7 @@ from astfront.values import (
     Option,
     Scalar,
     Shape,
+    Slice,
     Static,
     Tensor,
     Tuple,
@@ -160,7 +161,7 @@ class Collector:
     def value(self, template: Value, actual: Value) -> None:
         if isinstance(template, Leaf):
             self._leaf(template, actual)
-        elif isinstance(template, Deferred | Tuple | EitherDtype):
+        elif isinstance(template, Deferred | Tuple | Slice | EitherDtype):
             for t, v in _beside(template, actual):
                 self.value(t, v)
         elif isinstance(template, Node):
@@ -231,7 +232,7 @@ class Collector:
 
 
 def _beside(
-    template: Deferred | Tuple | EitherDtype, actual: Value
+    template: Deferred | Tuple | Slice | EitherDtype, actual: Value
 ) -> Iterator[tuple[Value, Value]]:
     """The parts of a template, each with that of an actual value; unbound where it has none."""
     match template:
@@ -241,6 +242,9 @@ def _beside(
         case Tuple(items=items):
             found = actual.items if isinstance(actual, Tuple) else (UNBOUND,) * len(items)
             yield from zip(items, found)
+        case Slice():
+            found = actual.parts if isinstance(actual, Slice) else (UNBOUND,) * 3
+            yield from zip(template.parts, found)
         case EitherDtype(array=array, other=other):
             if isinstance(actual, EitherDtype):
                 yield from ((array, actual.array), (other, actual.other))
@@ -302,7 +306,7 @@ class _Rows:
     def _collect(self, template: Value, actual: Value) -> None:
         if isinstance(template, Leaf):
             self._leaf(template, actual)
-        elif isinstance(template, Deferred | Tuple | EitherDtype):
+        elif isinstance(template, Deferred | Tuple | Slice | EitherDtype):
             for t, v in _beside(template, actual):
                 self._collect(t, v)
         elif isinstance(template, ByValue):

@@ -61,6 +61,7 @@ from astfront.values import (
     Option,
     Partial,
     Poison,
+    Slice,
     Static,
     Tensor,
     Tuple,
@@ -308,7 +309,7 @@ class Join(Sharing, Contained, References, JoinedOptions):
             return self._leaf(a, b, place, forced)  # type: ignore[arg-type]
         if isinstance(a, Node):
             return joined_node(a, b, forced)  # type: ignore[arg-type]
-        if isinstance(a, Tuple | Deferred):
+        if isinstance(a, Tuple | Deferred | Slice):
             return self._parts(a, b, place, forced, whole)
         if isinstance(a, List | Dict | Object):
             return self._reference(a, b, whole)
@@ -321,7 +322,7 @@ class Join(Sharing, Contained, References, JoinedOptions):
         raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
 
     def _parts(
-        self, a: Tuple | Deferred, b: Any, place: str, forced: Value | None, whole: bool
+        self, a: Tuple | Deferred | Slice, b: Any, place: str, forced: Value | None, whole: bool
     ) -> Value:
         xs, ys = _parts(a), _parts(b)
         olds = _parts(forced) if isinstance(forced, type(a)) else ()
@@ -331,6 +332,8 @@ class Join(Sharing, Contained, References, JoinedOptions):
             self.value(x, y, f"{place}_{i}", f, whole)
             for i, (x, y, f) in enumerate(zip(xs, ys, olds))
         )
+        if isinstance(a, Slice):
+            return Slice(*joined)
         return replace(a, items=joined) if isinstance(a, Tuple) else replace(a, args=joined)
 
     def _alike(self, a: Value, b: Value) -> bool:
@@ -448,5 +451,7 @@ def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:
 
 
 def _parts(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, Slice):
+        return value.parts
     found: tuple[Any, ...] = value.items if isinstance(value, Tuple) else value.args
     return found

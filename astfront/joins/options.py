@@ -50,7 +50,7 @@ def choice_in(value: Value) -> Choice | None:
     if isinstance(value, Tuple):
         parts = value.items
     elif isinstance(value, Slice):
-        parts = (value.start, value.stop, value.step)
+        parts = value.parts
     found = map(choice_in, parts)
     return next((choice for choice in found if isinstance(choice, Option)), None)
 
@@ -62,8 +62,7 @@ def with_part(value: Value, part: Value, known: Value) -> Value:
     if isinstance(value, Tuple):
         return replace(value, items=tuple(with_part(v, part, known) for v in value.items))
     if isinstance(value, Slice):
-        parts = (value.start, value.stop, value.step)
-        return Slice(*(with_part(v, part, known) for v in parts))
+        return Slice(*(with_part(v, part, known) for v in value.parts))
     return value
 
 
@@ -124,6 +123,8 @@ def alike(a: Any, b: Any) -> bool:
             return a.cls is b.cls and len(a.items) == len(b.items)
         case Deferred(), Deferred():
             return a.function == b.function and len(a.args) == len(b.args)
+        case Slice(), Slice():
+            return True
         case Node(), Node():
             return a.forest is b.forest
         case ByValue(), ByValue():

@@ -21,6 +21,7 @@ from astfront.values import (
     Option,
     Range,
     Scalar,
+    Slice,
     Static,
     Tensor,
     Tuple,
@@ -45,6 +46,8 @@ def mapped(template: Value, f: Callable[[Leaf], Value]) -> Any:
         return f(template)
     if isinstance(template, Tuple):
         return replace(template, items=tuple(mapped(t, f) for t in template.items))
+    if isinstance(template, Slice):
+        return Slice(*(mapped(t, f) for t in template.parts))
     if isinstance(template, Deferred):
         return replace(template, args=tuple(mapped(t, f) for t in template.args))
     if isinstance(template, Node):
@@ -98,6 +101,9 @@ def leaves_of(template: Value) -> Iterator[Leaf]:
     elif isinstance(template, Tuple):
         for item in template.items:
             yield from leaves_of(item)
+    elif isinstance(template, Slice):
+        for item in template.parts:
+            yield from leaves_of(item)
     elif isinstance(template, Deferred):
         for item in template.args:
             yield from leaves_of(item)
@@ -145,6 +151,8 @@ def exported(value: Value) -> Value:
         return Leaf((), value.dtype, scalar=value.type, name="n")
     if isinstance(value, Tuple):
         return replace(value, items=tuple(map(exported, value.items)))
+    if isinstance(value, Slice):
+        return Slice(*map(exported, value.parts))
     if isinstance(value, Deferred):
         return replace(value, args=tuple(map(exported, value.args)))
     if isinstance(value, EitherDtype):
@@ -184,6 +192,8 @@ def same_template(a: Any, b: Any) -> bool:
         )
     if isinstance(a, Tuple):
         return len(a.items) == len(b.items) and all(map(same_template, a.items, b.items))
+    if isinstance(a, Slice):
+        return all(map(same_template, a.parts, b.parts))
     if isinstance(a, Deferred):
         same_function = a.function == b.function and len(a.args) == len(b.args)
         return same_function and all(map(same_template, a.args, b.args))
