@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import gast
 import numpy as np
 
 from astfront.contents import GrownList, Items, Names
@@ -126,8 +127,11 @@ class Effects(Machine):
         return self.order
 
     def _loop_site(self) -> List:
-        """The list of this place, by which way it was come to: the same each time it's compiled."""
-        key = (self.loop_order, *(id(frame.node) for frame in self.frames))
+        """The list of this place, by which way it was come to: the same each time it's compiled.
+
+        A comprehension is another tree each time, so that the nodes themselves don't tell.
+        """
+        key = (self.loop_order, *(_place(frame.node) for frame in self.frames))
         if key not in self.loop_sites:
             site = Site(self.heap.new_external(Items()), self.loop_order, True)
             self.loop_sites[key] = site.cell
@@ -244,6 +248,14 @@ class Effects(Machine):
                     return self.call(self.get_attribute(value, name), [], {})
                 break
         return value
+
+
+def _place(node: gast.AST | None) -> Any:
+    """Which place in the source a node stands for."""
+    if node is None:
+        return None
+    position = [getattr(node, a, None) for a in ("lineno", "col_offset", "end_col_offset")]
+    return (*position, gast.dump(node))
 
 
 def is_text(value: Value) -> bool:

@@ -29,6 +29,7 @@ from astfront.values import (
     Choice,
     Deferred,
     Function,
+    Iterator,
     Node,
     Object,
     Partial,
@@ -67,8 +68,11 @@ class Calls(FunctionCalls):
 
     def call_of_items(self, function: Value, items: Value) -> Value:
         """``function(*items)``"""
+        zipped = isinstance(function, Static) and function.obj is zip
+        if zipped and isinstance(items, Iterator) and not isinstance(items.length, Static):
+            items = self.call(Static(list), [items], {})
         width = self.width_of(items)
-        if isinstance(function, Static) and function.obj is zip and width is not None:
+        if zipped and width is not None:
             if self.is_at_least(self.length(items), 1):
                 columns = self.call(Static(folds.columns), [items, Static(width)], {})
                 return self.once(self.iterator_of(columns))

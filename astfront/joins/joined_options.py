@@ -77,6 +77,10 @@ class JoinedOptions:
 
     def _require_few(self, a: Value, b: Value, found: Sequence[Value]) -> None:
         """A loop whose values have different types had better be compiled another way."""
+        if all(isinstance(v, Static) for v in found) and {
+            len(list(alternatives(v))) for v in (a, b)
+        } == {len(found)}:
+            return  # One of the same known values at each turn.
         numbers = [v for v in found if number_type(v)]
         # Such as 0 before the first turn, and an array or 0 after it.
         stay = any(

@@ -247,6 +247,23 @@ def test_objects_of_one_way_are_as_they_are_there():
     agrees(forward, *((X * (sign * s), N(n)) for s, n in ((1, 3), (-1, 3), (-1, 0))))
 
 
+def test_texts_looked_up_in_a_comprehension():
+    words = {0: "a", 1: "b", 2: "c"}
+
+    def forward(x, n):
+        kept = []
+        for row in x:
+            if row.sum() > n:
+                kept.append(row)
+        made = []
+        for row in kept:
+            made.append([words[int(v)] for v in row])
+        return made
+
+    x = np.array([[0, 1, 2], [2, 0, 1], [1, 1, 0]], "i")
+    agrees(forward, (x, N(2)), (x, N(1)), (x, N(9)), (x + 1, N(2)))
+
+
 def test_trees_that_get_deeper():
     def forward(x, n):
         node = None
