@@ -1,4 +1,5 @@
-"""What ``functools``, ``contextlib`` and ``operator`` make, which can be called: how it is."""
+"""What ``functools``, ``contextlib``, ``operator`` and ``chainer.static_graph`` make, which can be
+called: how it is."""
 
 from __future__ import annotations
 
@@ -8,12 +9,16 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import chainer
+from chainer.graph_optimizations.static_graph import static_graph
+
 from astfront.calls.frames import closure_of
 from astfront.environment import walk
 from astfront.lifting import Location, Structure
 from astfront.values import Dict, List, Object, Scalar, Static, Tensor, Value, describe
 
 _CONTEXT_MANAGER = contextlib.contextmanager(lambda: iter(())).__code__
+_STATIC_GRAPH = static_graph(lambda chain: chain).__code__
 _SINGLE_DISPATCH = functools.singledispatch(lambda x: x).__code__  # type: ignore[attr-defined]
 
 
@@ -34,6 +39,10 @@ def call_wrapper(cx: Any, f: Any, args: Sequence[Value], kwargs: dict[str, Value
     if code is _CONTEXT_MANAGER:
         # The generator function's own value: a closure's variable.
         return cx.call(Static(closure_of(f)["func"].cell_contents), args, kwargs)  # type: ignore
+    if code is _STATIC_GRAPH:
+        cells = closure_of(f)
+        given = [Static(cells[n].cell_contents) for n in ("func", "force_test_define_by_run")]
+        return cx.call(Static(_static_graph), [*given, *args], kwargs)  # type: ignore[no-any-return]
     if code is _SINGLE_DISPATCH and args:
         registry = dict(f.registry)
         place = Location(f, "attribute", "registry")
@@ -41,6 +50,26 @@ def call_wrapper(cx: Any, f: Any, args: Sequence[Value], kwargs: dict[str, Value
         cls = cx.static(cx.call(Static(type), [args[0]], {}), "the type of the first argument")
         return cx.call(Static(f.dispatch(cls)), args, kwargs)  # type: ignore[no-any-return]
     return None
+
+
+def _static_graph(
+    function: Any, is_plain_in_tests: bool, chain: Any, *args: Any, **kwargs: Any
+) -> Any:
+    """What a call of a ``chainer.static_graph`` gives; that its schedule is kept isn't modelled."""
+    in_tests = chainer.config.train is False
+    if not chainer.config.use_static_graph or (in_tests and is_plain_in_tests):
+        return function(chain, *args, **kwargs)
+    return _as_tuples(function(chain, *[_as_variables(x) for x in args], **kwargs))
+
+
+def _as_variables(x: Any) -> Any:
+    if isinstance(x, (list, tuple)):
+        return tuple([_as_variables(item) for item in x])
+    return chainer.as_variable(x)
+
+
+def _as_tuples(y: Any) -> Any:
+    return tuple([_as_tuples(item) for item in y]) if isinstance(y, (list, tuple)) else y
 
 
 def _call_getter(cx: Any, f: Any, owner: Value) -> Value:

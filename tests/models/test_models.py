@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import chainer
+import chainer.functions as F
+import chainer.links as L
 import numpy as np
 import pytest
+from chainer.graph_optimizations.static_graph import static_graph
 
 import astfront
 from benchmarks import models
@@ -94,3 +97,23 @@ def test_large_cnn_lowers(name):
     program = PROGRAMS[name]
     text = astfront.compile(program.make()).lower(*program.arguments()).as_text()
     assert text.count("nn.conv2d(") == {"vgg16": 13, "resnet50": 53, "googlenet": 57}[name]
+
+
+class StaticNet(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.l = L.Linear(3, 2)
+
+    @static_graph
+    def __call__(self, xs):
+        return [F.relu(self.l(x)) for x in xs]
+
+
+def test_a_static_graph():
+    """Chainer's schedule makes Variables of the arguments, and tuples of the lists."""
+    net = StaticNet()
+    xs = [np.ones((2, 3), "f"), np.zeros((2, 3), "f")]
+    assert_same(astfront.compile(net)(xs), net(xs))
+    with chainer.using_config("use_static_graph", False):
+        assert_same(astfront.compile(net)(xs), net(xs))
