@@ -10,6 +10,7 @@ from astfront.rules import (  # noqa: F401
     ctc,
     dataclass,
     distributions,
+    evaluated,
     evaluation,
     framework,
     functional,

@@ -9,7 +9,7 @@ The classic backward data flow, over the tree: what is live after a statement gi
 before it; loops go round until nothing changes. Expressions are followed in Python's order of
 evaluation, so a `:=` counts as bound for what is evaluated after it. What a nested function or a
 lambda reads from around it may be read whenever that function is called: such names are live
-everywhere.
+everywhere, and so are all names of a function that calls `eval`.
 
 It reads any tree of the subset; a canonical one (see `canonicalise`) is what the interpreter has.
 
@@ -52,7 +52,7 @@ class Liveness:
 
     fn: gast.FunctionDef  # held so that the ids stay those of its nodes
     captured: tuple[str, ...]
-    """What nested functions and lambdas read from around them: live everywhere."""
+    """What nested functions and lambdas, or `eval`, read from around them: live everywhere."""
     _out: dict[int, Names]
 
     def assigned(self, stmts: gast.stmt | Sequence[gast.stmt]) -> tuple[str, ...]:
@@ -79,6 +79,8 @@ def analyse(fn: gast.FunctionDef) -> Liveness:
     captured: set[str] = set()
     for stmt in fn.body:
         captured |= _captured(stmt)
+    if any(isinstance(n, gast.Name) and n.id == "eval" for n in gast.walk(fn)):
+        captured |= {*tree.parameters(fn.args), *tree.local_names(fn)}
     return Liveness(fn, tuple(sorted(captured)), out)
 
 

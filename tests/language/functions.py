@@ -315,6 +315,22 @@ def own_functions(x, n):
     return Square()(x) * n, Cube().apply((x,))[0]
 
 
+@construct("`eval` of a text known while compiling")
+def evaluated(x, n):
+    if F.sum(x).array > 0:
+        scale = 2
+    else:
+        scale = -1
+    y = x
+    for i in range(n):
+        y = eval("y * scale + i")
+
+    def shifted(v):
+        return eval(" v * 2", None)
+
+    return y, shifted(x), eval("F.sum(x, axis=0)")
+
+
 @functools.lru_cache(maxsize=None)
 def triangular(k):
     return k * (k + 1) // 2
