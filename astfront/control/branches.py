@@ -131,7 +131,17 @@ class Branches(Machine):
         number = self._new_code(noted, span or self.span(), handler)
         if isinstance(exception, Deferred) and handler is None:
             self.note_exception(number, exception)
-        cell = self.error_cell if handler is None else self.caught_cell
+        self._bind_code(self.error_cell if handler is None else self.caught_cell, number)
+        raise Diverged() if handler is None else Caught(exception)
+
+    def refuse_way(self, refusal: CompileError) -> NoReturn:
+        """End this staged way: a call that gets here is refused, whatever the model's handlers take."""
+        if self.is_uncertain or self.fallback is not None:
+            raise refusal
+        self._bind_code(self.error_cell, self._new_code(refusal, self.span(), None))
+        raise Diverged()
+
+    def _bind_code(self, cell: int, number: int) -> None:
         before = self.heap.lookup(cell, "code")
         code: Value = Static(number)
         if isinstance(before, Scalar):
@@ -139,7 +149,6 @@ class Branches(Machine):
             chosen = self.b.call("where", first, self.as_scalar(code, int), before)
             code = Scalar(chosen.expr, int)
         self.heap.bind(cell, "code", code)
-        raise Diverged() if handler is None else Caught(exception)
 
     def fine_so_far(self) -> Value:
         """Whether no exception has been noted yet."""

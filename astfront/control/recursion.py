@@ -24,7 +24,7 @@ import gast
 
 from astfront.builder import Scope
 from astfront.calls.frames import Frame
-from astfront.contents import Attributes, Content, Entries, Items, Names
+from astfront.contents import Attributes, Content, Entries, GrownList, Items, Names
 from astfront.control.attempts import Refused
 from astfront.control.endings import Diverged, Unreached
 from astfront.diagnostics import Diagnostic
@@ -38,6 +38,7 @@ from astfront.environment import (
     walk,
 )
 from astfront.joins.join import Join, JoinError, Strict
+from astfront.joins.templates import same_template
 from astfront.machine import Machine, Recursion
 from astfront.spans import span_of
 from astfront.values import (
@@ -141,11 +142,38 @@ class Recursions(Machine):
             pairs = [(v, frame.arguments[k]) for k, v in outer.arguments.items()]
             likeness = min((_likeness(*pair) for pair in pairs), default=_Likeness.ALIKE)
             if likeness is _Likeness.UNLIKE:
+                if min(self._likeness_inside(*pair) for pair in pairs) is _Likeness.ALIKE:
+                    self._refuse_deeper(frame)
                 break
             differing += likeness is _Likeness.OTHER_NUMBER
             if likeness is _Likeness.ALIKE or differing > INLINED:
                 found = outer
         return found
+
+    def _likeness_inside(
+        self, a: Value, b: Value, inside: frozenset[tuple[int, int]] = frozenset()
+    ) -> _Likeness:
+        """As :func:`_likeness`, of lists, dicts and objects by what they hold."""
+        match a, b:
+            case Tuple(items=x), Tuple(items=y) if a.cls is b.cls and len(x) == len(y):
+                pairs: list[tuple[Value, Value]] | None = list(zip(x, y))
+            case (
+                (List(cell=p), List(cell=q))
+                | (Dict(cell=p), Dict(cell=q))
+                | (Object(cell=p), Object(cell=q))
+            ) if a.cls is b.cls and p != q and (p, q) not in inside:  # type: ignore[attr-defined]
+                inside |= {(p, q)}
+                pairs = _paired(self.heap[p], self.heap[q])
+            case _:
+                return _likeness(a, b)
+        found = (self._likeness_inside(v, w, inside) for v, w in pairs or ())
+        return _Likeness.UNLIKE if pairs is None else min(found, default=_Likeness.ALIKE)
+
+    def _refuse_deeper(self, frame: Frame) -> NoReturn:
+        """A call with new lists or objects like those of the call around it: inlined, it has no end."""
+        message = f"{frame.name} calls itself with lists or objects of its own"
+        help = "pass arrays, numbers and tuples of them, or write a loop"
+        self.refuse_way(self.error("AF0304", message, help=help))
 
     # --- making the function -----------------------------------------------------------------
 
@@ -402,6 +430,18 @@ def _likeness(a: Value, b: Value) -> _Likeness:
         return _Likeness.UNLIKE
     known = isinstance(a, Static) and isinstance(b, Static)
     return _Likeness.OTHER_NUMBER if known else _Likeness.ALIKE
+
+
+def _paired(a: Content | None, b: Content | None) -> list[tuple[Value, Value]] | None:
+    """What two lists, dicts or objects hold in the same places, if they have the same places."""
+    match a, b:
+        case Items(items=x), Items(items=y) if len(x) == len(y):
+            return list(zip(x, y))
+        case (Entries(items=xs), Entries(items=ys)) | (Attributes(items=xs), Attributes(items=ys)):
+            return [(v, ys[k]) for k, v in xs.items()] if xs.keys() == ys.keys() else None
+        case GrownList(), GrownList() if same_template(a.element, b.element):
+            return [(a.length, b.length)]
+    return None
 
 
 def _number_type(value: Value) -> type | None:

@@ -1,5 +1,6 @@
 """Recursion that depends on data: one program for every depth and every tree."""
 
+import argparse
 import collections
 
 import chainer
@@ -310,3 +311,32 @@ def test_refusals():
     refuses("AF0304", lists, N(1))
     refuses("AF0304", types, array(2), N(1))
     refuses("AF0304", several, array(2), N(3), N(1))  # soon, though each call has several in it
+
+
+def again(x, options, n):
+    y = x * options.step
+    if y.sum() < n:
+        options = argparse.Namespace(**vars(options))
+        options.step = min(options.step + 1, 3)
+        return again(x, options, n)
+    return y, options.step
+
+
+def test_calls_with_new_objects_are_inlined_while_they_differ():
+    def guarded(x, options, n):
+        try:
+            return again(x, options, n)
+        except Exception:
+            return None
+
+    def halved(xs, n):
+        if xs[0].sum() > n:
+            return halved([x / 2 for x in xs], n)
+        return xs
+
+    x, options = np.ones(2, "f"), argparse.Namespace(step=1)
+    agrees(again, *((x, options, N(n)) for n in (2, 4, 6)))
+    refuses("AF0304", again, x, options, N(7))
+    refuses("AF0304", guarded, x, options, N(7))
+    agrees(halved, ([x], N(2)))
+    refuses("AF0304", halved, [x], N(1))
