@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from chainer.functions.pooling import (
 from chainer.utils import conv
 from chainer.utils.type_check import InvalidType
 
+from astfront.rules import staged_windows
 from astfront.rules.array.images import require_places, window_count, windows
 from astfront.rules.array.shape import reshape_to
 from astfront.rules.nodes import require_same_shape
@@ -38,10 +40,24 @@ from astfront.values import NONE, Static, Tensor, Value
 def max_pooling(cx: Any, node: Any, x: Tensor) -> Tensor:
     """``cover_all`` pads by ``stride - 1`` more at the end, as Chainer's im2col does."""
     _require_items(cx, x)
+    if (axes := _staged_windows(cx, node, ("ksize", "stride", "pad"))) is not None:
+        if node.return_indices:
+            cx.fail("AF0306", "indices of windows whose sizes are known only at run time")
+        return staged_windows.max_pooled(cx, x, axes, node.cover_all)
     if node.return_indices:
         return _max_and_place(cx, node, x)
     ends = [p + s - 1 if node.cover_all else p for p, s in zip(node.pad, node.stride)]
     return _pool(cx, "max", x, node.ksize, node.stride, node.pad, ends)
+
+
+def _staged_windows(
+    cx: Any, node: Any, names: tuple[str, str, str]
+) -> list[tuple[Value, Value, Value]] | None:
+    """Of each axis the windows' size, stride and padding, where they aren't all known."""
+    kinds = [cx.items_of(node.value(name)) for name in names]
+    if staged_windows.are_known(*itertools.chain(*kinds)):
+        return None
+    return list(zip(*kinds))
 
 
 def _require_items(cx: Any, x: Tensor) -> None:
@@ -59,6 +75,9 @@ def _max_and_place(cx: Any, node: Any, x: Tensor) -> Tensor:
 
 @node_rule(average_pooling_2d.AveragePooling2D)
 def average_pooling_2d_node(cx: Any, node: Any, x: Tensor) -> Tensor:
+    axes = [tuple(map(node.value, names)) for names in (("kh", "sy", "ph"), ("kw", "sx", "pw"))]
+    if not staged_windows.are_known(*axes[0], *axes[1]):
+        return _average_of_staged(cx, x, axes, include=True)
     pad = (node.ph, node.pw)
     return _average(cx, x, (node.kh, node.kw), (node.sy, node.sx), pad, include=True)
 
@@ -67,6 +86,8 @@ def average_pooling_2d_node(cx: Any, node: Any, x: Tensor) -> Tensor:
 def average_pooling_nd_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     _require_items(cx, x)
     include = node.pad_value is not None
+    if (axes := _staged_windows(cx, node, ("ksize", "stride", "pad"))) is not None:
+        return _average_of_staged(cx, x, axes, include)
     if not include and any(k <= p for k, p in zip(node.ksize, node.pad)):
         cx.fail("AF0306", "average pooling with pad_value=None and windows that are all padding")
     return _average(cx, x, node.ksize, node.stride, node.pad, include)
@@ -77,6 +98,11 @@ def _average(cx: Any, x: Tensor, ksize: Any, stride: Any, pad: Any, include: boo
     wide = cx.cast(x, "float32") if x.dtype == np.float16 else x
     y = _pool(cx, "avg", wide, ksize, stride, pad, pad, count_include_pad=include)
     return cx.cast(y, x.dtype)  # type: ignore[no-any-return]
+
+
+def _average_of_staged(cx: Any, x: Tensor, axes: Any, include: bool) -> Tensor:
+    wide = cx.cast(x, "float32") if x.dtype == np.float16 else x
+    return cx.cast(staged_windows.averaged(cx, wide, axes, include), x.dtype)  # type: ignore[no-any-return]
 
 
 def _pool(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from chainer.functions.rnn import lstm, slstm, tree_lstm
 from chainer.utils import type_check
 
+from astfront.rules.array.shape import reshape_to
 from astfront.rules.nodes import (
     invalid_type,
     require_equal_dims,
@@ -14,7 +18,7 @@ from astfront.rules.nodes import (
     require_same_shape,
 )
 from astfront.rules.registry import node_rule
-from astfront.rules.sizes import slice_axis
+from astfront.rules.sizes import dims_of, equal, guarded, slice_axis
 from astfront.values import Scalar, Static, Tensor, Tuple, Value
 
 
@@ -36,27 +40,44 @@ def _tanh(cx: Any, x: Tensor) -> Tensor:
     return result
 
 
-def _interleaved_gates(cx: Any, x: Tensor, units: int | None) -> list[Tensor]:
+def _interleaved_gates(cx: Any, x: Tensor, c: Tensor) -> list[Tensor]:
     """a, i, f, o of chainer's LSTMs: channel 4 * unit + gate."""
-    size = x.shape[1]
-    if size is None or units is None or size != 4 * units:
-        if size is not None and units is not None:
-            invalid_type(cx, "x.shape[1] == 4 * c.shape[1]", f"{size} != {4 * units}")
-        cx.fail(
-            "AF0306",
-            "an LSTM whose number of units isn't known while compiling",
-            help="fix all sizes but the batch size",
-        )
+    size, units = x.shape[1], c.shape[1]
+    if size is None or units is None:
+        return cx.items_of(_of_staged_units(cx, x, c, 4, _interleaved))  # type: ignore[no-any-return]
+    if size != 4 * units:
+        invalid_type(cx, "x.shape[1] == 4 * c.shape[1]", f"{size} != {4 * units}")
     if x.shape[0] is None:
         # Relay's strided_slice by axis wants known sizes, so the gates get an axis of their own.
-        rest = (-2,) if x.ndim > 2 else ()
-        apart = cx.call_op("reshape", x, newshape=(0, units, 4, *rest))
-        index = [cx.as_tensor(Static(k)) for k in range(4)]
-        return [cx.call_op("take", apart, k, axis=2, mode="clip") for k in index]
+        return list(_interleaved(cx, x, Static(units), 4))
     return [
         cx.call_op("strided_slice", x, begin=(k,), end=(size,), strides=(4,), axes=(1,))
         for k in range(4)
     ]
+
+
+def _of_staged_units(
+    cx: Any, x: Tensor, c: Tensor, gates: int, parts: Callable[..., Iterable[Tensor]]
+) -> Tuple:
+    """The gates of which ``x`` has so many for each unit of ``c``; InvalidType where it hasn't."""
+    units = cx.dim_of(c, 1)
+    wanted = cx.binary_op(operator.mul, units, Static(gates))
+    fits = equal(cx, cx.dim_of(x, 1), wanted)
+    error = type_check.InvalidType(f"x.shape[1] == {gates} * c.shape[1]", "it isn't")
+    return guarded(cx, [fits], error, lambda: Tuple(tuple(parts(cx, x, units, gates))))
+
+
+def _interleaved(cx: Any, x: Tensor, units: Value, gates: int) -> Iterator[Tensor]:
+    batch, _, *rest = dims_of(cx, x)
+    apart = reshape_to(cx, x, [batch, units, Static(gates), *rest])
+    for k in range(gates):
+        yield cx.call_op("take", apart, cx.as_tensor(Static(k)), axis=2, mode="clip")
+
+
+def _one_after_another(cx: Any, x: Tensor, units: Value, gates: int) -> Iterator[Tensor]:
+    places = [cx.binary_op(operator.mul, units, Static(k)) for k in range(gates + 1)]
+    for start, stop in itertools.pairwise(places):
+        yield slice_axis(cx, x, 1, start, stop)
 
 
 def _require_rest(cx: Any, x: Tensor, c: Tensor) -> None:
@@ -71,7 +92,7 @@ def lstm_(cx: Any, node: Any, c: Tensor, x: Tensor) -> Any:
     """The cell and the output; a shorter batch leaves the cells past its end as they are."""
     require_floats(cx, c, x)
     _require_rest(cx, x, c)
-    gates = _interleaved_gates(cx, x, c.shape[1])
+    gates = _interleaved_gates(cx, x, c)
     n, batch = c.shape[0], x.shape[0]
     if n is not None and n == batch:
         return _lstm_step(cx, c, gates)
@@ -119,8 +140,8 @@ def slstm_(cx: Any, node: Any, c1: Tensor, c2: Tensor, x1: Tensor, x2: Tensor) -
         _require_rest(cx, x, c)
         require_equal_dims(cx, c, 0, x, 0)
     require_same_shape(cx, c1, c2)
-    a1, i1, f1, o1 = _interleaved_gates(cx, x1, c1.shape[1])
-    a2, i2, f2, o2 = _interleaved_gates(cx, x2, c2.shape[1])
+    a1, i1, f1, o1 = _interleaved_gates(cx, x1, c1)
+    a2, i2, f2, o2 = _interleaved_gates(cx, x2, c2)
     c_next = _sum_of_products(
         cx,
         (_tanh(cx, a1), _sigmoid(cx, i1)),
@@ -143,9 +164,14 @@ def tree_lstm_(cx: Any, node: Any, *inputs: Tensor) -> Any:
     for c in cells:
         _require_rest(cx, x, c)
         require_equal_dims(cx, c, 0, x, 0)
-        if x.shape[1] is None or x.shape[1] != n * (c.shape[1] or 0):
+        sizes = x.shape[1], c.shape[1]
+        if None not in sizes and x.shape[1] != n * (c.shape[1] or 0):
             invalid_type(cx, f"x.shape[1] == {n} * c.shape[1]", f"{x.shape[1]}, {c.shape[1]}")
-    a, i, o, *fs = cx.call_op("split", x, indices_or_sections=n, axis=1)
+    if None in (x.shape[1], *(c.shape[1] for c in cells)):
+        parts = [_of_staged_units(cx, x, c, n, _one_after_another) for c in cells]
+        a, i, o, *fs = cx.items_of(parts[0])
+    else:
+        a, i, o, *fs = cx.call_op("split", x, indices_or_sections=n, axis=1)
     pairs = [(_sigmoid(cx, f), c) for f, c in zip(fs, cells)]
     c_next = _sum_of_products(cx, (_tanh(cx, a), _sigmoid(cx, i)), *pairs)
     node.set("c", c_next)

@@ -115,6 +115,7 @@ def reductions_of_staged_sizes(x):
         F.sum(x), F.mean(x, axis=(0, -1), keepdims=True), F.max(x, axis=(1, 2)), F.argmax(x, axis=-1),
         F.logsumexp(x, axis=0), F.cumsum(x), F.cumprod(x, axis=2), F.prod(x, axis=1), F.sum_to(x, (3, 1)),
         F.batch_l2_norm_squared(x), F.sum_to(x, (1, 1)), F.sum_to(x, ()),
+        F.sum_to(x, (x.shape[0], 1, x.shape[2])), F.maxout(F.concat([x, x], 0), 2, axis=0),
     )  # fmt: skip
 
 

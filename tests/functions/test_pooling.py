@@ -92,6 +92,27 @@ def back(x):
     )
 
 
+@cases(
+    [f(2, 3, 4, 5), f(2, 3, 4), 2],
+    [f(1, 3, 7, 3), f(1, 3, 6), 3],
+    dtypes=(),
+    staged={0: (None,) * 4, 1: (None, 3, None), 2: None},
+)
+def by_staged_windows(x, y, k):
+    h, w = x.shape[2:]
+    return (
+        F.average_pooling_2d(x, x.shape[2:]), F.average_pooling_2d(x, (h, w), stride=1, pad=(1, 0)),
+        F.max_pooling_2d(x, (h, w)), F.max_pooling_2d(x, k, 1, 1), F.max_pooling_2d(x, k, cover_all=False),
+        F.average_pooling_nd(y, y.shape[2:]), F.average_pooling_nd(x, k, 2, 1, pad_value=None),
+        F.max_pooling_nd(y, k),
+    )  # fmt: skip
+
+
+def test_staged_windows_that_do_not_fit():
+    with pytest.raises(AssertionError):
+        run_staged(lambda x, k: F.average_pooling_2d(x, k), [f(1, 1, 4, 4), 9], {1: None})
+
+
 @cases([f(2, 3, 4), f(2, 1, 2, 3, 2)])
 def back_nd(x, y):
     return (

@@ -27,6 +27,19 @@ def cells_of_staged_batches(c, x, c2, x2):
     return F.lstm(c, x), F.slstm(c, c2, x, x2)
 
 
+FEWER = [V(rows(*s, seed=i)) for i, s in enumerate([(3, 2), (3, 8), (3, 2), (3, 8)])]
+
+
+@cases(CELLS, FEWER, dtypes=(), staged=dict.fromkeys(range(4), (None, None)))
+def cells_of_staged_units(c, x, c2, x2):
+    return F.lstm(c, x), F.slstm(c, c2, x, x2), F.tree_lstm(c, x)
+
+
+def test_gates_that_do_not_fit_staged_units():
+    with pytest.raises(InvalidType):
+        check_staged(one, [V(rows(2, 3)), V(rows(2, 11))], {0: (None, None), 1: (None, None)})
+
+
 SHORTER = [V(rows(5, 3)), V(rows(2, 12))]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import gast
 import numpy as np
 from chainer.functions.math import (
     average,
@@ -30,7 +31,7 @@ from astfront.rules.nodes import (
 )
 from astfront.rules.registry import node_rule
 from astfront.rules.sizes import require_divisor
-from astfront.values import Tensor
+from astfront.values import Static, Tensor, Value
 
 
 @node_rule(sum_.Sum)
@@ -138,18 +139,26 @@ def batch_l2_norm(cx: Any, node: Any, x: Tensor) -> Tensor:
     return total(cx, cx.call_op("multiply", x, x), range(1, x.ndim))
 
 
+def _summed_to_one(cx: Any, x: Tensor, axis: int, wanted: Value) -> Tensor:
+    return cx.stage_if(wanted, lambda: total(cx, x, [axis], keepdims=True), lambda: x)  # type: ignore[no-any-return]
+
+
 @node_rule(sum_.SumTo)
 def sum_to(cx: Any, node: Any, x: Tensor) -> Tensor:
     """A rule because the source asks whether the shapes, staged perhaps, are the same."""
-    shape = tuple(node._shape)
+    wanted = cx.items_of(node.value("_shape"))
+    shape = tuple(v.obj if isinstance(v, Static) else None for v in wanted)
     lead = x.ndim - len(shape)
     if lead < 0:
         cx.fail("AF0306", f"sum_to from {x.shape} to {shape}, which has more axes")
     axes = [i for i in range(x.ndim) if i < lead or shape[i - lead] == 1]
     summed = np.ones(1, x.dtype).sum().dtype
     if summed != x.dtype and (lead or x.shape != shape):
-        if not lead and all(n in (None, m) for n, m in zip(x.shape, shape)):
+        if not lead and all(n == m or None in (n, m) for n, m in zip(x.shape, shape)):
             cx.fail("AF0306", f"sum_to of {x.dtype} whose shape may be {shape} already")
         x = cx.cast(x, summed)
     y = total(cx, x, [i for i in axes if x.shape[i] != 1], keepdims=True)
+    for i, size in enumerate(wanted, lead):
+        if not isinstance(size, Static):
+            y = _summed_to_one(cx, y, i, cx.compare(gast.Eq(), size, Static(1)))
     return cx.call_op("squeeze", y, axis=list(range(lead))) if lead else y  # type: ignore[no-any-return]
