@@ -18,7 +18,7 @@ from astfront.control.loop_exits import break_flag, without_break
 from astfront.control.turns import Live, Turns
 from astfront.control.unrolling import FEW_TURNS, RUN_ALL_LIMIT, RUN_LIMIT, Unrolling
 from astfront.diagnostics import CompileError, Diagnostic
-from astfront.environment import State
+from astfront.environment import State, storages_of
 from astfront.joins.join import Strict
 from astfront.values import (
     FALSE,
@@ -33,6 +33,7 @@ from astfront.values import (
     Static,
     Value,
 )
+from passes.syntax import tree
 
 #: Refusals of a kept loop after which unrolling may succeed: something in it has to be static.
 UNROLLABLE = {
@@ -120,9 +121,22 @@ class Loops(Unrolling, KeptLoops):
                 self.loop(node, Turns(header, body, counter, count), iterable)
         finally:
             self.heap[counter] = Names()
+        self._forget_last_item(node)
         self.at_raise = None
         if break_flag(node.body) is None:
             self.exhausted(iterable)
+
+    def _forget_last_item(self, node: gast.For) -> None:
+        """A row that the loop took last, and nothing reads, isn't in the way of changes in place."""
+        cell = self.frame.cell
+        held = {n: self.heap.lookup(cell, n) for n in tree.bound_names([node.target])}
+        arrays = [n for n, value in held.items() if next(storages_of([value]), None) is not None]
+        if not arrays:
+            return
+        live = self.live_after(node)
+        for name in arrays:
+            if not live(cell, name):
+                self.heap.unbind(cell, name)
 
     @contextmanager
     def _walking(self, over: Sequence[tuple[List | Dict, Content]]) -> Iterator[None]:

@@ -19,6 +19,17 @@ def item_assignment(x, n):
     return y
 
 
+@construct("arrays that a loop walked over are changed")
+def changed_after_loop(x, n):
+    y, first = x.array.copy(), x.array[:1].copy()
+    for row in first:
+        y[n] += row
+    for i, row in enumerate(y[:1]):
+        first[i, 0] = row.max()
+    y[0] = n
+    return y, first
+
+
 @construct("slices with staged ends as targets")
 def slice_assignment(x, n):
     y = x.array.copy()
