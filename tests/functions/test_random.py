@@ -192,6 +192,7 @@ def several(x, n):
         random.sample([3, 5, 8, 13], 3), random.sample(range(50), 50), random.choices([3, 5, 8], k=int(n)),
         np.random.multinomial(10, weights, 300), np.random.multinomial(4, [0.5, 0.5]), random.sample([x, x * 2], 1),
         [np.random.choice(4, 2, replace=False, p=weights) for _ in range(int(n))],
+        np.random.choice(np.arange(int(n)) * 2, int(n) // 4, replace=False),
     )  # fmt: skip
 
 
@@ -199,7 +200,7 @@ def test_several_items():
     x = np.ones(2, "f")
     compiled = astfront.compile(several)
     found = compiled(x, np.int64(400))
-    evenly, weighted, mixed, sample, every, staged, counts, few, arrays, pairs = found
+    evenly, weighted, mixed, sample, every, staged, counts, few, arrays, pairs, quarter = found
     assert all(
         type(v) is list for v in (evenly, weighted, mixed, sample, every, staged, arrays, pairs)
     )
@@ -210,6 +211,9 @@ def test_several_items():
     assert set(sample) <= {3, 5, 8, 13}
     assert sorted(every) == list(range(50)) != every
     assert len(staged) == 400
+    assert quarter.shape == (100,)
+    assert len({*quarter.tolist()}) == 100
+    assert {*quarter.tolist()} < {*range(0, 800, 2)}
     assert counts.shape == (300, 4)
     assert counts.dtype == few.dtype == np.int64
     assert (counts.sum(1) == 10).all()

@@ -32,7 +32,18 @@ from astfront.rules.numpy.support import (
     sizes_of,
 )
 from astfront.rules.registry import rule
-from astfront.values import NONE, TRUE, List, Scalar, Static, Tensor, Value, describe, is_none
+from astfront.values import (
+    NONE,
+    TRUE,
+    List,
+    Scalar,
+    Slice,
+    Static,
+    Tensor,
+    Value,
+    describe,
+    is_none,
+)
 
 FLOAT64 = np.dtype("float64")
 
@@ -323,17 +334,16 @@ def _distinct(cx: Any, count: Value, sizes: Sequence[Value], p: Value) -> Tensor
     wanted: Value = Static(1)
     for s in sizes:
         wanted = cx.binary_op(operator.mul, wanted, s)
-    if not isinstance(wanted, Static) or not isinstance(count, Static):
-        raise cx.error(
-            "AF0306", "numpy.random.choice without replacement of a staged number of items"
-        )
-    if wanted.obj > count.obj:
-        cx.raise_python(
-            ValueError("Cannot take a larger sample than population when 'replace=False'")
-        )
+    if isinstance(wanted, Scalar) and len(sizes) > 1:
+        cx.fail("AF0306", "numpy.random.choice without replacement of staged sizes")
+    fits = cx.compare(gast.LtE(), wanted, count)
+    error = ValueError("Cannot take a larger sample than population when 'replace=False'")
+    cx.check(fits, error)
+    positive = cx.compare(gast.GtE(), wanted, Static(0))
+    cx.check(positive, ValueError("negative dimensions are not allowed"))
     order = _shuffled(cx, count) if is_none(p) else _drawn_by_weight(cx, count, wanted, p)
-    first = index_tensor(cx, order, Static(slice(0, wanted.obj)))
-    return reshaped(cx, first, list(sizes))
+    first: Tensor = cx.get_item(order, Slice(NONE, wanted, NONE))
+    return first if len(sizes) == 1 else reshaped(cx, first, list(sizes))
 
 
 def _drawn_by_weight(cx: Any, count: Value, wanted: Value, p: Value) -> Tensor:
