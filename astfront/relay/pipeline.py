@@ -13,7 +13,7 @@ import tvm
 from tvm import relay
 
 from astfront.progress import Watch, unwatched
-from passes.relay import folded_constants, known_shapes, lifetimes
+from passes.relay import folded_constants, known_shapes, lifetimes, staged_sizes
 from passes.relay.bindings import changed_functions
 
 #: What runs between the allocation of memory and the end, and does nothing where all is lowered.
@@ -75,6 +75,7 @@ class NeededPasses:
             return True
         if not self._is_lowered:
             _change(mod, known_shapes.run)
+            _change(mod, lambda function: staged_sizes.run(function, mod))
             self._is_lowered = not _has_operators(mod)
         return False
 
