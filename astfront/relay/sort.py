@@ -1,11 +1,14 @@
-"""``astfront.argsort``: numpy's order of elements that are equal.
+"""``astfront.argsort`` and ``astfront.sort``: numpy's order of elements that are equal.
 
 numpy sorts by quicksort, which leaves equal elements in an order of its own; what a model takes by that
 order (boxes of one score, sentences of one length) depends on it. TVM's sort keeps them as they
 stand. This is numpy's algorithm, step by step: the median of three, the smaller part first, insertion
 for few elements, and heapsort where the parts are too uneven.
 
-Importing this module registers the operator, for keys of shape (rows, n); ``relay/builder.py`` does.
+Keys of 32 bits are moved with what's to be put in order, both in one int64: to look a key up for each
+comparison takes a third longer.
+
+Importing this module registers the operators, for keys of shape (rows, n); ``relay/builder.py`` does.
 """
 
 # ruff: noqa: SIM117  (nested loops of a kernel read as loops)
@@ -37,13 +40,22 @@ def constant(value: Any) -> Any:
 
 
 class Row:
-    """The order of one row of keys, as it's being made."""
+    """The order of one row of keys, as it's being made: of their places, or of ``items`` of 32 bits.
 
-    def __init__(self, ib: Any, keys: Any, order: Any) -> None:
+    Where an element is ``packed``, its upper half is the key, and its lower one what's put in order.
+    """
+
+    def __init__(self, ib: Any, keys: Any, order: Any, items: Any = None) -> None:
         self.ib = ib
         self.keys, self.order = ib.buffer_ptr(keys), ib.buffer_ptr(order)
+        self.items = None if items is None else ib.buffer_ptr(items)
+        self.packed = keys.dtype == "int32"
+        if items is not None and not self.packed:
+            raise TypeError(f"items are sorted by keys of 32 bits, not of {keys.dtype}")
         self.start: Any = None
-        self.key = ib.allocate(keys.dtype, (1,), name="key", scope="local")
+        self.key = self.ib.allocate(
+            INT if self.packed else keys.dtype, (1,), name="key", scope="local"
+        )
 
     def variable(self, name: str, size: int = 1) -> Any:
         return self.ib.allocate(INT, (size,), name=name, scope="local")
@@ -55,7 +67,16 @@ class Row:
         self.order[self.start + i] = element
 
     def key_of(self, element: Any) -> Any:
-        return self.keys[self.start + element]
+        return element >> 32 if self.packed else self.keys[self.start + element]
+
+    def first_element(self, j: Any) -> Any:
+        """What stands at a place at first."""
+        if not self.packed:
+            return j
+        item = (
+            j if self.items is None else constant(self.items[self.start + j]) & constant(0xFFFFFFFF)
+        )
+        return constant(self.keys[self.start + j]) << 32 | item
 
     def key_at(self, i: Any) -> Any:
         return self.key_of(self[i])
@@ -66,8 +87,11 @@ class Row:
         with self.ib.for_range(0, rows, name="row") as i:
             self.start = constant(i) * size
             with self.ib.for_range(0, size, name="i") as j:
-                self[constant(j)] = constant(j)
+                self[constant(j)] = self.first_element(constant(j))
             order(size)
+            if self.packed:
+                with self.ib.for_range(0, size, name="i") as j:
+                    self[constant(j)] = constant(tir.Cast("int32", self[constant(j)]))
 
     def swap(self, held: Any, i: Any, j: Any) -> None:
         held[0] = self[i]
@@ -216,7 +240,7 @@ def _heapsort(row: Row, size: Any) -> None:
 def _kernel(sort: Callable[[Row, Any], None]) -> Callable[[Any, Any], Any]:
     def kernel(inputs: Any, outputs: Any) -> Any:
         ib = tir.ir_builder.create()
-        row = Row(ib, inputs[0], outputs[0])
+        row = Row(ib, inputs[0], outputs[0], *inputs[1:])
         row.over_rows(inputs[0].shape, lambda size: sort(row, size))
         return ib.get()
 
@@ -227,16 +251,16 @@ def _type(types: Any, attrs: Any) -> Any:
     return tvm.relay.TensorType(types[0].shape, INT)
 
 
-def _register(name: str, sort: Callable[[Row, Any], None]) -> None:
-    full = make_operator(name, 1, _type)
+def _register(name: str, inputs: int, sort: Callable[[Row, Any], None]) -> None:
+    full = make_operator(name, inputs, _type)
 
     def compute(attrs: Any, tensors: Any, output_type: Any) -> list[Any]:
-        (keys,) = tensors
-        return [te.extern([keys.shape], [keys], _kernel(sort), name=name, dtype=INT)]
+        return [te.extern([tensors[0].shape], list(tensors), _kernel(sort), name=name, dtype=INT)]
 
     set_opaque(full, compute)
     registry.register_shape_func(full, False, elemwise_shape_func)
 
 
-_register("argsort", _quicksort)
-_register("argsort_by_heap", _heapsort)
+_register("argsort", 1, _quicksort)
+_register("argsort_by_heap", 1, _heapsort)
+_register("sort", 2, _quicksort)

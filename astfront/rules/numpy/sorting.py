@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,12 @@ def sort(
 ) -> Tensor:
     """NaN comes last, and of 0 and −0, which are equal, each keeps its sign."""
     x, along = _along(cx, a, axis)
+    algorithm = _SORTS.get(cx.static(kind, "`kind`"))
+    if x.dtype.name in ("float16", "float32") and algorithm == "astfront.argsort":
+        bits = cx.b.call("reinterpret", x, dtype=f"int{x.dtype.itemsize * 8}")
+        items = convert(cx, bits, "int32")
+        made = _by_rows(cx, [e.ordered_key(cx, x), items], along, "astfront.sort")
+        return cx.b.call("reinterpret", convert(cx, made, bits.dtype), dtype=x.dtype.name)  # type: ignore[no-any-return]
     if x.dtype.kind == "f":
         return take_along_axis(cx, x, argsort(cx, x, Static(along), kind), Static(along))
     return convert(cx, cx.b.call("sort", e.ordered_key(cx, x), axis=along), x.dtype)
@@ -109,7 +116,7 @@ def argpartition(
     place = cx.b.call("minimum", place, last)
     # (numpy's template takes its float16 for an integer.)
     of_floats = full(int(x.dtype.name in ("float32", "float64")), INT64)
-    made = _by_rows(cx, e.ordered_key(cx, x), along, "astfront.argpartition", place, of_floats)
+    made = _by_rows(cx, [e.ordered_key(cx, x)], along, "astfront.argpartition", place, of_floats)
     if cx.checks:
         done = cx.call(Static(np.all), [cx.b.call("greater_equal", made, full(0, INT64))], {})
         message = "numpy's way of partitioning this array isn't known"
@@ -154,17 +161,21 @@ def argsort(
     few = size is not None and size <= _BY_INSERTION
     if algorithm == "argsort" or (algorithm == "astfront.argsort" and few):
         return cx.b.call("argsort", keys, axis=along, dtype="int64")  # type: ignore[no-any-return]
-    return _by_rows(cx, keys, along, str(algorithm))
+    return _by_rows(cx, [keys], along, str(algorithm))
 
 
-def _by_rows(cx: Any, keys: Tensor, along: int, operator_: str, *more: Tensor) -> Tensor:
-    """An operator of rows, on what lies along an axis."""
-    axes = [*(i for i in range(keys.ndim) if i != along), along]
-    moved = transposed(cx, keys, axes)
-    sizes = sizes_of(cx, moved)
+def _by_rows(
+    cx: Any, arrays: Sequence[Tensor], along: int, operator_: str, *more: Tensor
+) -> Tensor:
+    """An operator of rows, on what lies along an axis of arrays of one shape."""
+    ndim = arrays[0].ndim
+    axes = [*(i for i in range(ndim) if i != along), along]
+    moved = [transposed(cx, x, axes) for x in arrays]
+    sizes = sizes_of(cx, moved[0])
     rows = product(cx, sizes[:-1])
-    made: Tensor = cx.b.call(operator_, reshaped(cx, moved, [rows, sizes[-1]]), *more)
-    return transposed(cx, reshaped(cx, made, sizes), [axes.index(i) for i in range(keys.ndim)])
+    taken = [reshaped(cx, x, [rows, sizes[-1]]) for x in moved]
+    made: Tensor = cx.b.call(operator_, *taken, *more)
+    return transposed(cx, reshaped(cx, made, sizes), [axes.index(i) for i in range(ndim)])
 
 
 @numpy_rule(np.searchsorted, np.ndarray.searchsorted)
