@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -62,6 +63,18 @@ COMPARE_DUNDER = {
     operator.gt: ("__gt__", "__lt__"),
     operator.ge: ("__ge__", "__le__"),
 }
+
+
+def _is_infinite(v: Value) -> bool:
+    """Whether it's a known float that isn't finite: no rounding decides how an int compares with it."""
+    return isinstance(v, Static) and isinstance(v.obj, float) and not math.isfinite(v.obj)
+
+
+def _as_infinite(v: Value) -> Value:
+    """A float that no int of 64 bits reaches as infinity, which compares with such ints as it does."""
+    if isinstance(v, Static) and isinstance(v.obj, float) and not -(2.0**63) <= v.obj < 2.0**63:
+        return v if math.isnan(v.obj) else Static(math.copysign(math.inf, v.obj))
+    return v
 
 
 def _instance_like(v: Value) -> Any:
@@ -125,7 +138,10 @@ class Comparisons(Machine):
         if self.is_number(a) and self.is_number(b):
             kinds = {v.type if isinstance(v, Scalar) else type(v.obj) for v in (a, b)}  # type: ignore
             kind = float if float in kinds else int if int in kinds else bool
-            if kinds == {int, float} and not min(self.magnitude(a), self.magnitude(b)) < 2**53:
+            if kinds == {int, float}:
+                a, b = _as_infinite(a), _as_infinite(b)
+                is_small = min(self.magnitude(a), self.magnitude(b)) < 2**53
+            if kinds == {int, float} and not (is_small or _is_infinite(a) or _is_infinite(b)):
                 return self._compared_exactly(name, a, b)
             pair = (self.as_scalar(a, kind), self.as_scalar(b, kind))
             if kind is bool and name not in ("equal", "not_equal"):
@@ -312,12 +328,15 @@ class Comparisons(Machine):
             return self.split(item, lambda v: self.contains(v, container))
         if isinstance(item, Static) and isinstance(container, Static):
             return self.run_python(operator.contains, container.obj, item.obj)
+        if isinstance(container, DictView) and container.kind == "keys":
+            return self.contains(item, container.of)
+        pair = isinstance(item, Tuple) and isinstance(container, Dict)
+        if self.is_keyed(container) or (pair and self.can_be_keyed(container, item)):
+            return self.keyed(container, "has", item)  # type: ignore[no-any-return]
         if isinstance(container, Dict) and isinstance(item, Scalar | Tensor):
             # Keys that are equal have one hash, whatever their types.
             keys = [k for k in self.entries_of(container) if isinstance(k, (*NUMBERS, np.generic))]
             container = self.tuple([Static(k) for k in keys])
-        if isinstance(container, DictView) and container.kind == "keys":
-            return self.contains(item, container.of)
         if isinstance(container, Dict):
             return self.has_key(container, self.static(item, "a dict's key"))
         if isinstance(container, Object):

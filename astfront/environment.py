@@ -62,6 +62,17 @@ class Heap:
         self.watched: set[int] = set()
         self.frozen: set[int] = set()
         """Cells that can't change: parts of tree arguments, and items of lists that grew."""
+        self.arguments: set[int] = set()
+        """Those of them that are of arguments."""
+        self.parts: dict[int, Any] = {}
+        """Those that are of items of lists that grew, which change with them: see ``parts.py``."""
+        self.shared: set[int] = set()
+        """Cells of which a list that grew may hold two copies."""
+        self.sources: dict[int, frozenset[int]] = {}
+        """The cells that others are copies of, or stand for."""
+        self.may_change_part: Callable[[int], bool] = lambda cell: False
+        self.write_back: Callable[[int], None] = lambda cell: None
+        self._is_any_outdated = False
         self.read_only: set[int] = set()
         """Cells that the program can't change: those of items of subclasses of list and dict."""
         self.copied: set[int] = set()
@@ -165,19 +176,27 @@ class Heap:
         """Whether there's an object for a real instance."""
         return id(instance) in self._instances
 
+    @property
+    def next_cell(self) -> int:
+        """The cell that is made next: those that were made before are below it."""
+        return self._next
+
     def __getitem__(self, cell: int) -> Content:
+        if self._is_any_outdated:
+            self.require_known(cell)
         return self.cells[cell]
 
     def watch(self, cell: int) -> None:
         self.watched.add(cell)
 
     def _changing(self, cell: int) -> None:
-        if self.is_frozen(cell):
+        if self.is_frozen(cell) and not self.may_change_part(cell):
             raise error(
                 "AF0209",
-                "a part of a tree argument, or of a list that grew in a loop, is changed",
+                "a part of a tree argument, or of a list that grew in a loop, is changed, "
+                "and which other names it has isn't known",
                 self.place(),
-                help="make a new one, with what's computed in it",
+                help="change it where it is (`xs[i].append(x)`), or put a new one in its place",
             )
         if cell in self.read_only:
             raise error(
@@ -191,13 +210,24 @@ class Heap:
 
     def __setitem__(self, cell: int, content: Content) -> None:
         self._changing(cell)
+        self._put(cell, content)
+
+    def _put(self, cell: int, content: Content) -> None:
         self.cells[cell] = content
+        if cell in self.parts:
+            self.write_back(cell)
 
     def is_frozen(self, cell: int) -> bool:
         return cell in self.frozen or cell in self.taken_in(self.cells)
 
+    def taken_now(self) -> dict[Any, Value]:
+        return self.taken_in(self.cells)
+
     def taken_in(self, state: State) -> dict[Any, Value]:
-        """The cells that were taken by value on the way to a state, as keys."""
+        """The cells that were taken by value on the way to a state, as keys.
+
+        Of those that are outdated there, see :meth:`outdate`, the complements are, too.
+        """
         return state.get(self.taken, self.base[self.taken]).items  # type: ignore[union-attr, return-value]
 
     def take_by_value(self, cell: int, content: Content) -> None:
@@ -211,25 +241,47 @@ class Heap:
         if new:
             self.cells[self.taken] = Names({**taken, **new})
 
+    def sources_of(self, *cells: int) -> frozenset[int]:
+        """The cells, and those that they are copies of or stand for."""
+        return frozenset(cells).union(*(self.sources.get(cell, ()) for cell in cells))
+
+    def outdate(self, cells: Iterable[int]) -> None:
+        """What these hold isn't known any more: what they are copies of was changed."""
+        self._is_any_outdated = True
+        self.take(~cell for cell in cells)
+
+    def require_known(self, cell: int, state: State | None = None) -> None:
+        """AF0209 where a cell is outdated."""
+        if ~cell in self.taken_in(state or self.cells):
+            raise error(
+                "AF0209",
+                "what is read here may be an item of a list that grew, and such an item was changed "
+                "since under another name",
+                self.place(),
+                help="read it from the list again (`xs[i]`) after the change",
+            )
+
     def note_copies(self, content: Content) -> None:
         self.copied.update(storages_of(values_of(content)))
 
     # --- mappings in cells -------------------------------------------------------------------
 
     def lookup(self, cell: int, name: Any) -> Value:
+        if self._is_any_outdated:
+            self.require_known(cell)
         return self.cells[cell].items.get(name, UNBOUND)  # type: ignore[union-attr]
 
     def bind(self, cell: int, name: Any, value: Value) -> None:
         content: Any = self.cells[cell]
         self._changing(cell)
         items = {**content.items, name: value}
-        self.cells[cell] = replace(content, items=items)
+        self._put(cell, replace(content, items=items))
 
     def unbind(self, cell: int, name: Any) -> None:
         content: Any = self.cells[cell]
         self._changing(cell)
         items = {k: v for k, v in content.items.items() if k != name}
-        self.cells[cell] = replace(content, items=items)
+        self._put(cell, replace(content, items=items))
 
     # --- snapshots ---------------------------------------------------------------------------
 
@@ -278,6 +330,11 @@ def values_of(content: Content) -> Iterator[Value]:
             yield from buffers
         case Entries(items=entries) | Attributes(items=entries) | Names(items=entries):
             yield from entries.values()
+
+
+def as_pairs(content: Entries) -> Items:
+    """The items of a dict as a list."""
+    return Items(tuple(Tuple((Static(key), value)) for key, value in content.items.items()))
 
 
 def walk(value: Value) -> Iterator[Value]:

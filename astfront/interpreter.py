@@ -120,6 +120,7 @@ class Interpreter(
         self.heap = Heap()
         self.lifter = Lifter(self.heap, builder, self.span)
         self.heap.original = self.original_attribute
+        self.heap.may_change_part, self.heap.write_back = self.may_change_part, self.write_back
         self.frames: list[Frame] = []
         self.diagnostics: list[Diagnostic] = []
         self.refused: list[Diagnostic] = []
@@ -242,6 +243,7 @@ class Interpreter(
     def exec(self, statement: gast.stmt) -> None:
         """Run a statement; a refusal is kept for the report and what it binds is poisoned."""
         method = getattr(self, f"exec_{type(statement).__name__}", None)
+        self.frame.statement_cell = self.heap.next_cell
         try:
             with self.at(statement):
                 if method is None:

@@ -383,15 +383,36 @@ class Results:
                 raise error("AF0405", "a dict is handed over whose keys' order depends on data")
             items = tuple((k, self.attribute(v)) for k, v in content.items.items())
             return DictOut(cell, items, type(value) is Set, self._maker(value))
+        if isinstance(value, Dict):
+            make = _KEYED.get(value.cls if not isinstance(value, Set) else set, self._maker(value))
+            if isinstance(content, Items) and not content.items:
+                return DictOut(cell, (), type(value) is Set, self._maker(value))
+            content = self.cx.as_grown(content)
+            return self._grown(cell, content, make)
         if isinstance(content, Items):
             return ListOut(cell, tuple(map(self.template, content.items)), self._maker(value))
         if not content.buffers and content.element is UNBOUND:
             return ListOut(cell, (), self._maker(value))
+        return self._grown(cell, content, self._maker(value))
+
+    def _grown(self, cell: int, content: GrownList, make: Callable[..., Any]) -> Template:
         buffers = tuple(tuple(map(self.add, found)) for _, found in leaf_buffers(content))
         counter = iter(range(len(buffers)))
         element = _element_template(content.element, counter)
         length = self.add(self.cx.as_scalar(content.length, int))
-        return GrownOut(cell, element, buffers, length, self._maker(value))
+        return GrownOut(cell, element, buffers, length, make)
+
+
+def _set_of(pairs: list[Any]) -> set[Any]:
+    return {key for key, _ in pairs}
+
+
+def _counter_of(pairs: list[Any]) -> collections.Counter[Any]:
+    return collections.Counter(dict(pairs))
+
+
+#: What makes a dict or set of pairs, where its class doesn't.
+_KEYED: dict[Any, Callable[..., Any]] = {set: _set_of, collections.Counter: _counter_of}
 
 
 def _with_attributes(made: chainer.Variable, names: tuple[str, ...], *values: Any) -> Any:

@@ -12,7 +12,8 @@ import chainer
 import numpy as np
 
 from astfront.containers.forests import Forest
-from astfront.contents import GrownList
+from astfront.containers.parts import with_sources
+from astfront.contents import GrownList, Items
 from astfront.diagnostics import error
 from astfront.joins.collector import buffer_leaves
 from astfront.joins.leaves import Leaf as Element
@@ -283,8 +284,12 @@ class ArgumentLifter:
             self.leaves.append(Leaf(made.expr.name_hint, buffer, "array"))
             buffers.append(made)
         length = self.cx.dim_of(buffers[-1], 0)
-        cell = self.cx.heap.new(GrownList(spec.element, tuple(buffers), length))
+        cell = self.cx.heap.new(Items())
+        self.cx.heap.cells[cell] = GrownList(
+            with_sources(spec.element, frozenset([cell])), tuple(buffers), length
+        )
         self.cx.heap.frozen.add(cell)
+        self.cx.heap.arguments.add(cell)
         self.paths[cell] = path
         return List(cell)
 

@@ -75,10 +75,15 @@ class Subscripts(Machine):
             return self.call(Static(np.ndarray.__getitem__), [container, index], {})
         if isinstance(container, Static) and isinstance(index, Static):
             return self.run_python(operator.getitem, container.obj, index.obj)
+        if self.is_keyed(container):
+            return self.keyed_entry(container, index)  # type: ignore[no-any-return]
         if isinstance(container, Dict) and isinstance(index, Scalar | Tensor):
             known, _ = self.try_static(index)
             if not known:
                 return self.staged_entry(container, index)
+        of_pairs = isinstance(container, Dict) and isinstance(index, Tuple)
+        if of_pairs and not self.try_static(index)[0] and self.can_be_keyed(container, index):
+            return self.keyed_entry(container, index)  # type: ignore[no-any-return]
         if isinstance(container, Dict):
             return self.get_entry(container, self.static(index, "a dict's key"))
         if isinstance(container, Object):
@@ -244,6 +249,8 @@ class Subscripts(Machine):
         """
         number = self.tensor_to_scalar(key) if isinstance(key, Tensor) else key
         makes_items = default is None and not is_none(container.factory)
+        if makes_items and self.can_be_keyed(container, key):
+            return self.keyed_entry(container, key)  # type: ignore[no-any-return]
         if makes_items or not self.is_number(number):
             self.static(key, "a dict's key")
         found = {k: v for k, v in self.entries_of(container).items() if isinstance(k, int | float)}
@@ -280,7 +287,11 @@ class Subscripts(Machine):
         elif isinstance(container, Tensor):
             self.split_in(value, lambda v: self.update_array(container, index, v))
         elif isinstance(container, Dict):
-            self.set_entry(container, self.static(index, "a dict's key"), value)
+            known, key = self.try_static(index)
+            if self.is_keyed(container) or (not known and self.can_be_keyed(container, index)):
+                self.keyed(container, "put", index, value)
+            else:
+                self.set_entry(container, self.static(index, "a dict's key"), value)
         elif isinstance(container, List) and not self.is_tuple(container):
             self._set_list_item(container, index, value)
         elif isinstance(container, Object):
@@ -341,7 +352,9 @@ class Subscripts(Machine):
         if isinstance(container, Choice):
             self.split(container, lambda v: self.delete_item(v, index))
             return
-        if isinstance(container, Dict):
+        if self.is_keyed(container):
+            self.keyed(container, "remove", index)
+        elif isinstance(container, Dict):
             self.delete_entry(container, self.static(index, "a dict's key"))
         elif isinstance(container, Object) and hasattr(container.cls, "__delitem__"):
             self.call(self.get_attribute(container, "__delitem__"), [index], {})

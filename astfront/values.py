@@ -392,6 +392,8 @@ class ByValue(Value):
 
     reference: List | Dict | Object
     content: Content
+    sources: frozenset[int] = frozenset()
+    """The cells that it may be a copy of."""
 
 
 class Unbound(Value):

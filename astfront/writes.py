@@ -167,7 +167,7 @@ def _contents(content: Content) -> Tensor:
 
 def _unchanged(before: Content, now: Content) -> bool:
     old, new = _by_key(before), _by_key(now)
-    if now is before or old is None or new is None:
+    if now is before or old is None or new is None or type(now) is not type(before):
         return now is before
     return list(old) == list(new) and all(map(same, old.values(), new.values()))
 
@@ -177,7 +177,7 @@ def _is_itself(
 ) -> bool:
     """Whether a list or dict holds what it held: its arrays may have changed, in place."""
     old, new = _by_key(before), _by_key(now)
-    if old is None or new is None or list(old) != list(new):
+    if old is None or new is None or list(old) != list(new) or type(before) is not type(now):
         return False
     templates = made.items if isinstance(made, ListOut) else [t for _, t in made.items]  # type: ignore[attr-defined]
     return all(same(old[k], new[k]) or _is_item(t, place, k) for k, t in zip(old, templates))

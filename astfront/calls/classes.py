@@ -73,7 +73,7 @@ class Classes(Machine):
         prepared = Prepared(node, None, frozenset(), ())
         frame = Frame(node.name, prepared, outer.filename, cell, outer.globals, parent=outer)
         annotations = {}
-        self.frames.append(frame)
+        self.begin(frame)
         try:
             for statement in node.body:
                 if isinstance(statement, gast.AnnAssign) and isinstance(

@@ -132,6 +132,10 @@ class Frame:
     refusals: list[Diagnostic] = field(default_factory=list)
     """Why it can't be a function of the program, where that was tried (``recursion.py``)."""
     node: gast.AST | None = None
+    entered: int = 0
+    """The heap's cells from here on were made in the call, those below it before ..."""
+    statement_cell: int = 0
+    """... and from here on in the present statement."""
     on_yield: Callable[[Any], None] | None = None
     """Of a generator: what is done with the values that it yields."""
 

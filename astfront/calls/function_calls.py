@@ -116,13 +116,17 @@ class FunctionCalls(Machine):
 
     def run_frame(self, frame: Frame) -> Value:
         """The result of a call whose arguments are bound, its body run inline."""
-        self.frames.append(frame)
+        self.begin(frame)
         try:
             result = self.run_body(frame.prepared)
             self.leave(frame)
             return result
         finally:
             self.frames.pop()
+
+    def begin(self, frame: Frame) -> None:
+        frame.entered = frame.statement_cell = self.heap.next_cell
+        self.frames.append(frame)
 
     def leave(self, frame: Frame) -> None:
         """Forget the names of a call that has ended: what they hold would count as held."""

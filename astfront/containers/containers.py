@@ -268,7 +268,7 @@ class Containers(Machine):
             self.require_same_length(content, v)
             now = self.heap[v.cell]
             if isinstance(now, GrownList):
-                return self.grown_element(now, i)
+                return self.grown_element(now, i, v)
             # What a staged index needs is computed once, before the loop, where that's possible.
             return self.select(self.items_of(v), i, scope if now is content else None)
 
@@ -278,6 +278,12 @@ class Containers(Machine):
         """So is a dict, whose values may change, but not its keys."""
         content = self.heap[view.of.cell]
         scope = self.b.scope
+        if self.is_keyed(view.of):
+            pairs = self._list_iterator(List(view.of.cell))
+            name = view.cls.__name__
+            return Iterator(
+                pairs.length, lambda i: self.of_pair(view, pairs.item(i)), name, pairs.sources
+            )
 
         def item(i: Value) -> Value:
             self.require_same_length(content, view.of)

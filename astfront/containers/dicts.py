@@ -1,7 +1,10 @@
-"""Dicts and sets of static keys: which of them there are, data may decide.
+"""Dicts and sets: of static keys, of which data may decide which there are, and of staged ones.
 
 A key that is there on some ways only has an option for its value, which is unbound on the others. The
 keys stand in the order in which they were inserted, as far as that doesn't depend on data.
+
+Where a staged key is set, a dict becomes a list of pairs, keys and values (a set: keys and True), in its
+cell, and a list it stays: ``rules/keyed.py`` has in Python how keys are found in it.
 """
 
 from __future__ import annotations
@@ -12,21 +15,27 @@ from dataclasses import replace
 from typing import Any
 
 from astfront.contents import Entries
-from astfront.environment import same
+from astfront.environment import as_pairs, same
 from astfront.joins.options import is_optional
 from astfront.machine import Machine
+from astfront.rules import keyed
 from astfront.values import (
     FALSE,
     TRUE,
     UNBOUND,
     Dict,
     DictView,
+    List,
     Object,
+    Scalar,
     Set,
     Static,
+    Tensor,
+    Tuple,
     Unbound,
     Value,
     describe,
+    is_none,
 )
 
 
@@ -57,6 +66,8 @@ class Dicts(Machine):
 
     def looked_at(self, view: DictView) -> list[Value]:
         """What is in a view now."""
+        if self.is_keyed(view.of):
+            return [self.of_pair(view, pair) for pair in self.items_of(List(view.of.cell))]
         entries = self.entries_of(view.of)
         if view.kind == "values":
             return list(entries.values())
@@ -64,9 +75,55 @@ class Dicts(Machine):
             return [self.tuple([Static(key), value]) for key, value in entries.items()]
         return [Static(key) for key in entries]
 
+    def of_pair(self, view: DictView, pair: Any) -> Value:
+        """What a view shows of a key and its value."""
+        return pair if view.kind == "items" else pair.items[view.kind == "values"]  # type: ignore[no-any-return]
+
     def _content(self, v: Dict) -> Entries:
         content = self.heap[v.cell]
-        return content if isinstance(content, Entries) else Entries()
+        if not isinstance(content, Entries):
+            self.fail(
+                "AF0205",
+                f"the keys of {describe(v)} must be known here, and tensor data decides which it has",
+                help="of such a dict or set, items are set, got, deleted, counted and walked over",
+            )
+        return content
+
+    def is_keyed(self, v: Value) -> bool:
+        """Whether a dict's keys are staged."""
+        return isinstance(v, Dict) and not isinstance(self.heap[v.cell], Entries)
+
+    def pairs_of(self, v: Dict) -> List:
+        """The list of pairs that a dict is from here on."""
+        content = self.heap[v.cell]
+        if isinstance(content, Entries):
+            self.entries_of(v)  # They have to be known.
+            self.heap[v.cell] = as_pairs(content)
+        return List(v.cell)
+
+    def can_be_keyed(self, container: Dict, key: Value) -> bool:
+        """Whether a staged key may make a dict one of staged keys.
+
+        A loop that can be unrolled isn't kept for that: its keys may be known then.
+        """
+        if isinstance(key, Tensor) and key.kind != "generic":
+            return False
+        if isinstance(key, Tuple):
+            return all(isinstance(k, Static) or self.can_be_keyed(container, k) for k in key.items)
+        return isinstance(key, Scalar | Tensor) and not self.exact_choices
+
+    def keyed(self, container: Dict, name: str, *args: Value) -> Value:
+        """What a function of ``rules/keyed.py`` does with a dict of staged keys."""
+        function = getattr(keyed, name)
+        return self.call(Static(function), [self.pairs_of(container), *args], {})  # type: ignore[no-any-return]
+
+    def keyed_entry(self, container: Dict, key: Value) -> Value:
+        """``d[key]``"""
+        if container.cls is collections.Counter:
+            return self.keyed(container, "value_or", key, Static(0))
+        if container.factory is None or is_none(container.factory):
+            return self.keyed(container, "value", key)
+        return self.keyed(container, "made_value", key, container.factory)
 
     def entry(self, container: Value, key: Any) -> Value:
         """What a dict has for a key: unbound, or an option, where it hasn't it or may not have it."""
@@ -135,6 +192,8 @@ class Dicts(Machine):
         self.heap.unbind(container.cell, key)
 
     def dict_length(self, container: Dict) -> Value:
+        if self.is_keyed(container):
+            return self.length(List(container.cell))  # type: ignore[no-any-return]
         length: Value = Static(0)
         for key in self._content(container).items:
             there = self.has_key(container, key)

@@ -16,12 +16,13 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.containers.parts import Part, Parts, sources_of_item
 from astfront.contents import Attributes, Content, Entries, GrownList, Items
 from astfront.joins.collector import Collector, even_extents, is_ragged, leaf_buffers
 from astfront.joins.join import Join, JoinError
 from astfront.joins.leaves import Leaf
+from astfront.joins.reachability import led_to, reached
 from astfront.joins.templates import element_at
-from astfront.machine import Machine
 from astfront.rules import folds
 from astfront.values import (
     ByValue,
@@ -49,14 +50,22 @@ def _alike(*contents: Content) -> bool:
     return len(tensors) == len(items) and len({(x.shape, x.dtype, x.kind) for x in tensors}) <= 1
 
 
-class GrownLists(Machine):
+class GrownLists(Parts):
     def concatenated(self, first: Content, second: Content) -> GrownList | Items:
         """The items of one list after those of another, at least one of them grown.
 
         Lists of known lengths whose items differ in type become a list of single items.
         """
+        self._note_shared(first, second)
+        return self.put_together(first, second)
+
+    def put_together(self, first: Content, second: Content) -> GrownList | Items:
+        """As :meth:`concatenated`, for what's surely not in both."""
         if not _alike(first, second):
-            apart = [self.as_items(List(self.heap.new(content))) for content in (first, second)]
+            lists = [List(self.heap.new(content)) for content in (first, second)]
+            apart = [self.as_items(found) for found in lists]
+            for found in lists:
+                self.heap.cells.pop(found.cell)  # It would count as another list of these items.
             if None not in apart:
                 return Items(tuple(item for items in apart for item in items or ()))
         template = self._template_of(first, second)
@@ -78,6 +87,18 @@ class GrownLists(Machine):
             added = (base, count + other.obj)
         made = GrownList(template.element, tuple(buffers), total, added)
         return self.of_length(made, total.obj) if isinstance(total, Static) else made
+
+    def _note_shared(self, first: Content, second: Content) -> None:
+        """Whether what's put together may be one thing twice."""
+        self.heap.shared |= self.sources_in(first) & self.sources_in(second)
+
+    def sources_in(self, content: Content) -> frozenset[int]:
+        """The cells of which a list's items, and what's in them, are copies, or which they are."""
+        if isinstance(content, GrownList):
+            return sources_of_item(content.element)
+        items: Any = content.items  # type: ignore[union-attr]
+        cells = [c for item in items for c in led_to(item)]
+        return self.heap.sources_of(*reached(self.heap.cells, cells, lambda cell, name: True))
 
     def as_grown(self, content: Content) -> GrownList:
         """A list of known length (and at least one item) as one whose items are in buffers."""
@@ -111,6 +132,7 @@ class GrownLists(Machine):
             count = operator.index(times.obj) if isinstance(times, Static) else 0
             return self.heap.new_list(content.items * count)
         grown = self.as_grown(content)
+        self._note_shared(grown, grown)
         length = grown.length
         total = self.binary_op(operator.mul, length, self.at_least_zero(times))
         if not grown.buffers:
@@ -170,32 +192,42 @@ class GrownLists(Machine):
         i = self.as_scalar(index, int)
         return self.b.call("take", buffer, i, axis=0, mode="clip")  # type: ignore[no-any-return]
 
-    def grown_element(self, content: GrownList, index: Value) -> Value:
-        """An item, by an index that is in range."""
+    def grown_element(self, content: GrownList, index: Value, owner: List | None = None) -> Value:
+        """An item, by an index that is in range, of the list ``owner``."""
         rows = []
         for leaf, buffers in leaf_buffers(content):
             row = self.row(buffers[-1], index)
             rows.append(self._piece(buffers[0], row, leaf) if is_ragged(leaf) else row)
-        return self._with_cells(element_at(content.element, rows))
+        cells: set[int] = set()
+        item = self._with_cells(element_at(content.element, rows), cells)
+        if owner is not None and cells:
+            self.note_part(Part(owner, index, item, cells, [content]))
+        return item
 
-    def _with_cells(self, value: Value) -> Value:
+    def _with_cells(self, value: Value, cells: set[int]) -> Value:
         """An item of a list that grew: the lists, dicts and objects in it get cells of their own.
 
-        They are copies, so they can't be changed.
+        They are copies, so they can't be changed, unless the list changes with them (``parts.py``).
         """
+
+        def inner(v: Value) -> Value:
+            return self._with_cells(v, cells)
+
         match value:
             case Tuple(items=items):
-                return replace(value, items=tuple(map(self._with_cells, items)))
+                return replace(value, items=tuple(map(inner, items)))
             case Option(value=present):
-                return replace(value, value=self._with_cells(present))
+                return replace(value, value=inner(present))
             case ByValue(reference=reference, content=content):
                 if isinstance(content, Items):
-                    content = Items(tuple(map(self._with_cells, content.items)))
+                    content = Items(tuple(map(inner, content.items)))
                 elif isinstance(content, Entries | Attributes):
-                    held = {k: self._with_cells(v) for k, v in content.items.items()}
+                    held = {k: inner(v) for k, v in content.items.items()}
                     content = replace(content, items=held)
                 made = replace(reference, cell=self.heap.new(content))
                 self.heap.frozen.add(made.cell)
+                self.heap.sources[made.cell] = value.sources
+                cells.add(made.cell)
                 return made
         return value
 
@@ -234,7 +266,7 @@ class GrownLists(Machine):
         i = self.checked_index(index, content.length, kind)
         if isinstance(content.element, Unbound):
             self.raise_python(IndexError(f"{kind} index out of range"))
-        return self.grown_element(content, i)
+        return self.grown_element(content, i, container)
 
     def grown_slice(self, content: GrownList, index: Value) -> Content:
         if isinstance(content.element, Unbound):

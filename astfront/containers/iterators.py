@@ -43,20 +43,25 @@ class Iterators(Machine):
 
     def next_item(self, v: Iterator, default: Value | None) -> Value:
         """``next(v)``"""
-        if v.cell is None:
+        cell = v.cell
+        if cell is None:
             self.fail("AF0208", f"next() of {describe(v)}")
         i = self._position(v)
         more = self.compare(gast.Lt(), i, v.length)
+
+        def step() -> Value:
+            self.heap.bind(cell, "next", self.binary_op(operator.add, i, Static(1)))
+            return v.item(i)
+
         if not isinstance(more, Static):
             if default is not None:
-                self.fail("AF0205", "next() with a default, and data decides whether it's used")
+                return self.stage_if(more, step, lambda: default)  # type: ignore[no-any-return]
             self.check(more, StopIteration())
         elif not more.obj:
             if default is None:
                 self.raise_python(StopIteration())
             return default
-        self.heap.bind(v.cell, "next", self.binary_op(operator.add, i, Static(1)))
-        return v.item(i)
+        return step()
 
     def _position(self, v: Iterator) -> Value:
         i = self.heap.lookup(v.cell, "next") if v.cell is not None else NONE

@@ -98,6 +98,7 @@ class Trees(Machine):
         else:
             made = Object(self.heap.new(Attributes(parts)), kind.cls)
         self.heap.frozen.add(made.cell)
+        self.heap.arguments.add(made.cell)
         return made
 
     def _leaf(self, forest: Forest, number: int, kind: Kind, row: Value) -> Value:

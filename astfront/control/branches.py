@@ -261,7 +261,7 @@ class Branches(Machine):
 
     def _keep_length(self, cell: int, one: State, other: State) -> None:
         """A list that is as long after either way has that length."""
-        a, b, made = one.get(cell), other.get(cell), self.heap[cell]
+        a, b, made = one.get(cell), other.get(cell), self.heap.cells[cell]
         if not (isinstance(a, GrownList) and isinstance(b, GrownList) and same(a.length, b.length)):
             return
         if isinstance(made, GrownList):

@@ -32,7 +32,7 @@ class Generators(Machine):
 
         def run(on_yield: OnYield) -> None:
             frame.on_yield = on_yield
-            self.frames.append(frame)
+            self.begin(frame)
             try:
                 self.run_body(frame.prepared)
             finally:

@@ -130,7 +130,7 @@ class KeptLoops(LoopExits, Merging):
         Where it isn't counted, it has ``least`` turns.
         """
         for cell in loop.template.cells:
-            grown, start = self.heap[cell], loop.start.get(cell)
+            grown, start = self.heap.cells[cell], loop.start.get(cell)
             entry, leave = loop.entry.get(cell), loop.leave.get(cell)
             if not all(isinstance(c, GrownList) for c in (grown, entry, leave)):
                 continue
@@ -148,10 +148,10 @@ class KeptLoops(LoopExits, Merging):
             made: Any = grown
             if turns is None:
                 length = self.known_at_least(made.length, before.obj + least * count)
-                self.heap[cell] = replace(made, length=length, added=None)
+                self.heap.cells[cell] = replace(made, length=length, added=None)
             else:
                 counted = self.of_length(made, before.obj + turns * count)
-                self.heap[cell] = replace(counted, added=None)
+                self.heap.cells[cell] = replace(counted, added=None)
 
     def _settle(self, turns: Turns, live: Live, strict: Strict) -> Settled:
         """Run the body abstractly until the types of what it carries are those that it leaves."""

@@ -348,7 +348,7 @@ class Recursions(Machine):
         exit.instantiate(self.b.invoke(recursion.function, arguments))
         storages = _Storages(recursion, self.heap)
         for cell in exit.cells:
-            self.heap[cell] = storages.of_call(self.heap[cell])
+            self.heap.cells[cell] = storages.of_call(self.heap.cells[cell])
         if storages.may_be_given:
             self.heap.copied.update(storages_in(self.heap.cells))
         value = self.heap.lookup(recursion.result, _RESULT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from astfront.builder import Builder
 from astfront.contents import Attributes, Content, Entries, GrownList, Items, Names
 from astfront.diagnostics import CompileError, error
-from astfront.environment import Heap, State, storages_of
+from astfront.environment import Heap, State, as_pairs, storages_of
 from astfront.joins.leaves import BOOL_LEAF, INT_LEAF, Leaf, with_leaf
 from astfront.joins.options import alike
 from astfront.joins.templates import content_leaves, leaves_of, mapped, same_template, stand_in
@@ -114,6 +115,8 @@ class Collector:
         self.tensors: list[Tensor] = []
 
     def content(self, template: Content, actual: Content, cell: int) -> None:
+        if isinstance(template, Items | GrownList) and isinstance(actual, Entries):
+            actual = as_pairs(actual)
         if isinstance(template, Items):
             actual_items = actual.items if isinstance(actual, Items) else ()
             for t, v in zip(template.items, actual_items):
@@ -351,9 +354,29 @@ class _Rows:
         elif same_template(template.element, actual.element):
             for t, v in zip(template.buffers, actual.buffers):
                 self._collect(t, v)
+        elif not actual.buffers and isinstance(actual.length, _Column):
+            self._nested_constants(template, actual.element, actual.length.buffers[0])
         else:
             raise unlike_lists()
         self._collect(template.length, actual.length)
+
+    def _nested_constants(self, template: GrownList, element: Value, counts: Tensor) -> None:
+        """Lists in the list, of one known item so many times, where others hold staged ones."""
+        leaves = list(leaves_of(template.element))
+        if any(map(is_ragged, leaves)):
+            raise unlike_lists()
+        b = self.collector.builder
+        total = b.call("sum", counts, axis=0)
+        made = self._rows_alone(template.element, element, Scalar(total.expr, int))
+        before = b.call("subtract", b.call("cumsum", counts, axis=0, dtype="int64"), counts)
+        for buffer, leaf, rows in zip(template.buffers, leaves, made):
+            size = b.constant(np.array(math.prod(leaf.shape), "int64"))  # type: ignore[arg-type]
+            columns = [b.call("multiply", before, size), counts]
+            columns += [b.call("full_like", counts, b.constant(np.array(n))) for n in leaf.shape]
+            data = b.call("reshape", rows, newshape=(-1,))
+            parts = (data, b.call("stack", columns, axis=1))
+            shape = (None, *leaf.shape)
+            self._collect(buffer, _Column(shape, leaf.dtype, leaf.kind, leaf.scalar, buffers=parts))
 
     def _nested_items(self, template: GrownList, actual: Items) -> None:
         """Lists in the list, all of one known length, where others are of any length."""
@@ -371,11 +394,14 @@ class _Rows:
             self._collect(buffer, column)
         self._collect(template.length, Static(len(actual.items)))
 
-    def _rows_alone(self, template: Value, actual: Value) -> list[Tensor]:
-        """The buffers of a part of the elements."""
+    def _rows_alone(
+        self, template: Value, actual: Value, length: Value | None = None
+    ) -> list[Tensor]:
+        """The buffers of a part of the elements, or of so many."""
         collector = Collector(self.collector.builder, self.collector.heap)
         leaves = itertools.chain.from_iterable(map(buffer_leaves, leaves_of(template)))
-        _Rows(collector, leaves, iter(()), self.length)._collect(template, actual)
+        rows = _Rows(collector, leaves, iter(()), self.length if length is None else length)
+        rows._collect(template, actual)
         return collector.tensors
 
     def _leaf(self, template: Leaf, actual: Value) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from astfront.contents import Attributes, Content, Entries, GrownList, Items
 from astfront.environment import Heap, State
+from astfront.joins.reachability import led_to
 from astfront.values import ByValue, Dict, List, Object, Option, Tuple, Value, describe
 
 
@@ -62,13 +63,14 @@ class Contained:
                     raise JoinError(f"{describe(value)} inside a list that grows")
                 inside = (*inside, cell)
                 content = state.get(cell) or self.heap.cells[cell]
+                self.heap.require_known(cell, state)
                 self._take(cell, content, state)
                 if isinstance(content, Items):
                     content = Items(tuple(map(inner, content.items)))
                 elif isinstance(content, Entries | Attributes):
                     items = {k: inner(v) for k, v in content.items.items()}
                     content = replace(content, items=items)
-                return ByValue(value, content)
+                return ByValue(value, content, self.heap.sources_of(cell))
             case Tuple(items=items):
                 return replace(value, items=tuple(map(inner, items)))
             case Option(value=present):
@@ -92,18 +94,29 @@ class Contained:
         """
         ways = (self._a, self._b)
         a, b = ({*self.heap.taken_in(way), *more} for way, more in zip(ways, self._taken))
-        known = {*self._pre, *self.heap.base, *self.cells}
-        stay = (a | b) & known - {*self.made}
+        known = {*self._pre, *self.heap.base, *self.cells} - {*self.made}
+        stay = (a | b) & (known | {~c for c in known})
         # In a loop it's there when a turn begins: that it was taken is known of itself.
         firsts = {c: c if c in self._a else x for c, (x, _) in self.made.items()}
-        made = (c for c, (_, y) in self.made.items() if firsts[c] in a or y in b)
-        return frozenset([*stay, *made])
+        made = [c for c, (_, y) in self.made.items() if firsts[c] in a or y in b]
+        outdated = [~c for c, (_, y) in self.made.items() if ~firsts[c] in a or ~y in b]
+        return frozenset([*stay, *made, *outdated])
+
+    def note_shared(self, *contents: Content) -> None:
+        """Whether one thing is in a list twice, which will have its items by value."""
+        for content in contents:
+            if isinstance(content, Items):
+                held = collections.Counter(c for item in content.items for c in led_to(item))
+                self.heap.shared.update(cell for cell, times in held.items() if times > 1)
 
     def contained(self, a: ByValue, b: ByValue, place: str) -> Value:
         """The template of a list, dict or object in a list that grows."""
         x, y = a.content, b.content
         if a.reference.cls is not b.reference.cls:
             raise JoinError(f"{describe(a)} on one way and {describe(b)} on the other")
+        if isinstance(x, Items | GrownList) is not isinstance(y, Items | GrownList):
+            raise JoinError(f"{describe(a)} whose keys are known on one way only")
+        a = replace(a, sources=a.sources | b.sources)
         if isinstance(x, Items) and isinstance(y, Items) and len(x.items) == len(y.items):
             pairs = zip(x.items, y.items)
             return replace(

@@ -22,6 +22,7 @@ from astfront.environment import (
     UNKNOWN_STORAGE,
     Heap,
     State,
+    as_pairs,
     same,
     values_of,
     walk,
@@ -31,7 +32,7 @@ from astfront.joins.contained import Contained, JoinError
 from astfront.joins.joined_options import JoinedOptions
 from astfront.joins.joined_references import References
 from astfront.joins.leaves import BOOL_LEAF, INT_LEAF, Leaf, leaf_type, number_type, with_leaf
-from astfront.joins.options import alike
+from astfront.joins.options import alike, is_optional
 from astfront.joins.reachability import led_to, reached
 from astfront.joins.sharing import Sharing, same_storages
 from astfront.joins.templates import (
@@ -177,7 +178,7 @@ class Join(Sharing, Contained, References, JoinedOptions):
                 leaves = tuple(exported(b) for b in content.buffers)
                 join.cells[cell] = GrownList(content.element, leaves, INT_LEAF)  # type: ignore
             else:
-                before: Any = old.items if old is not None else {}  # type: ignore[union-attr]
+                before: Any = getattr(old, "items", {})
                 items = {}
                 for key, value in content.items.items():
                     known = before.get(key)
@@ -186,7 +187,7 @@ class Join(Sharing, Contained, References, JoinedOptions):
                     else:
                         items[key] = exported(value) if live(cell, key) else UNBOUND
                 join.cells[cell] = replace(content, items=items)
-        join.taken = frozenset(c for c in heap.taken_in(state) if c in kept)
+        join.taken = frozenset(c for c in heap.taken_in(state) if max(c, ~c) in kept)
         return join
 
     # --- step 1: the template ----------------------------------------------------------------
@@ -199,6 +200,7 @@ class Join(Sharing, Contained, References, JoinedOptions):
         live: Callable[[Any], bool] = lambda name: True,
         cell: int = -1,
     ) -> Content:
+        a, b = _both_as_pairs(a, b, forced)
         if isinstance(a, Items) and isinstance(b, Items) and len(a.items) == len(b.items):
             if isinstance(forced, GrownList):
                 return self._grown(a, b, forced)
@@ -244,6 +246,7 @@ class Join(Sharing, Contained, References, JoinedOptions):
         return replace(a, ordered=a.ordered and b.ordered and is_same), [*keys, *rest]
 
     def _grown(self, a: Content, b: Content, forced: Content | None) -> GrownList:
+        self.note_shared(a, b)
         elements = [
             x
             for content, state in ((a, self._a), (b, self._b), (forced, {}))
@@ -448,6 +451,20 @@ def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:
         return leaf if is_ragged(leaf) else replace(leaf, shape=first.shape[1:])
 
     return mapped(element, visit)  # type: ignore[no-any-return]
+
+
+def _both_as_pairs(a: Content, b: Content, forced: Content | None) -> tuple[Content, Content]:
+    """A dict of known keys as a list of pairs, where it's one on the other way."""
+    kinds = [isinstance(v, Entries) for v in (a, b) if isinstance(v, Entries | Items | GrownList)]
+    if len(kinds) < 2 or (all(kinds) and not isinstance(forced, Items | GrownList)):
+        return a, b
+    if not any(kinds):
+        return a, b
+    for v in (a, b):
+        if isinstance(v, Entries) and (not v.ordered or any(map(is_optional, v.items.values()))):
+            raise JoinError("a dict whose keys depend on data gets a key that does so, too")
+    a, b = (as_pairs(v) if isinstance(v, Entries) else v for v in (a, b))
+    return a, b
 
 
 def _parts(value: Any) -> tuple[Any, ...]:

@@ -54,6 +54,7 @@ class References:
             if not self.heap.frozen.isdisjoint((ca, cb)):
                 self.heap.frozen.add(cell)
             self._pairs[ca, cb] = cell
+            self.heap.sources[cell] = self.heap.sources_of(cell, ca, cb)
             self.made[cell] = (self._force.made[ca][0] if again else ca, cb)  # type: ignore[union-attr]
             forced = self._force.cells.get(cell) if again else None  # type: ignore[union-attr]
             self.cells[cell] = self._content(self._a[ca], self._b[cb], forced, cell=cell)
@@ -69,6 +70,7 @@ class References:
             if cell < 0:
                 cell = self._pairs[_NOWHERE, source] = self.heap.new(Items())
                 self.made[cell] = (_NOWHERE, source)
+                self.heap.sources[cell] = self.heap.sources_of(cell, source)
                 if source in self.heap.frozen:
                     self.heap.frozen.add(cell)
         if cell not in self.cells:

@@ -105,6 +105,7 @@ class Merging(Machine):
             self.heap.take_by_value(cell, self.heap.cells[cell])
         copy = self.heap.new(self.heap.cells[original.cell])
         self.heap.frozen.add(copy)
+        self.heap.sources[copy] = self.heap.sources_of(original.cell)
         return replace(original, cell=copy)  # type: ignore[no-any-return]
 
 

@@ -23,6 +23,7 @@ from astfront.values import (
     NONE,
     Deferred,
     Dict,
+    DictView,
     Generator,
     Iterator,
     List,
@@ -201,6 +202,8 @@ def copy_list(cx: Any, iterable: Value) -> Value:
         return cx.listed(iterable)
     if isinstance(iterable, List):
         return cx.listed_copy(iterable)
+    if _has_staged_keys(cx, iterable):
+        return cx.call(Static(folds.listed), [iterable], {})  # type: ignore[no-any-return]
     iterator = None
     if isinstance(iterable, Tensor | Range | Iterator):
         iterator = cx.iterator_of(iterable)
@@ -216,6 +219,12 @@ def copy_list(cx: Any, iterable: Value) -> Value:
     return cx.call(Static(folds.listed), [iterable], {})  # type: ignore[no-any-return]
 
 
+def _has_staged_keys(cx: Any, v: Value) -> bool:
+    """Whether it's a dict or set, or a view of one, that has a staged number of keys."""
+    owner = v.of if isinstance(v, DictView) else v
+    return cx.is_keyed(owner) and not isinstance(cx.length(owner), Static)
+
+
 @rule(tuple)
 def tuple_(cx: Any, iterable: Value = Static(())) -> Value:
     return cx.turned_into_tuple(copy_list(cx, iterable))  # type: ignore[no-any-return]
@@ -223,7 +232,12 @@ def tuple_(cx: Any, iterable: Value = Static(())) -> Value:
 
 @rule(set)
 def set_(cx: Any, iterable: Value = Static(())) -> Value:
-    return cx.heap.new_set(cx.static(i, "an item of a set") for i in cx.items_of(iterable))
+    iterable, items = known_items(cx, iterable)
+    if items is None or not all(cx.try_static(item)[0] for item in items):
+        made = cx.heap.new_set(())
+        cx.keyed(made, "added", iterable)
+        return made  # type: ignore[no-any-return]
+    return cx.heap.new_set(cx.static(i, "an item of a set") for i in items)  # type: ignore[no-any-return]
 
 
 @rule(frozenset)
@@ -344,6 +358,8 @@ def known_items(cx: Any, iterable: Value) -> tuple[Value, list[Value] | None]:
     """What is walked over, and its items where their number is known while compiling."""
     if isinstance(iterable, Generator):
         iterable = cx.listed(iterable)
+    if _has_staged_keys(cx, iterable):
+        iterable = copy_list(cx, iterable)
     if isinstance(iterable, Static | Tuple | Dict):
         return iterable, cx.items_of(iterable)
     iterator = cx.iterator_of(iterable)

@@ -11,7 +11,7 @@ from astfront.attributes import fields_as_dict, replace_fields
 from astfront.contents import Entries, GrownList, Items
 from astfront.environment import same
 from astfront.rules import folds
-from astfront.rules.builtins import copy_list, dict_
+from astfront.rules.builtins import copy_list, dict_, known_items
 from astfront.rules.methods import append, clear, index, popped, reverse
 from astfront.rules.registry import StaticArg, rule
 from astfront.values import NONE, TRUE, Dict, List, Static, Tuple, Value
@@ -36,10 +36,11 @@ def shortened(cx: Any, queue: List, at_end: bool = False) -> List:
         kept = items[: queue.longest] if at_end else items[start:]
         if len(kept) < len(items):
             cx.heap[queue.cell] = Items(tuple(kept))
-    elif at_end or not queue.longest:
-        cx.fail("AF0208", "appendleft to a deque with maxlen that grew in a kept loop")
+    elif not queue.longest:
+        cx.fail("AF0208", "a deque that holds nothing gets the items of a list that grew")
     else:
-        part = cx.grown_slice(content, Static(slice(-queue.longest, None)))
+        kept = slice(None, queue.longest) if at_end else slice(-queue.longest, None)
+        part = cx.grown_slice(content, Static(kept))
         cx.heap[queue.cell] = part if isinstance(part, Items | GrownList) else cx.heap[part.cell]
     return queue
 
@@ -237,6 +238,11 @@ def counter_subtract(cx: Any, self: Dict, items: Value = NONE, **counts: Value) 
 
 
 def _count(cx: Any, op: Any, counter: Dict, items: Value, named: dict[str, Value]) -> Value:
+    if op is operator.add and not isinstance(items, Dict) and items is not NONE and not named:
+        items, known = known_items(cx, items)
+        is_known = known is not None and all(cx.try_static(item)[0] for item in known)
+        if cx.is_keyed(counter) or not is_known:
+            return cx.keyed(counter, "counted", items)  # type: ignore[no-any-return]
     if isinstance(items, Dict):
         changes = list(cx.entries_of(items).items())
     elif items is NONE:

@@ -221,6 +221,12 @@ def other_places(count: int, place: int) -> Any:
     return places + (places >= place)
 
 
+def places_with(count: int, place: int) -> Any:
+    """The places of ``count`` items of which the one at ``place`` stands after all of them."""
+    places = np.arange(count)
+    return np.where(places == place, count, places)
+
+
 def inserted(items: list[Any], index: int, item: Any) -> list[Any]:
     return items[:index] + [item] + items[index:]
 

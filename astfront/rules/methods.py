@@ -13,8 +13,20 @@ from astfront.environment import same
 from astfront.rules import folds
 from astfront.rules.builtins import copy_list, dict_
 from astfront.rules.ordering import sorted_
-from astfront.rules.registry import StaticArg, pure, rule
-from astfront.values import FALSE, NONE, TRUE, Dict, DictView, List, Scalar, Set, Static, Value
+from astfront.rules.registry import pure, rule
+from astfront.values import (
+    FALSE,
+    NONE,
+    TRUE,
+    Dict,
+    DictView,
+    List,
+    Scalar,
+    Set,
+    Static,
+    Tuple,
+    Value,
+)
 
 _PURE = "ascii bin bytes callable chr complex frozenset hash hex oct ord pow"
 pure(*(getattr(builtins, n) for n in _PURE.split()))
@@ -131,6 +143,9 @@ def sort(cx: Any, self: List, key: Value | None = None, reverse: Value = FALSE) 
 @rule(dict.get)
 def get(cx: Any, self: Value, key: Value, default: Value = NONE) -> Value:
     known, found = cx.try_static(key)
+    is_pair = isinstance(key, Tuple) and not known
+    if cx.is_keyed(self) or (is_pair and cx.can_be_keyed(self, key)):
+        return cx.keyed(self, "value_or", key, default)  # type: ignore[no-any-return]
     return cx.get_entry(self, found, default) if known else cx.staged_entry(self, key, default)
 
 
@@ -150,7 +165,11 @@ def items(cx: Any, self: Value) -> Value:
 
 
 @rule(dict.pop)
-def dict_pop(cx: Any, self: Dict, key: StaticArg[Any], default: Value | None = None) -> Value:
+def dict_pop(cx: Any, self: Dict, key: Value, default: Value | None = None) -> Value:
+    if cx.is_keyed(self):
+        name, more = ("popped", ()) if default is None else ("popped_or", (default,))
+        return cx.keyed(self, name, key, *more)  # type: ignore[no-any-return]
+    key = cx.static(key, "a dict's key")
     # What isn't there isn't made here, whatever the class.
     found = cx.get_entry(replace(self, cls=dict, factory=None), key, default)
     there = cx.has_key(self, key)
@@ -167,7 +186,11 @@ def update(cx: Any, self: Dict, *others: Value, **kwargs: Value) -> Value:
 
 
 @rule(dict.setdefault)
-def setdefault(cx: Any, self: Dict, key: StaticArg[Any], default: Value = NONE) -> Value:
+def setdefault(cx: Any, self: Dict, key: Value, default: Value = NONE) -> Value:
+    known, found = cx.try_static(key)
+    if cx.is_keyed(self) or (not known and cx.can_be_keyed(self, key)):
+        return cx.keyed(self, "value_set_by_default", key, default)  # type: ignore[no-any-return]
+    key = cx.static(key, "a dict's key")
     value = cx.get_entry(self, key, default)
     cx.set_entry(self, key, value)
     return value
@@ -190,7 +213,14 @@ def dict_clear(cx: Any, self: Dict) -> Value:
 def _changed_by(method: str) -> None:
     """A rule for a method of sets that runs on the static items."""
 
-    def changed(cx: Any, self: Set, *args: StaticArg[Any]) -> Value:
+    def changed(cx: Any, self: Set, *args: Value) -> Value:
+        if method == "remove" and cx.is_keyed(self):
+            return cx.keyed(self, "remove", *args)  # type: ignore[no-any-return]
+        if method == "update" and cx.is_keyed(self):
+            for arg in args:
+                cx.keyed(self, "added", arg)
+            return NONE
+        args = tuple(cx.static(arg, f"what `{method}` takes") for arg in args)
         items = cx.static(self)
         result = cx.run_python(getattr(items, method), *args)
         cx.heap[self.cell] = cx.heap[cx.heap.new_set(items).cell]
@@ -200,13 +230,20 @@ def _changed_by(method: str) -> None:
 
 
 @rule(set.add)
-def set_add(cx: Any, self: Set, item: StaticArg[Any]) -> Value:
-    cx.set_entry(self, item, TRUE)
+def set_add(cx: Any, self: Set, item: Value) -> Value:
+    known, _ = cx.try_static(item)
+    if cx.is_keyed(self) or (not known and cx.can_be_keyed(self, item)):
+        cx.keyed(self, "put", item, TRUE)
+    else:
+        cx.set_entry(self, cx.static(item, "`item`"), TRUE)
     return NONE
 
 
 @rule(set.discard)
-def discard(cx: Any, self: Set, item: StaticArg[Any]) -> Value:
+def discard(cx: Any, self: Set, item: Value) -> Value:
+    if cx.is_keyed(self):
+        return cx.keyed(self, "discard", item)  # type: ignore[no-any-return]
+    item = cx.static(item, "`item`")
     if cx.has_key(self, item) is not FALSE:
         cx.heap.unbind(self.cell, item)
     return NONE

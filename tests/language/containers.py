@@ -170,11 +170,12 @@ def dict_keys_in_branch(x, n):
     return table.get("h", x)
 
 
-@construct("a dict with staged keys", staged="AF0205", kept="AF0205")
+@construct("a dict with staged keys")
 def staged_keys(x, n):
-    table = {}
-    table[n] = x
-    return table[n]
+    table = {1: x}
+    table[n] = table.get(n, x) * 2
+    counts = collections.Counter([n, n + 1, n])
+    return table[n], len(table), 1 in table, counts[n]
 
 
 @construct("a dict of static keys looked up by a staged int")
@@ -222,11 +223,12 @@ def sets(x, n):
     return x * n * len(kinds), "b" in kinds, kinds >= {"c", "d"}
 
 
-@construct("a set with staged items", staged="AF0205", kept="AF0205")
+@construct("a set with staged items")
 def staged_set(x, n):
     seen = set()
     seen.add(n)
-    return len(seen)
+    seen.add(2)
+    return len(seen), n + 1 in seen, seen
 
 
 @construct("tuples: unpacking, slices, `+`, `index`, `count`")

@@ -1,5 +1,7 @@
 """Lists, dicts and objects in a list that grows in a kept loop."""
 
+import collections
+
 import chainer.functions as F
 import numpy as np
 import pytest
@@ -141,15 +143,6 @@ def appended_then_changed(x, n):
     return rows
 
 
-def changed_in_the_list(x, n):
-    memories = []
-    for i in range(int(n)):
-        memories.append(Memory(i, x[i]))
-    for memory in memories:
-        memory.push(x[0])
-    return memories[0].h
-
-
 def one_object_again_and_again(x, n):
     memories = []
     memory = Memory(0, x[0])
@@ -190,7 +183,6 @@ def an_array_in_a_list(x, n):
     "function",
     [
         appended_then_changed,
-        changed_in_the_list,
         one_object_again_and_again,
         changed_under_another_name,
         changed_where_it_may_be_none,
@@ -272,3 +264,103 @@ def test_trees_that_get_deeper():
         return node
 
     refuses("AF0206", forward, X, N(1))
+
+
+def test_items_are_changed_where_they_are():
+    def segments(values, n):
+        parts, rows, counts = [[]], [], [{"seen": 0}]
+        for v in values[: int(n)]:
+            if v > 0:
+                parts.append([])
+                rows.append([v, v])
+                counts.append({"seen": 1})
+            parts[-1].append(int(v))
+            counts[-1]["seen"] += 2
+            for row in rows:
+                row[1] = row[1] * 0.5
+        return parts, rows, counts
+
+    agrees(segments, *((np.array([1.0, -2, -3, 4, 5], "f"), N(n)) for n in (0, 1, 5)))
+
+
+def test_objects_in_tuples_are_changed_where_they_are():
+    def forward(x, n):
+        stack = [(0, Memory(0, x[0]))]
+        for i in range(int(n)):
+            stack.append((i, Memory(i, x[i])))
+            stack[-1][1].push(x[0])
+            if i % 2 == 1:
+                top = stack.pop()
+                stack[-1][1].score += top[1].score
+        for _, memory in stack:
+            memory.push(x[1])
+        first = stack[0][1]
+        first.score += 10
+        first.score += 1
+        return [(i, m.score, m.h) for i, m in stack]
+
+    agrees(forward, *((X, N(n)) for n in (0, 1, 4)))
+
+
+def test_a_table_of_lists():
+    def forward(x, n):
+        size = int(n)
+        table = [[0] * size for _ in range(size + 1)]
+        for i in range(size):
+            table[i + 1][i] = table[i][i // 2] + i + 1
+        return table
+
+    agrees(forward, *((X, N(n)) for n in (0, 1, 4)))
+
+
+@pytest.mark.parametrize("way", ["twice", "two lists", "copied", "another name", "read before"])
+def test_what_has_other_names_is_refused(way):
+    def forward(x, n):
+        numbers, others, found = [], [], 0
+        for i in range(int(n)):
+            one = [i]
+            numbers.append(one)
+            if way == "two lists":
+                others.append(one)
+            if way == "twice":
+                numbers.append(numbers[0])
+            if way == "copied":
+                others = list(numbers)
+            before = numbers[0]
+            numbers[-1].append(7)
+            if way == "another name":
+                one.append(8)
+            if way == "read before":
+                found += len(before)
+        return numbers, others, found
+
+    refuses("AF0209", forward, X, N(3))
+
+
+def test_dicts_of_staged_keys():
+    def forward(keys, n):
+        counts, places, seen, again = {}, collections.defaultdict(list), set(), 0
+        for i in range(int(n)):
+            key = int(keys[i])
+            again += key in seen
+            seen.add(key)
+            counts[key] = counts.get(key, 0) + 1
+            places[key].append(i)
+        counts.pop(2, None)
+        total = 0
+        for key, found in places.items():
+            total += key * len(found)
+        return counts, places, seen, again, sorted(counts), total
+
+    agrees(forward, *((np.array([3, 1, 3, 2, 1]), N(n)) for n in (0, 1, 5)))
+
+
+def test_a_staged_key_that_is_not_there():
+    def forward(keys, n):
+        table = {}
+        for key in keys[: int(n)]:
+            table[int(key), 0] = 1.5
+        del table[3, 0]
+        return table[1, 0]
+
+    agrees(forward, *((np.array([3, 1, 2]), N(n)) for n in (3, 0, 1)))

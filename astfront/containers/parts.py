@@ -1,0 +1,154 @@
+"""Items of a list that grew, changed where they are: ``parts[-1].append(x)``, ``rows[i].h = h``.
+
+Such an item is a copy, in cells of its own (``GrownLists.grown_element``). What changes the copy is
+written to the list, too, as the item that it has been read as (``Heap.write_back``). That's right as
+long as nothing else in use may be that item, too: another list that grew, of which some items may come
+from the same places (``ByValue.sources``). What else was copied of such items, or was once put into the
+list, isn't known to be what it was any more (``Heap.outdate``): it can't be read then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from astfront.contents import Content, GrownList, Items, Names
+from astfront.joins.reachability import reached
+from astfront.machine import Machine
+from astfront.rules import folds
+from astfront.values import ByValue, List, Option, Static, Tuple, Value
+
+
+@dataclass
+class Part:
+    """An item of a list that grew, as it was read."""
+
+    owner: List
+    index: Value
+    """From 0, in range."""
+    item: Value
+    cells: set[int] = field(default_factory=set)
+    """Of the lists, dicts and objects in it."""
+    contents: list[Content] = field(default_factory=list)
+    """What the list is where this is its item at that index."""
+
+
+class Parts(Machine):
+    def note_part(self, part: Part) -> None:
+        """An item was read, whose cells are these."""
+        for cell in part.cells:
+            self.heap.parts[cell] = part
+
+    def may_change_part(self, cell: int) -> bool:
+        """Whether a copy can be changed, and with it the list of which it's an item."""
+        part, heap = self.heap.parts.get(cell), self.heap
+        if part is None or cell in heap.taken_now():
+            return False
+        owner = part.owner.cell
+        now: Any = heap.cells.get(owner)
+        if not any(now is content for content in part.contents):
+            return False
+        if heap.is_frozen(owner) and not self.may_change_part(owner):
+            return False
+        sources = self.sources_in(now)
+        if sources & (heap.shared | heap.arguments):
+            return False
+        return not any(sources & self.sources_in(other) for other in self._others(owner))
+
+    def _others(self, owner: int) -> Iterator[GrownList]:
+        """The other lists that grew and are in use, or may be."""
+        heap = self.heap
+        started = [frame.statement_cell for frame in self.frames]
+        entered = [frame.entered for frame in self.frames[1:]]
+        roots = {cell for cell, content in heap.cells.items() if isinstance(content, Names)}
+        roots |= heap.base.keys() | heap.arguments
+        # What the statements being compiled have made so far may be held by nothing else yet.
+        for start, end in zip(started, [*entered, heap.next_cell]):
+            roots.update(cell for cell in range(start, end) if cell in heap.cells)
+        own = {owner, *self._owners(owner)}
+        for cell in reached(heap.cells, sorted(roots), lambda cell, name: True):
+            content = heap.cells[cell]
+            if isinstance(content, GrownList) and cell not in own:
+                yield content
+
+    def _owners(self, cell: int) -> Iterator[int]:
+        while cell in self.heap.parts:
+            cell = self.heap.parts[cell].owner.cell
+            yield cell
+
+    def write_back(self, cell: int) -> None:
+        """The list whose item was changed has it as it is now."""
+        heap, part = self.heap, self.heap.parts[cell]
+        owner = part.owner.cell
+        before: Any = heap.cells[owner]
+        length, taken = self.length_of(before), heap.taken_now()
+        made: Any = self.put_together(before, Items((part.item,)))
+        if isinstance(made, Items):
+            items = [*made.items[:-1]]
+            items[self.static(part.index)] = part.item
+            content: Content = Items(tuple(items))
+        else:
+            places = self.call(Static(folds.places_with), [length, part.index], {})
+            added = before.added if isinstance(before, GrownList) else None
+            content = replace(self.items_at(made, places), length=length, added=added)
+        heap.cells[heap.taken] = Names(dict(taken))
+        part.contents.append(content)
+        heap[owner] = content
+        self._outdate(part)
+
+    def _outdate(self, part: Part) -> None:
+        """What else was copied of items like it, or was put into the list, may not be what it was."""
+        heap = self.heap
+        owners = {part.owner.cell, *self._owners(part.owner.cell)}
+        family = {*part.cells, *owners}
+        for cell in owners:
+            if cell in heap.parts:
+                family |= heap.parts[cell].cells
+        more = True
+        while more:
+            inner = {
+                c
+                for c, p in heap.parts.items()
+                if p.owner.cell in family - owners
+                and any(heap.cells.get(p.owner.cell) is content for content in p.contents)
+            }
+            more = not inner <= family
+            family |= inner
+        sources = self.sources_in(heap.cells[part.owner.cell])
+        copies = {c for c in (*heap.taken_now(), *heap.frozen) if c >= 0 and c in heap.cells}
+        heap.outdate(c for c in sorted(copies - family) if heap.sources_of(c) & sources)
+
+
+def sources_of_item(value: Value) -> frozenset[int]:
+    """The cells of which the lists, dicts and objects in an item of a list that grew are copies."""
+    match value:
+        case ByValue(content=content, sources=sources):
+            values: Any = (content.element,) if isinstance(content, GrownList) else content.items
+            held = values.values() if isinstance(values, dict) else values
+            return sources.union(*map(sources_of_item, held))
+        case Tuple(items=items):
+            return frozenset().union(*map(sources_of_item, items))
+        case Option(value=present, absent=absent):
+            return sources_of_item(present) | sources_of_item(absent)
+    return frozenset()
+
+
+def with_sources(value: Value, sources: frozenset[int]) -> Value:
+    """An item in which the lists, dicts and objects are copies of these."""
+    match value:
+        case ByValue(content=content):
+            made: Any = content
+            if isinstance(content, GrownList):
+                made = replace(content, element=with_sources(content.element, sources))
+            elif isinstance(content, Items):
+                made = Items(tuple(with_sources(v, sources) for v in content.items))
+            else:
+                held = {k: with_sources(v, sources) for k, v in content.items.items()}
+                made = replace(made, items=held)
+            return replace(value, content=made, sources=sources)
+        case Tuple(items=items):
+            return replace(value, items=tuple(with_sources(v, sources) for v in items))
+        case Option(value=present):
+            return replace(value, value=with_sources(present, sources))
+    return value

@@ -1,0 +1,89 @@
+"""Dicts and sets of staged keys, as lists of pairs, keys and values, in Python: it's compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def place(pairs: list[Any], key: Any) -> int:
+    """Where a key stands, or -1."""
+    for i, pair in enumerate(pairs):
+        if pair[0] == key:
+            return i
+    return -1
+
+
+def has(pairs: list[Any], key: Any) -> bool:
+    return place(pairs, key) >= 0
+
+
+def value(pairs: list[Any], key: Any) -> Any:
+    i = place(pairs, key)
+    if i < 0:
+        raise KeyError(key)
+    return pairs[i][1]
+
+
+def value_or(pairs: list[Any], key: Any, default: Any) -> Any:
+    i = place(pairs, key)
+    return default if i < 0 else pairs[i][1]
+
+
+def made_value(pairs: list[Any], key: Any, make: Callable[[], Any]) -> Any:
+    i = place(pairs, key)
+    if i < 0:
+        i = len(pairs)
+        pairs.append((key, make()))
+    return pairs[i][1]
+
+
+def value_set_by_default(pairs: list[Any], key: Any, default: Any) -> Any:
+    i = place(pairs, key)
+    if i < 0:
+        i = len(pairs)
+        pairs.append((key, default))
+    return pairs[i][1]
+
+
+def put(pairs: list[Any], key: Any, value: Any) -> None:
+    i = place(pairs, key)
+    if i < 0:
+        pairs.append((key, value))
+    else:
+        pairs[i] = (pairs[i][0], value)
+
+
+def remove(pairs: list[Any], key: Any) -> None:
+    i = place(pairs, key)
+    if i < 0:
+        raise KeyError(key)
+    del pairs[i]
+
+
+def discard(pairs: list[Any], key: Any) -> None:
+    i = place(pairs, key)
+    if i >= 0:
+        del pairs[i]
+
+
+def popped(pairs: list[Any], key: Any) -> Any:
+    found = value(pairs, key)
+    remove(pairs, key)
+    return found
+
+
+def popped_or(pairs: list[Any], key: Any, default: Any) -> Any:
+    found = value_or(pairs, key, default)
+    discard(pairs, key)
+    return found
+
+
+def counted(pairs: list[Any], items: Any) -> None:
+    for item in items:
+        put(pairs, item, value_or(pairs, item, 0) + 1)
+
+
+def added(pairs: list[Any], items: Any) -> None:
+    for item in items:
+        put(pairs, item, True)
