@@ -3,6 +3,7 @@
 As TVM has them, a maximum over nothing but -inf is -3.4e38 and its argmax is -1 (-3.4e38 stands for
 "nothing yet"), and NaN gets lost in ``max``, ``maximum``, ``clip``, ``nn.relu``, ``sign``, ``x - x`` and
 in comparisons whose opposite is asked for.
+The negative of 0.0 is 0.0.
 A model that masks with -inf, or asks for ``isnan``, would compute something else than under Chainer.
 Where sizes are staged, reshape can't be fused, and what's broadcast may be read beyond its end.
 
@@ -297,6 +298,18 @@ def _max_pool(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
     return [te.compute(shape, largest, name="pool_max", tag="pool_max")]
 
 
+# --- negative --------------------------------------------------------------------------------
+
+
+def _negative(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
+    """TVM's is ``0 - x``, which has another sign where ``x`` is 0."""
+    x = inputs[0]
+    if not _is_float(x):
+        return [topi.negative(x)]
+    minus = tir.const(-1, x.dtype)
+    return [te.compute(x.shape, lambda *i: x(*i) * minus, name="negative", tag="elemwise")]
+
+
 # --- reshape ---------------------------------------------------------------------------------
 
 
@@ -375,5 +388,6 @@ _register("maximum", _of_two(True), registry._schedule_injective)
 _register("minimum", _of_two(False), registry._schedule_injective)
 _register("nn.relu", _relu, registry._schedule_injective)
 _register("clip", _clip, registry._schedule_injective)
+_register("negative", _negative, registry._schedule_injective)
 _register("sign", _sign, registry._schedule_injective)
 _register("reshape", _reshape, registry._schedule_injective)

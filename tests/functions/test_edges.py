@@ -78,6 +78,7 @@ def quotients(x):
     return (
         np.floor(x / 49), x // 49.0, x % 49.0, np.floor(x.astype("d") / 49), (x.astype("i") / 49).astype("i"),
         int(n / 49), int(s / 49), s // 49.0, s % 49.0, F.floor(V(x.astype("d")) / 49.0), round(n / 98 + 0.5),
+        np.signbit(-(x - x[3])), 1 / -F.relu(V(x[3] - x)), np.signbit(-(x - x[3]).astype("d")),
     )  # fmt: skip
 
 
