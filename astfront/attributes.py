@@ -15,6 +15,7 @@ import numpy as np
 from chainer.utils import cache
 
 from astfront.contents import Attributes as Content
+from astfront.descriptions import describe
 from astfront.effects import is_text
 from astfront.joins.options import is_optional
 from astfront.lifting import MISSING, Location
@@ -46,7 +47,6 @@ from astfront.values import (
     Tuple,
     Unbound,
     Value,
-    describe,
 )
 
 _METHODS = (types.FunctionType, property, staticmethod, classmethod)

@@ -14,6 +14,7 @@ import chainer
 import gast
 import numpy as np
 
+from astfront.descriptions import describe
 from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.machine import Machine
 from astfront.numbers import NUMBERS, is_numpy_number
@@ -44,7 +45,6 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
-    describe,
 )
 
 COMPARE: dict[type, tuple[Callable[..., Any], Any, str]] = {

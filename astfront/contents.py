@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from astfront.values import Tensor, Value
+from astfront.values import Dict, List, Object, Tensor, Value
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,3 +58,16 @@ class Names:
 
 
 Content: TypeAlias = "Items | GrownList | Entries | Attributes | Names"
+
+
+@dataclass(frozen=True, eq=False)
+class ByValue(Value):
+    """A list, dict or object without its identity, as a list that grew holds it: its content.
+
+    The ``reference`` says what it is; its cell doesn't matter.
+    """
+
+    reference: List | Dict | Object
+    content: Content
+    sources: frozenset[int] = frozenset()
+    """The cells that it may be a copy of."""

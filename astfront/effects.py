@@ -21,6 +21,7 @@ import gast
 import numpy as np
 
 from astfront.contents import GrownList, Items, Names
+from astfront.descriptions import describe
 from astfront.machine import Machine, Site
 from astfront.values import (
     SCALAR_DTYPES,
@@ -43,7 +44,6 @@ from astfront.values import (
     Tuple,
     Unbound,
     Value,
-    describe,
 )
 
 _ENTRY = "entry"

@@ -43,6 +43,7 @@ from astfront.control.generators import Generators
 from astfront.control.loops import Loops
 from astfront.control.narrowing import Narrowing
 from astfront.control.recursion import Recursions
+from astfront.descriptions import describe
 from astfront.diagnostics import CompileError, Diagnostic, InternalError, error, internal_error
 from astfront.eager_calls import EagerCall
 from astfront.effects import Effects, is_exception
@@ -73,7 +74,6 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
-    describe,
 )
 from passes.syntax import liveness, names
 

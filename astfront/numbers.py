@@ -11,18 +11,9 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.descriptions import describe
 from astfront.powers import Powers
-from astfront.values import (
-    EitherDtype,
-    List,
-    Poison,
-    Scalar,
-    Static,
-    Tensor,
-    Tuple,
-    Value,
-    describe,
-)
+from astfront.values import EitherDtype, List, Poison, Scalar, Static, Tensor, Tuple, Value
 
 NUMBERS = (bool, int, float)
 

@@ -11,6 +11,7 @@ import chainer
 import gast
 import numpy as np
 
+from astfront.descriptions import describe
 from astfront.diagnostics import CompileError
 from astfront.effects import is_text
 from astfront.environment import UNKNOWN_STORAGE
@@ -33,7 +34,6 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
-    describe,
 )
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from chainer.utils import cache
 
 from astfront.calls.local_classes import is_local
-from astfront.contents import Entries, GrownList, Items
+from astfront.contents import ByValue, Entries, GrownList, Items
+from astfront.descriptions import describe
 from astfront.diagnostics import error
 from astfront.environment import UNKNOWN_STORAGE, same, same_array
 from astfront.gradients import variable
@@ -27,7 +28,6 @@ from astfront.values import (
     NONE,
     UNBOUND,
     Argument,
-    ByValue,
     Copied,
     Deferred,
     Dict,
@@ -42,7 +42,6 @@ from astfront.values import (
     Tuple,
     Unbound,
     Value,
-    describe,
 )
 
 #: Names of the containers in elements of lists, beside the numbers of cells.

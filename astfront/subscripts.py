@@ -14,6 +14,7 @@ import numpy as np
 
 from astfront.builder import Scope
 from astfront.contents import GrownList, Items
+from astfront.descriptions import describe
 from astfront.diagnostics import CompileError
 from astfront.environment import (
     UNKNOWN_STORAGE,
@@ -43,7 +44,6 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
-    describe,
     is_none,
 )
 

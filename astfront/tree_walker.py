@@ -15,16 +15,14 @@ import sys
 import sysconfig
 import types
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import chainer
 import numpy as np
 
 from astfront.c_compiler import native_part
+from astfront.tree_types import Column, Kind, TreeType
 from astfront.values import SCALAR_DTYPES
-
-if TYPE_CHECKING:
-    from astfront.tree_arguments import Column, Kind, TreeType
 
 _log = logging.getLogger(__name__)
 

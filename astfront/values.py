@@ -12,13 +12,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import gast
 import numpy as np
-
-if TYPE_CHECKING:
-    from astfront.contents import Content
 
 #: One dimension of a staged tensor: a size known while compiling, or ``None``.
 Dim: TypeAlias = "int | None"
@@ -383,19 +380,6 @@ class Iterator(Value):
     """Where the next index is, of what Python calls an iterator: it's walked over only once."""
 
 
-@dataclass(frozen=True, eq=False)
-class ByValue(Value):
-    """A list, dict or object without its identity, as a list that grew holds it: its content.
-
-    The ``reference`` says what it is; its cell doesn't matter.
-    """
-
-    reference: List | Dict | Object
-    content: Content
-    sources: frozenset[int] = frozenset()
-    """The cells that it may be a copy of."""
-
-
 class Unbound(Value):
     """A name or attribute that has no value."""
 
@@ -469,60 +453,6 @@ def is_staged(value: Value) -> bool:
 def is_none(value: Value | None) -> bool:
     """Whether an argument isn't given, or is None."""
     return value is None or (isinstance(value, Static) and value.obj is None)
-
-
-def describe(value: Value) -> str:
-    """A short description for messages."""
-    match value:
-        case Static(obj=obj):
-            if isinstance(obj, type):
-                return f"the class {obj.__name__}"
-            return f"{type(obj).__name__} {obj!r}"[:60] if obj is not None else "None"
-        case Tensor():
-            dims = ", ".join("?" if d is None else str(d) for d in value.shape)
-            dims += "," if value.ndim == 1 else ""
-            noun = {"variable": "Variable", "array": "array", "generic": "numpy scalar"}.get(
-                value.kind, "Variable or array"
-            )
-            return f"a {value.dtype.name} {noun} of shape ({dims})"
-        case Scalar(type=kind):
-            return f"a staged {kind.__name__}"
-        case Tuple(items=items):
-            return f"a tuple of {len(items)}"
-        case List(cls=cls):
-            return f"a {cls.__name__}"
-        case Set():
-            return "a set"
-        case Dict(cls=cls):
-            return f"a {cls.__name__}"
-        case Object(cls=cls) | DictView(cls=cls):
-            return f"a {cls.__name__}"
-        case ByValue(reference=reference):
-            return describe(reference)
-        case Function() | BoundMethod() | Partial():
-            return "a function"
-        case Memory():
-            return "a memoryview"
-        case Range():
-            return "a staged range"
-        case Deferred(function=function):
-            if function is round:
-                return "a number rounded to some digits, which is found when the program has run"
-            return f"a {value.cls.__name__} with staged parts"
-        case Iterator(name=name):
-            return f"a {name}"
-        case Generator():
-            return "a generator"
-        case Node():
-            return "a part of a tree"
-        case EitherDtype(array=array, dtype=dtype):
-            return f"an array of {array.dtype.name} or {dtype.name}"
-        case Option(absent=absent):
-            if absent is UNBOUND:
-                return "a value that may be undefined"
-            return f"{describe(absent)} or {describe(value.value)}"
-        case _:
-            return str(getattr(value, "noun", type(value).__name__.lower()))
 
 
 def tuple_of(values: Sequence[Value]) -> Value:

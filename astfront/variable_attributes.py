@@ -11,6 +11,7 @@ import chainer
 import numpy as np
 
 from astfront.contents import Attributes
+from astfront.descriptions import describe
 from astfront.environment import UNKNOWN_STORAGE
 from astfront.machine import Machine
 from astfront.values import (
@@ -22,7 +23,6 @@ from astfront.values import (
     Tuple,
     Unbound,
     Value,
-    describe,
     is_none,
 )
 

@@ -20,6 +20,7 @@ from astfront.calls.frames import Frame
 from astfront.calls.function_calls import FunctionCalls
 from astfront.calls.function_nodes import as_variables
 from astfront.calls.wrappers import call_wrapper
+from astfront.descriptions import describe
 from astfront.joins.options import choice_in
 from astfront.rules import dataclass, folds
 from astfront.rules.registry import PURE, RULES, Rule, nearest
@@ -38,7 +39,6 @@ from astfront.values import (
     Super,
     Tuple,
     Value,
-    describe,
 )
 
 IMMUTABLE = (

@@ -13,9 +13,10 @@ import chainer
 from chainer.graph_optimizations.static_graph import static_graph
 
 from astfront.calls.frames import closure_of
+from astfront.descriptions import describe
 from astfront.environment import walk
 from astfront.lifting import Location, Structure
-from astfront.values import Dict, List, Object, Scalar, Static, Tensor, Value, describe
+from astfront.values import Dict, List, Object, Scalar, Static, Tensor, Value
 
 _CONTEXT_MANAGER = contextlib.contextmanager(lambda: iter(())).__code__
 _STATIC_GRAPH = static_graph(lambda chain: chain).__code__

@@ -9,6 +9,7 @@ import gast
 
 from astfront.containers.iterators import ITEMS_LIMIT
 from astfront.contents import Content, Entries, GrownList, Items
+from astfront.descriptions import describe
 from astfront.diagnostics import CompileError
 from astfront.environment import same
 from astfront.joins.leaves import Leaf
@@ -31,7 +32,6 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
-    describe,
 )
 
 #: A list that grew to this length is taken apart where its items are changed one by one.

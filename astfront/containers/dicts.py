@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from astfront.contents import Entries
+from astfront.descriptions import describe
 from astfront.environment import as_pairs, same
 from astfront.joins.options import is_optional
 from astfront.machine import Machine
@@ -34,7 +35,6 @@ from astfront.values import (
     Tuple,
     Unbound,
     Value,
-    describe,
     is_none,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from astfront.tree_arguments import Column, TreeType
+from astfront.tree_types import Column, TreeType
 from astfront.values import Node, Static, Tensor
 
 

@@ -17,25 +17,14 @@ import gast
 import numpy as np
 
 from astfront.containers.parts import Part, Parts, sources_of_item
-from astfront.contents import Attributes, Content, Entries, GrownList, Items
+from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, Items
 from astfront.joins.collector import Collector, even_extents, is_ragged, leaf_buffers
 from astfront.joins.join import Join, JoinError
 from astfront.joins.leaves import Leaf
 from astfront.joins.reachability import led_to, reached
 from astfront.joins.templates import element_at
 from astfront.rules import folds
-from astfront.values import (
-    ByValue,
-    List,
-    Option,
-    Scalar,
-    Slice,
-    Static,
-    Tensor,
-    Tuple,
-    Unbound,
-    Value,
-)
+from astfront.values import List, Option, Scalar, Slice, Static, Tensor, Tuple, Unbound, Value
 
 #: An array that's taken apart into more parts than this stays one array.
 FEW_PARTS = 32

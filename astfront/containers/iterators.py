@@ -9,8 +9,9 @@ from dataclasses import replace
 import gast
 
 from astfront.contents import Names
+from astfront.descriptions import describe
 from astfront.machine import Machine
-from astfront.values import NONE, Generator, Iterator, Object, Scalar, Static, Value, describe
+from astfront.values import NONE, Generator, Iterator, Object, Scalar, Static, Value
 
 #: More items than this aren't taken one by one while compiling.
 ITEMS_LIMIT = 100_000

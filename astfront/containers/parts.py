@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from astfront.contents import Content, GrownList, Items, Names
+from astfront.contents import ByValue, Content, GrownList, Items, Names
 from astfront.joins.reachability import reached
 from astfront.machine import Machine
 from astfront.rules import folds
-from astfront.values import ByValue, List, Option, Static, Tuple, Value
+from astfront.values import List, Option, Static, Tuple, Value
 
 
 @dataclass

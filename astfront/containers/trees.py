@@ -19,7 +19,7 @@ from astfront.containers.forests import Forest
 from astfront.contents import Attributes, Entries, Items
 from astfront.environment import UNKNOWN_STORAGE
 from astfront.machine import Machine
-from astfront.tree_arguments import Kind
+from astfront.tree_types import Kind
 from astfront.values import (
     NONE,
     SCALAR_DTYPES,

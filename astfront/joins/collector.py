@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from astfront.builder import Builder
-from astfront.contents import Attributes, Content, Entries, GrownList, Items, Names
+from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, Items, Names
 from astfront.diagnostics import CompileError, error
 from astfront.environment import Heap, State, as_pairs, storages_of
 from astfront.joins.leaves import BOOL_LEAF, INT_LEAF, Leaf, with_leaf
@@ -22,7 +22,6 @@ from astfront.values import (
     FALSE,
     TRUE,
     UNBOUND,
-    ByValue,
     Deferred,
     Dict,
     EitherDtype,

@@ -10,10 +10,11 @@ import collections
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from astfront.contents import Attributes, Content, Entries, GrownList, Items
+from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, Items
+from astfront.descriptions import describe
 from astfront.environment import Heap, State
 from astfront.joins.reachability import led_to
-from astfront.values import ByValue, Dict, List, Object, Option, Tuple, Value, describe
+from astfront.values import Dict, List, Object, Option, Tuple, Value
 
 
 class JoinError(Exception):

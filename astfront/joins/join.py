@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from astfront.builder import Builder
-from astfront.contents import Attributes, Content, Entries, GrownList, Items, Names
+from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, Items, Names
+from astfront.descriptions import describe
 from astfront.environment import (
     UNKNOWN_STORAGE,
     Heap,
@@ -50,7 +51,6 @@ from astfront.values import (
     SCALAR_DTYPES,
     UNBOUND,
     BoundMethod,
-    ByValue,
     Deferred,
     Dict,
     DictView,
@@ -68,7 +68,6 @@ from astfront.values import (
     Tuple,
     Unbound,
     Value,
-    describe,
     is_staged,
 )
 

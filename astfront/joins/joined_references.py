@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from astfront.contents import Content, GrownList, Items, Names
+from astfront.descriptions import describe
 from astfront.environment import Heap, State
 from astfront.joins.contained import JoinError
 from astfront.joins.reachability import reached
-from astfront.values import Dict, List, Object, Value, describe
+from astfront.values import Dict, List, Object, Value
 
 #: The cell of a list that isn't there on a way.
 _NOWHERE = -1

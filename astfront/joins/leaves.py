@@ -7,17 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from astfront.descriptions import describe
 from astfront.environment import UNKNOWN_STORAGE
-from astfront.values import (
-    SCALAR_DTYPES,
-    Scalar,
-    Shape,
-    Static,
-    Tensor,
-    TensorKind,
-    Value,
-    describe,
-)
+from astfront.values import SCALAR_DTYPES, Scalar, Shape, Static, Tensor, TensorKind, Value
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard
 
+from astfront.contents import ByValue
 from astfront.environment import same
 from astfront.joins.leaves import Leaf, number_type, with_leaf
 from astfront.values import (
     NONE,
-    ByValue,
     Choice,
     Deferred,
     Dict,

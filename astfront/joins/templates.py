@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from astfront.builder import Builder
-from astfront.contents import Attributes, Content, Entries, GrownList, Items, Names
+from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, Items, Names
 from astfront.environment import same
 from astfront.joins.leaves import BOOL_LEAF, INT_LEAF, Leaf
 from astfront.values import (
     UNBOUND,
-    ByValue,
     Deferred,
     EitherDtype,
     Node,

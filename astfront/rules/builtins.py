@@ -14,6 +14,7 @@ import gast
 import numpy as np
 
 from astfront.contents import Names
+from astfront.descriptions import describe
 from astfront.joins.join import Join
 from astfront.rules import folds
 from astfront.rules.objects import class_of
@@ -35,7 +36,6 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
-    describe,
     is_none,
 )
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from astfront.attributes import attribute_dict
 from astfront.contents import Entries, GrownList, Items
+from astfront.descriptions import describe
 from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.joins.options import is_optional
 from astfront.lifting import Location, Structure
@@ -36,7 +37,6 @@ from astfront.values import (
     Tuple,
     Unbound,
     Value,
-    describe,
 )
 from astfront.variable_attributes import variable_class
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from astfront.descriptions import describe
 from astfront.lifting import Location
 from astfront.rules.registry import rule
-from astfront.values import Object, Value, describe
+from astfront.values import Object, Value
 
 
 def is_generated(method: Any) -> bool:

@@ -12,6 +12,7 @@ from chainer.backends import cuda, intel64
 from chainer.links.normalization import batch_normalization as normalization
 from chainer.links.rnn import lstm
 
+from astfront.descriptions import describe
 from astfront.diagnostics import CompileError
 from astfront.effects import is_exception
 from astfront.lifting import Location
@@ -28,7 +29,6 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
-    describe,
 )
 
 

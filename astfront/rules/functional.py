@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from astfront.calls.wrappers import call_once
+from astfront.descriptions import describe
 from astfront.rules.registry import StaticArg, rule
-from astfront.values import Function, Partial, Static, Value, describe
+from astfront.values import Function, Partial, Static, Value
 
 
 @rule(functools.partial)

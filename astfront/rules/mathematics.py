@@ -11,9 +11,10 @@ import gast
 import numpy as np
 from scipy import special
 
+from astfront.descriptions import describe
 from astfront.rules.numpy.composed import composed, refuse
 from astfront.rules.registry import rule
-from astfront.values import Scalar, Static, Tensor, Value, describe
+from astfront.values import Scalar, Static, Tensor, Value
 
 _LARGEST_EXPONENT = 709.782712893384
 

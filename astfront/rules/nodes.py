@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from chainer.utils import type_check
 
-from astfront.values import Dim, Scalar, Static, Tensor, Value, describe
+from astfront.descriptions import describe
+from astfront.values import Dim, Scalar, Static, Tensor, Value
 
 
 def constant(cx: Any, value: Any, like: Tensor) -> Tensor:

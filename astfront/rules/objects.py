@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from astfront.descriptions import describe
 from astfront.operators import DUNDER
 from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (
@@ -38,7 +39,6 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
-    describe,
 )
 from astfront.variable_attributes import variable_class
 

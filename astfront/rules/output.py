@@ -6,9 +6,10 @@ import io
 import logging
 from typing import Any
 
+from astfront.descriptions import describe
 from astfront.effects import is_text
 from astfront.rules.registry import StaticArg, pure, rule
-from astfront.values import FALSE, NONE, Object, Scalar, Static, Tuple, Value, describe
+from astfront.values import FALSE, NONE, Object, Scalar, Static, Tuple, Value
 
 
 @rule(print)

@@ -11,11 +11,12 @@ from chainer.functions.array import concat, dstack, hstack, stack, vstack
 from chainer.utils.type_check import InvalidType
 
 from astfront.contents import GrownList
+from astfront.descriptions import describe
 from astfront.joins.leaves import Leaf
 from astfront.rules.array.shape import transpose_to
 from astfront.rules.registry import StaticArg, node_rule, rule
 from astfront.rules.sizes import guarded, same_dim, with_dims
-from astfront.values import UNBOUND, List, Static, Tensor, Value, describe
+from astfront.values import UNBOUND, List, Static, Tensor, Value
 
 
 def concatenate(cx: Any, xs: Sequence[Tensor], axis: int) -> Tensor:

@@ -25,6 +25,7 @@ from chainer.utils.type_check import InvalidType
 
 from astfront.containers.grown import FEW_PARTS
 from astfront.contents import GrownList
+from astfront.descriptions import describe
 from astfront.environment import same_array
 from astfront.joins.leaves import Leaf
 from astfront.rules.array.sequences import extents_of
@@ -44,7 +45,7 @@ from astfront.rules.sizes import (
     slice_axis,
     take_checked,
 )
-from astfront.values import List, Scalar, Static, Tensor, Value, describe, tuple_of
+from astfront.values import List, Scalar, Static, Tensor, Value, tuple_of
 
 
 @node_rule(get_item.GetItem)

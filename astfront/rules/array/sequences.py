@@ -16,6 +16,7 @@ from chainer.utils.type_check import InvalidType
 from astfront.calls.function_nodes import as_variables
 from astfront.containers.grown import FEW_PARTS
 from astfront.contents import GrownList, Items
+from astfront.descriptions import describe
 from astfront.joins.collector import is_ragged
 from astfront.joins.leaves import Leaf
 from astfront.rules.array.joining import concatenate, stack_arrays
@@ -29,7 +30,7 @@ from astfront.rules.sizes import (
     shape_tensor,
     with_dims,
 )
-from astfront.values import List, Scalar, Static, Tensor, Tuple, Unbound, Value, describe
+from astfront.values import List, Scalar, Static, Tensor, Tuple, Unbound, Value
 
 
 @node_rule(pad.Pad)

@@ -24,9 +24,10 @@ from chainer.functions.array import (
 )
 from chainer.utils.type_check import InvalidType
 
+from astfront.descriptions import describe
 from astfront.rules.registry import StaticArg, node_rule, rule
 from astfront.rules.sizes import dims_of, equal, guarded, product, shape_tensor, with_dims
-from astfront.values import Scalar, Static, Tensor, Value, describe
+from astfront.values import Scalar, Static, Tensor, Value
 
 
 @rule(F.reshape)

@@ -10,6 +10,7 @@ import gast
 import numpy as np
 
 from astfront.contents import GrownList
+from astfront.descriptions import describe
 from astfront.numbers import is_generic
 from astfront.rules.numpy.grown import UNEVEN, grown_list
 from astfront.rules.numpy.shaping import transposed
@@ -44,7 +45,6 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
-    describe,
     is_none,
 )
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from astfront.descriptions import describe
 from astfront.rules.numpy.support import numpy_rule, operand, rank, resolve
-from astfront.values import Scalar, Static, Tensor, Value, describe
+from astfront.values import Scalar, Static, Tensor, Value
 
 
 @numpy_rule(np.result_type)

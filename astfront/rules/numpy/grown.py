@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from astfront.contents import GrownList
+from astfront.contents import ByValue, GrownList
 from astfront.joins.leaves import Leaf
 from astfront.rules import folds
-from astfront.values import SCALAR_DTYPES, UNBOUND, ByValue, List, Static, Tensor, Tuple, Value
+from astfront.values import SCALAR_DTYPES, UNBOUND, List, Static, Tensor, Tuple, Value
 
 
 def grown_list(cx: Any, v: Value, may_be_empty: bool = False) -> GrownList | None:

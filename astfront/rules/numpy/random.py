@@ -14,6 +14,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.descriptions import describe
 from astfront.lifting import Input, Location
 from astfront.rules.indexing import index_tensor, minus
 from astfront.rules.numpy.creation import filled
@@ -32,18 +33,7 @@ from astfront.rules.numpy.support import (
     sizes_of,
 )
 from astfront.rules.registry import rule
-from astfront.values import (
-    NONE,
-    TRUE,
-    List,
-    Scalar,
-    Slice,
-    Static,
-    Tensor,
-    Value,
-    describe,
-    is_none,
-)
+from astfront.values import NONE, TRUE, List, Scalar, Slice, Static, Tensor, Value, is_none
 
 FLOAT64 = np.dtype("float64")
 

@@ -9,6 +9,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.descriptions import describe
 from astfront.rules.numpy.support import (
     INT64,
     as_array,
@@ -30,7 +31,7 @@ from astfront.rules.numpy.support import (
 from astfront.rules.numpy.support import (
     broadcast_to as broadcast_tensor,
 )
-from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value, describe
+from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value
 
 _EQ = gast.Eq()
 

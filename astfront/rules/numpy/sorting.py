@@ -10,6 +10,7 @@ import numpy as np
 from numpy.core.numeric import normalize_axis_tuple  # type: ignore[attr-defined]
 
 from astfront.calls.calls import numpy_source
+from astfront.descriptions import describe
 from astfront.rules import folds
 from astfront.rules.indexing import index_tensor, minus
 from astfront.rules.numpy import elementwise as e
@@ -33,7 +34,7 @@ from astfront.rules.numpy.support import (
     store_out,
 )
 from astfront.rules.registry import rule
-from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value, describe
+from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value
 
 
 def _along(cx: Any, a: Value, axis: Value) -> tuple[Tensor, int]:

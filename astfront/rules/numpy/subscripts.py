@@ -9,6 +9,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.descriptions import describe
 from astfront.rules.numpy.support import BOOL, INT64, constant, full
 from astfront.values import (
     NONE,
@@ -20,7 +21,6 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
-    describe,
     is_none,
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.descriptions import describe
 from astfront.layouts import fills_buffer
 from astfront.rules.registry import Rule, make_rule, rule
 from astfront.values import (
@@ -24,7 +25,6 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
-    describe,
 )
 
 INT64 = np.dtype("int64")
