@@ -202,7 +202,7 @@ class Effects(Machine):
                     return List(self.heap.new(content))
                 return Deferred(_list, tuple(map(self.as_it_is, self.items_of(value))))
             case Set():
-                return Deferred(_set, tuple(map(Static, self.entries_of(value))))
+                return Deferred(_set, tuple(map(Static, self.real_set(value))))
             case Dict():
                 entries = self.entries_of(value)
                 keys = Static(tuple(entries))

@@ -72,6 +72,8 @@ class Heap:
         """The cells that others are copies of, or stand for."""
         self.may_change_part: Callable[[int], bool] = lambda cell: False
         self.write_back: Callable[[int], None] = lambda cell: None
+        self.sets: dict[int, tuple[Content, set[Any], bool]] = {}
+        """What cells held, and the real sets of it: the order of their items is Python's."""
         self._is_any_outdated = False
         self.read_only: set[int] = set()
         """Cells that the program can't change: those of items of subclasses of list and dict."""
@@ -157,7 +159,15 @@ class Heap:
         return Dict(self.new(Entries(dict(items or {}))))
 
     def new_set(self, items: Iterable[Any]) -> Set:
-        return Set(self.new(Entries({item: Static(True) for item in items})))
+        is_set = isinstance(items, set)
+        found = items if isinstance(items, set) else set(items)
+        made = Set(self.new(Entries({item: Static(True) for item in found})))
+        self.note_set(made, found, may_change=not is_set)
+        return made
+
+    def note_set(self, v: Set, real: set[Any], may_change: bool = False) -> None:
+        """A cell's content is that of a real set, which may be changed with it, or never is."""
+        self.sets[v.cell] = (self.cells[v.cell], real, may_change)
 
     def new_object(self, cls: type, instance: Any = None) -> Object:
         """The object for a real instance is one and the same each time that it's asked for."""

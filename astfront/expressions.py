@@ -117,7 +117,10 @@ class Expressions(Machine):
 
     def visit_Set(self, node: gast.Set) -> Value:
         items = self.starred(node.elts)
-        return self.heap.new_set(self.static(v, "an item of a set") for v in items)
+        found = [self.static(v, "an item of a set") for v in items]
+        if len(found) > 2 and all(isinstance(e, gast.Constant) for e in node.elts):
+            return self.heap.new_set(set().union(frozenset(found)))  # as Python's compiler has it
+        return self.heap.new_set(found)
 
     def visit_Dict(self, node: gast.Dict) -> Value:
         parts = [p for pair in zip(node.keys, node.values) for p in pair if p is not None]

@@ -435,7 +435,7 @@ class Interpreter(
                 found = [self.static(i, what) for i in self.items_of(value)]
                 return cls(found) if cls in (list, tuple) else cls(found, value.longest)
             case Set():
-                return set(self.entries_of(value))
+                return self.real_set(value).copy()
             case Dict(cls=cls):
                 entries = {k: self.static(v, what) for k, v in self.entries_of(value).items()}
                 return (

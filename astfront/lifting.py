@@ -388,6 +388,7 @@ class Lifter:
             )
         else:
             content = Entries({item: Static(True) for item in obj})
+            self.heap.sets[cell] = (content, obj, False)
         for value in values_of(content):
             if self.heap.current(value) is not value:
                 raise error(

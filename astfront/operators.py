@@ -228,6 +228,7 @@ class Operators(Machine):
         if isinstance(old, Set) and isinstance(value, Set) and f in _SET_OPERATORS:
             result: Any = self.run_python(f, self.static(old), self.static(value))
             self.heap[old.cell] = self.heap[result.cell]
+            self.heap.note_set(old, self.heap.sets[result.cell][1])
             return old
         if isinstance(old, Object) and hasattr(old.cls, f"__i{DUNDER[f]}__"):
             return self.call(self.get_attribute(old, f"__i{DUNDER[f]}__"), [value], {})

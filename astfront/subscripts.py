@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import operator
 from collections.abc import Sequence
@@ -80,7 +81,8 @@ class Subscripts(Machine):
         if isinstance(container, Dict) and isinstance(index, Scalar | Tensor):
             known, _ = self.try_static(index)
             if not known:
-                return self.staged_entry(container, index)
+                default = Static(0) if container.cls is collections.Counter else None
+                return self.staged_entry(container, index, default)
         of_pairs = isinstance(container, Dict) and isinstance(index, Tuple)
         if of_pairs and not self.try_static(index)[0] and self.can_be_keyed(container, index):
             return self.keyed_entry(container, index)  # type: ignore[no-any-return]
@@ -352,8 +354,9 @@ class Subscripts(Machine):
         if isinstance(container, Choice):
             self.split(container, lambda v: self.delete_item(v, index))
             return
-        if self.is_keyed(container):
-            self.keyed(container, "remove", index)
+        if isinstance(container, Dict) and self.is_keyed(container):
+            is_counter = container.cls is collections.Counter
+            self.keyed(container, "discard" if is_counter else "remove", index)
         elif isinstance(container, Dict):
             self.delete_entry(container, self.static(index, "a dict's key"))
         elif isinstance(container, Object) and hasattr(container.cls, "__delitem__"):

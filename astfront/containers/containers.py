@@ -279,6 +279,7 @@ class Containers(Machine):
         content = self.heap[view.of.cell]
         scope = self.b.scope
         if self.is_keyed(view.of):
+            self.require_order(view.of)
             pairs = self._list_iterator(List(view.of.cell))
             name = view.cls.__name__
             return Iterator(

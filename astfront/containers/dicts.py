@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import collections
 import operator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -67,13 +68,44 @@ class Dicts(Machine):
     def looked_at(self, view: DictView) -> list[Value]:
         """What is in a view now."""
         if self.is_keyed(view.of):
+            self.require_order(view.of)
             return [self.of_pair(view, pair) for pair in self.items_of(List(view.of.cell))]
+        if isinstance(view.of, Set):
+            return [Static(item) for item in self.real_set(view.of)]
         entries = self.entries_of(view.of)
         if view.kind == "values":
             return list(entries.values())
         if view.kind == "items":
             return [self.tuple([Static(key), value]) for key, value in entries.items()]
         return [Static(key) for key in entries]
+
+    def real_set(self, v: Set) -> set[Any]:
+        """A set of known items, which are in Python's order."""
+        entries = self.entries_of(v)
+        content, real, _ = self.heap.sets.get(v.cell, (None, set(), False))
+        return real if content is self.heap[v.cell] else set(entries)
+
+    def change_set(self, v: Set, change: Callable[[Any, Any], None], item: Any) -> None:
+        """Where its items are known, add or discard one in a real set, too."""
+        noted = self.heap.sets.get(v.cell)
+        is_noted = noted is not None and noted[0] is self.heap[v.cell]
+        if change is set.add:
+            self.set_entry(v, item, TRUE)
+        else:
+            self.heap.unbind(v.cell, item)
+        if noted is not None and is_noted:
+            real = noted[1] if noted[2] else noted[1].copy()
+            change(real, item)
+            self.heap.note_set(v, real, may_change=True)
+
+    def require_order(self, v: Dict) -> None:
+        """AF0205 where a set of staged items is walked over: Python's order depends on them."""
+        if isinstance(v, Set):
+            self.fail(
+                "AF0205",
+                "the items of a set must be known where their order shows, and data decides them",
+                help="walk over `sorted(s)`",
+            )
 
     def of_pair(self, view: DictView, pair: Any) -> Value:
         """What a view shows of a key and its value."""

@@ -31,6 +31,7 @@ from astfront.values import (
     Object,
     Range,
     Scalar,
+    Set,
     Slice,
     Static,
     Tensor,
@@ -232,7 +233,7 @@ def tuple_(cx: Any, iterable: Value = Static(())) -> Value:
 
 @rule(set)
 def set_(cx: Any, iterable: Value = Static(())) -> Value:
-    iterable, items = known_items(cx, iterable)
+    iterable, items = known_items(cx, iterable, in_any_order=True)
     if items is None or not all(cx.try_static(item)[0] for item in items):
         made = cx.heap.new_set(())
         cx.keyed(made, "added", iterable)
@@ -354,8 +355,15 @@ def abs_(cx: Any, x: Value) -> Value:
     return cx.call(cx.get_attribute(x, "__abs__"), [], {})
 
 
-def known_items(cx: Any, iterable: Value) -> tuple[Value, list[Value] | None]:
-    """What is walked over, and its items where their number is known while compiling."""
+def known_items(
+    cx: Any, iterable: Value, in_any_order: bool = False
+) -> tuple[Value, list[Value] | None]:
+    """What is walked over, and its items where their number is known while compiling.
+
+    Where it's a set, whether what's done with them is the same in any order.
+    """
+    if in_any_order and isinstance(iterable, Set) and cx.is_keyed(iterable):
+        iterable = cx.keyed(iterable, "keys")
     if isinstance(iterable, Generator):
         iterable = cx.listed(iterable)
     if _has_staged_keys(cx, iterable):
@@ -371,7 +379,7 @@ def known_items(cx: Any, iterable: Value) -> tuple[Value, list[Value] | None]:
 
 @rule(sum)
 def sum_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
-    iterable, items = known_items(cx, iterable)
+    iterable, items = known_items(cx, iterable, in_any_order=True)
     if items is None:
         return cx.call(Static(folds.total), [iterable, start], {})
     total = start
@@ -397,7 +405,7 @@ def _decided(cx: Any, iterable: Value, decisive: bool, fold: Callable[..., bool]
     result: Value = Static(not decisive)
     if isinstance(iterable, Generator):
         iterable = cx.until(iterable, decisive)
-    iterable, items = known_items(cx, iterable)
+    iterable, items = known_items(cx, iterable, in_any_order=True)
     if items is None:
         return cx.call(Static(fold), [iterable], {})  # type: ignore[no-any-return]
     for item in items:

@@ -250,6 +250,7 @@ def _count(cx: Any, op: Any, counter: Dict, items: Value, named: dict[str, Value
     else:
         keys = (cx.static(item, "what is counted") for item in cx.items_of(items))
         changes = [(key, Static(1)) for key in keys]
+    cx.entries_of(counter)  # They have to be known.
     for key, change in (*changes, *named.items()):
         before = cx.get_item(counter, Static(key))
         cx.heap.bind(counter.cell, key, cx.binary_op(op, before, change))

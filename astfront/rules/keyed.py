@@ -87,3 +87,7 @@ def counted(pairs: list[Any], items: Any) -> None:
 def added(pairs: list[Any], items: Any) -> None:
     for item in items:
         put(pairs, item, True)
+
+
+def keys(pairs: list[Any]) -> list[Any]:
+    return [key for key, _ in pairs]

@@ -221,9 +221,10 @@ def _changed_by(method: str) -> None:
                 cx.keyed(self, "added", arg)
             return NONE
         args = tuple(cx.static(arg, f"what `{method}` takes") for arg in args)
-        items = cx.static(self)
+        items = cx.real_set(self).copy()
         result = cx.run_python(getattr(items, method), *args)
         cx.heap[self.cell] = cx.heap[cx.heap.new_set(items).cell]
+        cx.heap.note_set(self, items)
         return result
 
     rule(getattr(set, method))(changed)
@@ -235,7 +236,7 @@ def set_add(cx: Any, self: Set, item: Value) -> Value:
     if cx.is_keyed(self) or (not known and cx.can_be_keyed(self, item)):
         cx.keyed(self, "put", item, TRUE)
     else:
-        cx.set_entry(self, cx.static(item, "`item`"), TRUE)
+        cx.change_set(self, set.add, cx.static(item, "`item`"))
     return NONE
 
 
@@ -245,7 +246,7 @@ def discard(cx: Any, self: Set, item: Value) -> Value:
         return cx.keyed(self, "discard", item)  # type: ignore[no-any-return]
     item = cx.static(item, "`item`")
     if cx.has_key(self, item) is not FALSE:
-        cx.heap.unbind(self.cell, item)
+        cx.change_set(self, set.discard, item)
     return NONE
 
 

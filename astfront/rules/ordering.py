@@ -31,7 +31,8 @@ def _extreme(
 ) -> Value:
     items = list(args)
     if len(args) == 1:
-        iterable, found = known_items(cx, args[0])
+        in_any_order = key is None or is_none(key)
+        iterable, found = known_items(cx, args[0], in_any_order)
         if found is None:
             if not isinstance(iterable, List | Tensor):
                 iterable = copy_list(cx, iterable)
@@ -104,9 +105,9 @@ def max_(cx: Any, *args: Value, key: Value | None = None, default: Value | None 
 
 @rule(sorted)
 def sorted_(cx: Any, iterable: Value, key: Value | None = None, reverse: Value = FALSE) -> Value:
-    iterable, found = known_items(cx, iterable)
     if key is not None and is_none(key):
         key = None
+    iterable, found = known_items(cx, iterable, in_any_order=key is None)
     if found is None:
         return _sorted_grown(cx, copy_list(cx, iterable), key, cx.static(reverse))
     items: list[Value] = found

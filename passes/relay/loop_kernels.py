@@ -64,20 +64,22 @@ _MOST_ELEMENTS = 1 << 31
 def run(mod: tvm.IRModule, target: tvm.target.Target, note: Note = ignore) -> tvm.IRModule:
     """The module whose loops are kernels, where that can be. Constants have to be bound before."""
     te_compiler.get().clear()  # of kernels that were made with other options
+    made: list[Any] = []
     while has_loops(mod):
-        before = mod
-        mod = rewrite(mod, lambda: _Innermost(target, note))
-        if tvm.ir.structural_equal(before, mod):
+        count = len(made)
+        mod = rewrite(mod, lambda: _Innermost(target, note, made))
+        if len(made) == count:  # modules that are the same compare as different where one holds NaN
             break
     return mod
 
 
 class _Innermost(Rewriter):
-    """Rewrites those loops that have none within them."""
+    """Rewrites those loops that have none within them, and notes them in ``made``."""
 
-    def __init__(self, target: tvm.target.Target, note: Note) -> None:
+    def __init__(self, target: tvm.target.Target, note: Note, made: list[Any]) -> None:
         super().__init__(note)
         self.target = target
+        self.made = made
 
     def rewrite(self, bindings: Scope, result: Any) -> Any:
         for at in reversed(range(len(bindings))):
@@ -85,6 +87,7 @@ class _Innermost(Rewriter):
             made = _Kernel.of(site, self.target) if site is not None else None
             if site is not None and made is not None:
                 self.note(site.loop.branch.span, "one kernel for all turns")
+                self.made.append(site.loop.var)
                 bindings = made
         return chain(bindings, result)
 

@@ -201,7 +201,11 @@ def counters(x, n):
     counts = collections.Counter("aab", b=n)
     counts["c"] += n
     counts.update(["a"])
-    return x * counts["a"], counts["b"], counts["missing"], len(counts)
+    seen = collections.Counter()
+    seen[n] += 1
+    seen[n] += 1
+    del seen[77]
+    return x * counts["a"], seen, counts["b"], counts["missing"], len(counts)
 
 
 @construct("a `deque` that grows by a number of items known at run time only")
@@ -220,7 +224,11 @@ def sets(x, n):
     kinds = {"a", "b"} | {"c"}
     kinds.add("d")
     kinds.discard("a")
-    return x * n * len(kinds), "b" in kinds, kinds >= {"c", "d"}
+    numbers = {10, 3, 1}
+    numbers.discard(3)
+    numbers.add(17)
+    order = [k for k in numbers], list(set([5, 3, 16, 8]) | {44}), [*{9, 1, 17}]
+    return x * n * len(kinds), "b" in kinds, kinds >= {"c", "d"}, order
 
 
 @construct("a set with staged items")
@@ -228,7 +236,7 @@ def staged_set(x, n):
     seen = set()
     seen.add(n)
     seen.add(2)
-    return len(seen), n + 1 in seen, seen
+    return len(seen), n + 1 in seen, seen, sorted(seen), max(seen), sum(seen)
 
 
 @construct("tuples: unpacking, slices, `+`, `index`, `count`")

@@ -102,3 +102,13 @@ def test_functions_of_two_numbers():
     values = [(a, b) for a in (0.5, -0.5, 0.0, -0.0, 3e100) for b in (2.0, -2.0, 0.0, -0.0, 1e-8)]
     agrees(f, *((np.float64(a), np.float64(b)) for a, b in values), rtol=1e-13, atol=0)
     agrees(logarithm, *((np.float64(a), np.float64(b)) for a, b in ((2, 3), (2, 1), (-2, 3))))
+
+
+def test_nan_beside_loops_that_are_no_kernels():
+    def f(xs, n):
+        seen = set()
+        for x in xs[:n]:
+            seen.add(float(x))
+        return len(seen), float("nan") in seen  # compiling it didn't end
+
+    agrees(f, (np.array([1.0, 2.0, 1.0]), np.int64(3)), (np.array([math.nan, 2.0]), np.int64(0)))

@@ -375,6 +375,7 @@ def test_keys_of_dicts():
     refuses("AF0503", lambda x: [d.update(b=x) for d in [{"a": x}] for key in d], X)
     refuses("AF0405", lambda x: {"a": x}.items(), X)
     refuses("AF0207", lambda x: +collections.Counter("ab"), X)
+    refuses("AF0205", lambda x: [s.add(int(x[0, 0])) or list(s) for s in [set()]], X)
 
 
 def test_sorted_in_reverse():
