@@ -61,6 +61,9 @@ logging.getLogger("strategy").setLevel(logging.ERROR)
 #: of the time that a small program takes to compile.
 te_compiler.libinfo = functools.cache(te_compiler.libinfo)
 
+#: Python would go over an array of TVM's item by item, each with the length, until one is missing.
+tvm.ir.Array.__iter__ = lambda array: iter(array[:])
+
 
 @functools.cache
 def host_target() -> str:

@@ -94,12 +94,15 @@ def substitute(expr: Any, values: dict[Any, Any]) -> Any:
     return relay.bind(expr, values)
 
 
+_OPERANDS = (relay.Var, relay.Constant, tvm.ir.Op)
+
+
 def variables(expr: Any) -> set[Any]:
     """The free variables of an expression."""
     if isinstance(expr, relay.Var):
         return {expr}
     parts = operands(expr)
-    if parts and all(isinstance(p, relay.Var | relay.Constant | tvm.ir.Op) for p in parts):
+    if parts and all(isinstance(p, _OPERANDS) for p in parts):
         return {p for p in parts if isinstance(p, relay.Var)}
     return set(relay.analysis.free_vars(expr))
 
@@ -126,6 +129,10 @@ def scalar(expr: Any) -> int | None:
     return None
 
 
+#: What no rewriter looks into: most of what there is.
+_LEAVES = (relay.Var, relay.GlobalVar, tvm.ir.Op)
+
+
 class Rewriter(relay.ExprMutator):  # type: ignore[misc]
     """Rewrites every chain of bindings, those further in first."""
 
@@ -134,6 +141,9 @@ class Rewriter(relay.ExprMutator):  # type: ignore[misc]
         self.note = note
         self.values: dict[Any, Any] = {}
         """What the variables that can be seen were bound to."""
+
+    def visit(self, expr: Any) -> Any:
+        return expr if isinstance(expr, _LEAVES) else super().visit(expr)
 
     def rewrite(self, bindings: Scope, result: Any) -> Any:
         """What stands in the place of a chain, whose values are rewritten."""
@@ -166,9 +176,6 @@ class Rewriter(relay.ExprMutator):  # type: ignore[misc]
 
     def visit_tuple(self, tup: relay.Tuple) -> relay.Tuple:
         return rebuild(tup, [self.visit(part) for part in tup.fields])
-
-    def visit_var(self, var: relay.Var) -> relay.Var:
-        return var
 
 
 def rewrite(mod: tvm.IRModule, rewriter: Callable[[], Rewriter]) -> tvm.IRModule:
