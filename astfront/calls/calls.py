@@ -162,7 +162,8 @@ class Calls(FunctionCalls):
         if isinstance(f, type):
             return self.construct(f, args, kwargs)
         if isinstance(f, types.FunctionType) and not is_numpy(f):
-            return self.call_python(f, args, kwargs)
+            inherited = self.inherited_forward(f, args, kwargs)
+            return self.call_python(f, args, kwargs) if inherited is None else inherited
         if not callable(f):
             self.raise_python(TypeError(f"'{type(f).__name__}' object is not callable"))
         if isinstance(f, types.BuiltinMethodType | types.MethodWrapperType) and isinstance(

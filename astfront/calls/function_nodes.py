@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import types
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import chainer
@@ -42,15 +43,43 @@ class FunctionNodes(Machine):
         tensors = [self.as_tensor(x) for x in inputs]
         self.check_node_types(node, tensors)
         arrays = [x.as_kind("array") for x in tensors]
-        found = next((NODE_RULES[c] for c in node.cls.__mro__ if c in NODE_RULES), None)
+        found = rule_of(node.cls)
         if found is not None:
-            result = self.result_value(found(self, NodeView(self, node), *arrays))
+            result = self._run_rule(found, node, arrays)
             if isinstance(result, List):
                 return result
-            outputs = [result] if isinstance(result, Tensor) else self.items_of(result)
+            outputs = self.items_of(result)
         else:
             outputs = self.items_of(self.forward_of(node, arrays))
         return self.tuple([as_variables(self.as_tensor(y)) for y in outputs])
+
+    def _run_rule(self, found: Callable[..., Any], node: Object, arrays: Sequence[Tensor]) -> Value:
+        result = self.result_value(found(self, NodeView(self, node), *arrays))
+        return self.tuple([result]) if isinstance(result, Tensor) else result
+
+    def inherited_forward(
+        self, f: types.FunctionType, args: Sequence[Value], kwargs: dict[str, Value]
+    ) -> Value | None:
+        """``super().forward(inputs)`` by the rule for the class that has this ``forward``.
+
+        None if there's no such rule, or it isn't all that the call does: then ``f`` is to be compiled.
+        """
+        if f.__name__ not in FORWARDS or len(args) != 2 or kwargs:
+            return None
+        node, inputs = args
+        if not (isinstance(node, Object) and issubclass(node.cls, chainer.FunctionNode)):
+            return None
+        owner = next((c for c in node.cls.__mro__ if vars(c).get(f.__name__) is f), None)
+        found = None if owner is None else rule_of(node.cls, owner)
+        if owner is None or found is None or not isinstance(inputs, Tuple):
+            return None
+        tensors = [x.as_kind("array") for x in inputs.items if isinstance(x, Tensor)]
+        if len(tensors) != len(inputs.items):
+            return None
+        # Rules take it for granted that the class's own type check has been passed.
+        if any(self._type_error(node, tensors, n, owner) is not None for n in _SOME_SIZES):
+            return None
+        return self._run_rule(found, node, tensors)
 
     def _node_input(self, x: Value) -> Value:
         """An input that may be a number instead: then Chainer raises a TypeError."""
@@ -104,11 +133,18 @@ class FunctionNodes(Machine):
         if found[0] is not None and (known or alike):
             self.raise_python(found[0])
 
-    def _type_error(self, node: Object, inputs: Sequence[Tensor], size: int) -> Exception | None:
-        """What the node's type check raises where each staged size is ``size``."""
-        real = node.instance
+    def _type_error(
+        self, node: Object, inputs: Sequence[Tensor], size: int, cls: type | None = None
+    ) -> Exception | None:
+        """What the node's type check raises where each staged size is ``size``.
+
+        ``cls`` is the class whose check it is, if it isn't the node's own.
+        """
+        real = node.instance if cls is None else None
         if real is None:
-            real = node.cls.__new__(node.cls)  # type: ignore[call-overload]
+            real = (cls or node.cls).__new__(cls or node.cls)  # type: ignore[call-overload]
+            if node.instance is not None:
+                vars(real).update(vars(node.instance))
             for name, value in self.heap[node.cell].items.items():  # type: ignore[union-attr]
                 known, obj = self.known(value)
                 if not known and isinstance(value, Tensor):
@@ -133,6 +169,28 @@ class FunctionNodes(Machine):
 
 #: Where a type check fails for each of these in one way, it doesn't depend on the size.
 _SOME_SIZES = (60, 12, 1)
+
+
+#: The methods that a rule stands for: ``FunctionNode.forward`` calls the other on a CPU.
+FORWARDS = ("forward", "forward_cpu")
+
+#: What rules don't stand for, besides names with underscores: a subclass may have its own.
+_BESIDE = ("check_type_forward", "label", "forward_gpu", "forward_chainerx")
+
+
+def rule_of(cls: type, owner: type | None = None) -> Callable[..., Any] | None:
+    """The rule that stands for the ``forward`` of a node's class, or for that of a base, ``owner``.
+
+    A class inherits the rule of its base as long as it has no methods of its own in place of the base's.
+    """
+    for at, base in enumerate(cls.__mro__):
+        if base is owner or (owner is None and base in NODE_RULES):
+            names = {n for c in cls.__mro__[:at] for n in vars(c) if hasattr(base, n)}
+            if owner is not None:
+                names.difference_update(FORWARDS)
+            own = [n for n in names if not n.startswith(("__", "backward")) and n not in _BESIDE]
+            return None if own else NODE_RULES.get(base)
+    return None
 
 
 def _stand_in(x: Tensor, size: int) -> Any:

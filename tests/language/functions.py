@@ -8,6 +8,8 @@ import typing
 import chainer
 import chainer.functions as F
 import chainer.links as L
+from chainer.functions.activation.relu import ReLU
+from chainer.functions.connection.linear import LinearFunction
 
 from tests.language.construct import Section
 
@@ -313,6 +315,38 @@ class Cube(chainer.FunctionNode):
 @construct("`chainer.Function` and `FunctionNode` of one's own")
 def own_functions(x, n):
     return Square()(x) * n, Cube().apply((x,))[0]
+
+
+class Tripled(ReLU):
+    def forward(self, inputs):
+        return (inputs[0] * 3,)
+
+
+class Shifted(ReLU):
+    def forward_cpu(self, inputs):
+        return super().forward_cpu((inputs[0] + 1,))
+
+
+class Scaled(LinearFunction):
+    """A product with the weights ``scale * W``; the base's type check knows of no ``scale``."""
+
+    def check_type_forward(self, in_types):
+        pass
+
+    def forward(self, inputs):
+        x, weight, scale = inputs
+        return super().forward((x, scale * weight))
+
+
+class Named(ReLU):
+    label = "named"
+
+
+@construct("subclasses of Chainer's function nodes")
+def inherited_nodes(x, n):
+    weight = F.tanh(x)
+    scaled = Scaled().apply((x, weight, weight[:, :1] * n))[0]
+    return [node().apply((x,))[0] for node in (Tripled, Shifted, Named)], scaled
 
 
 @construct("`eval` of a text known while compiling")
