@@ -31,6 +31,7 @@ from astfront.relay import memory as relay_memory
 from astfront.relay.aliases import hide_known_places
 from astfront.relay.memory import Argument
 from astfront.relay.pipeline import NeededPasses
+from astfront.relay.places import places_of_turns
 from astfront.relay.strides import known_strides
 from astfront.relay.threads import serial_small_loops
 from passes.relay import (
@@ -255,7 +256,12 @@ def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int, wat
 
 
 #: Our passes over kernels, each with TVM's phase that it comes after.
-_LOWER_PASSES = [(1, known_strides), (1, serial_small_loops), (3, hide_known_places)]
+_LOWER_PASSES = [
+    (1, known_strides),
+    (1, serial_small_loops),
+    (3, hide_known_places),
+    (3, places_of_turns),
+]
 
 
 def _context(opt_level: int, *instruments: Any) -> Any:

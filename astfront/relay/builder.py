@@ -14,6 +14,7 @@ import numpy as np
 import tvm
 from tvm import relay
 
+import astfront.relay.arg_extremes
 import astfront.relay.injective
 import astfront.relay.kernels
 import astfront.relay.linalg

@@ -1,8 +1,8 @@
 """Kernels of Relay operators that TVM gets wrong at the edges, computed as numpy does.
 
-As TVM has them, a maximum over nothing but -inf is -3.4e38 and its argmax is -1 (-3.4e38 stands for
-"nothing yet"), and NaN gets lost in ``max``, ``maximum``, ``clip``, ``nn.relu``, ``sign``, ``x - x`` and
-in comparisons whose opposite is asked for.
+As TVM has them, a maximum over nothing but -inf is -3.4e38 (which stands for "nothing yet"), and NaN
+gets lost in ``max``, ``maximum``, ``clip``, ``nn.relu``, ``sign``, ``x - x`` and in comparisons whose
+opposite is asked for.
 The negative of 0.0 is 0.0.
 A model that masks with -inf, or asks for ``isnan``, would compute something else than under Chainer.
 Where sizes are staged, reshape can't be fused, and what's broadcast may be read beyond its end.
@@ -24,31 +24,27 @@ from tvm.target import override_native_generic_func
 _LEVEL = 15
 
 
-def _is_float(x: Any) -> bool:
+def is_float(x: Any) -> bool:
     return str(x.dtype).startswith("float")
 
 
-def _unless_nan(a: Any, normally: Any, otherwise: Any) -> Any:
+def unless_nan(a: Any, normally: Any, otherwise: Any) -> Any:
     """``otherwise`` where ``a`` is NaN.
 
     Everything else is >= -inf. ``tir.isnan`` isn't vectorised, and TVM's simplifier takes ``a != a``
     for false and the negation of ``>=`` for ``<``.
     """
-    if not _is_float(a):
+    if not is_float(a):
         return normally
     return tir.Select(a >= tir.const(float("-inf"), a.dtype), normally, otherwise)
 
 
-def _better(a: Any, b: Any, largest: bool) -> Any:
-    return a > b if largest else a < b
-
-
 def _best(a: Any, b: Any, largest: bool) -> Any:
     """The larger (or smaller) one, or the first NaN: TVM's gives ``b`` where one is NaN."""
-    return _unless_nan(a, (te.max if largest else te.min)(a, b), a)
+    return unless_nan(a, (te.max if largest else te.min)(a, b), a)
 
 
-def _worst(dtype: str, largest: bool) -> Any:
+def worst(dtype: str, largest: bool) -> Any:
     if dtype.startswith("float"):
         return tir.const(float("-inf") if largest else float("inf"), dtype)
     return te.min_value(dtype) if largest else te.max_value(dtype)
@@ -56,14 +52,14 @@ def _worst(dtype: str, largest: bool) -> Any:
 
 def _extreme_of(largest: bool) -> Any:
     return te.comm_reducer(
-        lambda a, b: _best(a, b, largest), lambda dtype: _worst(dtype, largest), name="extreme"
+        lambda a, b: _best(a, b, largest), lambda dtype: worst(dtype, largest), name="extreme"
     )
 
 
 # --- reductions ------------------------------------------------------------------------------
 
 
-def _axes(attrs: Any, ndim: int) -> list[int]:
+def axes_of(attrs: Any, ndim: int) -> list[int]:
     given = [] if attrs.axis is None else [int(a) % ndim for a in attrs.axis]
     if bool(attrs.exclude):
         return [a for a in range(ndim) if a not in given]
@@ -72,7 +68,7 @@ def _axes(attrs: Any, ndim: int) -> list[int]:
 
 def _reduction(attrs: Any, x: Any) -> tuple[list[int], list[Any], list[Any], Callable[..., Any]]:
     """The axes, the reduce axes, the result's shape, and the source index of a result's index."""
-    axes = _axes(attrs, len(x.shape))
+    axes = axes_of(attrs, len(x.shape))
     keep = bool(attrs.keepdims)
     reduced = [te.reduce_axis((0, x.shape[a]), name=f"k{a}") for a in axes]
     shape = [
@@ -106,57 +102,6 @@ def _extreme(largest: bool) -> Callable[..., Any]:
     return compute
 
 
-def _arg_extreme(largest: bool) -> Callable[..., Any]:
-    def compute(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
-        x = inputs[0]
-        axes, reduced, shape, source = _reduction(attrs, x)
-        last = bool(attrs.select_last_index)
-
-        def combine(a: Any, b: Any) -> Any:
-            nearer = a[0] > b[0] if last else a[0] < b[0]
-            tie = tir.all(a[1].equal(b[1]), nearer)
-            keep = tir.any(_better(a[1], b[1], largest), tie)
-            index, value = tir.Select(keep, a[0], b[0]), tir.Select(keep, a[1], b[1])
-            # Lanes aren't in order (``relay_reductions``): of two NaN too, it's the nearer one.
-            first = _unless_nan(b[1], a[0], tir.Select(nearer, a[0], b[0]))
-            return _unless_nan(a[1], index, first), _unless_nan(a[1], value, a[1])
-
-        # An index that loses every tie, for "nothing yet".
-        reducer = te.comm_reducer(
-            combine,
-            lambda index, value: (
-                tir.const(-1, index) if last else te.max_value(index),
-                _worst(value, largest),
-            ),
-            name="arg_extreme",
-        )
-
-        def position(index: Sequence[Any]) -> Any:
-            flat: Any = 0
-            for axis in axes:
-                flat = flat * x.shape[axis] + index[axis]
-            return tir.Cast("int32", flat)
-
-        pair = te.compute(
-            shape,
-            lambda *i: reducer((position(source(i)), x(*source(i))), axis=reduced),
-            name=f"{x.op.name}_red_temp",
-            tag="comm_reduce_idx",
-        )
-        # Both are read: TVM's scheduler writes a line to stderr about a result that nobody uses.
-        body = te.compute(
-            shape,
-            lambda *i: tir.Select(pair[1](*i).equal(pair[1](*i)), pair[0](*i), pair[0](*i)),
-            name=f"{x.op.name}_red",
-            tag="comm_reduce_idx",
-        )
-        if output_type.dtype != "int32":
-            return [topi.cast(body, output_type.dtype)]
-        return [body]
-
-    return compute
-
-
 # --- element by element ----------------------------------------------------------------------
 
 # Where sizes are staged, TVM reads every item of the result from every operand, and counts on strides
@@ -180,9 +125,9 @@ def _of_items(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
 
     def compute(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
         made = usual(attrs, inputs, output_type)
-        if name in _COMPARISONS and _is_float(inputs[0]):
+        if name in _COMPARISONS and is_float(inputs[0]):
             return _broadcast(_COMPARISONS[name], inputs, made[0].shape, f"T_{name}")
-        if name in _OF_HIDDEN and _is_float(made[0]):
+        if name in _OF_HIDDEN and is_float(made[0]):
             return _broadcast(lambda a, b: f(a, _as_it_is(b)), inputs, made[0].shape, f"T_{name}")
         if all(isinstance(d, tir.IntImm) for x in inputs for d in x.shape):
             return list(made)
@@ -280,7 +225,7 @@ def _max_pool(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
         [dict(zip(axes, part)).get(a, 0) for a in range(len(x.shape))]
         for part in (padding[: len(axes)], padding[len(axes) :])
     )
-    least = _worst(x.dtype, True)
+    least = worst(x.dtype, True)
     padded = topi.nn.pad(x, before, after, least, name="pad_temp") if any(padding) else x
     shape = [
         tir.indexdiv(d - dilation[a] * (sizes[a] - 1) - 1, steps[a]) + 1 if a in sizes else d
@@ -304,7 +249,7 @@ def _max_pool(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
 def _negative(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
     """TVM's is ``0 - x``, which has another sign where ``x`` is 0."""
     x = inputs[0]
-    if not _is_float(x):
+    if not is_float(x):
         return [topi.negative(x)]
     minus = tir.const(-1, x.dtype)
     return [te.compute(x.shape, lambda *i: x(*i) * minus, name="negative", tag="elemwise")]
@@ -357,7 +302,7 @@ def _reshaped(newshape: Sequence[int], shape: Sequence[Any]) -> list[Any] | None
     return [rest if n == -1 else d for n, d in zip(newshape, made)]
 
 
-def _register(name: str, compute: Callable[..., Any], schedule: Any) -> None:
+def register(name: str, compute: Callable[..., Any], schedule: Any) -> None:
     @override_native_generic_func(f"astfront.{name}")
     def choose(attrs: Any, inputs: Any, output_type: Any, target: Any) -> Any:
         chosen = registry.OpStrategy()
@@ -368,12 +313,10 @@ def _register(name: str, compute: Callable[..., Any], schedule: Any) -> None:
     registry.register_strategy(name, choose, level=_LEVEL)
 
 
-_register("max", _extreme(True), registry._schedule_reduce)
-_register("min", _extreme(False), registry._schedule_reduce)
-_register("argmax", _arg_extreme(True), registry._schedule_reduce)
-_register("argmin", _arg_extreme(False), registry._schedule_reduce)
+register("max", _extreme(True), registry._schedule_reduce)
+register("min", _extreme(False), registry._schedule_reduce)
 for _name in ("nn.max_pool2d", "nn.max_pool3d"):
-    _register(_name, _max_pool, strategy.schedule_pool)
+    register(_name, _max_pool, strategy.schedule_pool)
 
 
 for _name in [
@@ -382,12 +325,12 @@ for _name in [
     "bitwise_and", "bitwise_or", "bitwise_xor",
     "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
 ]:  # fmt: skip
-    _register(_name, _of_items(_name, getattr(topi, _name)), registry._schedule_injective)
-_register("where", _of_items("where", tir.Select), registry._schedule_injective)
-_register("maximum", _of_two(True), registry._schedule_injective)
-_register("minimum", _of_two(False), registry._schedule_injective)
-_register("nn.relu", _relu, registry._schedule_injective)
-_register("clip", _clip, registry._schedule_injective)
-_register("negative", _negative, registry._schedule_injective)
-_register("sign", _sign, registry._schedule_injective)
-_register("reshape", _reshape, registry._schedule_injective)
+    register(_name, _of_items(_name, getattr(topi, _name)), registry._schedule_injective)
+register("where", _of_items("where", tir.Select), registry._schedule_injective)
+register("maximum", _of_two(True), registry._schedule_injective)
+register("minimum", _of_two(False), registry._schedule_injective)
+register("nn.relu", _relu, registry._schedule_injective)
+register("clip", _clip, registry._schedule_injective)
+register("negative", _negative, registry._schedule_injective)
+register("sign", _sign, registry._schedule_injective)
+register("reshape", _reshape, registry._schedule_injective)

@@ -19,6 +19,7 @@ from tvm.relay.op.strategy import x86 as _x86  # noqa: F401  (its schedules come
 from tvm.topi import tag
 from tvm.topi.utils import traverse_inline
 
+from astfront.relay import arg_extremes
 from astfront.relay.injective import in_vectors, largest_divisor
 
 #: Numbers added up side by side: up to four vectors of 16 floats.
@@ -47,6 +48,9 @@ def _after(schedule: Any, op: Any, done: set[Any]) -> None:
         for tensor in op.input_tensors:
             _after(schedule, tensor.op, done)
         return
+    if op.tag == arg_extremes.TAG:
+        _arg_extreme(schedule, op, done)
+        return
     if op.tag == "comm_reduce":
         reduction = op
         along(schedule, op.output(0))
@@ -55,6 +59,10 @@ def _after(schedule: Any, op: Any, done: set[Any]) -> None:
         along(schedule, *(reduction.output(i) for i in range(reduction.num_outputs)))
     else:
         raise RuntimeError(f"no reduction, and nothing after one: {op} ({op.tag})")
+    _inline_operands(schedule, reduction, done)
+
+
+def _inline_operands(schedule: Any, reduction: Any, done: set[Any]) -> None:
     for tensor in reduction.input_tensors:
         _inline(schedule, tensor.op, done)
 
@@ -69,6 +77,38 @@ def _inline(schedule: Any, op: Any, done: set[Any]) -> None:
     schedule[op].compute_inline()
     for tensor in op.input_tensors:
         _inline(schedule, tensor.op, done)
+
+
+def _arg_extreme(schedule: Any, op: Any, done: set[Any]) -> None:
+    """Schedule the place of an extreme: what it's made of, in lanes or along rows."""
+    parts: list[Any] = []
+
+    def visit(reader: Any) -> None:
+        for tensor in reader.input_tensors:
+            if tensor.op in parts:
+                continue
+            if tensor.op.tag in (arg_extremes.PART, arg_extremes.LANES):
+                parts.append(tensor.op)
+                visit(tensor.op)
+            else:
+                _inline(schedule, tensor.op, done)
+
+    visit(op)
+    stage = schedule[op]
+    if len(parts) == 1 and _inner_axes(parts[0]):
+        _along_rows(schedule[parts[0]], vectors=True)
+        in_vectors(stage)
+        return
+    for part in parts:
+        if part.tag == arg_extremes.LANES:
+            *others, lane = part.axis
+            schedule[part].reorder(*others, *part.reduce_axis, lane)
+            schedule[part].vectorize(lane)
+    if len(op.axis):
+        row = stage.fuse(*op.axis)
+        stage.parallel(row)
+        for part in parts:
+            schedule[part].compute_at(stage, row)
 
 
 # --- one reduction -----------------------------------------------------------------------------
@@ -122,7 +162,7 @@ def _extent(axes: Any) -> int | None:
     return math.prod(map(int, sizes)) if all(isinstance(n, tir.IntImm) for n in sizes) else None
 
 
-def _along_rows(stage: Any) -> None:
+def _along_rows(stage: Any, vectors: bool = False) -> None:
     op = stage.op
     inner = _inner_axes(op)
     if _extent(inner) is None:
@@ -132,12 +172,15 @@ def _along_rows(stage: Any) -> None:
     row = stage.fuse(*inner) if len(inner) > 1 else inner[0]
     extent = _extent(inner)
     if extent is not None and extent > _FEWEST_LANES:
-        width = largest_divisor(extent, _ROW)
+        width = largest_divisor(extent, _MOST_LANES if vectors else _ROW)
+        vectors = vectors and width >= _FEWEST_LANES
         if width >= _FEWEST_LANES and width < extent:
             part, row = stage.split(row, width)
             outer.append(part)
     reduced = list(op.reduce_axis)
     stage.reorder(*outer, *reduced, row)
+    if vectors and extent is not None and extent > 1:
+        stage.vectorize(row)
     if outer:
         stage.parallel(stage.fuse(*outer) if len(outer) > 1 else outer[0])
 

@@ -59,6 +59,32 @@ def test_the_first_of_equal_numbers_and_of_nan():
         assert_same(compiled(x), of_rows(x))
 
 
+def extreme_places(x):
+    return x.argmax(-1), x.argmin(0), x.argmax()
+
+
+OTHERS = [(dtype, (2, 300), False) for dtype in ("d", "e", "i", "q", "u1", "?")]
+FLOATS = [("f", s, False) for s in ((3, 300), (2, 64), (33, 5), (2, 3, 4, 16))]
+STAGED = [("f", (3, 35), True), ("f", (2, 3, 4, 16), True)]
+
+
+@pytest.mark.parametrize(("dtype", "shape", "is_staged"), [*OTHERS, *FLOATS, *STAGED])
+def test_places_of_extremes(dtype, shape, is_staged):
+    """Lanes that come out even and don't, equal elements, those that nothing is worse than, NaN."""
+    rows = RNG.randint(-2, 3, shape).astype(dtype)
+    arrays = [rows, np.zeros(shape, dtype)]
+    if np.dtype(dtype).kind == "f":
+        some = rows.copy()
+        some[RNG.uniform(size=shape) < 0.1] = np.nan
+        arrays += [some, np.full(shape, -np.inf, dtype), np.full(shape, np.inf, dtype)]
+    if is_staged:
+        arrays += [rows[:, :1], rows[..., :1], np.concatenate([rows] * 2, axis=-1)[:1]]
+    specs = [astfront.TensorSpec([None] * len(shape), rows.dtype)] if is_staged else None
+    compiled = astfront.compile(extreme_places, specs=specs)
+    for x in arrays:
+        assert_same(compiled(x), extreme_places(x))
+
+
 def test_sizes_known_at_run_time():
     spec = astfront.TensorSpec((None, None))
     compiled = [astfront.compile(f, specs=[spec]) for f in (of_rows, softmaxes)]
