@@ -114,6 +114,11 @@ class Attributes(TensorAttributes):
                     return BoundMethod(owner, Static(_OF_NAMED_TUPLES[name]))
                 if cls is not tuple and name == "_fields":
                     return Static(getattr(cls, name))
+                raw = next((vars(c)[name] for c in cls.__mro__[:-2] if name in vars(c)), None)
+                if isinstance(raw, property) and raw.fget is not None:
+                    return self.call(Static(raw.fget), [owner], {})
+                if raw is not None and not isinstance(raw, types.FunctionType):
+                    return self.bind_class_attribute(owner, cls, raw, name)
                 return self.builtin_method(owner, cls, name)
             case List(cls=cls):
                 if name == "maxlen" and cls is collections.deque:
@@ -314,12 +319,15 @@ class Attributes(TensorAttributes):
     def own_items(self, owner: Value, kind: type) -> Value:
         """What a method of a list or dict reads, called on an instance of a subclass: its items."""
         instance = owner.instance if isinstance(owner, Object) else None
-        if (
-            instance is None
-            or kind not in (list, dict)
-            or not has_plain_items(type(instance), kind)
-        ):
+        if instance is None or kind not in (list, dict):
             return owner
+        if not has_plain_items(type(instance), kind):
+            self.fail(
+                "AF0202",
+                f"{type(instance).__name__} is a {kind.__name__} with items of its own: "
+                "that isn't supported",
+                help=f"use a plain {kind.__name__}, or a class that holds one",
+            )
         location = Location(Held(instance), "attribute", "value")
         return self.lifter.own_items(instance, kind, location)
 

@@ -297,6 +297,13 @@ class Lifter:
             if _by_equality(obj):
                 self.guard(location, obj)
                 return Static(obj)
+            if own := methods_of_its_own(type(obj)):
+                raise error(
+                    "AF0401",
+                    f"{type(obj).__name__} is a tuple with `{own[0]}` of its own: that isn't supported",
+                    self.span(),
+                    help="use a plain tuple, or an object of a class that isn't one",
+                )
             self.guards.append(Structure(location, type(obj), len(obj)))
             items = [self.lift(x, location.item(i), f"{name}_{i}") for i, x in enumerate(obj)]
             if all(isinstance(i, Static) for i in items):
@@ -424,6 +431,21 @@ DTYPES = frozenset(
 def is_supported(dtype: np.dtype[Any]) -> bool:
     return dtype in DTYPES
 
+
+def methods_of_its_own(cls: type) -> list[str]:
+    """Special methods that a subclass of a tuple defines, besides those that say how it's shown.
+
+    A tuple's items and operators are those of ``tuple`` here, of whatever class it is.
+    """
+    found = set()
+    for c in cls.__mro__[: cls.__mro__.index(tuple)]:
+        defined = {name for name, value in vars(c).items() if isinstance(value, _METHODS)}
+        found |= defined - _SHOWING - ({"__new__"} if "_fields" in vars(c) else set())
+    return sorted(name for name in found if name.startswith("__") and name.endswith("__"))
+
+
+_METHODS = (types.FunctionType, staticmethod, classmethod, property)
+_SHOWING = {"__repr__", "__str__", "__format__", "__getnewargs__", "__reduce__", "__hash__"}
 
 _STATIC_TYPES = (
     type(None),

@@ -17,7 +17,7 @@ from astfront.contents import GrownList, Items
 from astfront.diagnostics import error
 from astfront.joins.collector import buffer_leaves
 from astfront.joins.leaves import Leaf as Element
-from astfront.lifting import is_static, is_supported
+from astfront.lifting import is_static, is_supported, methods_of_its_own
 from astfront.tree_arguments import Tree, tree_of
 from astfront.values import Argument, Dim, List, Scalar, Static, Tensor, TensorKind, Tuple, Value
 
@@ -250,6 +250,12 @@ class ArgumentLifter:
         if isinstance(x, np.generic) and x.dtype.kind in "biuf":
             return self._tensor(name, path, TensorSpec((), x.dtype), "generic", x)
         if isinstance(x, tuple):
+            if own := methods_of_its_own(type(x)):
+                raise error(
+                    "AF0401",
+                    f"the argument `{name}` is a tuple with `{own[0]}` of its own",
+                    help="pass a plain tuple, or an object of a class that isn't one",
+                )
             items = [self.lift(i, f"{name}_{n}", (*path, n)) for n, i in enumerate(x)]
             if type(x) is not tuple:
                 return Tuple(tuple(items), type(x))

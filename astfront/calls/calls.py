@@ -22,6 +22,7 @@ from astfront.calls.function_nodes import as_variables
 from astfront.calls.wrappers import call_wrapper
 from astfront.descriptions import describe
 from astfront.joins.options import choice_in
+from astfront.lifting import methods_of_its_own
 from astfront.rules import dataclass, folds
 from astfront.rules.registry import PURE, RULES, Rule, nearest
 from astfront.values import (
@@ -259,6 +260,8 @@ class Calls(FunctionCalls):
                 self.fail("AF0305", f"a {cls.__name__} is made with staged arguments")
             return Deferred(cls, tuple(map(self.as_it_is, args)))
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            if own := methods_of_its_own(cls):
+                self.unsupported(cls, [f"it's a tuple with `{own[0]}` of its own"])
             bound = inspect.signature(cls).bind(*args, **kwargs)
             bound.apply_defaults()
             items = [v if isinstance(v, Value) else Static(v) for v in bound.arguments.values()]

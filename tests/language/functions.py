@@ -234,12 +234,24 @@ class Typed(typing.NamedTuple):
     h: typing.Any
     score: int = 3
 
+    @property
+    def scaled(self):
+        return self.h * self.score
+
+    @classmethod
+    def twice(cls, h):
+        return cls(h * 2)
+
+    def plus(self, other):
+        return self.h + other
+
 
 @construct("named tuples")
 def named_tuples(x, n):
     output = Output(x, score=n)._replace(h=x * 2)
     h, score = output
-    return output, h * output.score, output[1] + score, Typed(x).score
+    typed = Typed.twice(x)
+    return output, h * output.score, output[1] + score, typed.scaled, typed.plus(n), typed.score
 
 
 @construct("links: `L.…`, `init_scope`, child links")

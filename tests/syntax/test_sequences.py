@@ -1,5 +1,6 @@
 """Tuples and lists whose length, order or places are known only at run time."""
 
+import collections
 import functools
 import heapq
 
@@ -10,7 +11,7 @@ from chainer.links.rnn.n_step_rnn import argsort_list_descent, permutate_list
 from chainer.utils.type_check import InvalidType
 
 import astfront
-from tests.syntax.compare import N, agrees, array, variable
+from tests.syntax.compare import N, agrees, array, refuses, variable
 
 X = variable(7, 3)
 
@@ -264,3 +265,29 @@ def test_heaps():
         return heap, out, heapq.nlargest(2, [float(v) for v in x[:3]])
 
     agrees(forward, *((array(6, seed=n), N(n)) for n in (0, 3, 9)))
+
+
+class Vector(collections.namedtuple("Vector", ["x", "y"])):
+    def __add__(self, other):
+        return Vector(self.x + other.x, self.y + other.y)
+
+
+class Doubled(tuple):
+    def __getitem__(self, i):
+        return tuple.__getitem__(self, i) * 2
+
+
+class Defaults(dict):
+    def __missing__(self, key):
+        return 7.0
+
+
+def test_containers_with_items_of_their_own():
+    """They aren't taken for what they are subclasses of."""
+    held, defaults = Doubled((variable(2), 1)), Defaults(a=1.0)
+    x = variable(2)
+    refuses("AF0301", lambda x: (Vector(x, 1) + Vector(x, 2)).x, x)
+    refuses("AF0401", lambda v, w: v + w, Vector(x, 1), Vector(x, 2))
+    refuses("AF0401", lambda v: v[0], Doubled((x, 1)))
+    refuses("AF0401", lambda x: x + held[0], x)
+    refuses("AF0202", lambda x: x * defaults["b"], x)
