@@ -17,7 +17,6 @@ os.environ.setdefault("TOPHUB_LOCATION", "NONE")  # no tuned schedules are fetch
 
 import tvm
 from tvm import relay
-from tvm.relay.backend import te_compiler
 
 import astfront.relay.conv
 import astfront.relay.deconv
@@ -28,6 +27,7 @@ from astfront.progress import Watch, unwatched
 from astfront.relay import cache as relay_cache
 from astfront.relay import math as relay_math
 from astfront.relay import memory as relay_memory
+from astfront.relay import quick_tvm  # noqa: F401  (changes TVM's classes)
 from astfront.relay.aliases import hide_known_places
 from astfront.relay.memory import Argument
 from astfront.relay.pipeline import NeededPasses
@@ -57,13 +57,6 @@ _log = logging.getLogger(__name__)
 logging.getLogger("autotvm").setLevel(logging.ERROR)
 logging.getLogger("te_compiler").setLevel(logging.ERROR)
 logging.getLogger("strategy").setLevel(logging.ERROR)
-
-#: For each kernel TVM asks several times for the options that it was built with, 1 ms each: a quarter
-#: of the time that a small program takes to compile.
-te_compiler.libinfo = functools.cache(te_compiler.libinfo)
-
-#: Python would go over an array of TVM's item by item, each with the length, until one is missing.
-tvm.ir.Array.__iter__ = lambda array: iter(array[:])
 
 
 @functools.cache

@@ -9,6 +9,7 @@ arm of the ``if`` in which it ends::
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,7 @@ def ignore(span: Any, text: str) -> None:
 def unchain(expr: Any) -> tuple[Scope, Any]:
     """The bindings of a chain of lets, and its result."""
     bindings = []
-    while isinstance(expr, relay.Let):
+    while type(expr) is relay.Let:
         bindings.append((expr.var, expr.value))
         expr = expr.body
     return bindings, expr
@@ -118,8 +119,13 @@ def static_shape(t: Any) -> tuple[int, ...] | None:
 
 def operator(expr: Any) -> str:
     """The name of the operator that's called, or nothing."""
-    is_operator = isinstance(expr, relay.Call) and isinstance(expr.op, tvm.ir.Op)
-    return str(expr.op.name) if is_operator else ""
+    op = expr.op if isinstance(expr, relay.Call) else None
+    return _name(op) if isinstance(op, tvm.ir.Op) else ""
+
+
+@functools.cache
+def _name(op: tvm.ir.Op) -> str:
+    return str(op.name)
 
 
 def scalar(expr: Any) -> int | None:
