@@ -176,10 +176,10 @@ def lower(
                 if program.keeps_recursion:
                     program.trees = types
                     return program
-            except InternalError:
-                raise
             except Exception as e:
-                if not isinstance(e, CompileError) and not isinstance(e.__cause__, RaisedAt):
+                if isinstance(e, InternalError):
+                    _log.warning("failed for trees of any shape", exc_info=True)
+                elif not isinstance(e, CompileError) and not isinstance(e.__cause__, RaisedAt):
                     raise
         return attempt(args, kwargs)
 

@@ -311,6 +311,10 @@ class _Rows:
         elif isinstance(template, Deferred | Tuple | Slice | EitherDtype):
             for t, v in _beside(template, actual):
                 self._collect(t, v)
+        elif isinstance(template, Node):
+            at = actual if isinstance(actual, Node) else None
+            self._collect(template.kind, UNBOUND if at is None else at.kind)
+            self._collect(template.row, UNBOUND if at is None else at.row)
         elif isinstance(template, ByValue):
             self._by_value(
                 template.content, actual.content if isinstance(actual, ByValue) else None

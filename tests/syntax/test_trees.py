@@ -212,6 +212,23 @@ def test_what_cannot_be_a_tree_has_a_program_for_each():
     agrees(Finds(), *[(tree,) for tree in TREES])
 
 
+def test_nested_lists_of_dicts_joined_into_one():
+    """Without recursion, they are no trees."""
+
+    def f(episodes):
+        steps = [step for episode in episodes for step in episode]
+        values = np.stack([step["state"] for step in steps]).sum(axis=1)
+        for step, value in zip(steps, values):
+            step["value"] = float(value)
+        return [[step["value"] for step in episode] for episode in episodes]
+
+    def episodes(*lengths):
+        rows = np.random.RandomState(sum(lengths)).rand(9, 2).astype("f")
+        return [[{"state": rows[i], "action": i} for i in range(n)] for n in lengths]
+
+    agrees(f, (episodes(3, 2),), (episodes(1, 2, 1),))
+
+
 def test_exceptions_in_a_tree():
     compiled = agrees(OfTuples(), (TREES[1],))
     with pytest.raises(IndexError):
