@@ -7,6 +7,7 @@ signature and finds the one that fits a call.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import logging
@@ -22,9 +23,10 @@ from astfront.diagnostics import error
 from astfront.freezing import Frozen
 from astfront.lifting import Guard, is_static
 from astfront.loading import Loaded, Options, load, require_no_hooks
-from astfront.program import Program, lower
+from astfront.program import Program, Unsettled, lower, raise_at
 from astfront.progress import shown
 from astfront.randomness import RandomKeys
+from astfront.settling import Settling
 from astfront.signature import flatten, matched
 from astfront.stages import Lowered
 from astfront.tree_arguments import Types, as_trees
@@ -153,6 +155,7 @@ class Compiled:
         self.options = options or Options()
         self.specs = tuple(specs) if specs is not None else None
         self._programs: dict[Any, tuple[Loaded, ...]] = {}
+        self._settling = Settling(functools.partial(self._load, for_changes=True))
         self._sizes = Sizes()
         self._compiling = threading.RLock()
         self._counting = threading.Lock()
@@ -172,7 +175,18 @@ class Compiled:
                 if found is None:
                     found = self._add(args, kwargs)
         loaded, arrays = found
-        return loaded.call(arrays, args, kwargs)
+        try:
+            return loaded.call(arrays, args, kwargs)
+        except Unsettled as e:
+            unsettled = e
+        if self.specs is not None:
+            key, leaves = "specs", matched(self.specs, {}, args, kwargs)
+        else:
+            key, leaves = flatten(args, kwargs)
+        with self._compiling:
+            random_key = loaded.random_key(arrays)
+            self._settling.settle(unsettled, key, leaves, random_key, args, kwargs)
+        raise_at(unsettled.exception, unsettled.span)
 
     def _signatures(
         self, args: Sequence[Any], kwargs: dict[str, Any]
@@ -247,11 +261,16 @@ class Compiled:
         self._sizes.met[types.key] = types
         return None
 
-    def _load(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Loaded:
+    def _load(
+        self, args: Sequence[Any], kwargs: dict[str, Any], for_changes: bool = False
+    ) -> Loaded:
+        options = dataclasses.replace(self.options, freeze=False) if for_changes else self.options
         with shown(f"compiling {_name_of(self.function)}") as watch:
-            return load(self._lower(args, kwargs), self.options, self._frozen(), watch)
+            return load(self._lower(args, kwargs, for_changes), options, self._frozen(), watch)
 
-    def _lower(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Program:
+    def _lower(
+        self, args: Sequence[Any], kwargs: dict[str, Any], for_changes: bool = False
+    ) -> Program:
         args = self.specs if self.specs is not None else args
         return lower(
             self.function,
@@ -259,8 +278,9 @@ class Compiled:
             kwargs,
             checks=self.options.checks,
             random_keys=self._random_keys,
-            trees=self._trees if self.specs is None else None,
+            trees=self._trees if self.specs is None and not for_changes else None,
             fallback=self.options.fallback,
+            for_changes=for_changes,
         )
 
     def _frozen(self) -> list[Frozen]:
@@ -284,6 +304,7 @@ class Compiled:
                 for frozen in loaded.frozen.values():
                     frozen.thaw()
             self._programs = {}
+            self._settling = Settling(functools.partial(self._load, for_changes=True))
             self._sizes = Sizes()
 
     def __get__(self, instance: Any, owner: type | None = None) -> Compiled:

@@ -40,6 +40,7 @@ from astfront.control.catching import Catching
 from astfront.control.endings import Diverged, Handler, Noted, PythonError
 from astfront.control.exceptions import Exceptions
 from astfront.control.generators import Generators
+from astfront.control.lasting import Lasting
 from astfront.control.loops import Loops
 from astfront.control.narrowing import Narrowing
 from astfront.control.recursion import Recursions
@@ -97,6 +98,7 @@ class Interpreter(
     FunctionNodes,
     Branches,
     Catching,
+    Lasting,
     Loops,
     Effects,
     Exceptions,
@@ -133,13 +135,14 @@ class Interpreter(
         self.exact_choices = False
         self.instances = self.heap.instances
         self.originals: dict[tuple[int, Any], Value] = {}
-        """What attributes of real objects were when they were first read."""
         self.link_paths: dict[int, str] = {}
         self.changed_arrays: list[int] = []
         self.heap.place = builder.place = self.span
         self.error_cell = self.heap.new_external(Names({"code": Static(0)}))
         self.caught_cell = self.heap.new_external(Names({"code": Static(0)}))
         self.caught_by: dict[int, Handler | None] = {}
+        self.changed_by: dict[int, Any] = {}
+        self.argument_contents: dict[int, Content] = {}
         self.at_raise: State | None = None
         self.no_result = self.heap.new_external(Names())
         self.draws_cell = self.heap.new_external(Names({"count": Static(0)}))
@@ -148,13 +151,11 @@ class Interpreter(
         self.clock_cell = self.heap.new_external(Names({"now": Static(0)}))
         self.filters_cell = self.heap.new_external(Names({"now": Static(None)}))
         self.exceptions: list[tuple[BaseException | Noted, Span | None]] = []
-        """What the program may raise at run time; the error cell holds 1 + an index of this."""
         self.checks = checks
         self.handlers: list[Handler] = []
         self.handled: list[PythonError] = []
         self.effects_refused = False
         self.minima: dict[Any, int] = {}
-        """Lower bounds that hold where the interpreter is: see ``bounds.py``."""
         self.fallback = fallback
         self.eager_calls: list[EagerCall] = []
         self.forests: list[Forest] = []

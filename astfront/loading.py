@@ -18,6 +18,7 @@ from astfront.layouts import fills_buffer
 from astfront.lifting import Input
 from astfront.program import Program
 from astfront.progress import Watch, unwatched
+from astfront.randomness import RandomKeys
 from passes.relay import gathered_parameters
 
 
@@ -77,8 +78,13 @@ class Loaded:
                 sources[name] = source
         self.sources = sources
 
-    def arguments(self, leaves: Sequence[Any]) -> list[np.ndarray] | None:
-        """The arrays to run with, or None where what the program takes for granted changed."""
+    def arguments(
+        self, leaves: Sequence[Any], random_key: np.ndarray | None = None
+    ) -> list[np.ndarray] | None:
+        """The arrays to run with, or None where what the program takes for granted changed.
+
+        Random numbers are made of ``random_key``, if it's given.
+        """
         if not self._granted.holds() or not all(f.holds() for f in self._frozen):
             return None
         arrays = []
@@ -87,6 +93,8 @@ class Loaded:
                 array = _array_of(leaves[source])
             elif isinstance(source, list):
                 array = np.stack([_array_of(leaves[i]) for i in source])
+            elif random_key is not None and _is_random_key(source):
+                array = random_key
             else:
                 found = source.fetch()
                 if found is None:
@@ -97,11 +105,23 @@ class Loaded:
             arrays.append(array)
         return arrays
 
+    def random_key(self, arrays: Sequence[np.ndarray]) -> np.ndarray | None:
+        """What a run's random numbers are made of, if it has any."""
+        pairs = zip(self.sources.values(), arrays)
+        return next((array for source, array in pairs if _is_random_key(source)), None)
+
     def call(
         self, arrays: Sequence[np.ndarray], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         outputs = self.executable.run(arrays) if self.executable is not None else []
         return self.program.finish(outputs, args, kwargs)
+
+    def change(
+        self, arrays: Sequence[np.ndarray], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> bool:
+        """Change what a call has changed that raises an exception; False if this one raises none."""
+        outputs = self.executable.run(arrays) if self.executable is not None else []
+        return self.program.change(outputs, args, kwargs)
 
 
 @on_deep_stack
@@ -134,6 +154,10 @@ def load(
             if source.name not in frozen and source.name not in program.whole:
                 settle(source)
     return Loaded(program, executable, frozen, gathered)
+
+
+def _is_random_key(source: Any) -> bool:
+    return isinstance(source, Input) and isinstance(source.location.container, RandomKeys)
 
 
 def _array_of(leaf: Any) -> np.ndarray:

@@ -81,6 +81,11 @@ class Machine:
     """Which exception was raised that is caught further out: see ``catching.py``."""
     caught_by: dict[int, Handler | None]
     """The ``try`` that takes an exception, by its code; None where it leaves the call."""
+    changed_by: dict[int, dict[Any, Any] | None]
+    """What has changed when an exception is raised that leaves the call, by its code, or None where that
+    isn't known: see ``lasting.py``."""
+    argument_contents: dict[int, Content]
+    """What the lists and dicts that are arguments held at first, by their cells."""
     at_raise: State | None
     """The state in which such an exception was raised; None where it's the present one."""
     no_result: int

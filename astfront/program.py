@@ -7,7 +7,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NoReturn
 
 import chainer
 import numpy as np
@@ -16,8 +16,9 @@ import astfront.rules  # noqa: F401  (registers the rules)
 import passes.relay
 from astfront.contents import GrownList
 from astfront.control.endings import Diverged, Noted, PythonError
+from astfront.control.lasting import same_changes
 from astfront.deep_stack import on_deep_stack
-from astfront.diagnostics import CompileError, InternalError, internal_error
+from astfront.diagnostics import CompileError, InternalError, error, internal_error
 from astfront.eager_calls import EagerCall, pending
 from astfront.effects import Call, arguments_of, in_order, perform
 from astfront.environment import same_static
@@ -73,6 +74,8 @@ class Program:
     """The parameters that are taken to be all of the memory behind them, in C order."""
     error_code: int = 0
     """Of the exception that every call raises."""
+    raising: Mapping[int, Raising] = field(default_factory=dict)
+    """What a call has changed that raises an exception, by its code."""
 
     @on_deep_stack
     def as_text(self) -> str:
@@ -98,24 +101,71 @@ class Program:
         if self.effects:
             calls = in_order((site, template.build(outcome)) for site, template in self.effects)
             perform(calls)
+        code = self.code_of(arrays)
         raised = pending.take()
+        if not code:
+            if raised is not None:
+                raise raised
+            result = self.result.build(outcome)
+            self.write(outcome)
+            return result
+        exception, span = self.exceptions[code - 1]
+        if isinstance(exception, Noted):
+            exception = exception.cls(*arguments_of(code, calls))
+        lasts = self.raising.get(code, "nothing")
+        if lasts == "unknown":
+            raise Unsettled(raised or exception, span)
+        if lasts == "all":
+            self.write(outcome)
         if raised is not None:
             raise raised
-        code = self.error_code
-        if self.error_index is not None:
-            code = int(arrays[self.error_index])
-        if code:
-            exception, span = self.exceptions[code - 1]
-            if isinstance(exception, Noted):
-                exception = exception.cls(*arguments_of(code, calls))
-            raise_at(exception, span)
-        result = self.result.build(outcome)
+        raise_at(exception, span)
+
+    def code_of(self, arrays: Sequence[np.ndarray]) -> int:
+        """That of the exception that a run raised; 0 if none."""
+        return self.error_code if self.error_index is None else int(arrays[self.error_index])
+
+    def change(
+        self, arrays: Sequence[np.ndarray], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> bool:
+        """Write what a call has changed that raises an exception; False if this one raises none."""
+        if not self.code_of(arrays):
+            return False
+        outcome = Outcome(arrays, args, kwargs)
+        require_apart(self, outcome)
+        self.write(outcome)
+        return True
+
+    def write(self, outcome: Outcome) -> None:
+        """Write what a run changed to where it's from."""
         for change in [write.prepare(outcome) for write in self.writes]:
             change()
-        return result
 
 
-def raise_at(exception: BaseException, span: Span | None) -> None:
+#: What of its changes a call has made when it raises an exception: those that it makes in the end, or
+#: others, which it doesn't tell.
+Raising = Literal["nothing", "all", "unknown"]
+
+
+@dataclass
+class Unsettled(Exception):
+    """A call raised an exception after changes which its program doesn't tell."""
+
+    exception: BaseException
+    span: Span | None
+
+    def refused(self) -> CompileError:
+        name = type(self.exception).__name__
+        return error(
+            "AF0209",
+            f"{name} is raised here, which depends on data, and what the call has changed before that "
+            "isn't known",
+            self.span,
+            help="change attributes and arguments after what raises an exception",
+        )
+
+
+def raise_at(exception: BaseException, span: Span | None) -> NoReturn:
     """Raise what the model's code raises, with the line as its cause."""
     place = f"raised at {span.location()}: {(span.first_line() or '').strip()}" if span else ""
     try:
@@ -138,6 +188,7 @@ def lower(
     random_keys: RandomKeys | None = None,
     trees: Types | None = None,
     fallback: str | None = None,
+    for_changes: bool = False,
 ) -> Program:
     """Compile one call to Relay.
 
@@ -147,12 +198,20 @@ def lower(
     A number in an attribute that the call itself changes (a counter) becomes an input, where it can:
     as a static value it would ask for another program at each call.
 
+    With ``for_changes`` the program is for a call that raises: it has no result, and leaves what the
+    call has changed by then.
+
     ``function`` is a link, a bound method or a function; arguments are examples or specs. Raises
     CompileError, or what the function itself raises for such arguments.
     """
 
     make = functools.partial(
-        _lower, function, checks=checks, random_keys=random_keys, fallback=fallback
+        _lower,
+        function,
+        checks=checks,
+        random_keys=random_keys,
+        fallback=fallback,
+        for_changes=for_changes,
     )
 
     def attempt(args: Sequence[Any], kwargs: dict[str, Any]) -> Program:
@@ -227,6 +286,7 @@ def _lower(
     checks: bool,
     random_keys: RandomKeys | None,
     fallback: str | None,
+    for_changes: bool,
     volatile: frozenset[Any] = frozenset(),
 ) -> Program:
     builder = RelayBuilder()
@@ -239,6 +299,7 @@ def _lower(
         for path, link in owner.namedlinks():
             cx.link_paths.setdefault(id(link), path.strip("/").replace("/", "_"))
     lifter = ArgumentLifter(cx)
+    cx.argument_contents = lifter.cells
     entry = getattr(function, "forward", None) if isinstance(function, chainer.Link) else function
     names = argument_names(entry or function, args)
     positional = [lifter.lift(a, n, (i,)) for i, (a, n) in enumerate(zip(args, names))]
@@ -246,20 +307,24 @@ def _lower(
     try:
         target = callable_value(cx, function)
         try:
-            result = cx.call(target, positional, named)
+            result: Value = NONE
+            if for_changes:
+                cx.call_until_raised(target, positional, named)
+            else:
+                result = cx.call(target, positional, named)
         except Diverged:
             result = NONE  # The program raises on every way; the error cell holds what.
         except PythonError as e:
             code = cx.heap.lookup(cx.error_cell, "code")
             noted = cx.sites or isinstance(e.exception, Deferred) or not isinstance(code, Static)
-            if cx.diagnostics or not noted:
+            if cx.diagnostics or not (noted or cx.changes()):
                 raise
             with contextlib.suppress(Diverged):  # What was noted before it happens before it.
                 cx.diverge(e.exception, e.span)
             result = NONE
         if cx.diagnostics:
             raise CompileError(cx.diagnostics)
-        return _finish(cx, builder, lifter, result)
+        return _finish(cx, builder, lifter, result, for_changes)
     except PythonError as e:
         if cx.diagnostics:
             raise CompileError(cx.diagnostics) from e
@@ -294,18 +359,23 @@ def callable_value(cx: Interpreter, function: Any) -> Value:
 
 
 def _finish(
-    cx: Interpreter, builder: RelayBuilder, lifter: ArgumentLifter, result: Value
+    cx: Interpreter,
+    builder: RelayBuilder,
+    lifter: ArgumentLifter,
+    result: Value,
+    for_changes: bool,
 ) -> Program:
     results = Results(cx, lifter.paths)
     results.changed = dict(changed_arrays(cx, lifter))
     template = results.template(result)
     writes = list(writes_of(cx, lifter, results))
-    effects = list(_effects(cx, results))
+    effects = [] if for_changes else list(_effects(cx, results))
+    raising = dict(_raising(cx))
     code = cx.heap.lookup(cx.error_cell, "code")
     error_index = None
     if not isinstance(code, Static):
         error_index = results.add(code)  # type: ignore[arg-type]
-    elif code.obj and not effects:
+    elif code.obj and not effects and raising.get(code.obj, "nothing") == "nothing":
         exception, span = cx.exceptions[code.obj - 1]
         raise_at(exception, span)  # type: ignore[arg-type]
     mod, parameters = builder.finish(results.tensors)
@@ -330,7 +400,18 @@ def _finish(
         eager_calls=cx.eager_calls,
         whole=frozenset(cx.lifter.layouts.granted),
         error_code=code.obj if isinstance(code, Static) else 0,
+        raising=raising,
     )
+
+
+def _raising(cx: Interpreter) -> Iterator[tuple[int, Raising]]:
+    changes = cx.changes()
+    for code, changed in cx.changed_by.items():
+        if changed == {}:
+            yield code, "nothing"
+        else:
+            known = changed is not None and same_changes(changed, changes)
+            yield code, "all" if known else "unknown"
 
 
 def _effects(cx: Interpreter, results: Results) -> Iterator[tuple[Site, Template]]:

@@ -13,7 +13,7 @@ from astfront.deep_stack import on_deep_stack
 from astfront.diagnostics import error
 from astfront.exporting import export
 from astfront.loading import Loaded, Options, load, require_no_hooks
-from astfront.program import Program
+from astfront.program import Program, Unsettled
 from astfront.progress import shown
 from astfront.relay.spans import span_of_relay
 from astfront.signature import matched
@@ -99,4 +99,7 @@ class CompiledProgram:
                 "(an attribute, a config entry or the shape of a parameter)",
                 help="lower and compile it again",
             )
-        return self._loaded.call(arrays, args, kwargs)
+        try:
+            return self._loaded.call(arrays, args, kwargs)
+        except Unsettled as e:
+            raise e.refused() from e.exception

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import warnings
 from collections.abc import Callable
@@ -298,39 +299,121 @@ def test_state() -> None:
     assert compiled.cache_info().currsize == 2
 
 
-def test_an_exception_leaves_the_state() -> None:
-    model = Stateful()
+def same_when_raising(plain: Any, model: Any, *calls: tuple[Any, ...]) -> None:
+    """Calls that raise leave what Python has changed by then, on objects and on arguments."""
     compiled = astfront.compile(model)
-    compiled(X)
-    before = state(model)
-    with pytest.raises(ValueError, match="asked for") as e:
-        compiled(X, fail=True)
-    assert e.value.args == ("asked for", True)
-    assert_same(state(model), before)
+    for args in calls:
+        given, ours = copy.deepcopy(args), copy.deepcopy(args)
+        try:
+            expected, raised = plain(*given), None
+        except Exception as e:
+            raised = e
+        if raised is None:
+            assert_same(compiled(*ours), expected)
+        else:
+            with pytest.raises(type(raised)) as found:
+                compiled(*ours)
+            assert "raised at" in str(found.value.__cause__)
+        assert_same(ours, given)
+        if isinstance(model, chainer.Link):
+            assert_same(vars(model), vars(plain))
 
 
-def test_an_exception_at_run_time_leaves_the_state() -> None:
+def test_a_certain_exception_leaves_what_was_changed() -> None:
+    plain, model = Stateful(), Stateful()
+    compiled = astfront.compile(model)
+    for fail in (False, True, True, False):
+        outcomes = []
+        for call in (plain, compiled):
+            try:
+                outcomes.append(call(X, fail=fail))
+            except ValueError as e:
+                outcomes.append(e.args)
+        assert_same(outcomes[1], outcomes[0])
+        assert_same(state(model), state(plain))
+
+
+def test_an_exception_leaves_what_was_changed() -> None:
     class Checked(chainer.Chain):
         def __init__(self) -> None:
             super().__init__()
             self.n = 0
+            self.seen: list[Any] = []
+            self.h = np.zeros(3, "f")
+
+        def forward(self, x, d):
+            self.n += 1
+            if F.sum(x).array > 10:
+                raise RuntimeError("large")
+            try:
+                self.seen.append(self.n)
+                x[0] += 1
+                for row in x:
+                    self.h += row
+                    if row[0] > 0.5:
+                        d["n"] = self.n * 10
+                        raise ValueError("positive")
+                self.n += 1
+            finally:
+                self.seen.append(-1)
+            return x[int(d["i"])] * self.n
+
+    x = -abs(X)
+    calls = [(x, {"i": i, "n": 0}) for i in (np.int64(0), np.int64(9))]
+    calls += [(np.full((2, 3), v, "f"), {"i": np.int64(0), "n": 0}) for v in (9, 0.1, 0.6, 0.1)]
+    same_when_raising(Checked(), Checked(), *calls)
+
+
+def test_an_exception_after_random_numbers_leaves_what_they_changed() -> None:
+    class Noisy(chainer.Chain):
+        def __init__(self) -> None:
+            super().__init__()
+            self.drawn = 0.0
 
         def forward(self, x):
-            self.n += 1
-            if F.sum(x).array > 0:
-                raise RuntimeError("positive")
-            return x * self.n
+            self.drawn = np.random.rand()
+            if self.drawn > x[0]:
+                self.drawn += 10
+                raise ValueError("large")
+            self.drawn += 1
+            return self.drawn
 
-    model = Checked()
-    compiled = astfront.compile(model)
-    assert_same(compiled(-abs(X)), -abs(X))
-    for _ in range(2):
-        with pytest.raises(RuntimeError, match="positive") as e:
-            compiled(abs(X))
-        assert 'raise RuntimeError("positive")' in str(e.value.__cause__)
-        assert model.n == 1
-    assert_same(compiled(-abs(X)), -2 * abs(X))
-    assert compiled.cache_info().misses == 1
+    model = Noisy()
+    compiled = astfront.compile(model, seed=1)
+    for _ in range(5):
+        try:
+            assert compiled(np.array([0.5])) == model.drawn < 1.5
+        except ValueError:
+            assert 10.5 < model.drawn < 11
+
+
+def test_what_an_exception_leaves_is_not_known() -> None:
+    class Counted:
+        def __init__(self) -> None:
+            self.n = 0
+
+        def go(self, x, k):
+            self.n += 1
+            if x[k] > 3:
+                raise ValueError("deep")
+            return self.go(x, k + 1) if x[k] > 0 else k
+
+    counted = Counted()
+    compiled = astfront.compile(counted.go)
+    assert compiled(np.array([1, 1, 0]), np.int64(0)) == 2
+    with pytest.raises(CompileError, match="AF0209.*ValueError is raised here"):
+        compiled(np.array([1, 4, 0]), np.int64(0))
+    assert counted.n == 3
+    lowered = astfront.compile(changes_in_a_branch).lower(X, [])
+    with pytest.raises(CompileError, match="AF0209.*ValueError is raised here"):
+        lowered.compile()(abs(X), [])
+
+
+def changes_in_a_branch(x, found):
+    if F.sum(x).array > 0:
+        found.append(x)
+        raise ValueError("positive")
+    return x
 
 
 def test_containers() -> None:

@@ -107,9 +107,12 @@ class Dicts(Machine):
                 help="walk over `sorted(s)`",
             )
 
-    def of_pair(self, view: DictView, pair: Any) -> Value:
+    def of_pair(self, view: DictView, pair: Value) -> Value:
         """What a view shows of a key and its value."""
-        return pair if view.kind == "items" else pair.items[view.kind == "values"]  # type: ignore[no-any-return]
+        if view.kind == "items":
+            return pair
+        place = int(view.kind == "values")
+        return pair.items[place] if isinstance(pair, Tuple) else self.get_item(pair, Static(place))  # type: ignore[no-any-return]
 
     def _content(self, v: Dict) -> Entries:
         content = self.heap[v.cell]

@@ -70,13 +70,11 @@ class Branches(Machine):
                 self.raise_python(exception)
             return
         handler = self.stager_of(type(exception))
-        if handler is None and not self.checks:
-            return
-        cell = self.error_cell
         if handler is not None:
-            cell = self.caught_cell
             self.freeze()
-        self._note_unless(ok, cell, exception, handler)
+            self._note_unless(ok, self.caught_cell, exception, handler)
+        elif self.checks:
+            self.note_changes(self._note_unless(ok, self.error_cell, exception, None))
 
     def require(self, ok: Value, refusal: CompileError | OverflowError) -> None:
         """Refuse a call in which ``ok`` turns out to be false: no handler of the model's takes that."""
@@ -87,7 +85,7 @@ class Branches(Machine):
 
     def _note_unless(
         self, ok: Value, cell: int, exception: BaseException, handler: Handler | None
-    ) -> None:
+    ) -> int:
         code = self._new_code(exception, self.span(), handler)
         before = self.heap.lookup(cell, "code")
         if isinstance(before, Scalar):
@@ -102,6 +100,7 @@ class Branches(Machine):
             failed = Scalar(self.b.call("where", first, failed, before).expr, int)
         chosen = self.b.call("where", ok, fine, failed)  # type: ignore[arg-type]
         self.heap.bind(cell, "code", Scalar(chosen.expr, int))
+        return code
 
     def _new_code(
         self, exception: BaseException | Noted, span: Span | None, handler: Handler | None
@@ -109,6 +108,7 @@ class Branches(Machine):
         self.exceptions.append((exception, span))
         code = len(self.exceptions)
         self.caught_by[code] = handler
+        self.changed_by.pop(code, None)
         return code
 
     def diverge(self, exception: BaseException | Deferred, span: Span | None = None) -> NoReturn:
@@ -131,6 +131,8 @@ class Branches(Machine):
         number = self._new_code(noted, span or self.span(), handler)
         if isinstance(exception, Deferred) and handler is None:
             self.note_exception(number, exception)
+        if handler is None:
+            self.note_changes(number)
         self._bind_code(self.error_cell if handler is None else self.caught_cell, number)
         raise Diverged() if handler is None else Caught(exception)
 

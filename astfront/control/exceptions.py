@@ -83,7 +83,7 @@ class Exceptions(Machine):
         self.effects_refused = outer or any(self.caught_by.get(code) is None for code in new)
         try:
             with self.in_any_case():
-                return way()
+                return self.clean_up(exceptions, way)
         finally:
             self.effects_refused = outer
 
