@@ -175,7 +175,9 @@ def staged_keys(x, n):
     table = {1: x}
     table[n] = table.get(n, x) * 2
     counts = collections.Counter([n, n + 1, n])
-    return table[n], len(table), 1 in table, counts[n]
+    words = {2: "two"}
+    words[n] = n
+    return table[n], len(table), 1 in table, counts[n], list(words)
 
 
 @construct("a dict of static keys looked up by a staged int")
