@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import chainer
 import chainer.links as L
 import numpy as np
 
@@ -34,6 +38,23 @@ def image() -> tuple[np.ndarray]:
 
 def _tree() -> tuple[trees.Node]:
     return (trees.tree(20, 300, np.random.RandomState(0)),)
+
+
+def _dates(module: str) -> Any:
+    """A module of the demo, whose modules import each other by their own names."""
+    folder = str(Path(__file__).parents[1] / "examples" / "dates")
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module(module)
+
+
+def _translator() -> Callable[..., Any]:
+    """The demo's model with the weights that it comes with: it ends by the symbol that it writes."""
+    model = _dates("model")
+    translator = model.DateTranslator()
+    chainer.serializers.load_npz(Path(model.__file__).parent / "weights.npz", translator)
+    translate: Callable[..., Any] = translator.translate
+    return translate
 
 
 def _row_programs() -> dict[str, Program]:
@@ -108,6 +129,12 @@ PROGRAMS: dict[str, Program] = {
     ),
     "tree_lstm": Program(
         "Child-Sum Tree-LSTM 300/150, 20 leaves", lambda: models.TreeLSTM(300, 150), _tree, 10
+    ),
+    "dates": Program(
+        "attention decoder of the demo, 18 characters",
+        _translator,
+        lambda: (_dates("data").encode_source("Sunday 21 Nov 2026"),),
+        5,
     ),
     "seq2seq": Program(
         "seq2seq with attention, 256 units, 50 steps, batch 1",

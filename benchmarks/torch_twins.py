@@ -80,6 +80,46 @@ class TreeLSTM(nn.Module):
         return c, torch.sigmoid(xo + o) * torch.tanh(c)
 
 
+class DateTranslator(nn.Module):
+    def __init__(self, n_source: int, n_target: int, n_embed: int, n_units: int) -> None:
+        super().__init__()
+        self.n_units = n_units
+        self.embed_source = nn.Embedding(n_source, n_embed)
+        self.embed_target = nn.Embedding(n_target, n_embed)
+        self.forwards = nn.LSTMCell(n_embed, n_units // 2)
+        self.backwards = nn.LSTMCell(n_embed, n_units // 2)
+        self.decoder = nn.LSTMCell(n_embed, n_units)
+        self.query = nn.Linear(n_units, n_units)
+        self.combine = nn.Linear(2 * n_units, n_units)
+        self.output = nn.Linear(n_units, n_target)
+
+    def forward(self, xs: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+        c = h = torch.zeros(1, self.n_units // 2)
+        before = []
+        for t in range(xs.shape[0]):
+            h, c = self.forwards(self.embed_source(xs[t : t + 1]), (h, c))
+            before.append(h)
+        c = h = torch.zeros(1, self.n_units // 2)
+        after = []
+        for t in range(xs.shape[0] - 1, -1, -1):
+            h, c = self.backwards(self.embed_source(xs[t : t + 1]), (h, c))
+            after.append(h)
+        hs = torch.cat([torch.cat(before), torch.flip(torch.cat(after), [0])], 1)
+        c = h = torch.zeros(1, self.n_units)
+        y = torch.zeros(1, dtype=torch.long)
+        symbols, weights = [], []
+        for _ in range(steps):
+            h, c = self.decoder(self.embed_target(y), (h, c))
+            attention = torch.softmax(torch.matmul(self.query(h), hs.t()), 1)
+            context = torch.matmul(attention, hs)
+            y = self.output(torch.tanh(self.combine(torch.cat([h, context], 1)))).argmax(1)
+            if int(y[0]) < 0:  # its weights are random: as many steps as Chainer's model takes
+                break
+            symbols.append(y)
+            weights.append(attention)
+        return torch.cat(symbols), torch.cat(weights)
+
+
 class Seq2Seq(nn.Module):
     def __init__(self, n_vocabulary: int, n_units: int) -> None:
         super().__init__()
@@ -199,6 +239,7 @@ TWINS: dict[str, Callable[[bool], Callable[[], Any]]] = {
     "nimble_lstm": lambda s: _runner(CellLoop(300, 512), s, torch.rand(26, 1, 300)),
     "nstep_lstm": lambda s: _runner(FusedLSTM(120, 600, 3), s, torch.rand(500, 1, 120)),
     "tree_lstm": _tree_lstm,
+    "dates": lambda s: _runner(DateTranslator(43, 13, 32, 128), s, _symbols(1, 18)[0] % 43, 11),
     "seq2seq": lambda s: _runner(Seq2Seq(50, 256), s, _symbols(1, 50), 50),
     "seq2seq_16": lambda s: _runner(Seq2Seq(50, 256), s, _symbols(16, 50), 50),
     "char_rnn": lambda s: _runner(CharRNN(50, 128), s, _symbols(1, 1)[0], 1000),

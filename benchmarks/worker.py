@@ -55,7 +55,8 @@ def run_chainer(name: str) -> dict[str, Any]:
     from benchmarks.roofline import products_seconds
 
     model, arguments = chainer_model(name)
-    weights = sum(p.array.nbytes for p in getattr(model, "params", tuple)())
+    link = getattr(model, "__self__", model)
+    weights = sum(p.array.nbytes for p in getattr(link, "params", tuple)())
     return {
         "seconds": median_time(lambda: model(*arguments)),
         "products_seconds": products_seconds(lambda: model(*arguments), weights),
