@@ -225,6 +225,9 @@ class Numbers(Powers):
         if x.dtype == np.float64 and dtype == np.float16:
             # LLVM's conversion from float64 is missing; TVM calls another with the wrong bits.
             x = self.cast(x, np.float32)
+        if x.dtype.kind == "f" and dtype == np.uint32:
+            # As numpy's: what's beyond uint32 wraps around.
+            x = self.cast(x, np.int64)
         new = self.b.call("cast", x, dtype=dtype.name)
         return replace(new, kind=x.kind, is_variable=x.is_variable)
 

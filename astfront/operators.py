@@ -58,6 +58,7 @@ BINARY: dict[type, tuple[Callable[..., Any], Callable[..., Any], Any]] = {
     gast.LShift: (operator.lshift, operator.ilshift, np.left_shift),
     gast.RShift: (operator.rshift, operator.irshift, np.right_shift),
 }
+_UFUNCS = {f: u if isinstance(u, np.ufunc) else np.power for f, _, u in BINARY.values()}
 DUNDER = {
     operator.add: "add",
     operator.sub: "sub",
@@ -244,7 +245,7 @@ class Operators(Machine):
         if isinstance(new, Tensor) and new.kind in ("array", "generic"):
             new = new.as_kind("array")
             if new.dtype != old.dtype:
-                self.require_same_kind(new.dtype, old.dtype, f"ufunc '{f.__name__}'")
+                self.require_same_kind(new.dtype, old.dtype, _UFUNCS[f])
                 new = self.cast(new, old.dtype)
             if new.shape != old.shape:
                 self._require_same_sizes(old, new)
@@ -269,15 +270,15 @@ class Operators(Machine):
                 self.raise_python(wrong)
             self.check(self.compare(gast.Eq(), self.dim_of(old, axis), Static(made)), wrong)
 
-    def require_same_kind(self, made: np.dtype[Any], target: np.dtype[Any], what: str) -> None:
-        """TypeError where numpy doesn't cast what it computed to the array that it's to go into."""
-        if not np.can_cast(made, target, "same_kind"):
-            self.raise_python(
-                TypeError(
-                    f"Cannot cast {what} output from {made!r} to {target!r} "
-                    "with casting rule 'same_kind'"
-                )
-            )
+    def require_same_kind(
+        self, made: np.dtype[Any], target: np.dtype[Any], ufunc: np.ufunc = np.add
+    ) -> None:
+        """numpy's exception where it doesn't cast what it computed to the array that it's to go into."""
+        if np.can_cast(made, target, "same_kind"):
+            return
+        operands = [np.ones((1, 1), made)] * ufunc.nin
+        self.run_python(ufunc, *operands, out=np.ones((1, 1), target))
+        self.raise_python(TypeError(f"Cannot cast {made!r} to {target!r} with 'same_kind'"))
 
     def unary(self, op: gast.AST, a: Value) -> Value:
         if isinstance(a, Poison):
@@ -301,6 +302,8 @@ class Operators(Machine):
             return self.call(self.get_attribute(a, f"__{f.__name__.strip('_')}__"), [], {})
         if isinstance(a, Tensor) and a.kind in ("variable", "either"):
             return self.call(Static(getattr(chainer.Variable, f"__{f.__name__}__")), [a], {})
+        if isinstance(a, Tensor) and f is operator.pos and a.dtype == np.bool_:
+            return self.call(Static(np.logical_or), [a, a], {})  # of which np.positive is an error
         if isinstance(a, Tensor):
             return self.call(Static(ufunc), [a], {})
         if isinstance(a, Scalar):

@@ -206,7 +206,11 @@ def _sign(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
         return _elementwise(x, lambda v: tir.Select(v > zero, one, zero), "sign")
     minus = tir.const(-1, x.dtype)
     return _elementwise(
-        x, lambda v: tir.Select(v > zero, one, tir.Select(v < zero, minus, v)), "sign"
+        x,
+        lambda v: tir.Select(
+            v > zero, one, tir.Select(v < zero, minus, tir.Select(v.equal(zero), zero, v))
+        ),
+        "sign",
     )
 
 

@@ -3,6 +3,8 @@
 ``astfront.pivots`` (of an LU decomposition with partial pivoting), ``astfront.solve``,
 ``astfront.cholesky`` and ``astfront.eigenvectors`` (of symmetric matrices, in columns; in no order) take
 batches of square matrices, of shape (batch, n, n), and compute in their dtype, as LAPACK does.
+``astfront.rotations`` (the V for which the columns of A·V are at right angles) and
+``astfront.reflected`` (Qᵀ·B, where A = Q·R) take others, too.
 
 Importing this module registers them; ``relay/builder.py`` does.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from tvm import relay, te, tir
 from tvm.relay.op import op as registry
 from tvm.relay.op._tensor import elemwise_shape_func
@@ -190,6 +193,99 @@ def _eigenvectors_kernel(inputs: Any, outputs: Any) -> Any:
     return ib.get()
 
 
+def _rotations_kernel(inputs: Any, outputs: Any) -> Any:
+    """Jacobi's rotations of pairs of columns, until all are at right angles to one another."""
+    ib = tir.ir_builder.create()
+    source, result, work = (_Matrices(ib, m) for m in (inputs[0], *outputs))
+    dtype, n = source.data.dtype, source.columns
+    zero, one = tir.const(0, dtype), tir.const(1, dtype)
+    small = tir.const(float(np.finfo(dtype).eps), dtype)
+    left, right, both, tangent, cosine, held = (
+        ib.allocate(dtype, (1,), name=name, scope="local")
+        for name in ("left", "right", "both", "tangent", "cosine", "held")
+    )
+
+    def rotate(matrix: _Matrices, b: Any, k: Any, p: Any, q: Any) -> None:
+        data, first, second = matrix.data, matrix.at(b, k, p), matrix.at(b, k, q)
+        held[0] = data[first]
+        data[first] = cosine[0] * (held[0] - tangent[0] * data[second])
+        data[second] = cosine[0] * (tangent[0] * held[0] + data[second])
+
+    with ib.for_range(0, inputs[0].shape[0], name="b") as b:
+        _copy(ib, source, work, b)
+        with ib.for_range(0, n, name="i") as i:
+            with ib.for_range(0, n, name="j") as j:
+                result.data[result.at(b, i, j)] = tir.Select(i.equal(j), one, zero)
+        with ib.for_range(0, 2 * _SWEEPS, name="sweep"):
+            with ib.for_range(0, n, name="p") as p:
+                with ib.for_range(0, n - p - 1, name="rest") as rest:
+                    q = p + 1 + rest
+                    for sum_ in (left, right, both):
+                        sum_[0] = zero
+                    with ib.for_range(0, source.rows, name="k") as k:
+                        first, second = work.data[work.at(b, k, p)], work.data[work.at(b, k, q)]
+                        left[0] = left[0] + first * first
+                        right[0] = right[0] + second * second
+                        both[0] = both[0] + first * second
+                    with ib.if_scope(
+                        tir.abs(both[0]) > small * tir.sqrt(left[0]) * tir.sqrt(right[0])
+                    ):
+                        held[0] = (right[0] - left[0]) / (both[0] + both[0])
+                        tangent[0] = one / (tir.abs(held[0]) + tir.sqrt(held[0] * held[0] + one))
+                        tangent[0] = tir.Select(held[0] < zero, zero - tangent[0], tangent[0])
+                        cosine[0] = one / tir.sqrt(tangent[0] * tangent[0] + one)
+                        with ib.for_range(0, source.rows, name="k") as k:
+                            rotate(work, b, k, p, q)
+                        with ib.for_range(0, n, name="k") as k:
+                            rotate(result, b, k, p, q)
+    return ib.get()
+
+
+def _reflected_kernel(inputs: Any, outputs: Any) -> Any:
+    """Householder's reflections of the first matrix, as LAPACK has them, applied to the second."""
+    ib = tir.ir_builder.create()
+    source, right = _Matrices(ib, inputs[0]), _Matrices(ib, inputs[1])
+    result, work = _Matrices(ib, outputs[0]), _Matrices(ib, outputs[1])
+    dtype, m, n = source.data.dtype, source.rows, source.columns
+    zero = tir.const(0, dtype)
+    norm, head, product = (
+        ib.allocate(dtype, (1,), name=name, scope="local") for name in ("norm", "head", "product")
+    )
+
+    def reflect(matrix: _Matrices, b: Any, k: Any, j: Any) -> None:
+        """The rows from k of column j, by the vector of column k with ``head`` as its first item."""
+        data = matrix.data
+        product[0] = head[0] * data[matrix.at(b, k, j)]
+        with ib.for_range(0, m - k - 1, name="i") as i:
+            item = work.data[work.at(b, k + 1 + i, k)]
+            product[0] = product[0] + item * data[matrix.at(b, k + 1 + i, j)]
+        # head = alpha - beta, and beta is -norm or norm: the reflection's factor is 1 / |head * norm|.
+        product[0] = product[0] / (tir.abs(head[0]) * norm[0])
+        data[matrix.at(b, k, j)] = data[matrix.at(b, k, j)] - product[0] * head[0]
+        with ib.for_range(0, m - k - 1, name="i") as i:
+            place = matrix.at(b, k + 1 + i, j)
+            data[place] = data[place] - product[0] * work.data[work.at(b, k + 1 + i, k)]
+
+    with ib.for_range(0, inputs[0].shape[0], name="b") as b:
+        _copy(ib, source, work, b)
+        _copy(ib, right, result, b)
+        with ib.for_range(0, tir.min(m, n), name="k") as k:
+            norm[0] = zero
+            with ib.for_range(0, m - k - 1, name="i") as i:
+                below = work.data[work.at(b, k + 1 + i, k)]
+                norm[0] = norm[0] + below * below
+            # What has zeros below already stays as it is.
+            with ib.if_scope(tir.Not(norm[0].equal(zero))):
+                head[0] = work.data[work.at(b, k, k)]
+                norm[0] = tir.sqrt(norm[0] + head[0] * head[0])
+                head[0] = tir.Select(head[0] < zero, head[0] - norm[0], head[0] + norm[0])
+                with ib.for_range(0, right.columns, name="j") as j:
+                    reflect(result, b, k, j)
+                with ib.for_range(0, n - k - 1, name="j") as j:
+                    reflect(work, b, k, k + 1 + j)
+    return ib.get()
+
+
 def _tensor_type(shape: Any, dtype: Any) -> Any:
     return relay.TensorType(list(shape), dtype)
 
@@ -197,6 +293,11 @@ def _tensor_type(shape: Any, dtype: Any) -> Any:
 def _pivots_type(types: Any, attrs: Any) -> Any:
     matrix = types[0]
     return _tensor_type([matrix.shape[0], matrix.shape[1]], matrix.dtype)
+
+
+def _rotations_type(types: Any, attrs: Any) -> Any:
+    matrix = types[0]
+    return _tensor_type([matrix.shape[0], matrix.shape[2], matrix.shape[2]], matrix.dtype)
 
 
 def _solve_type(types: Any, attrs: Any) -> Any:
@@ -212,6 +313,15 @@ def _rows_shape(x):  # type: ignore[no-untyped-def]
 
 
 @script
+def _square_shape(x):  # type: ignore[no-untyped-def]
+    out = output_tensor((3,), "int64")  # type: ignore[name-defined]  # noqa: F821
+    out[0] = x[0]
+    out[1] = x[2]
+    out[2] = x[2]
+    return out
+
+
+@script
 def _same_shape(x):  # type: ignore[no-untyped-def]
     out = output_tensor((3,), "int64")  # type: ignore[name-defined]  # noqa: F821
     for i in const_range(3):  # type: ignore[name-defined]  # noqa: F821
@@ -219,7 +329,35 @@ def _same_shape(x):  # type: ignore[no-untyped-def]
     return out
 
 
+def _register_of_two(name: str, kernel: Any) -> None:
+    """An operator whose result has the shape of its second operand."""
+    full = make_operator(name, 2, _solve_type)
+
+    def compute(attrs: Any, tensors: Any, output_type: Any) -> list[Any]:
+        a, b = tensors
+        made = te.extern([b.shape, a.shape], [a, b], kernel, name=name, dtype=[a.dtype] * 2)
+        return [made[0]]
+
+    set_opaque(full, compute)
+    registry.register_shape_func(full, False, lambda attrs, inputs, ndims: [_same_shape(inputs[1])])
+
+
 def _register() -> None:
+    rotations = make_operator("rotations", 1, _rotations_type)
+
+    def rotated(attrs: Any, tensors: Any, output_type: Any) -> list[Any]:
+        (x,) = tensors
+        square = (x.shape[0], x.shape[2], x.shape[2])
+        made = te.extern(
+            [square, x.shape], [x], _rotations_kernel, name="rotations", dtype=[x.dtype] * 2
+        )
+        return [made[0]]
+
+    set_opaque(rotations, rotated)
+    registry.register_shape_func(
+        rotations, False, lambda attrs, inputs, ndims: [_square_shape(inputs[0])]
+    )
+
     pivots = make_operator("pivots", 1, _pivots_type)
 
     def pivots_of(attrs: Any, tensors: Any, output_type: Any) -> list[Any]:
@@ -233,19 +371,8 @@ def _register() -> None:
         pivots, False, lambda attrs, inputs, ndims: [_rows_shape(inputs[0])]
     )
 
-    solve = make_operator("solve", 2, _solve_type)
-
-    def solution(attrs: Any, tensors: Any, output_type: Any) -> list[Any]:
-        a, b = tensors
-        made = te.extern(
-            [b.shape, a.shape], [a, b], _solve_kernel, name="solve", dtype=[a.dtype] * 2
-        )
-        return [made[0]]
-
-    set_opaque(solve, solution)
-    registry.register_shape_func(
-        solve, False, lambda attrs, inputs, ndims: [_same_shape(inputs[1])]
-    )
+    for name, kernel in (("solve", _solve_kernel), ("reflected", _reflected_kernel)):
+        _register_of_two(name, kernel)
 
     cholesky = make_operator("cholesky", 1)
 

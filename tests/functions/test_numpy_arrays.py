@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+
 import chainer
 import numpy as np
 import pytest
 
 from astfront.diagnostics import CompileError
 from astfront.program import lower
+from astfront.signature import ScalarSpec, TensorSpec
 from tests.functions.cases import proved_apart
 from tests.functions.numpy_cases import same, through_xp
+from tests.support import assert_same, prepared
 
 X = np.arange(24, dtype="f").reshape(2, 3, 4)
 Y = np.array([[3, 1, 2, 0], [1, 5, 7, 2], [0, 9, 4, 4]], "f")
@@ -242,8 +246,10 @@ def test_refusals():
         (lambda x: np.exp(x, where=x > 1), "AF0306"),
         (lambda x: np.polydiv(x[0], x[1, :2]), "AF0301"),
         (lambda x: x.view("i"), "AF0306"),
-        (lambda x: np.pad(x, 1, "mean"), "AF0306"),
-        (lambda x: np.linalg.svd(x), "AF0301"),
+        (lambda x: np.pad(x, 1, "linear_ramp"), "AF0306"),
+        (lambda x: np.add.at(np.zeros(4, "i"), [0], x[0, :1]), "AF0306"),
+        (lambda x: np.linalg.svd(x), "AF0306"),
+        (lambda x: np.linalg.eigh(x[:, :3]), "AF0306"),
         (lambda x: np.zeros(3, complex) + x[0, :3], "AF0307"),
     ):
         with pytest.raises(CompileError, match=code):
@@ -282,6 +288,27 @@ def test_pad_by_staged_numbers():
     same(padded, *((Y, np.array([n])) for n in (0, 2, 3, 4)))
     with pytest.raises(CompileError, match="AF0205"):
         lower(lambda x, a: np.pad(x, a), (Y, np.array([1, 2])), {})
+
+
+def test_pad_and_take_of_staged_sizes():
+    def extended(x, n):
+        return (
+            np.pad(x, ((2, 1), (0, 3)), "edge"), np.pad(x, ((1, n), (n, 1)), "reflect"), np.pad(x, n, "symmetric"),
+            np.pad(x, ((0, 0), (1, n)), "wrap"), np.pad(x, 1, "mean"), np.pad(x.astype("i"), ((0, 1), (1, 2)), "mean"),
+            np.pad(x, ((1, 0), (0, n)), "maximum"), np.pad(x, n, "minimum"), np.pad(x[:0], 1), np.repeat(x, 0, 0),
+            np.take(x, [5, -7], 1, mode="wrap"), np.take(x, [5, -7], mode="clip"), np.repeat(x, [1, 0, 2], 0),
+            np.broadcast_arrays(x, x[:, :1], x[0]), np.max(x[:, :0], 1, initial=2), np.mean(x, 1, where=x > 2),
+        )  # fmt: skip
+
+    call = prepared(extended, [TensorSpec((None, None), "float32"), ScalarSpec(int)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for x, n in ((Y, 1), (Y[:, :3] - 9, 2)):
+            assert_same(call((x, n)), extended(x, n))
+    with pytest.raises(CompileError, match="AF0306"):
+        call((Y[:, :2], 3))
+    with pytest.raises(ValueError, match="could not be broadcast"):
+        call((Y[:2], 1))
 
 
 def test_numpy_is_numpy_under_another_name():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from astfront.program import lower
 from tests.functions.cases import proved_apart
 from tests.functions.numpy_cases import same
 
@@ -43,6 +45,8 @@ def test_counts():
     negative = np.array([-1, 2])
     same(counts, (LABELS,), (OTHERS,), (NONE,), (negative,), specs=[(None,)])
     same(lambda i: np.bincount(i, i * 0.5), (LABELS,), (OTHERS,), specs=[(None,)])
+    with pytest.raises(TypeError, match="safe"):
+        lower(lambda x: np.bincount(x), (LABELS.astype("f"),), {})
 
 
 def test_parts_and_turns():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chainer
 import numpy as np
 import pytest
 
@@ -147,10 +148,48 @@ def test_staged_numbers_beside_arrays():
         assert_same(call((x, near)), x + near)
         with pytest.raises(CompileError, match="AF0307"):
             call((x, far))
-    import chainer
-
     with pytest.raises(CompileError, match="AF0207"):
         lower(lambda x: np.exp(x), (chainer.Variable(f),), {})
+
+
+def test_numbers_of_other_dtypes_beside_arrays():
+    def use(a, n, u, e, f, b):
+        k, u = int(n), u.copy()
+        np.add.at(u, [0, 0], 1)
+        return (
+            k | u,
+            a - e,
+            np.gcd(k, u),
+            np.sort(u - u[0]),
+            np.unique(u),
+            (f * 100).astype("uint32"),
+            +b,
+            +b[0],
+        )
+
+    u, e, f = np.array([1, 2**63, 5, 5], "uint64"), np.ones(2, "e"), np.array([-1.5, 2.5], "f")
+    same(use, (np.array(2.5, "f"), np.array(300), u, e, f, f > 0))
+
+
+def test_what_arrays_do_not_take():
+    def divided(i, f):
+        i /= 2
+
+    def raised(i, f):
+        i **= f
+
+    for function in (
+        divided,
+        raised,
+        lambda i, f: np.add(i, f, out=i),
+        lambda i, f: np.gcd(i, f),
+        lambda i, f: np.lcm(i > 0, i > 0),
+    ):
+        i, f = np.arange(1, 3), np.ones(2)
+        with pytest.raises(TypeError) as expected:
+            function(i.copy(), f)
+        with pytest.raises(expected.type, match="ufunc"):
+            lower(function, (i, f), {})
 
 
 def test_broadcasting():
@@ -218,7 +257,7 @@ def test_signs_of_zero():
     def signs(x, y):
         return (
             np.arctan2(x, y), np.arctan2(y, x), np.copysign(x, y), np.signbit(x), np.modf(x), np.angle(x),
-            np.cbrt(x), np.logaddexp2(x, y), np.isneginf(x), np.isposinf(x),
+            np.cbrt(x), np.logaddexp2(x, y), np.isneginf(x), np.isposinf(x), 1 / (x % y), 1 / (x // y), 1 / np.sign(x),
         )  # fmt: skip
 
     values = np.array([0.0, -0.0, 1.5, -2, inf, -inf, nan])
@@ -232,6 +271,11 @@ def test_powers_of_small_ints():
     same(lambda x, y: x**y, (x, y))
     small = (x % 7).astype("uint8")
     same(lambda x, y: (x**y, np.gcd(x, y), np.lcm(x, y)), (small, (y * 2).astype("uint8")))
+    many = np.arange(100)
+    same(
+        lambda n: ((-1) ** n, 3**n, n ** n[3], n.astype("u2") ** n[2], np.reciprocal(n - 2)),
+        (many,),
+    )
 
 
 def test_closeness():

@@ -37,6 +37,7 @@ from astfront.rules.numpy.support import (
     operand,
     product,
     require_equal,
+    resolve,
     size_vector,
     sizes_of,
     tensor_of,
@@ -362,7 +363,14 @@ def _at_rule(ufunc: np.ufunc, mode: str) -> Callable[..., Value]:
         if not isinstance(a, Tensor) or a.kind != "array":
             return cx.raise_python(TypeError("first operand must be array"))  # type: ignore[no-any-return]
         values = as_array(cx, b)
-        cx.require_same_kind(values.dtype, a.dtype, f"ufunc '{ufunc.__name__}'")
+        made = resolve(cx, ufunc, [a, operand(cx, b)])
+        kinds = (a.dtype.kind, made.kind)
+        if made != a.dtype and not (
+            kinds == ("f", "f") or (mode in ("add", "mul") and set(kinds) <= {*"iu"})
+        ):
+            # numpy rounds to the array's dtype after each item.
+            what = f"numpy.{ufunc.__name__}.at of an array of {a.dtype}, computed in {made},"
+            cx.fail("AF0306", f"{what} isn't supported", help="convert the values before")
         values, places = convert(cx, values, a.dtype), _places(cx, a, indices)
         new = _combined(cx, ufunc, a, places, values, mode)
         cx.replace_array(a, a.viewed_as(new.as_kind("array")))

@@ -9,6 +9,7 @@ is mended in ``relay/kernels.py``.)
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -113,6 +114,7 @@ def floor_divide(cx: Any, a: Tensor, b: Tensor) -> Tensor:
     low = call("floor", quotient)
     close = call("greater", call("subtract", quotient, low), like(a, 0.5))
     low = call("where", close, call("add", low, like(a, 1)), low)
+    low = call("where", call("equal", low, like(a, 0)), _zero(cx, a, b), low)
     by_zero = call("equal", b, like(b, 0))
     return call("where", by_zero, call("divide", a, b), low)  # type: ignore[no-any-return]
 
@@ -124,7 +126,8 @@ def remainder(cx: Any, a: Tensor, b: Tensor) -> Tensor:
         return _integer_remainder(cx, "floor_mod", a, b)
     rest = call("mod", a, b)
     away = _signs_differ(cx, rest, b)
-    return call("where", away, call("add", rest, b), rest)  # type: ignore[no-any-return]
+    found = call("where", away, call("add", rest, b), rest)
+    return call("where", call("equal", rest, like(b, 0)), _zero(cx, b), found)  # type: ignore[no-any-return]
 
 
 def fmod(cx: Any, a: Tensor, b: Tensor) -> Tensor:
@@ -132,6 +135,16 @@ def fmod(cx: Any, a: Tensor, b: Tensor) -> Tensor:
     if a.dtype.kind != "f":
         return _integer_remainder(cx, "mod", a, b)
     return cx.b.call("mod", a, b)  # type: ignore[no-any-return]
+
+
+def _zero(cx: Any, *factors: Tensor) -> Tensor:
+    """0.0 or -0.0, with the sign that a product of these has; TVM takes them for one constant."""
+    call = cx.b.call
+    bits = 8 * factors[0].dtype.itemsize
+    numbers = [call("reinterpret", x, dtype=f"int{bits}") for x in factors]
+    signs = functools.reduce(lambda a, b: call("bitwise_xor", a, b), numbers)
+    masked = call("bitwise_and", signs, full(np.iinfo(f"int{bits}").min, f"int{bits}"))
+    return call("reinterpret", masked, dtype=factors[0].dtype.name)  # type: ignore[no-any-return]
 
 
 def _signs_differ(cx: Any, rest: Tensor, divisor: Tensor) -> Tensor:
@@ -233,9 +246,10 @@ def _integer_power(cx: Any, a: Tensor, b: Tensor, exponent: int | None) -> Tenso
         shifted = call("left_shift", like(a, 1), call("where", fits, b, like(b, 0)))
         return call("where", fits, shifted, like(a, 0))  # type: ignore[no-any-return]
     _check_all(cx, "greater_equal", b, 0, ValueError(message))
-    bits = 8 if b.dtype.itemsize == 1 else 6
-    if bits == 6:
-        _check_all(cx, "less", b, 64, OverflowError("an exponent above 63 isn't supported"))
+    bits = min(8 * b.dtype.itemsize, 16)
+    if b.dtype.itemsize > 2:
+        small = _all(cx, "less", b, 2**bits)
+        cx.require(small, cx.error("AF0306", f"an exponent of at least {2**bits} beside an int"))
     one = like(a, 1)
     power = one
     for bit in range(bits):
@@ -249,10 +263,14 @@ def _integer_power(cx: Any, a: Tensor, b: Tensor, exponent: int | None) -> Tenso
 def _check_all(cx: Any, comparison: str, x: Tensor, bound: int, error: Exception) -> None:
     if x.dtype.kind == "u" and bound == 0:
         return
+    cx.check(_all(cx, comparison, x, bound), error)
+
+
+def _all(cx: Any, comparison: str, x: Tensor, bound: int) -> Scalar:
     ok = cx.b.call(comparison, x, like(x, bound))
     if x.ndim:
         ok = cx.b.call("all", ok)
-    cx.check(Scalar(ok.expr, bool), error)
+    return Scalar(ok.expr, bool)
 
 
 def shift(name: str) -> Callable[[Any, Tensor, Tensor], Tensor]:
@@ -383,6 +401,9 @@ def ordered_key(cx: Any, x: Tensor, nan_last: bool = True) -> Tensor:
         return x
     if x.dtype.name == "uint32":
         return convert(cx, x, "int64")
+    if x.dtype == np.uint64:
+        bits = call("reinterpret", x, dtype="int64")
+        return call("bitwise_xor", bits, full(np.iinfo("int64").min, "int64"))  # type: ignore[no-any-return]
     if x.dtype.kind != "f":
         cx.fail("AF0307", f"the order of an array of {x.dtype} isn't supported")
     if x.dtype == np.float16:

@@ -29,7 +29,7 @@ from astfront.values import Scalar, Static, Tensor, Value
 _SINGULAR = "Singular matrix"
 
 
-def _square(cx: Any, v: Value) -> Tensor:
+def square(cx: Any, v: Value) -> Tensor:
     """A stack of square matrices of a dtype that LAPACK computes in."""
     x = as_array(cx, v)
     if x.ndim < 2:
@@ -49,7 +49,7 @@ def _square(cx: Any, v: Value) -> Tensor:
     return x
 
 
-def _as_batch(cx: Any, x: Tensor) -> Tensor:
+def as_batch(cx: Any, x: Tensor) -> Tensor:
     if x.ndim == 3:
         return x
     sizes = sizes_of(cx, x)
@@ -70,7 +70,7 @@ def _regular(cx: Any, batch: Tensor, exception: Exception) -> None:
 def inverse(cx: Any, x: Tensor, exception: Exception) -> Tensor:
     if 0 in x.shape:
         return x
-    batch = _as_batch(cx, x)
+    batch = as_batch(cx, x)
     _regular(cx, batch, exception)
     unit = _unit(cx, x)
     right = broadcast_to(cx, unit, sizes_of(cx, batch))
@@ -84,30 +84,30 @@ def _unit(cx: Any, x: Tensor) -> Tensor:
 
 @numpy_rule(np.linalg.inv)
 def inv(cx: Any, a: Value) -> Tensor:
-    return inverse(cx, _square(cx, a), np.linalg.LinAlgError(_SINGULAR))
+    return inverse(cx, square(cx, a), np.linalg.LinAlgError(_SINGULAR))
 
 
 @numpy_rule(np.linalg.det)
 def det(cx: Any, a: Value) -> Tensor:
-    return as_result(determinant(cx, _square(cx, a)))
+    return as_result(determinant(cx, square(cx, a)))
 
 
 def determinant(cx: Any, x: Tensor) -> Tensor:
     sizes = sizes_of(cx, x)[:-2]
     if x.shape[-1] == 0:
         return filled(cx, sizes, full(1, x.dtype))
-    pivots = cx.b.call("astfront.pivots", _as_batch(cx, x))
+    pivots = cx.b.call("astfront.pivots", as_batch(cx, x))
     return reshaped(cx, cx.b.call("prod", pivots, axis=[1]), sizes)
 
 
 @numpy_rule(np.linalg.slogdet)
 def slogdet(cx: Any, a: Value) -> tuple[Value, Value]:
-    x = _square(cx, a)
+    x = square(cx, a)
     sizes = sizes_of(cx, x)[:-2]
     if x.shape[-1] == 0:
         ones = filled(cx, sizes, full(1, x.dtype))
         return ones, cx.b.call("zeros_like", ones)
-    pivots = cx.b.call("astfront.pivots", _as_batch(cx, x))
+    pivots = cx.b.call("astfront.pivots", as_batch(cx, x))
     sign = cx.b.call("prod", cx.b.call("sign", pivots), axis=[1])
     size = cx.b.call("sum", cx.b.call("log", cx.b.call("abs", pivots)), axis=[1])
     return as_result(reshaped(cx, sign, sizes)), as_result(reshaped(cx, size, sizes))
@@ -115,7 +115,7 @@ def slogdet(cx: Any, a: Value) -> tuple[Value, Value]:
 
 @numpy_rule(np.linalg.solve)
 def solve(cx: Any, a: Value, b: Value) -> Tensor:
-    matrix, right = _square(cx, a), as_array(cx, b)
+    matrix, right = square(cx, a), as_array(cx, b)
     if right.dtype == np.float16:
         cx.raise_python(TypeError("array type float16 is unsupported in linalg"))
     dtype = np.result_type(matrix.dtype, right.dtype if right.dtype.kind == "f" else np.float64)
@@ -129,19 +129,19 @@ def solve(cx: Any, a: Value, b: Value) -> Tensor:
         require_equal(cx, m, n, "solve: the matrix and the right side don't fit")
     if 0 in right.shape:
         return right
-    batch = _as_batch(cx, matrix)
+    batch = as_batch(cx, matrix)
     _regular(cx, batch, np.linalg.LinAlgError(_SINGULAR))
-    found = cx.b.call("astfront.solve", batch, _as_batch(cx, right))
+    found = cx.b.call("astfront.solve", batch, as_batch(cx, right))
     sizes = sizes_of(cx, right)
     return reshaped(cx, found, sizes[:-1] if column else sizes)
 
 
 @numpy_rule(np.linalg.cholesky)
 def cholesky(cx: Any, a: Value) -> Tensor:
-    x = _square(cx, a)
+    x = square(cx, a)
     if 0 in x.shape:
         return x
-    batch = _as_batch(cx, x)
+    batch = as_batch(cx, x)
     found = cx.b.call("astfront.cholesky", batch)
     # The diagonal is greater than 0, or NaN.
     places = cx.call(Static(np.eye), [sizes_of(cx, x)[-1]], {"dtype": Static(np.dtype(bool))})

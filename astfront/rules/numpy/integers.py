@@ -41,7 +41,7 @@ def _ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: 
 
 def _gcd(x1: Any, x2: Any) -> Any:
     """Euclid's algorithm, for all at once."""
-    one = np.ones(1, np.bitwise_or(x1, x2).dtype)  # numbers take the dtype of an array beside them
+    one = np.ones(1, np.add(x1, x2).dtype)  # numbers take the dtype of an array beside them
     dtype = np.gcd(one, one).dtype
     a, b = np.broadcast_arrays(
         np.abs(np.asarray(x1).astype(dtype)), np.abs(np.asarray(x2).astype(dtype))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import gast
 import numpy as np
 
 from astfront.joins.leaves import number_type
@@ -24,12 +25,12 @@ def pad(
 ) -> Tensor:
     x = as_array(cx, array)
     how = cx.static(mode, "`mode`")
-    if options or how not in ("constant", "edge", "reflect", "symmetric", "wrap"):
+    if options or how not in ("constant", *_PLACES, *_STATISTICS):
         given = "".join(f", {name}=…" for name in options)
         cx.fail("AF0306", f"pad with mode {how!r}{given} isn't supported")
     known, _ = cx.try_static(pad_width)
-    if not known and how == "constant":
-        return _padded_by_staged(cx, x, pad_width, constant_values)
+    if not known:
+        return _padded_by_staged(cx, x, pad_width, how, constant_values)
     widths = np.broadcast_to(np.asarray(cx.static(pad_width, "`pad_width`")), (x.ndim, 2)).tolist()
     if any(n < 0 for pair in widths for n in pair):
         cx.raise_python(ValueError("index can't contain negative values"))
@@ -38,26 +39,111 @@ def pad(
             if not before and not after:
                 continue
             size = x.shape[axis]
-            if size is None:
-                raise cx.error("AF0306", f"pad with mode {how!r} of an axis whose size isn't known")
+            if size is None or how in _STATISTICS:
+                x = _padded_along(cx, x, axis, Static(before), Static(after), how)
+                continue
             places = np.pad(np.arange(size), (before, after), how)
             x = cx.b.call("take", x, constant(places), axis=axis, mode="clip")
         return x
-    known, given = cx.try_static(constant_values)
-    if known and np.size(given) > 1:
+    known, fill = cx.try_static(constant_values)
+    if known and np.size(fill) > 1:
         cx.fail("AF0306", "pad with several constants isn't supported")
     value = tensor_of(cx, operand(cx, constant_values), x.dtype)
     if 0 in x.shape:
         shape = [None if d is None else d + a + b for d, (a, b) in zip(x.shape, widths)]
         if None not in shape and value.const is not None:
             return constant(np.full(shape, value.const.item(), x.dtype))  # type: ignore[arg-type]
-        cx.fail("AF0306", "pad of an empty array isn't supported")
+        for axis, (before, after) in enumerate(widths):
+            x = _filled(cx, x, axis, Static(before), Static(after), constant_values)
+        return x
     made: Tensor = cx.b.call("nn.pad", x, value, pad_width=tuple(tuple(w) for w in widths))
     return made
 
 
-def _padded_by_staged(cx: Any, x: Tensor, pad_width: Value, constant_values: Value) -> Tensor:
+def _padded_by_staged(
+    cx: Any, x: Tensor, pad_width: Value, how: str, constant_values: Value
+) -> Tensor:
     """``np.pad`` with numbers that are known when the program runs, each axis after the other."""
+    for axis, (before, after) in enumerate(_staged_pairs(cx, x, pad_width)):
+        if how == "constant":
+            x = _filled(cx, x, axis, before, after, constant_values)
+        else:
+            x = _padded_along(cx, x, axis, before, after, how)
+    return x
+
+
+def _filled(
+    cx: Any, x: Tensor, axis: int, before: Value, after: Value, constant_values: Value
+) -> Tensor:
+    made: Tensor = cx.call(
+        Static(folds.padded), [x, Static(axis), before, after, constant_values], {}
+    )
+    return made
+
+
+def _along_edge(n: int, before: int, after: int) -> Any:
+    return np.clip(np.arange(-before, n + after), 0, n - 1)
+
+
+def _along_wrap(n: int, before: int, after: int) -> Any:
+    return np.arange(-before, n + after) % n
+
+
+def _along_symmetric(n: int, before: int, after: int) -> Any:
+    turn = np.arange(-before, n + after) % (2 * n)
+    return np.where(turn >= n, 2 * n - 1 - turn, turn)
+
+
+def _along_reflect(n: int, before: int, after: int) -> Any:
+    period = max(2 * n - 2, 1)
+    turn = np.arange(-before, n + after) % period
+    return np.where(turn >= n, period - turn, turn)
+
+
+#: Where the items of a padded axis come from.
+_PLACES = {
+    "edge": _along_edge,
+    "wrap": _along_wrap,
+    "symmetric": _along_symmetric,
+    "reflect": _along_reflect,
+}
+_STATISTICS = {"mean": np.mean, "maximum": np.max, "minimum": np.min}
+
+
+def _taken_along(x: Any, axis: int, before: int, after: int, places: Any) -> Any:
+    if before < 0 or after < 0:
+        raise ValueError("index can't contain negative values")
+    n = x.shape[axis]
+    if n == 0:
+        raise ValueError("can't extend empty axis using modes other than 'constant' or 'empty'")
+    return np.take(x, places(n, before, after), axis=axis)
+
+
+def _filled_along(x: Any, axis: int, before: int, after: int, statistic: Any) -> Any:
+    if before < 0 or after < 0:
+        raise ValueError("index can't contain negative values")
+    found = statistic(x, axis=axis, keepdims=True)
+    if x.dtype.kind in "iu":
+        found = np.rint(found)
+    found = found.astype(x.dtype)
+    return np.concatenate((np.repeat(found, before, axis), x, np.repeat(found, after, axis)), axis)
+
+
+def _padded_along(cx: Any, x: Tensor, axis: int, before: Value, after: Value, how: str) -> Tensor:
+    if how in _STATISTICS:
+        given = [x, Static(axis), before, after, Static(_STATISTICS[how])]
+        return cx.call(Static(_filled_along), given, {})  # type: ignore[no-any-return]
+    if how != "edge":  # numpy has a way of its own of what's wider than the array
+        n = cx.dim_of(x, axis)
+        for width in (before, after):
+            refusal = cx.error("AF0306", f"pad with mode {how!r} by more than the axis has")
+            cx.require(cx.truth_value(cx.compare(gast.LtE(), width, n)), refusal)
+    given = [x, Static(axis), before, after, Static(_PLACES[how])]
+    return cx.call(Static(_taken_along), given, {})  # type: ignore[no-any-return]
+
+
+def _staged_pairs(cx: Any, x: Tensor, pad_width: Value) -> list[list[Value]]:
+    """How much goes before and after each axis."""
     rows = _sequence(cx, pad_width)
     pairs = [_sequence(cx, row) for row in rows]
     if not all(_is_int(n) for pair in pairs for n in pair):
@@ -69,9 +155,7 @@ def _padded_by_staged(cx: Any, x: Tensor, pad_width: Value, constant_values: Val
     pairs = pairs * x.ndim if len(pairs) == 1 else pairs
     if len(pairs) != x.ndim or any(len(pair) != 2 for pair in pairs):
         cx.raise_python(ValueError("operands could not be broadcast together"))
-    for axis, (before, after) in enumerate(pairs):
-        x = cx.call(Static(folds.padded), [x, Static(axis), before, after, constant_values], {})
-    return x
+    return pairs
 
 
 def _is_int(v: Value) -> bool:

@@ -150,8 +150,8 @@ def _extreme_rule(op: str, combine: np.ufunc) -> Callable[..., Tensor]:
             require_items(cx, x, axes, message)
         else:
             x = _kept(cx, x, where, _worst(op, x.dtype))
-            if any(x.shape[a] in (0, None) for a in axes):
-                cx.fail("AF0306", "an extreme with `initial` of an axis that may be empty")
+            if any(x.shape[a] == 0 for a in axes):
+                cx.fail("AF0306", "an extreme with `initial` of an empty axis")
         result = _with_initial(cx, combine, reduced(cx, op, x, axes, keep), initial)
         return _stored(cx, out, as_result(result))
 
@@ -323,12 +323,22 @@ def mean(
     dtype: Value = NONE,
     out: Value = NONE,
     keepdims: Value = FALSE,
+    *,
+    where: Value = TRUE,
 ) -> Tensor:
     x, axes, keep = _parts(cx, a, axis, keepdims)
     wanted = dtype_of(cx, dtype, _float_of(x.dtype))
     if wanted.kind != "f":
         cx.fail("AF0306", f"a mean of dtype {wanted} isn't supported")
-    found = mean_of(cx, convert(cx, x, _inner(wanted)), axes, keep)
+    x = convert(cx, x, _inner(wanted))
+    if isinstance(where, Static) and where.obj is True:
+        found = mean_of(cx, x, axes, keep)
+    else:
+        more = {"axis": axis, "keepdims": keepdims}
+        chosen = cx.call(Static(np.broadcast_to), [where, cx.get_attribute(x, "shape")], {})
+        total = cx.call(Static(np.sum), [x], {**more, "where": where})
+        number = as_array(cx, cx.call(Static(np.sum), [chosen], more))
+        found = cx.b.call("divide", as_array(cx, total), convert(cx, number, x.dtype))
     return _stored(cx, out, as_result(convert(cx, found, wanted)))
 
 

@@ -5,6 +5,7 @@ from astfront.rules.numpy import (  # noqa: F401
     assignment,
     composed,
     creation,
+    decompositions,
     draws,
     dtypes,
     editing,

@@ -65,18 +65,26 @@ def _bincount(x: Any, /, weights: Any = None, minlength: Any = 0) -> Any:
     x = np.asarray(x)
     if x.ndim != 1:
         raise ValueError("object too deep for desired array")
+    if not np.can_cast(x.dtype, np.int64, "safe"):
+        raise TypeError(
+            f"Cannot cast array data from {x.dtype!r} to dtype('int64') according to the rule 'safe'"
+        )
+    x = x.astype(np.int64)
     if np.any(x < 0):
         raise ValueError("'list' argument must have no negative elements")
     length = max(int(x.max()) + 1 if x.shape[0] > 0 else 0, minlength)
-    is_it = x[:, None] == np.arange(length)
     if weights is None:
-        return is_it.sum(axis=0)
+        counts = np.zeros(length, np.int64)
+        np.add.at(counts, x, 1)
+        return counts
     if x.shape[0] == 0:  # numpy forgets the weights' dtype then
         raise NotImplementedError("bincount of no elements, with weights")
     weights = np.asarray(weights)
     if weights.shape != x.shape:
         raise ValueError("The weights and list don't have the same length.")
-    return np.where(is_it, weights.astype(np.float64)[:, None], 0.0).sum(axis=0)
+    sums = np.zeros(length, np.float64)
+    np.add.at(sums, x, weights.astype(np.float64))
+    return sums
 
 
 composed(np.unique, _unique)

@@ -288,10 +288,28 @@ def broadcast_to(cx: Any, array: Value, shape: Value) -> Tensor:
 def broadcast_arrays(cx: Any, *args: Value) -> list[Tensor]:
     arrays = [as_array(cx, a) for a in args]
     shape = check_broadcast(cx, *arrays)
-    if None in shape:
-        cx.fail("AF0306", "broadcast_arrays of arrays whose sizes aren't known isn't supported")
     sizes: list[Value] = [Static(d) for d in shape]
+    if None in shape:
+        shapes = [cx.get_attribute(x, "shape") for x in arrays]
+        sizes = cx.items_of(cx.call(Static(_common_shape), shapes, {}))
     return [x.viewed_as(broadcast_tensor(cx, x, sizes)) for x in arrays]
+
+
+def _common_shape(*shapes: Any) -> Any:
+    """What these shapes are broadcast to."""
+    ndim = max(len(s) for s in shapes)
+    sizes = []
+    for axis in range(-ndim, 0):
+        size = 1
+        for shape in shapes:
+            if len(shape) >= -axis:
+                if size != 1 and shape[axis] != 1 and shape[axis] != size:
+                    raise ValueError(
+                        "shape mismatch: objects cannot be broadcast to a single shape"
+                    )
+                size = shape[axis] if size == 1 else size
+        sizes.append(size)
+    return tuple(sizes)
 
 
 @numpy_rule(np.repeat, np.ndarray.repeat)
@@ -313,7 +331,7 @@ def repeat(cx: Any, a: Value, repeats: Value, axis: Value = NONE) -> Tensor:
     if counts.size != 1:
         size = x.shape[along]
         if size is None:
-            raise cx.error("AF0306", "repeat by several counts, of an axis whose size isn't known")
+            return cx.call(Static(_repeat_each), [x, Static(counts), Static(along)], {})  # type: ignore[no-any-return]
         if counts.shape != (size,):
             cx.raise_python(
                 ValueError(
@@ -328,7 +346,8 @@ def repeat(cx: Any, a: Value, repeats: Value, axis: Value = NONE) -> Tensor:
     if count == 0 or x.shape[along] == 0:
         shape: Any = [0 if i == along else d for i, d in enumerate(x.shape)]
         if None in shape:
-            cx.fail("AF0306", "repeat by 0, of an array whose sizes aren't known")
+            none = Static((slice(None),) * along + (slice(0, 0),))
+            return cx.call(Static(np.copy), [cx.get_item(x, none)], {})  # type: ignore[no-any-return]
         return constant(np.zeros(shape, x.dtype))
     return cx.b.call("repeat", x, repeats=count, axis=along)  # type: ignore[no-any-return]
 

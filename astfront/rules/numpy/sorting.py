@@ -58,7 +58,7 @@ def sort(
         items = convert(cx, bits, "int32")
         made = _by_rows(cx, [e.ordered_key(cx, x), items], along, "astfront.sort")
         return cx.b.call("reinterpret", convert(cx, made, bits.dtype), dtype=x.dtype.name)  # type: ignore[no-any-return]
-    if x.dtype.kind == "f":
+    if x.dtype.kind == "f" or x.dtype == np.uint64:
         return take_along_axis(cx, x, argsort(cx, x, Static(along), kind), Static(along))
     return convert(cx, cx.b.call("sort", e.ordered_key(cx, x), axis=along), x.dtype)
 
@@ -240,9 +240,18 @@ def take(
         return store_out(cx, out, as_result(_fresh(picked)))
     where = convert(cx, as_array(cx, indices), INT64)
     if x.shape[along] in (0, None):
-        cx.fail("AF0306", f"take with mode={how!r} of an axis whose size isn't known")
+        made = cx.call(Static(_taken), [x, where, Static(along), Static(how)], {})
+        return store_out(cx, out, as_result(made))
     made = cx.b.call("take", x, where, axis=along, mode=how)
     return store_out(cx, out, as_result(made))
+
+
+def _taken(x: Any, places: Any, axis: int, mode: str) -> Any:
+    n = x.shape[axis]
+    if n == 0 and places.size > 0:
+        raise IndexError("cannot do a non-empty take from an empty axes.")
+    places = np.clip(places, 0, n - 1) if mode == "clip" else places % n
+    return np.take(x, places, axis)
 
 
 def _fresh(x: Tensor) -> Tensor:

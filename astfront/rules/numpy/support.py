@@ -218,7 +218,7 @@ def store_out(
     if not isinstance(out, Tensor) or out.kind != "array":
         raise cx.error("AF0306", f"`out` is {describe(out)}")
     if casting != "unsafe":
-        cx.require_same_kind(result.dtype, out.dtype, "ufunc")
+        cx.require_same_kind(result.dtype, out.dtype)
     new = convert(cx, result, out.dtype).as_kind("array")
     if not everywhere:
         mask = as_bool(cx, as_array(cx, where))
@@ -264,9 +264,12 @@ def resolve(
         if isinstance(v, Static) or rank(v) or not _staged(v) or v.dtype == BOOL:
             continue
 
-        def dtype_with(number: Any, place: int = place) -> np.dtype[Any]:
+        def dtype_with(number: Any, place: int = place) -> np.dtype[Any] | None:
             values = [_stand_in(w, number if i == place else 1) for i, w in enumerate(operands)]
-            return _dtype_for(cx, f, values)
+            try:
+                return _result_dtype(f, values)
+            except TypeError:  # of another dtype, for which there is no such function
+                return None
 
         if dtype_with(2) != plain:
             what = f"{describe(v)} beside an array"
@@ -279,12 +282,15 @@ def resolve(
 _INT_LIMITS = sorted(
     {0, *(n for b in (8, 16, 32, 64) for n in (-(2 ** (b - 1)), 2 ** (b - 1) - 1, 2**b - 1))}
 )
-_FLOAT_LIMITS = [sign * np.nextafter(n, 0) for n in (65000.0, 3.4e38) for sign in (-1, 1)]
+_FLOAT_LIMITS = [sign * n for n in (65000.0, 3.4e38) for sign in (-1, 1)]
 
 
 def _limits(dtype: np.dtype[Any]) -> list[Any]:
     if dtype.kind == "f":
-        return [n for n in _FLOAT_LIMITS if abs(n) <= np.finfo(dtype).max]
+        zero, largest = dtype.type(0), np.finfo(dtype).max
+        return [
+            float(np.nextafter(dtype.type(n), zero)) for n in _FLOAT_LIMITS if abs(n) <= largest
+        ]
     info = np.iinfo(dtype)
     return [n for n in _INT_LIMITS if info.min <= n <= info.max]
 
@@ -329,14 +335,21 @@ def _stand_in(v: Tensor | Scalar | Static, number: Any) -> Any:
 
 def _dtype_for(cx: Any, f: Callable[..., Any], values: Sequence[Any]) -> np.dtype[Any]:
     try:
-        with np.errstate(all="ignore"):
-            found = f(*values)
+        dtype = _result_dtype(f, values)
     except (TypeError, ValueError) as e:
         cx.raise_python(e)
-    dtype: np.dtype[Any] = found if isinstance(found, np.dtype) else found.dtype
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         cx.fail("AF0307", f"the result would have dtype {dtype}, which isn't supported")
     return dtype
+
+
+def _result_dtype(f: Callable[..., Any], values: Sequence[Any]) -> np.dtype[Any]:
+    with np.errstate(all="ignore"):
+        try:
+            found = f(*values)
+        except ValueError:  # a negative power of ints: the dtype is that of the power of arrays
+            found = np.result_type(*values)
+    return found if isinstance(found, np.dtype) else found.dtype
 
 
 # --- shapes, axes and sizes --------------------------------------------------------------------

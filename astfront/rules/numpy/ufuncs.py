@@ -277,7 +277,13 @@ def reciprocal(cx: Any, x: Value, out: Value = NONE) -> Tensor:
     v = operand(cx, x)
     dtype = resolve(cx, np.reciprocal, [v])
     if dtype.kind != "f":
-        cx.fail("AF0307", "the reciprocal of an array of ints isn't supported", help="write 1 / x")
+        number = tensor_of(cx, v, dtype)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            of_zero = full(np.reciprocal(np.zeros(1, dtype))[0], dtype)
+        is_unit = cx.b.call("equal", cx.b.call("abs", number), full(1, dtype))
+        made = cx.b.call("where", is_unit, number, full(0, dtype))
+        is_zero = cx.b.call("equal", number, full(0, dtype))
+        return _finished(cx, cx.b.call("where", is_zero, of_zero, made), out)
     return _finished(cx, cx.b.call("divide", full(1, dtype), tensor_of(cx, v, dtype)), out)
 
 
