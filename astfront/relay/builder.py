@@ -98,7 +98,7 @@ _MAX_INTEGER_COPIES = 3
 #: of a maximum in many ways, and looks at a condition anew for each of the values that it chooses from.
 _OCCURRENCES = {
     "exp": 27, "log": 53, "log2": 53, "log10": 53, "tanh": 69, "sigmoid": 55, "erf": 260,
-    "sinh": 190, "cosh": 81, "maximum": 8, "minimum": 8,
+    "atanh": 119, "sin": 1428, "cos": 1426, "sinh": 190, "cosh": 81, "maximum": 8, "minimum": 8,
     **dict.fromkeys(["less", "less_equal", "greater", "greater_equal", "equal", "not_equal"], 16),
 }  # fmt: skip
 
