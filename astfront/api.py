@@ -7,6 +7,7 @@ signature and finds the one that fits a call.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -19,7 +20,8 @@ from typing import Any, NamedTuple, TypeVar, overload
 import chainer
 import numpy as np
 
-from astfront.diagnostics import error
+from astfront.build import SizesDiffer
+from astfront.diagnostics import CompileError, error
 from astfront.freezing import Frozen
 from astfront.lifting import Guard, is_static
 from astfront.loading import Loaded, Options, load, require_no_hooks
@@ -179,6 +181,9 @@ class Compiled:
             return loaded.call(arrays, args, kwargs)
         except Unsettled as e:
             unsettled = e
+        except SizesDiffer:
+            self._raise_for_sizes(args, kwargs)
+            raise
         if self.specs is not None:
             key, leaves = "specs", matched(self.specs, {}, args, kwargs)
         else:
@@ -187,6 +192,14 @@ class Compiled:
             random_key = loaded.random_key(arrays)
             self._settling.settle(unsettled, key, leaves, random_key, args, kwargs)
         raise_at(unsettled.exception, unsettled.span)
+
+    def _raise_for_sizes(self, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        """Raise what Chainer or numpy raises where staged sizes don't broadcast.
+
+        Of sizes that are known, it's known while compiling.
+        """
+        with contextlib.suppress(CompileError):
+            lower(self.function, args, kwargs, random_keys=self._random_keys)
 
     def _signatures(
         self, args: Sequence[Any], kwargs: dict[str, Any]

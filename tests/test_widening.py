@@ -10,6 +10,8 @@ import chainer
 import chainer.functions as F
 import chainer.links as L
 import numpy as np
+import pytest
+from chainer.utils.type_check import InvalidType
 
 import astfront
 from tests.support import assert_same
@@ -84,3 +86,21 @@ def test_what_is_not_widened() -> None:
     agrees(changed, (floats(2), floats(2)), (x, x), (y, y), programs=3)
     fixed = [(chainer.Variable(floats(n), requires_grad=False),) for n in (1, 2)]
     agrees(lambda x: x.requires_grad, *fixed, (chainer.Variable(x),), programs=3)
+
+
+def test_sizes_that_do_not_broadcast() -> None:
+    """Numpy and Chainer raise exceptions of their own."""
+
+    def add(x: Any, y: Any) -> Any:
+        return x + y
+
+    def rows(n: int) -> np.ndarray:
+        return np.ones((n, 3), "f")
+
+    for made, raised in ((np.asarray, ValueError), (chainer.Variable, InvalidType)):
+        compiled = astfront.compile(add, dynamic=True)
+        for n in (2, 3):
+            compiled(made(rows(n)), made(rows(n)))
+        with pytest.raises(raised, match="broadcast") as found:
+            compiled(made(rows(2)), made(rows(4)))
+        assert found.type is raised
