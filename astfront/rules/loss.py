@@ -38,7 +38,7 @@ from astfront.rules.nodes import (
     total,
 )
 from astfront.rules.registry import node_rule
-from astfront.values import Scalar, Static, Tensor, is_none
+from astfront.values import Scalar, Static, Tensor, Value, is_none
 
 
 def _everything(x: Tensor) -> range:
@@ -217,8 +217,8 @@ def hinge_(cx: Any, node: Any, x: Tensor, t: Tensor) -> Tensor:
     if x.ndim != 2:
         invalid_type(cx, "x.ndim == 2", f"{x.ndim} != 2")
     _require_labels(cx, x, t)
-    size = _known(cx, x, "F.hinge of")
-    classes = cx.as_tensor(Static(tuple(range(size))), t.dtype)
+    size = cx.dim_of(x, 1)
+    classes = cx.call(Static(np.arange), [size], {"dtype": Static(t.dtype)})
     column = cx.call_op("expand_dims", t, axis=1)
     _check_range(cx, t, size)
     at_label = cx.call_op("equal", classes, _from_end(cx, column, size))
@@ -238,18 +238,20 @@ def hinge_(cx: Any, node: Any, x: Tensor, t: Tensor) -> Tensor:
     return in_float32(cx, averaged, loss)
 
 
-def _from_end(cx: Any, t: Tensor, size: int) -> Tensor:
+def _from_end(cx: Any, t: Tensor, size: Value) -> Tensor:
     """Labels with those below 0 counted from the end."""
     negative = cx.call_op("less", t, constant(cx, 0, t))
-    result: Tensor = cx.call_op("where", negative, cx.call_op("add", t, constant(cx, size, t)), t)
+    above = cx.call_op("add", t, cx.as_tensor(size, t.dtype))
+    result: Tensor = cx.call_op("where", negative, above, t)
     return result
 
 
-def _check_range(cx: Any, t: Tensor, size: int) -> None:
+def _check_range(cx: Any, t: Tensor, size: Value) -> None:
     if not cx.checks:
         return
-    low = cx.call_op("greater_equal", t, constant(cx, -size, t))
-    high = cx.call_op("less", t, constant(cx, size, t))
+    number = cx.as_tensor(size, t.dtype)
+    low = cx.call_op("greater_equal", t, cx.call_op("negative", number))
+    high = cx.call_op("less", t, number)
     every = cx.call_op("all", cx.call_op("logical_and", low, high))
     cx.check(Scalar(every.expr, bool), IndexError("a label is out of bounds"))
 
@@ -319,21 +321,8 @@ def cross_covariance_(cx: Any, node: Any, y: Tensor, z: Tensor) -> Tensor:
 def decov_(cx: Any, node: Any, h: Tensor) -> Tensor:
     require_floats(cx, h)
     centered = _centered(cx, h)
-    units = _known(cx, h, "F.decov of")
     covariance = product(cx, centered, centered, transa=True)
-    diagonal = cx.as_tensor(_array(cx, np.eye(units, dtype=bool)))
+    diagonal = cx.call(Static(np.eye), [cx.dim_of(h, 1)], {"dtype": Static(np.dtype(bool))})
     covariance = cx.call_op("where", diagonal, constant(cx, 0, h), covariance)
     covariance = averaged(cx, covariance, h, [0])
     return covariance if node.reduce == "no" else _half_squared_sum(cx, covariance)
-
-
-def _known(cx: Any, x: Tensor, what: str) -> int:
-    """The size of axis 1."""
-    size = x.shape[1]
-    if size is None:
-        cx.fail("AF0306", f"{what} columns whose number isn't known while compiling")
-    return size  # type: ignore[return-value]
-
-
-def _array(cx: Any, array: np.ndarray) -> Tensor:
-    return cx.b.constant(array)  # type: ignore[no-any-return]

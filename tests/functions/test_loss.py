@@ -119,6 +119,13 @@ def staged_labels(x, t, b):
     )  # fmt: skip
 
 
+@cases(
+    [V(rows(5, 4)), T], [V(rows(1, 3)), T[:1] % 3], dtypes=(), staged={0: (None, None), 1: (None,)}
+)
+def columns_of_staged_number(x, t):
+    return F.hinge(x, t), F.hinge(x, t - 1, reduce="no"), F.decov(x), F.decov(x, reduce="no")
+
+
 @cases([V(np.array([[np.nan, 1], [-np.inf, 2], [1, 2]], "f")), np.array([-1, -1, 1], "i")])
 def ignored_labels_of_what_is_not_finite(x, t):
     bits = np.stack((t, t), axis=1)

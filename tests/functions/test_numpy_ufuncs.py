@@ -235,6 +235,7 @@ def test_methods_of_ufuncs():
         return (
             np.add.reduce(x), np.add.reduce(x, None), np.multiply.reduce(x, 1), np.maximum.reduce(x, axis=1),
             np.logical_and.reduce([x[0] > 0, m[0]]), np.fmax.reduce(x, 0), np.add.accumulate(x), np.subtract.outer(x, x[0]),
+            np.logaddexp.reduce(x, 1), np.logaddexp.reduce(x[0]), np.add.reduceat(x, [0, 2, 1, 1], 1),
             np.sum(x, 1, where=m), np.max(x, 1, initial=1), np.prod(x, initial=2), np.any(x > 0, where=m), np.max(x, initial=0, where=m),
         )  # fmt: skip
 

@@ -28,6 +28,7 @@ CALLS = {
     "a mask of another shape": lambda x: F.simplified_dropconnect(
         x, np.ones((4, 2), "f"), mask=np.ones((4, 3), bool)
     ),
+    "a size of 0 beside -1": lambda x: F.reshape(x, (-1, 0)),
     "too many axes": lambda x: F.tensordot(x, x, axes=3),
     "an axis that isn't there, after sizes that differ": lambda x: F.tensordot(
         x, x, axes=((0, 5), (1, 0))

@@ -60,8 +60,9 @@ def reshape_to(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
         target = [s.obj for s in sizes]  # type: ignore[attr-defined]
         try:
             found = np.broadcast_to(np.zeros((), bool), known_shape(x)).reshape(target).shape
-        except ValueError:
-            cx.raise_python(exception)
+        except ValueError as e:
+            # Of -1 beside a 0 Chainer leaves it to numpy.
+            cx.raise_python(e if unknown and 0 in target else exception)
         if found == x.shape:
             return x
         if 0 in found:
@@ -115,7 +116,7 @@ def _inferred(
     rest = product(cx, others)
     if isinstance(rest, Static):
         if rest.obj == 0:
-            cx.raise_python(exception)
+            cx.raise_python(ValueError("cannot reshape an array into a shape with 0 beside -1"))
         known = int(np.prod([d for d in x.shape if d is not None], dtype=np.int64))
         if known and known % rest.obj == 0:
             return [], list(sizes)

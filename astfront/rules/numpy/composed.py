@@ -231,6 +231,43 @@ def _fromiter(iter: Any, dtype: Any, count: int = -1) -> Any:
     return found
 
 
+def _logaddexp_reduce(
+    array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False
+) -> Any:
+    if dtype is not None or out is not None:
+        refuse("logaddexp.reduce with `dtype` or `out`")
+    x = np.asarray(array)
+    x = x if x.dtype.kind == "f" else x.astype(np.float64)
+    largest = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    largest = np.where(np.isfinite(largest), largest, 0).astype(x.dtype)
+    total = np.sum(np.exp(x - largest), axis=axis, keepdims=True)
+    found = np.log(total) + largest
+    if keepdims:
+        return found
+    return found.reshape(-1)[0] if axis is None else np.squeeze(found, axis)[()]
+
+
+def _reduceat(ufunc: Any) -> Any:
+    def reduceat(
+        array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
+    ) -> Any:
+        if dtype is not None or out is not None:
+            refuse("reduceat with `dtype` or `out`")
+        x = np.moveaxis(np.asarray(array), axis, 0)
+        size = x.shape[0]
+        parts = []
+        for k in range(len(indices)):
+            start, end = indices[k], size
+            if start < 0 or start >= size:
+                raise IndexError(f"index {start} out-of-bounds in reduceat [0, {size})")
+            if k + 1 < len(indices):
+                end = max(indices[k + 1], start + 1)
+            parts.append(ufunc.reduce(x[start:end], axis=0))
+        return np.moveaxis(np.stack(parts), 0, axis)
+
+    return reduceat
+
+
 composed(np.isin, _isin)
 composed(np.in1d, _in1d)
 composed(np.allclose, _allclose)
@@ -251,3 +288,6 @@ composed(np.digitize, _digitize)
 composed(np.maximum.accumulate, _running_maximum)
 composed(np.minimum.accumulate, _running_minimum)
 composed(np.fromiter, _fromiter)
+composed(np.logaddexp.reduce, _logaddexp_reduce)
+for _ufunc in (np.add, np.multiply, np.maximum, np.minimum, np.logical_and, np.logical_or):
+    composed(_ufunc.reduceat, _reduceat(_ufunc))
