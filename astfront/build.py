@@ -20,7 +20,8 @@ from tvm import relay
 
 import astfront.relay.conv
 import astfront.relay.deconv
-import astfront.relay.dense  # noqa: F401  (they register their kernels)
+import astfront.relay.dense
+import astfront.relay.matmul  # noqa: F401  (they register their kernels)
 from astfront.deep_stack import on_deep_stack
 from astfront.diagnostics import CompileError, error
 from astfront.progress import Watch, unwatched
@@ -47,6 +48,7 @@ from passes.relay import (
     recursive_projections,
     split_concatenations,
     straight_kernels,
+    straight_products,
     strip_mining,
 )
 from passes.relay.bindings import Note, has_loops, has_recursions, ignore
@@ -170,6 +172,7 @@ def prepare_module(
     mod = many_operands.run(mod)
     if target is not None:
         mod = broadcast_operands.run(mod, set(params or {}), note)
+        mod = straight_products.run(mod, set(params or {}))
     return relay.transform.InferType()(dataflow.run(mod))
 
 

@@ -37,7 +37,7 @@ from astfront.relay.injective import in_vectors
 from astfront.relay.tiles import OUTER, Kernel, known_int, span
 
 #: Above TVM's own registrations, whose level is 10.
-_LEVEL = 15
+LEVEL = 15
 
 _DOT_ROWS, _DOT_COLUMNS = 24, 48
 """As many rows or more, times as many columns, are worth packing."""
@@ -167,7 +167,7 @@ def _turned(kernel: Kernel, a: Any, b: Any, c: Any, sizes: tuple[Any, Any, Any])
     kernel.columns(n, tallest, at)
 
 
-class _Matrix:
+class Matrix:
     """A matrix, or one of a stack of them."""
 
     def __init__(self, buffer: Any, place: Sequence[Any]) -> None:
@@ -181,7 +181,7 @@ class _Matrix:
         self.buffer[[*self.place, *index]] = value
 
 
-def _matrix_at(i: Any, t: Any) -> Any:
+def matrix_at(i: Any, t: Any) -> Any:
     """Which one of a stack's matrices goes into the ``i``-th product; a single one into each."""
     count = known_int(t.shape[0])
     return te.min(i, t.shape[0] - 1) if count is None else 0 if count == 1 else i
@@ -196,7 +196,7 @@ def _plain_kernel(x: Any, w: Any, out: Any, lanes: int) -> Any:
 
     def product(*place: Any) -> None:
         a, b, c = (
-            _Matrix(buffer, [_matrix_at(i, t) for i in place])
+            Matrix(buffer, [matrix_at(i, t) for i in place])
             for buffer, t in zip(buffers, (x, w, out))
         )
         if known is None:
@@ -337,7 +337,7 @@ _tvm_batched = generic.batch_matmul_strategy
 
 
 @override_native_generic_func("astfront.batch_matmul.strategy")
-def _batched_strategy(attrs: Any, inputs: Any, output_type: Any, target: Any) -> Any:
+def batched_strategy(attrs: Any, inputs: Any, output_type: Any, target: Any) -> Any:
     x, w = inputs
     is_turned = not attrs.transpose_a and attrs.transpose_b
     if not is_turned or not is_float32_on_x86([*inputs, output_type], target):
@@ -348,6 +348,6 @@ def _batched_strategy(attrs: Any, inputs: Any, output_type: Any, target: Any) ->
 
 
 _define_packed()
-registry.register_strategy("nn.batch_matmul", _batched_strategy, level=_LEVEL)
-registry.register_strategy("nn.dense", _dense_strategy, level=_LEVEL)
-registry.register_alter_op_layout("nn.dense", _alter, level=_LEVEL)
+registry.register_strategy("nn.batch_matmul", batched_strategy, level=LEVEL)
+registry.register_strategy("nn.dense", _dense_strategy, level=LEVEL)
+registry.register_alter_op_layout("nn.dense", _alter, level=LEVEL)

@@ -200,3 +200,39 @@ def test_constant_weights_are_packed():
     with tvm.target.Target(host_target()), tvm.transform.PassContext(opt_level=3):
         module = relay.transform.AlterOpLayout()(relay.transform.InferType()(module))
     assert PACKED in module.astext(show_meta_data=False)
+
+
+def products(x, y):
+    return F.matmul(x, y)
+
+
+def of_turned(x, y):
+    return F.matmul(x, y, transa=True)
+
+
+@pytest.mark.parametrize("lead", [(), (2,)])
+def test_right_sides_as_they_stand(lead):
+    """``passes/relay/straight_products.py`` and ``relay/matmul.py``: few rows and many, one column, rests."""
+    rng = np.random.RandomState(0)
+    for function in (products, of_turned):
+        spec = astfront.TensorSpec((*[None] * len(lead), None, None), np.float32)
+        compiled = astfront.compile(function, specs=[spec, spec])
+        for m in (0, 1, 2, 3, 7, 8, 13, 33):
+            for n, k in ((1, 1), (1, 37), (5, 9), (16, 8), (33, 20), (70, 3)):
+                x = rng.uniform(-1, 1, (*lead, m, k)).astype(np.float32)
+                y = rng.uniform(-1, 1, (*lead, k, n)).astype(np.float32)
+                x = np.ascontiguousarray(np.swapaxes(x, -1, -2)) if function is of_turned else x
+                assert_same(compiled(x, y), function(x, y))
+
+
+@pytest.mark.parametrize(("m", "n"), [(1, 40), (5, 16), (12, 49)])
+def test_known_right_sides_as_they_stand(m, n):
+    rng = np.random.RandomState(0)
+    x, y = (rng.uniform(-1, 1, s).astype(np.float32) for s in ((2, m, 21), (2, 21, n)))
+    turned = np.ascontiguousarray(x.swapaxes(1, 2))
+
+    def every(x, turned, y):
+        straight = products(x, y), products(x[0], y[1]), products(x, y[:1]), np.matmul(x, y)
+        return *straight, of_turned(turned, y)
+
+    assert_same(astfront.compile(every)(x, turned, y), every(x, turned, y))

@@ -65,27 +65,27 @@ def product(cx: Any, a: Tensor, b: Tensor, transa: bool = False, transb: bool = 
 
 
 def _of_matrices(cx: Any, a: Tensor, b: Tensor, transa: bool, transb: bool) -> Tensor:
+    if 0 in (*a.shape, *b.shape) or b.ndim > 2 or (a.ndim > 2 and transa):
+        return _batched(cx, a, b, transa, transb)
     left = _swapped(cx, a) if transa else a
-    right = b if transb else _swapped(cx, b)
-    if 0 in (*left.shape, *right.shape) or b.ndim > 2 or (a.ndim > 2 and transa):
-        return _batched(cx, left, right)
     lead = dims_of(cx, left)[:-1]
     if left.shape[:-1].count(None) > 1:
-        return _batched(cx, left, right)
+        return _batched(cx, a, b, transa, transb)
     if a.ndim > 2:
         left = reshape_fitting(cx, left, [multiplied(cx, lead), cx.dim_of(left, -1)])
-    left, right = _of_one_depth(cx, left, right)
+    left, right = _of_one_depth(cx, left, b, -1, -1 if transb else -2)
     if None in right.shape:
         # TVM packs the right operand of a dense, for which it has to know its sizes.
         left, right = (_with_ndim(cx, x, 3) for x in (left, right))
+        right = right if transb else _swapped(cx, right)
         made: Tensor = cx.call_op("squeeze", cx.call_op("nn.batch_matmul", left, right), axis=[0])
     else:
-        made = cx.call_op("nn.dense", left, right)
+        made = cx.call_op("nn.dense", left, right if transb else _swapped(cx, right))
     return reshape_fitting(cx, made, [*lead, cx.dim_of(made, 1)]) if a.ndim > 2 else made
 
 
-def _batched(cx: Any, left: Tensor, right: Tensor) -> Tensor:
-    """The products of matrices, the right ones transposed, over leading axes that are broadcast."""
+def _batched(cx: Any, left: Tensor, right: Tensor, transa: bool, transb: bool) -> Tensor:
+    """The products of matrices over leading axes that are broadcast."""
     ndim = max(left.ndim, right.ndim)
     left, right = (_with_ndim(cx, x, ndim) for x in (left, right))
     for axis in range(ndim - 2):
@@ -96,12 +96,15 @@ def _batched(cx: Any, left: Tensor, right: Tensor) -> Tensor:
         elif 1 not in (n, m):
             require_equal_dims(cx, left, axis, right, axis)
     lead = [cx.dim_of(right if left.shape[i] == 1 else left, i) for i in range(ndim - 2)]
-    sizes = [*lead, cx.dim_of(left, -2), cx.dim_of(right, -2)]
-    if 0 in (*known_sizes(sizes), left.shape[-1]):
+    of_left, of_right = (-1, -2) if transa else (-2, -1), (-2, -1) if transb else (-1, -2)
+    sizes = [*lead, cx.dim_of(left, of_left[0]), cx.dim_of(right, of_right[0])]
+    if 0 in (*known_sizes(sizes), left.shape[of_left[1]]):
         return broadcast_to(cx, constant(cx, 0, left.dtype), sizes)
     if ndim > 3:
         left, right = (_flattened(cx, x, lead) for x in (left, right))
-    left, right = _of_one_depth(cx, left, right)
+    left, right = _of_one_depth(cx, left, right, of_left[1], of_right[1])
+    # Turned last of all: a product may take them as they stand (passes/relay/straight_products.py).
+    left, right = _swapped(cx, left) if transa else left, right if transb else _swapped(cx, right)
     made: Tensor = cx.call_op("nn.batch_matmul", left, right, transpose_a=False, transpose_b=True)
     return made if ndim == 3 else reshape_fitting(cx, made, sizes)
 
@@ -138,11 +141,19 @@ def _both_spread(cx: Any, left: Tensor, right: Tensor, axis: int) -> tuple[Tenso
     return left, right
 
 
-def _of_one_depth(cx: Any, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+def _of_one_depth(
+    cx: Any, left: Tensor, right: Tensor, of_left: int, of_right: int
+) -> tuple[Tensor, Tensor]:
     """The size that is summed over, known of both where it's known of one: TVM asks for that."""
-    depth = left.shape[-1] if right.shape[-1] is None else right.shape[-1]
-    left, right = (cx.b.refine(x, (*x.shape[:-1], depth)) for x in (left, right))
-    return left, right
+    known = [left.shape[of_left], right.shape[of_right]]
+    depth = known[0] if known[1] is None else known[1]
+
+    def refined(x: Tensor, axis: int) -> Tensor:
+        shape = list(x.shape)
+        shape[axis] = depth
+        return cx.b.refine(x, tuple(shape))  # type: ignore[no-any-return]
+
+    return refined(left, of_left), refined(right, of_right)
 
 
 def _flattened(cx: Any, x: Tensor, lead: Sequence[Value]) -> Tensor:
