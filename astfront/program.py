@@ -236,10 +236,9 @@ def lower(
                     program.trees = types
                     return program
             except Exception as e:
-                if isinstance(e, InternalError):
-                    _log.warning("failed for trees of any shape", exc_info=True)
-                elif not isinstance(e, CompileError) and not isinstance(e.__cause__, RaisedAt):
-                    raise
+                known = isinstance(e, CompileError) or isinstance(e.__cause__, RaisedAt)
+                if not known or isinstance(e, InternalError):
+                    _log.info("failed for trees of any shape", exc_info=True)
         return attempt(args, kwargs)
 
     try:

@@ -226,7 +226,13 @@ def test_nested_lists_of_dicts_joined_into_one():
         rows = np.random.RandomState(sum(lengths)).rand(9, 2).astype("f")
         return [[{"state": rows[i], "action": i} for i in range(n)] for n in lengths]
 
+    def total(episodes):
+        return sum(
+            sum(float(step["state"].sum()) for step in e) for group in episodes for e in group
+        )
+
     agrees(f, (episodes(3, 2),), (episodes(1, 2, 1),))
+    agrees(total, ([episodes(2, 1), episodes(3)],), ([episodes(1)],))
 
 
 def test_exceptions_in_a_tree():
