@@ -79,3 +79,15 @@ def test_values():
             assert np.signbit(given).sum() == np.signbit(of).sum()
     rows = np.stack([uneven(400).astype("f"), np.zeros(400, "f")])
     assert_same(astfront.compile(np.sort)(rows), np.sort(rows))
+
+
+def test_sorted_integers():
+    rng = np.random.RandomState(0)
+    of_ints = rng.randint(-(2**31), 2**31 - 1, (2, 300)).astype("i")
+    arrays = [of_ints, rng.randint(0, 255, (300, 2)).astype("u1"), of_ints.astype("h")]
+
+    def every(x, y, z):
+        return np.sort(x), np.sort(y, axis=0), np.sort(z, None), np.sort(y > 9)
+
+    for specs in (None, [astfront.TensorSpec((None, None), x.dtype) for x in arrays]):
+        assert_same(astfront.compile(every, specs=specs)(*arrays), every(*arrays))
