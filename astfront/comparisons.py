@@ -226,6 +226,9 @@ class Comparisons(Machine):
             return equal if f is operator.eq else self.unary(gast.Not(), equal)
         if sequences and self.is_tuple(a) == self.is_tuple(b) and not equality:
             return self._in_order(f, self.items_of(a), self.items_of(b))
+        found = self.compared_keyed(f, a, b)
+        if found is not None:
+            return found
         if any(isinstance(v, Set | DictView) for v in (a, b)):
             return self.run_python(f, self.static(a), self.static(b))
         if isinstance(a, Dict) and isinstance(b, Dict) and a.cls is b.cls is collections.Counter:

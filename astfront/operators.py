@@ -76,7 +76,13 @@ DUNDER = {
 }
 
 
-_SET_OPERATORS = {operator.and_, operator.or_, operator.sub, operator.xor}
+#: The methods of sets that they are.
+_SET_OPERATORS = {
+    operator.and_: "intersection",
+    operator.or_: "union",
+    operator.sub: "difference",
+    operator.xor: "symmetric_difference",
+}
 
 #: Operators by which a Variable and an array of one float dtype are computed alike.
 _SAME_FOR_BOTH = {operator.add, operator.sub, operator.mul, operator.truediv}
@@ -227,8 +233,10 @@ class Operators(Machine):
             self.heap[old.cell] = self.heap[repeated.cell]
             return old
         if isinstance(old, Set) and isinstance(value, Set) and f in _SET_OPERATORS:
-            result: Any = self.run_python(f, self.static(old), self.static(value))
+            result: Any = self._of_sets(f, old, value)
             self.heap[old.cell] = self.heap[result.cell]
+            if self.is_keyed(old):
+                return old
             self.heap.note_set(old, self.heap.sets[result.cell][1])
             return old
         if isinstance(old, Object) and hasattr(old.cls, f"__i{DUNDER[f]}__"):
@@ -238,6 +246,13 @@ class Operators(Machine):
         if isinstance(old, Tensor) and old.kind in ("array", "either"):
             return self.in_place(f, old, value, part)
         return self.binary_op(f, old, value)
+
+    def _of_sets(self, f: Callable[..., Any], a: Value, b: Value) -> Value:
+        owners = [v.of if isinstance(v, DictView) else v for v in (a, b)]
+        of_keys = not any(isinstance(v, DictView) and v.kind == "items" for v in (a, b))
+        if of_keys and any(map(self.is_keyed, owners)):
+            return self.keyed_sets(_SET_OPERATORS[f], a, b)
+        return self.run_python(f, self.static(a), self.static(b))
 
     def in_place(self, f: Callable[..., Any], old: Tensor, value: Value, part: bool) -> Value:
         """ndarray's ``+=`` changes the array itself, under all of its names."""
@@ -325,7 +340,7 @@ class Operators(Machine):
                 self.extend_list(new, b)
                 return self.like(a, new)
         if f in _SET_OPERATORS and all(map(_is_set, (a, b))):
-            return self.run_python(f, self.static(a), self.static(b))
+            return self._of_sets(f, a, b)
         if f is operator.mul:
             for seq, times in ((a, b), (b, a)):
                 if (self.is_tuple(seq) or isinstance(seq, List)) and self.is_number(times):

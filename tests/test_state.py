@@ -346,7 +346,7 @@ def test_an_exception_leaves_what_was_changed() -> None:
             if F.sum(x).array > 10:
                 raise RuntimeError("large")
             try:
-                self.seen.append(self.n)
+                self.seen.extend(self.counted(x))
                 x[0] += 1
                 for row in x:
                     self.h += row
@@ -358,9 +358,17 @@ def test_an_exception_leaves_what_was_changed() -> None:
                 self.seen.append(-1)
             return x[int(d["i"])] * self.n
 
+        def counted(self, x):
+            yield self.n
+            if x[0, 1] > 0.65:
+                raise TypeError("in a generator")
+            yield -self.n
+
     x = -abs(X)
     calls = [(x, {"i": i, "n": 0}) for i in (np.int64(0), np.int64(9))]
-    calls += [(np.full((2, 3), v, "f"), {"i": np.int64(0), "n": 0}) for v in (9, 0.1, 0.6, 0.1)]
+    calls += [
+        (np.full((2, 3), v, "f"), {"i": np.int64(0), "n": 0}) for v in (9, 0.1, 0.6, 0.7, 0.1)
+    ]
     same_when_raising(Checked(), Checked(), *calls)
 
 

@@ -72,7 +72,13 @@ class Containers(Machine):
             self.split(more, lambda v: self.extend_list(target, v))
             return
         if isinstance(more, Generator):
-            more = self.listed(more)
+            start, generator = self.checkpoint(), more
+            more = self.listed(generator)
+            if len(self.exceptions) > start.exceptions:
+                # What it yields before it raises an exception is appended.
+                self.rewind(start)
+                self.run_generator(generator, lambda item: self.append(target, item))
+                return
         content = self.heap[target.cell]
         other = self.heap[more.cell] if isinstance(more, List) else None
         if isinstance(content, Items) and not isinstance(other, GrownList):

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import collections
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
+
+import gast
 
 from astfront.contents import Entries
 from astfront.descriptions import describe
@@ -151,6 +153,54 @@ class Dicts(Machine):
         """What a function of ``rules/keyed.py`` does with a dict of staged keys."""
         function = getattr(keyed, name)
         return self.call(Static(function), [self.pairs_of(container), *args], {})  # type: ignore[no-any-return]
+
+    def pairs_in(self, v: Value) -> Value:
+        """The pairs of a dict or set, which stays what it is; anything else is what it is."""
+        if not isinstance(v, Dict):
+            return v
+        if self.is_keyed(v):
+            return List(v.cell)
+        self.entries_of(v)  # They have to be known.
+        return List(self.heap.new(as_pairs(self._content(v))))
+
+    def keyed_copy(self, v: Dict) -> Dict:
+        return replace(v, cell=self.heap.new(self.heap[v.cell]))
+
+    def update_keyed(self, v: Dict, others: Sequence[Value], named: dict[str, Value]) -> None:
+        """``v.update(*others, **named)``"""
+        for other in others:
+            self.keyed(v, "updated", self.pairs_in(other))
+        for key, value in named.items():
+            self.keyed(v, "put", Static(key), value)
+
+    def keyed_sets(self, name: str, a: Value, *others: Value) -> Value:
+        """What a method of sets gives, of which one or another has staged items."""
+        pairs, *more = (self.pairs_in(v.of if isinstance(v, DictView) else v) for v in (a, *others))
+        for other in more:
+            pairs = self.call(Static(getattr(keyed, name)), [pairs, other], {})
+        return Set(pairs.cell) if isinstance(pairs, List) else pairs
+
+    def compared_keyed(self, f: Callable[..., Any], a: Value, b: Value) -> Value | None:
+        """What a comparison of dicts or sets gives, one of which has staged keys; None where there's no
+        rule for it."""
+        both = isinstance(a, Dict) and isinstance(b, Dict) and type(a) is type(b)
+        plain = all(
+            v.cls in (dict, set, collections.defaultdict) for v in (a, b) if isinstance(v, Dict)
+        )
+        if not both or not plain or not (self.is_keyed(a) or self.is_keyed(b)):
+            return None
+        if f in (operator.eq, operator.ne):
+            equal: Value = self.call(Static(keyed.equal), [self.pairs_in(a), self.pairs_in(b)], {})
+            return equal if f is operator.eq else self.unary(gast.Not(), equal)
+        if not isinstance(a, Set):
+            return None
+        if f in (operator.gt, operator.ge):
+            a, b = b, a
+        inside = self.keyed_sets("issubset", a, b)
+        if f in (operator.le, operator.ge):
+            return inside
+        smaller = self.compare(gast.Lt(), self.dict_length(a), self.dict_length(b))  # type: ignore[arg-type]
+        return self.lazy(True, inside, lambda: smaller)
 
     def keyed_entry(self, container: Dict, key: Value) -> Value:
         """``d[key]``"""

@@ -248,6 +248,10 @@ def frozenset_(cx: Any, iterable: Value = Static(())) -> Value:
 
 @rule(dict)
 def dict_(cx: Any, *args: Value, **kwargs: Value) -> Value:
+    if any(map(cx.is_keyed, args)):
+        made = cx.heap.new_dict()
+        cx.update_keyed(made, args, kwargs)
+        return made  # type: ignore[no-any-return]
     items: dict[Any, Value] = {}
     for arg in args:
         if isinstance(arg, Dict) or (isinstance(arg, Object) and hasattr(arg.cls, "keys")):

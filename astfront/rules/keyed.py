@@ -91,3 +91,54 @@ def added(pairs: list[Any], items: Any) -> None:
 
 def keys(pairs: list[Any]) -> list[Any]:
     return [key for key, _ in pairs]
+
+
+def updated(pairs: list[Any], more: Any) -> None:
+    for key, value in more:
+        put(pairs, key, value)
+
+
+def equal(a: list[Any], b: list[Any]) -> bool:
+    if len(a) != len(b):
+        return False
+    for key, value in a:
+        i = place(b, key)
+        if i < 0 or b[i][1] != value:
+            return False
+    return True
+
+
+def most_common(pairs: list[Any], n: int | None) -> list[Any]:
+    found = sorted(pairs, key=lambda pair: -pair[1])
+    return found if n is None else found[:n]
+
+
+# --- sets ------------------------------------------------------------------------------------
+
+
+def union(a: list[Any], b: list[Any]) -> list[Any]:
+    return [(pair[0], True) for pair in a] + difference(b, a)
+
+
+def intersection(a: list[Any], b: list[Any]) -> list[Any]:
+    return [(pair[0], True) for pair in a if has(b, pair[0])]
+
+
+def difference(a: list[Any], b: list[Any]) -> list[Any]:
+    return [(pair[0], True) for pair in a if not has(b, pair[0])]
+
+
+def symmetric_difference(a: list[Any], b: list[Any]) -> list[Any]:
+    return difference(a, b) + difference(b, a)
+
+
+def issubset(a: list[Any], b: list[Any]) -> bool:
+    return len(difference(a, b)) == 0
+
+
+def issuperset(a: list[Any], b: list[Any]) -> bool:
+    return issubset(b, a)
+
+
+def isdisjoint(a: list[Any], b: list[Any]) -> bool:
+    return len(intersection(a, b)) == 0

@@ -11,7 +11,7 @@ import gast
 from astfront.contents import GrownList, Items
 from astfront.environment import same
 from astfront.rules import folds
-from astfront.rules.builtins import copy_list, dict_
+from astfront.rules.builtins import copy_list, dict_, set_
 from astfront.rules.ordering import sorted_
 from astfront.rules.registry import pure, rule
 from astfront.values import (
@@ -180,6 +180,9 @@ def dict_pop(cx: Any, self: Dict, key: Value, default: Value | None = None) -> V
 
 @rule(dict.update)
 def update(cx: Any, self: Dict, *others: Value, **kwargs: Value) -> Value:
+    if any(map(cx.is_keyed, (self, *others))):
+        cx.update_keyed(self, others, kwargs)
+        return NONE
     new: Any = dict_(cx, self, *others, **kwargs)
     cx.heap[self.cell] = cx.heap[new.cell]
     return NONE
@@ -198,6 +201,8 @@ def setdefault(cx: Any, self: Dict, key: Value, default: Value = NONE) -> Value:
 
 @rule(dict.copy)
 def dict_copy(cx: Any, self: Value) -> Value:
+    if cx.is_keyed(self):
+        return cx.keyed_copy(self)  # type: ignore[no-any-return]
     return cx.heap.new_dict(cx.entries_of(self))
 
 
@@ -210,16 +215,31 @@ def dict_clear(cx: Any, self: Dict) -> Value:
 # --- sets ------------------------------------------------------------------------------------
 
 
+#: Methods of which ``keyed.py`` has one for staged items.
+_OF_SETS = {
+    *("union", "intersection", "difference", "symmetric_difference"),
+    *("issubset", "issuperset", "isdisjoint"),
+}
+
+
 def _changed_by(method: str) -> None:
     """A rule for a method of sets that runs on the static items."""
 
     def changed(cx: Any, self: Set, *args: Value) -> Value:
         if method == "remove" and cx.is_keyed(self):
             return cx.keyed(self, "remove", *args)  # type: ignore[no-any-return]
-        if method == "update" and cx.is_keyed(self):
+        if method == "copy" and cx.is_keyed(self):
+            return cx.keyed_copy(self)  # type: ignore[no-any-return]
+        if method == "update" and any(map(cx.is_keyed, (self, *args))):
             for arg in args:
-                cx.keyed(self, "added", arg)
+                if isinstance(arg, Set):
+                    cx.heap[self.cell] = cx.heap[cx.keyed_sets("union", self, arg).cell]
+                else:
+                    cx.keyed(self, "added", arg)
             return NONE
+        if method in _OF_SETS and args and any(map(cx.is_keyed, (self, *args))):
+            sets = [arg if isinstance(arg, Set) else set_(cx, arg) for arg in args]
+            return cx.keyed_sets(method, self, *sets)  # type: ignore[no-any-return]
         args = tuple(cx.static(arg, f"what `{method}` takes") for arg in args)
         items = cx.real_set(self).copy()
         result = cx.run_python(getattr(items, method), *args)

@@ -177,7 +177,12 @@ def staged_keys(x, n):
     counts = collections.Counter([n, n + 1, n])
     words = {2: "two"}
     words[n] = n
-    return table[n], len(table), 1 in table, counts[n], list(words)
+    copied = dict(words, two=2)
+    copied.update(words, three=n)
+    seen = counts.keys() & {1, 2}
+    seen |= set(words)
+    common = counts.most_common(1)
+    return table[n], len(table), 1 in table, list(words), copied, common, copied == words, len(seen)
 
 
 @construct("a dict of static keys looked up by a staged int")
