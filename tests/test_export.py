@@ -154,7 +154,7 @@ def prints(x):
     for row in x:
         print(F.sum(row).array)
     chainer.report({"loss": F.sum(x)})
-    return np.polyfit(x[0], x[0], 1)
+    return np.linalg.svd(x)[0]
 
 
 class Keeps(chainer.Chain):
@@ -172,7 +172,7 @@ class Keeps(chainer.Chain):
 def test_what_needs_python_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = refused(prints, X, fallback="chainer")
-    for part in ("`print` needs Python", "`chainer.report`", "numpy.polyfit runs in Python"):
+    for part in ("`print` needs Python", "`chainer.report`", "numpy.linalg.svd runs in Python"):
         assert part in text
     text = refused(Keeps(), X)
     for part in ("the contents of Keeps.seen", "Keeps.h, which was None", "gives back"):

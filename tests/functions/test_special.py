@@ -95,12 +95,6 @@ TALL, RANK_1 = rows(5, 3), np.outer([1, 2, 3], [1, 2]).astype("f")
 
 
 @cases([TALL, rows(2, 3, 3, seed=3), RANK_1, rows(5, seed=4)], rtol=1e-4, atol=1e-4)
-@cases(
-    [TALL, rows(2, 3, 3, seed=3), RANK_1, rows(5, seed=4)],
-    [TALL[:4], rows(1, 2, 2, seed=3), RANK_1, rows(4, seed=4)],
-    dtypes=("float64",),
-    staged={0: (None, None), 1: (None, None, None), 3: (None,)},
-)
 def decomposed(x, batch, flat, y):
     return (
         np.linalg.svd(x, compute_uv=False), np.linalg.svd(batch, compute_uv=False), np.linalg.eigvalsh(batch),
@@ -109,6 +103,20 @@ def decomposed(x, batch, flat, y):
         np.linalg.qr(flat, "r"), np.linalg.matrix_rank(flat, tol=0.1), np.linalg.norm(x, 2), np.linalg.norm(x, "nuc"),
         np.linalg.cond(x), np.polyfit(y, y * y, 2), np.polyval([1, 2, 3], y),
     )  # fmt: skip
+
+
+@cases(
+    [TALL, rows(2, 3, 3, seed=3), rows(5, seed=4)],
+    [TALL[:4], rows(1, 2, 2, seed=3), rows(4, seed=4)],
+    dtypes=("float64",),
+    staged={0: (None, None), 1: (None, None, None), 2: (None,)},
+)
+def some_decomposed(x, batch, y):
+    return (
+        np.linalg.svd(batch, compute_uv=False),
+        np.linalg.lstsq(x, y, rcond=None),
+        np.linalg.qr(x),
+    )
 
 
 @cases([V(rows(3, 3) + 3 * np.eye(3, dtype="f")), V(rows(2, 4, 4, seed=1))], dtypes=("float16",))

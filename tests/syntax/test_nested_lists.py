@@ -355,6 +355,18 @@ def test_dicts_of_staged_keys():
     agrees(forward, *((np.array([3, 1, 3, 2, 1]), N(n)) for n in (0, 1, 5)))
 
 
+def test_operators_of_dicts_and_sets_of_staged_keys():
+    def forward(n):
+        words = {2: "two"}
+        words[int(n)] = 1
+        copied = dict(words, two=2)
+        seen = set(words)
+        seen |= {1}
+        return copied, copied == words, seen
+
+    agrees(forward, *((N(n),) for n in (2, 5, 1)))
+
+
 def test_a_staged_key_that_is_not_there():
     def forward(keys, n):
         table = {}
