@@ -22,6 +22,7 @@ from passes.relay import (
     many_operands,
     partial_unrolling,
     split_concatenations,
+    straight_products,
     strip_mining,
 )
 from tests.models.test_generated import Writer
@@ -54,6 +55,7 @@ def switched(request: Any) -> Iterator[str]:
         if name == "all off":
             patch.setattr(broadcast_operands, "run", lambda mod, constants, note: mod)
             patch.setattr(split_concatenations, "run", lambda mod, note: mod)
+            patch.setattr(straight_products, "run", lambda mod, constants: mod)
         if name == "short blocks":
             patch.setattr(strip_mining, "BLOCK", 2)
             patch.setattr(
