@@ -82,6 +82,40 @@ def _copy(ib: Any, source: _Matrices, target: _Matrices, b: Any) -> None:
             target.data[target.at(b, i, j)] = source.data[source.at(b, i, j)]
 
 
+def _identity(ib: Any, matrix: _Matrices, b: Any) -> None:
+    one, zero = (tir.const(value, matrix.data.dtype) for value in (1, 0))
+    with ib.for_range(0, matrix.rows, name="i") as i:
+        with ib.for_range(0, matrix.columns, name="j") as j:
+            matrix.data[matrix.at(b, i, j)] = tir.Select(i.equal(j), one, zero)
+
+
+class _Rotation:
+    """One of Jacobi's, of two axes."""
+
+    def __init__(self, ib: Any, dtype: str) -> None:
+        self.zero, self.one = tir.const(0, dtype), tir.const(1, dtype)
+        self.ratio, self.tangent, self.cosine, self.held = (
+            ib.allocate(dtype, (1,), name=name, scope="local")
+            for name in ("ratio", "tangent", "cosine", "held")
+        )
+
+    def choose(self, ratio: Any) -> None:
+        """That of a ratio: half the difference of two squares or elements over what's to be zero."""
+        one, tangent = self.one, self.tangent
+        self.ratio[0] = ratio
+        size = self.ratio[0]
+        tangent[0] = one / (tir.abs(size) + tir.sqrt(size * size + one))
+        tangent[0] = tir.Select(size < self.zero, self.zero - tangent[0], tangent[0])
+        self.cosine[0] = one / tir.sqrt(tangent[0] * tangent[0] + one)
+
+    def turn(self, data: Any, first: Any, second: Any) -> None:
+        """Two elements, by their places."""
+        held, cosine, tangent = self.held, self.cosine, self.tangent
+        held[0] = data[first]
+        data[first] = cosine[0] * (held[0] - tangent[0] * data[second])
+        data[second] = cosine[0] * (tangent[0] * held[0] + data[second])
+
+
 def _pivots_kernel(inputs: Any, outputs: Any) -> Any:
     ib = tir.ir_builder.create()
     source, work = _Matrices(ib, inputs[0]), _Matrices(ib, outputs[1])
@@ -156,40 +190,24 @@ def _eigenvectors_kernel(inputs: Any, outputs: Any) -> Any:
     """By Jacobi's rotations of two axes, which bring one element off the diagonal to zero each."""
     ib = tir.ir_builder.create()
     source, result, work = (_Matrices(ib, m) for m in (inputs[0], *outputs))
-    dtype, n = source.data.dtype, source.rows
-    zero, one = tir.const(0, dtype), tir.const(1, dtype)
-    ratio, tangent, cosine, held = (
-        ib.allocate(dtype, (1,), name=name, scope="local")
-        for name in ("ratio", "tangent", "cosine", "held")
-    )
-
-    def rotate(data: Any, first: Any, second: Any) -> None:
-        held[0] = data[first]
-        data[first] = cosine[0] * (held[0] - tangent[0] * data[second])
-        data[second] = cosine[0] * (tangent[0] * held[0] + data[second])
-
+    n, rotation = source.rows, _Rotation(ib, source.data.dtype)
     with ib.for_range(0, inputs[0].shape[0], name="b") as b:
         _copy(ib, source, work, b)
-        with ib.for_range(0, n, name="i") as i:
-            with ib.for_range(0, n, name="j") as j:
-                result.data[result.at(b, i, j)] = tir.Select(i.equal(j), one, zero)
+        _identity(ib, result, b)
         with ib.for_range(0, _SWEEPS, name="sweep"):
             with ib.for_range(0, n, name="p") as p:
                 with ib.for_range(0, n - p - 1, name="rest") as rest:
                     q = p + 1 + rest
                     off = work.data[work.at(b, p, q)]
-                    with ib.if_scope(tir.Not(off.equal(zero))):
+                    with ib.if_scope(tir.Not(off.equal(rotation.zero))):
                         difference = work.data[work.at(b, q, q)] - work.data[work.at(b, p, p)]
-                        ratio[0] = difference / (off + off)
-                        tangent[0] = one / (tir.abs(ratio[0]) + tir.sqrt(ratio[0] * ratio[0] + one))
-                        tangent[0] = tir.Select(ratio[0] < zero, zero - tangent[0], tangent[0])
-                        cosine[0] = one / tir.sqrt(tangent[0] * tangent[0] + one)
+                        rotation.choose(difference / (off + off))
                         with ib.for_range(0, n, name="k") as k:
-                            rotate(work.data, work.at(b, k, p), work.at(b, k, q))
+                            rotation.turn(work.data, work.at(b, k, p), work.at(b, k, q))
                         with ib.for_range(0, n, name="k") as k:
-                            rotate(work.data, work.at(b, p, k), work.at(b, q, k))
+                            rotation.turn(work.data, work.at(b, p, k), work.at(b, q, k))
                         with ib.for_range(0, n, name="k") as k:
-                            rotate(result.data, result.at(b, k, p), result.at(b, k, q))
+                            rotation.turn(result.data, result.at(b, k, p), result.at(b, k, q))
     return ib.get()
 
 
@@ -198,30 +216,20 @@ def _rotations_kernel(inputs: Any, outputs: Any) -> Any:
     ib = tir.ir_builder.create()
     source, result, work = (_Matrices(ib, m) for m in (inputs[0], *outputs))
     dtype, n = source.data.dtype, source.columns
-    zero, one = tir.const(0, dtype), tir.const(1, dtype)
     small = tir.const(float(np.finfo(dtype).eps), dtype)
-    left, right, both, tangent, cosine, held = (
-        ib.allocate(dtype, (1,), name=name, scope="local")
-        for name in ("left", "right", "both", "tangent", "cosine", "held")
+    rotation = _Rotation(ib, dtype)
+    left, right, both = (
+        ib.allocate(dtype, (1,), name=name, scope="local") for name in ("left", "right", "both")
     )
-
-    def rotate(matrix: _Matrices, b: Any, k: Any, p: Any, q: Any) -> None:
-        data, first, second = matrix.data, matrix.at(b, k, p), matrix.at(b, k, q)
-        held[0] = data[first]
-        data[first] = cosine[0] * (held[0] - tangent[0] * data[second])
-        data[second] = cosine[0] * (tangent[0] * held[0] + data[second])
-
     with ib.for_range(0, inputs[0].shape[0], name="b") as b:
         _copy(ib, source, work, b)
-        with ib.for_range(0, n, name="i") as i:
-            with ib.for_range(0, n, name="j") as j:
-                result.data[result.at(b, i, j)] = tir.Select(i.equal(j), one, zero)
+        _identity(ib, result, b)
         with ib.for_range(0, 2 * _SWEEPS, name="sweep"):
             with ib.for_range(0, n, name="p") as p:
                 with ib.for_range(0, n - p - 1, name="rest") as rest:
                     q = p + 1 + rest
                     for sum_ in (left, right, both):
-                        sum_[0] = zero
+                        sum_[0] = rotation.zero
                     with ib.for_range(0, source.rows, name="k") as k:
                         first, second = work.data[work.at(b, k, p)], work.data[work.at(b, k, q)]
                         left[0] = left[0] + first * first
@@ -230,14 +238,10 @@ def _rotations_kernel(inputs: Any, outputs: Any) -> Any:
                     with ib.if_scope(
                         tir.abs(both[0]) > small * tir.sqrt(left[0]) * tir.sqrt(right[0])
                     ):
-                        held[0] = (right[0] - left[0]) / (both[0] + both[0])
-                        tangent[0] = one / (tir.abs(held[0]) + tir.sqrt(held[0] * held[0] + one))
-                        tangent[0] = tir.Select(held[0] < zero, zero - tangent[0], tangent[0])
-                        cosine[0] = one / tir.sqrt(tangent[0] * tangent[0] + one)
-                        with ib.for_range(0, source.rows, name="k") as k:
-                            rotate(work, b, k, p, q)
-                        with ib.for_range(0, n, name="k") as k:
-                            rotate(result, b, k, p, q)
+                        rotation.choose((right[0] - left[0]) / (both[0] + both[0]))
+                        for matrix in (work, result):
+                            with ib.for_range(0, matrix.rows, name="k") as k:
+                                rotation.turn(matrix.data, matrix.at(b, k, p), matrix.at(b, k, q))
     return ib.get()
 
 

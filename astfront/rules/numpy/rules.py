@@ -16,6 +16,7 @@ from astfront.rules.numpy import (  # noqa: F401
     joining,
     linear,
     padding,
+    picking,
     random,
     reductions,
     sets,

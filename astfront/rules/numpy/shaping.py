@@ -448,3 +448,12 @@ def _roll_staged(cx: Any, x: Tensor, by: Value, axis: int) -> Tensor:
 
 
 __all__ = ["INT64", "broadcast", "convert", "full", "reshaped", "transposed"]
+
+
+def array_and_axis(cx: Any, a: Value, axis: Value) -> tuple[Tensor, int]:
+    """The array and the axis; for ``axis=None`` the flat array."""
+    x = as_array(cx, a)
+    given = cx.static(axis, "`axis`")
+    if given is None:
+        return reshaped(cx, x, [Static(-1)]), 0
+    return x, axis_of(cx, given, x.ndim)
