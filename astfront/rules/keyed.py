@@ -39,11 +39,7 @@ def made_value(pairs: list[Any], key: Any, make: Callable[[], Any]) -> Any:
 
 
 def value_set_by_default(pairs: list[Any], key: Any, default: Any) -> Any:
-    i = place(pairs, key)
-    if i < 0:
-        i = len(pairs)
-        pairs.append((key, default))
-    return pairs[i][1]
+    return made_value(pairs, key, lambda: default)
 
 
 def put(pairs: list[Any], key: Any, value: Any) -> None:
@@ -55,10 +51,7 @@ def put(pairs: list[Any], key: Any, value: Any) -> None:
 
 
 def remove(pairs: list[Any], key: Any) -> None:
-    i = place(pairs, key)
-    if i < 0:
-        raise KeyError(key)
-    del pairs[i]
+    popped(pairs, key)
 
 
 def discard(pairs: list[Any], key: Any) -> None:
@@ -68,8 +61,11 @@ def discard(pairs: list[Any], key: Any) -> None:
 
 
 def popped(pairs: list[Any], key: Any) -> Any:
-    found = value(pairs, key)
-    remove(pairs, key)
+    i = place(pairs, key)
+    if i < 0:
+        raise KeyError(key)
+    found = pairs[i][1]
+    del pairs[i]
     return found
 
 
