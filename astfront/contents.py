@@ -42,6 +42,9 @@ class Entries:
     items: dict[Any, Value] = field(default_factory=dict)
     ordered: bool = True
 
+    def with_items(self, items: dict[Any, Value]) -> Entries:
+        return Entries(items, self.ordered)
+
 
 @dataclass(frozen=True, eq=False)
 class Attributes:
@@ -49,12 +52,18 @@ class Attributes:
 
     items: dict[str, Value] = field(default_factory=dict)
 
+    def with_items(self, items: dict[str, Value]) -> Attributes:
+        return Attributes(items)
+
 
 @dataclass(frozen=True, eq=False)
 class Names:
     """The local names of one call, or other places that hold a value each."""
 
     items: dict[Any, Value] = field(default_factory=dict)
+
+    def with_items(self, items: dict[Any, Value]) -> Names:
+        return Names(items)
 
 
 Content: TypeAlias = "Items | GrownList | Entries | Attributes | Names"

@@ -127,10 +127,7 @@ class Effects(Machine):
         return self.order
 
     def _loop_site(self) -> List:
-        """The list of this place, by which way it was come to: the same each time it's compiled.
-
-        A comprehension is another tree each time, so that the nodes themselves don't tell.
-        """
+        """The list of this place, by which way it was come to: the same each time it's compiled."""
         key = (self.loop_order, *(_place(frame.node) for frame in self.frames))
         if key not in self.loop_sites:
             site = Site(self.heap.new_external(Items()), self.loop_order, True)

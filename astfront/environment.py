@@ -284,14 +284,13 @@ class Heap:
     def bind(self, cell: int, name: Any, value: Value) -> None:
         content: Any = self.cells[cell]
         self._changing(cell)
-        items = {**content.items, name: value}
-        self._put(cell, replace(content, items=items))
+        self._put(cell, content.with_items({**content.items, name: value}))
 
     def unbind(self, cell: int, name: Any) -> None:
         content: Any = self.cells[cell]
         self._changing(cell)
         items = {k: v for k, v in content.items.items() if k != name}
-        self._put(cell, replace(content, items=items))
+        self._put(cell, content.with_items(items))
 
     # --- snapshots ---------------------------------------------------------------------------
 

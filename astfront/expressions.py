@@ -178,7 +178,7 @@ class Expressions(Machine):
         return self.text(format, value, spec)
 
     def _comprehension(self, node: Any) -> Value:
-        function = comprehension.expand(node, f"<{type(node).__name__.lower()}>")
+        function = _as_function(node)
 
         def expand(first: Value) -> Value:
             return self.call_function(Function(function, self.frame), [first], {})
@@ -190,8 +190,7 @@ class Expressions(Machine):
     visit_ListComp = _comprehension
 
     def visit_SetComp(self, node: gast.SetComp) -> Value:
-        items = gast.copy_location(gast.ListComp(node.elt, node.generators), node)
-        found = self.items_of(self.visit(items))
+        found = self.items_of(self.visit(_as_list(node)))
         return self.heap.new_set(self.static(v, "an item of a set") for v in found)
 
     visit_DictComp = _comprehension
@@ -200,11 +199,9 @@ class Expressions(Machine):
         frame, first = self.frame, self.visit(node.generators[0].iter)
 
         def search(how: Any, default: Value) -> Value:
-            function = canonicalise(comprehension.search(node, f"<{how}>", how))
-            return self.call_function(Function(function, frame), [first, default], {})
+            return self.call_function(Function(_as_search(node, how), frame), [first, default], {})
 
-        function = comprehension.expand(node, "<generatorexp>")
-        made = self.call_function(Function(function, frame), [first], {})
+        made = self.call_function(Function(_as_function(node), frame), [first], {})
         return replace(made, search=search) if isinstance(made, Generator) else made
 
     def visit_Yield(self, node: gast.Yield) -> Value:
@@ -226,3 +223,21 @@ class Expressions(Machine):
 
 def _joined(*parts: str) -> str:
     return "".join(parts)
+
+
+# Liveness and the like are found once a tree, and a comprehension may be come to many times.
+
+
+@functools.cache
+def _as_function(node: Any) -> gast.FunctionDef:
+    return comprehension.expand(node, f"<{type(node).__name__.lower()}>")
+
+
+@functools.cache
+def _as_search(node: gast.GeneratorExp, how: Any) -> Any:
+    return canonicalise(comprehension.search(node, f"<{how}>", how))
+
+
+@functools.cache
+def _as_list(node: gast.SetComp) -> gast.ListComp:
+    return gast.copy_location(gast.ListComp(node.elt, node.generators), node)

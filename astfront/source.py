@@ -11,10 +11,11 @@ import __future__
 
 import ast
 import copy
+import functools
 import linecache
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -96,18 +97,31 @@ def _class_around(qualname: str) -> str:
 # --- files --------------------------------------------------------------------------------------
 
 
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
 class _File:
-    """A parsed file: its functions, and its code objects, by first line and name."""
+    """A parsed file: its functions, by first line and name, and its code objects."""
 
     def __init__(self, filename: str, lines: list[str]) -> None:
         self.filename = filename
         self.lines = lines
         self.tree = self.parse()
-        self.functions: dict[tuple[int, str], list[_Node]] = {}
-        for node in ast.walk(self.tree):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-                self.functions.setdefault(_key(node), []).append(node)
         self._codes: dict[int, list[types.CodeType]] = {}
+
+    def made_at(self, line: int, name: str) -> list[_Node]:
+        """The functions, or lambdas, with this first line and name."""
+        found = self._lambdas if name == "<lambda>" else self._functions
+        return found.get((line, name), [])
+
+    @functools.cached_property
+    def _functions(self) -> dict[tuple[int, str], list[_Node]]:
+        # Only statements hold statements: the many nodes of expressions aren't looked at.
+        return _by_key(_statements(self.tree))
+
+    @functools.cached_property
+    def _lambdas(self) -> dict[tuple[int, str], list[_Node]]:
+        return _by_key(node for node in ast.walk(self.tree) if isinstance(node, ast.Lambda))
 
     def parse(self) -> ast.Module:
         # Notebooks allow `await` at the top level of a cell.
@@ -144,6 +158,21 @@ def _all_codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _all_codes(const)
 
 
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    for block in _BLOCKS:
+        for child in getattr(node, block, ()):
+            yield child
+            yield from _statements(child)
+
+
+def _by_key(nodes: Iterable[ast.AST]) -> dict[tuple[int, str], list[_Node]]:
+    found: dict[tuple[int, str], list[_Node]] = {}
+    for node in nodes:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            found.setdefault(_key(node), []).append(node)
+    return found
+
+
 def _key(node: _Node) -> tuple[int, str]:
     """What a code object made from `node` has as its first line and name."""
     if isinstance(node, ast.Lambda):
@@ -163,7 +192,7 @@ def _find_node(func: types.FunctionType) -> Any:
     try:
         if file is None or file.lines != lines:
             file = _files[filename] = _File(filename, lines)
-        nodes = file.functions.get((code.co_firstlineno, code.co_name), [])
+        nodes = file.made_at(code.co_firstlineno, code.co_name)
         nodes = [node for node in nodes if _made_from(file, node, func, len(nodes) == 1)]
     except (SyntaxError, ValueError):  # ValueError: a null character in the text
         raise _changed(func, lines) from None
