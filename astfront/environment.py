@@ -79,6 +79,10 @@ class Heap:
         """Cells that the program can't change: those of items of subclasses of list and dict."""
         self.copied: set[int] = set()
         """Storages of arrays of which some place holds what they were, not what they'll become."""
+        self.several: set[int] = set()
+        """Storages of arrays that more than one place outside the program holds."""
+        self.sole: set[int] = set()
+        """Those of which a join took it for granted that only one place does."""
         self.array_cells: dict[int, int] = {}
         """The cells of the contents of arrays from outside, by their storages."""
         self.variable_cells: dict[Any, int] = {}

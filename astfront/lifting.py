@@ -261,6 +261,8 @@ class Lifter:
     """Where arrays and Variables are, by their ids."""
     arrays: dict[int, tuple[Location, str]] = field(default_factory=dict)
     """Where they are and what they are, by the cells of their contents."""
+    several: set[int] = field(default_factory=set)
+    """The ids of arrays and Variables that are found in several places."""
     layouts: Layouts = field(default_factory=Layouts)
     _cells: dict[int, List | Dict] = field(default_factory=dict)
     _tensors: dict[int, Tensor] = field(default_factory=dict)
@@ -343,8 +345,12 @@ class Lifter:
             cell = self.heap.new_array(self._tensors[id(obj)])
             self.arrays[cell] = location, kind
             self.layouts.found(cell, array)
+            if id(obj) in self.several:
+                self.heap.several.add(made.storage)
         elif self.places[id(obj)].identity != location.identity:
             self.guards.append(Same(location, self.places[id(obj)]))
+            self.several.add(id(obj))
+            self.heap.several.add(self._tensors[id(obj)].storage)
         return self._tensors[id(obj)]
 
     def forget(self, obj: Any, location: Location) -> None:

@@ -21,7 +21,7 @@ from astfront.deep_stack import on_deep_stack
 from astfront.diagnostics import CompileError, InternalError, error, internal_error
 from astfront.eager_calls import EagerCall, pending
 from astfront.effects import Call, arguments_of, in_order, perform
-from astfront.environment import same_static
+from astfront.environment import Heap, same_static
 from astfront.interpreter import Interpreter
 from astfront.lifting import Condition, Guard, Input, Location, is_static
 from astfront.machine import Site
@@ -214,13 +214,28 @@ def lower(
         for_changes=for_changes,
     )
 
+    several: set[int] = set()
+
+    def settled(*args: Any, **options: Any) -> Program:
+        """Compiled anew where an array is found in a second place after a join that didn't know."""
+        while True:
+            heaps: list[Heap] = []
+            try:
+                program = make(*args, several=several, heaps=heaps, **options)
+            except Exception:
+                if not any(heap.sole & heap.several for heap in heaps):
+                    raise
+            else:
+                if not any(heap.sole & heap.several for heap in heaps):
+                    return program
+
     def attempt(args: Sequence[Any], kwargs: dict[str, Any]) -> Program:
-        program = make(args, kwargs)
+        program = settled(args, kwargs)
         counters = frozenset(_counters(program))
         if not counters:
             return program
         try:
-            return make(args, kwargs, volatile=counters)
+            return settled(args, kwargs, volatile=counters)
         except CompileError:
             return program
 
@@ -286,11 +301,15 @@ def _lower(
     random_keys: RandomKeys | None,
     fallback: str | None,
     for_changes: bool,
+    several: set[int],
+    heaps: list[Heap],
     volatile: frozenset[Any] = frozenset(),
 ) -> Program:
     builder = RelayBuilder()
     cx = Interpreter(builder, checks=checks, fallback=fallback)
+    heaps.append(cx.heap)
     cx.lifter.volatile = volatile
+    cx.lifter.several = several
     if random_keys is not None:
         cx.random_keys = random_keys
     owner = getattr(function, "__self__", function)

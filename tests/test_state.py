@@ -714,3 +714,31 @@ def test_one_array_in_two_places() -> None:
     for compared in (lambda a, b: a is b, lambda a, b: a is model.buffer):
         with pytest.raises(CompileError, match="AF0207"):
             astfront.compile(compared, specs=[row, row])(x, x)
+
+
+def test_one_array_in_two_attributes() -> None:
+    """What is replaced on one way only is, on the other, what the other attribute is, too."""
+
+    class Twice(chainer.Chain):
+        def __init__(self):
+            super().__init__()
+            self.new = self.old = np.zeros(3, "f")
+
+        def forward(self, n):
+            if n > 1:
+                self.new = self.new + 1
+            self.new[0] = 5
+            return self.old * 1
+
+    class Once(Twice):
+        def __init__(self):
+            super().__init__()
+            self.old = np.zeros(3, "f")
+
+    with pytest.raises(CompileError, match="AF0209"):
+        astfront.compile(Twice())(np.int64(2))
+    model, expected = Once(), Once()
+    for n in (0, 2, 0):
+        result = astfront.compile(model)(np.int64(n))
+        assert_same(result, expected(np.int64(n)))
+        assert_same(model.new, expected.new)

@@ -71,14 +71,20 @@ class Sharing:
                 if len(leaves) == 1 and _may_be_shared(leaves[0]) and len(found) == 2:
                     storages = [list(storages_of([v])) for v in found]
                     if all(
-                        len(s) <= 1 and all(x != UNKNOWN_STORAGE and count[x] == 1 for x in s)
+                        len(s) <= 1 and all(self._is_sole(x, count) for x in s)
                         for s, count in zip(storages, counts)
                     ):
+                        self.heap.sole.update(x for s in storages for x in s)
                         joined[key] = _with_storage(value, self._own_storage(cell, key))
                         continue
                 if any(map(_may_be_shared, leaves_of(value))):
                     self.heap.copied.update(storages_of(found))
             self.cells[cell] = replace(content, items=joined)  # type: ignore[arg-type]
+
+    def _is_sole(self, storage: int, count: Counter[int]) -> bool:
+        """Whether one place only holds an array; the lifter tells where others outside do."""
+        known = storage != UNKNOWN_STORAGE and storage not in self.heap.several
+        return known and count[storage] == 1
 
     def _storages_left(self, state: State) -> Iterator[int]:
         """The storages of the arrays that a state holds, but in names that end with the join."""
