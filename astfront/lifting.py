@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import collections
 import functools
+import gc
 import operator
 import types
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -25,9 +27,11 @@ from astfront.diagnostics import error
 from astfront.environment import Heap, same_static, values_of
 from astfront.layouts import Layouts
 from astfront.spans import Span
+from astfront.tuple_classes import methods_of_its_own
 from astfront.values import (
     SCALAR_DTYPES,
     Dict,
+    DictView,
     List,
     Scalar,
     Set,
@@ -313,6 +317,8 @@ class Lifter:
             return Tuple(tuple(items), type(obj))
         if type(obj) in CONTAINERS:
             return self._container(obj, location, name)
+        if type(obj) in VIEWS and type(_shown(obj)) in CONTAINERS:
+            return self._view(obj, location, name)
         if type(obj) in SCALAR_DTYPES and location.identity in self.volatile:
             return self._number(obj, location, name)
         if is_static(obj):
@@ -358,6 +364,13 @@ class Lifter:
         self._guarded.discard(location.identity)
         self._tensors.pop(id(obj), None)
         self.places.pop(id(obj), None)
+
+    def _view(self, obj: Any, location: Location, name: str) -> DictView:
+        self.guard(location, obj, identity=True)
+        holder = (_shown(obj),)
+        self._keep.append(holder)
+        of = self._container(holder[0], Location(holder, "item", 0), name)
+        return DictView(typing.cast(Dict, of), VIEWS[type(obj)])
 
     def own_items(self, obj: Any, kind: type, location: Location) -> Value:
         """The items of an instance of a subclass of ``list`` or ``dict``, to be read only."""
@@ -425,6 +438,18 @@ CONTAINERS = (
     collections.Counter,
 )
 
+#: What ``keys``, ``values`` and ``items`` give, of a dict and of an ``OrderedDict``.
+VIEWS: dict[type, Any] = {
+    type(getattr(kind(), method)()): method
+    for kind in (dict, collections.OrderedDict)
+    for method in ("keys", "values", "items")
+}
+
+
+def _shown(view: Any) -> Any:
+    """The dict behind a view (``view.mapping`` gives another view of it)."""
+    return next(iter(gc.get_referents(view)), None)
+
 
 #: The dtypes that arrays of a program can have.
 DTYPES = frozenset(
@@ -437,21 +462,6 @@ DTYPES = frozenset(
 def is_supported(dtype: np.dtype[Any]) -> bool:
     return dtype in DTYPES
 
-
-def methods_of_its_own(cls: type) -> list[str]:
-    """Special methods that a subclass of a tuple defines, besides those that say how it's shown.
-
-    A tuple's items and operators are those of ``tuple`` here, of whatever class it is.
-    """
-    found = set()
-    for c in cls.__mro__[: cls.__mro__.index(tuple)]:
-        defined = {name for name, value in vars(c).items() if isinstance(value, _METHODS)}
-        found |= defined - _SHOWING - ({"__new__"} if "_fields" in vars(c) else set())
-    return sorted(name for name in found if name.startswith("__") and name.endswith("__"))
-
-
-_METHODS = (types.FunctionType, staticmethod, classmethod, property)
-_SHOWING = {"__repr__", "__str__", "__format__", "__getnewargs__", "__reduce__", "__hash__"}
 
 _STATIC_TYPES = (
     type(None),

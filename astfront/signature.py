@@ -17,8 +17,9 @@ from astfront.contents import GrownList, Items
 from astfront.diagnostics import error
 from astfront.joins.collector import buffer_leaves
 from astfront.joins.leaves import Leaf as Element
-from astfront.lifting import is_static, is_supported, methods_of_its_own
+from astfront.lifting import is_static, is_supported
 from astfront.tree_arguments import Tree, tree_of
+from astfront.tuple_classes import methods_of_its_own
 from astfront.values import Argument, Dim, List, Scalar, Static, Tensor, TensorKind, Tuple, Value
 
 

@@ -22,9 +22,9 @@ from astfront.calls.function_nodes import as_variables
 from astfront.calls.wrappers import call_wrapper
 from astfront.descriptions import describe
 from astfront.joins.options import choice_in
-from astfront.lifting import methods_of_its_own
 from astfront.rules import dataclass, folds
 from astfront.rules.registry import PURE, RULES, Rule, nearest
+from astfront.tuple_classes import methods_of_its_own
 from astfront.values import (
     POISON,
     BoundMethod,

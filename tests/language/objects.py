@@ -1,5 +1,6 @@
 """Objects and state."""
 
+import collections
 import copy
 import enum
 
@@ -63,6 +64,17 @@ class child_state(chainer.Chain):
         self.memory.push(x.array * n)
         self.child.count += n
         return self.memory.h, self.memory.steps, self.child.count
+
+
+@construct("`values()` and `items()` that are kept somewhere")
+def kept_views(x, n):
+    for f in _FUNCTIONS:
+        x = f(x)
+    return x, {name: weight * n for name, weight in _WEIGHTS}
+
+
+_FUNCTIONS = collections.OrderedDict(a=F.tanh, b=F.sigmoid).values()
+_WEIGHTS = {"one": 1, "two": 2}.items()
 
 
 @construct("an object made in `forward`, changed in loops")
