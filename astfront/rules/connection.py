@@ -24,6 +24,7 @@ from chainer.utils.type_check import InvalidType
 
 from astfront.rules.array.images import require_places, window_count
 from astfront.rules.array.shape import reshape_to
+from astfront.rules.gathered_convolutions import convolved, deconvolved
 from astfront.rules.registry import node_rule
 from astfront.rules.sizes import (
     constant,
@@ -35,7 +36,7 @@ from astfront.rules.sizes import (
     slice_axis,
     take_checked,
 )
-from astfront.values import Static, Tensor
+from astfront.values import NONE, Static, Tensor, Value, is_none
 
 Ints = tuple[int, ...]
 
@@ -136,7 +137,7 @@ def convolution_2d_function(
         cx.raise_python(RuntimeError("'cudnn_fast' can't be used in the CPU backend"))
     return _convolution(
         cx, x, w, b, (node.sy, node.sx), (node.ph, node.pw), (node.dy, node.dx),
-        node.groups, node.cover_all,
+        node.value("groups"), node.cover_all,
     )  # fmt: skip
 
 
@@ -144,9 +145,8 @@ def convolution_2d_function(
 def convolution_nd_function(
     cx: Any, node: Any, x: Tensor, w: Tensor, b: Tensor | None = None
 ) -> Tensor:
-    return _convolution(
-        cx, x, w, b, node.stride, node.pad, node.dilate, node.groups, node.cover_all
-    )
+    groups = node.value("groups")
+    return _convolution(cx, x, w, b, node.stride, node.pad, node.dilate, groups, node.cover_all)
 
 
 def _convolution(
@@ -157,11 +157,14 @@ def _convolution(
     stride: Sequence[int],
     pad: Sequence[int],
     dilate: Sequence[int],
-    groups: int,
+    grouped: Value,
     cover_all: bool,
 ) -> Tensor:
     """Chainer's im2col pads by ``stride - 1`` more on the right for ``cover_all``."""
-    _require_known(cx, w)
+    axes = [*zip(stride, pad, dilate)]
+    if not w.is_static_shape or not isinstance(grouped, Static) or _has_no_operator(x, grouped.obj):
+        return convolved(cx, x, w, b, axes, grouped, cover_all)
+    groups = int(grouped.obj)
 
     def compute(x: Tensor) -> Tensor:
         ends = [p + s - 1 if cover_all else p for p, s in zip(pad, stride)]
@@ -180,13 +183,10 @@ def _convolution(
     return _of_channels(cx, x, w.shape[1] * groups, error, compute)  # type: ignore[operator]
 
 
-def _require_known(cx: Any, w: Tensor) -> None:
-    if not w.is_static_shape:
-        raise cx.error(
-            "AF0306",
-            "a convolution whose channels or kernel size aren't known while compiling",
-            help="give the kernel's sizes in the argument's spec",
-        )
+def _has_no_operator(x: Tensor, groups: int) -> bool:
+    """Whether TVM can't convolve it: for its dimensions, or its many groups where sizes are staged."""
+    many = groups > _MOST_GROUPS and x.dtype != "float32" and not x.is_static_shape
+    return x.ndim > 5 or many
 
 
 def _of_channels(
@@ -209,16 +209,8 @@ def _conv(
         x2, w2 = (cx.call_op("expand_dims", v, axis=2) for v in (x, w))
         y = _conv(cx, x2, w2, (1, *stride), (0, *begin), (0, *end), (1, *dilate), groups)
         return cx.call_op("squeeze", y, axis=[2])  # type: ignore[no-any-return]
-    if ndim > 3:
-        raise cx.error("AF0306", f"a convolution over {ndim} dimensions isn't supported")
     if ndim == 3 and not x.is_static_shape:
         return _conv_3d_staged(cx, x, w, stride, begin, end, dilate, groups)
-    if groups > _MOST_GROUPS and x.dtype != "float32" and not x.is_static_shape:
-        raise cx.error(
-            "AF0306",
-            f"a convolution of {groups} groups on a {x.dtype} array whose sizes aren't all known",
-            help="compile it for arrays of one size, or for float32",
-        )
     return cx.call_op(  # type: ignore[no-any-return]
         f"nn.conv{ndim}d", x, w, strides=stride, padding=(*begin, *end), dilation=dilate,
         groups=groups, channels=w.shape[0], kernel_size=w.shape[2:],
@@ -259,8 +251,9 @@ def deconvolution_2d_function(
     cx: Any, node: Any, x: Tensor, w: Tensor, b: Tensor | None = None
 ) -> Tensor:
     return _deconvolution(
-        cx, x, w, b, (node.sy, node.sx), (node.ph, node.pw), (node.outh, node.outw),
-        (node.dy, node.dx), node.groups,
+        cx, x, w, b, (node.sy, node.sx), (node.ph, node.pw),
+        (node.value("outh"), node.value("outw")), (node.dy, node.dx), node.value("groups"),
+        RuntimeError("The size of the output must be positive."),
     )  # fmt: skip
 
 
@@ -268,8 +261,12 @@ def deconvolution_2d_function(
 def deconvolution_nd_function(
     cx: Any, node: Any, x: Tensor, w: Tensor, b: Tensor | None = None
 ) -> Tensor:
-    outs = node.outs if node.outs is not None else (None,) * node.ndim
-    return _deconvolution(cx, x, w, b, node.stride, node.pad, outs, node.dilate, node.groups)
+    given = node.value("outs")
+    nowhere = isinstance(given, Static) and given.obj is None
+    outs = [NONE] * node.ndim if nowhere else cx.items_of(given)
+    groups = node.value("groups")
+    nothing = AssertionError("Output sizes should be positive.")
+    return _deconvolution(cx, x, w, b, node.stride, node.pad, outs, node.dilate, groups, nothing)
 
 
 def _deconvolution(
@@ -279,11 +276,21 @@ def _deconvolution(
     b: Tensor | None,
     stride: Sequence[int],
     pad: Sequence[int],
-    outs: Sequence[int | None],
+    sizes: Sequence[Value],
     dilate: Sequence[int],
-    groups: int,
+    grouped: Value,
+    nothing: Exception,
 ) -> Tensor:
-    _require_known(cx, w)
+    if not (
+        w.is_static_shape
+        and isinstance(grouped, Static)
+        and all(isinstance(n, Static) for n in sizes)
+        and not _has_no_operator(x, grouped.obj)
+        and not _has_staged_end(x, w, pad, sizes, dilate)
+    ):
+        axes = [*zip(stride, pad, dilate)]
+        return deconvolved(cx, x, w, b, axes, grouped, sizes, nothing)
+    groups, outs = int(grouped.obj), [n.obj for n in sizes]  # type: ignore[attr-defined]
 
     def compute(x: Tensor) -> Tensor:
         if w.shape[0] % groups:  # type: ignore[operator]
@@ -294,13 +301,11 @@ def _deconvolution(
         extras = []
         for size, span, s, p, out in zip(x.shape[2:], spans, stride, pad, outs):
             if size is None:
-                if out is not None:
-                    raise cx.error("AF0306", "outsize where the size of the input is staged")
                 extras.append(0)
                 continue
             plain = s * (size - 1) + span - 2 * p
             if (plain if out is None else out) <= 0:
-                cx.raise_python(AssertionError("Output sizes should be positive."))
+                cx.raise_python(nothing)
             extras.append(0 if out is None else out - plain)
         a, c = _operands(cx, x, w)
         y = cx.cast(_deconv(cx, a, c, tuple(stride), pad, extras, dilate, groups), x.dtype)
@@ -308,6 +313,14 @@ def _deconvolution(
 
     error = InvalidType("x.shape[1] == W.shape[0]", "they differ")
     return _of_channels(cx, x, w.shape[0], error, compute)  # type: ignore[arg-type]
+
+
+def _has_staged_end(x: Tensor, w: Tensor, pad: Any, sizes: Sequence[Value], dilate: Any) -> bool:
+    """Whether a staged size is to become another, or more of it is cut than the kernel adds."""
+    for size, k, p, out, d in zip(x.shape[2:], w.shape[2:], pad, sizes, dilate):
+        if size is None and (p > (k - 1) * d or not is_none(out)):  # type: ignore[operator]
+            return True
+    return False
 
 
 def _deconv(
@@ -342,11 +355,7 @@ def _deconv(
     for i, (first, last) in enumerate(cut):
         if first or last:
             size = y.shape[2 + i]
-            if size is None:
-                raise cx.error(
-                    "AF0306", "a deconvolution with more padding than the kernel is wide"
-                )
-            y = slice_axis(cx, y, 2 + i, Static(first), Static(size - last))
+            y = slice_axis(cx, y, 2 + i, Static(first), Static(size - last))  # type: ignore[operator]
     return y
 
 

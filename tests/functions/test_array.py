@@ -240,8 +240,9 @@ def as_many_parts_as_there_are(x, lengths):
     parts = F.split_axis(x[0], np.cumsum(lengths)[:-1], axis=0)
     pairs = F.separate(x[:, : len(x) * 2])
     columns = F.separate(x[:, : len(x) * 2], axis=1)
+    across = F.split_axis(F.transpose(x[0]), np.cumsum(lengths)[:-1], axis=-1)
     total = sum([F.sum(v, axis=0) for v in parts]), columns[-1] * len(columns)
-    return parts, len(parts), F.pad_sequence(parts), F.stack(pairs[::-1]), total
+    return parts, len(parts), F.pad_sequence(parts), F.stack(pairs[::-1]), total, across
 
 
 @cases([f(4, 6), f(2, 1)], [f(9, 6), f(3, 1)], dtypes=(), staged={0: (None, 6), 1: (None, 1)})
@@ -445,6 +446,12 @@ def strides(x):
         F.as_strided(x[1:], (2,), (5,), 1),
         F.as_strided((x * 2).array.copy(), (), ()),
     )
+
+
+@cases([var(2, 1, 3)], [var(1, 1, 3)], [var(1, 1, 1)], dtypes=(), staged={0: (None, 1, None)})
+def axes_of_size_one(x):
+    y = F.squeeze(x)
+    return y, y.shape, F.sum(y * 2), np.squeeze(x.array), x.array.squeeze() + 1
 
 
 @refused("AF0306", f(2, 3))

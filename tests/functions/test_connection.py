@@ -177,6 +177,22 @@ def deconvolution_dtypes(x, w, b, y, v):
 IDS = np.array([[-1, 2, 0], [4, -5, 3]])
 
 
+KERNELS = [f(2, 4, 5), f(4, 2, 3), f(4), f(2, 4, 11)]
+OTHERS = [f(1, 2, 4), f(2, 1, 2), f(2), f(2, 3, 9)]
+UNKNOWN = {0: (None, None, None), 1: (None, None, None), 2: (None,), 3: (None, None, None)}
+
+
+@cases(KERNELS, OTHERS, dtypes=(), staged=UNKNOWN)
+def kernels_of_staged_shapes(x, w, b, like):
+    y = F.convolution_1d(x, w, b, stride=2, pad=1, groups=2)
+    return y, F.deconvolution_1d(x, F.concat([w, w]), stride=2, outsize=like.shape[2:])
+
+
+@cases([f(1, 2, 2, 3, 2, 2), f(2, 2, 1, 2, 2, 1), f(2)], dtypes=())
+def convolution_over_four_dimensions(x, w, b):
+    return F.convolution_nd(x, w, b, pad=(0, 1, 0, 0))
+
+
 @cases([IDS, f(5, 4)], [IDS.astype("i"), f(5, 4)])
 @cases([IDS, f(5, 4)], [IDS[:1, 1:], f(5, 4)], dtypes=(), staged={0: (None, None)})
 @cases([IDS, f(5, 4)], dtypes=("float16", "float64"))

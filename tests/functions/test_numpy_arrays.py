@@ -111,6 +111,23 @@ def test_each_row_as_often_as_its_count_says():
             lower(lambda x, n, split=split: split(x, n[0]), (Y, np.array([3])), {})
 
 
+def test_ranges_of_staged_ends():
+    def ranges(x, n, a, b, c):
+        return (
+            np.arange(n), np.arange(a, n), np.arange(0, b, n), np.arange(a, b, c), np.arange(0, n, 0.5, "f"),
+            np.arange(x[0, 0], step=0.5), np.arange(b, n, -1.5, "i"), np.arange(np.ceil(x.max())),
+        )  # fmt: skip
+
+    call = prepared(ranges, [Y, *map(ScalarSpec, (float, int, int, int))])
+    for ends in ((2.5, 0, 7, 2), (0.25, 3, 1, -1), (-1.0, 2, -4, 4)):
+        assert_same(call((Y, *ends)), ranges(Y, *ends))
+    for n, c in ((float("nan"), 1), (1e30, 1), (1.0, 0), (0.0, 1)):
+        with pytest.raises((ValueError, ZeroDivisionError)) as expected:
+            ranges(Y, n, 0, 1, c)
+        with pytest.raises(expected.type):
+            call((Y, n, 0, 1, c))
+
+
 @proved_apart()
 def joined(x, y):
     return (

@@ -25,10 +25,8 @@ from chainer.utils.type_check import InvalidType
 
 from astfront.containers.grown import FEW_PARTS
 from astfront.contents import GrownList
-from astfront.descriptions import describe
 from astfront.environment import same_array
 from astfront.joins.leaves import Leaf
-from astfront.rules.array.sequences import extents_of
 from astfront.rules.array.shape import reshape_fitting, reshape_to, transpose_to
 from astfront.rules.nodes import mismatch
 from astfront.rules.numpy.support import check_broadcast
@@ -161,24 +159,39 @@ def _parts(cx: Any, node: Any, x: Tensor) -> tuple[Tensor, ...] | List:
 
 
 def _split_at_places(cx: Any, x: Tensor, cuts: Tensor, axis: int) -> List:
-    """The rows between places whose number isn't known, in a list of that length."""
-    if axis or None in x.shape[1:]:
-        raise cx.error(
-            "AF0205",
-            "F.split_axis into a number of parts that isn't known while compiling, "
-            f"along axis {axis} of {describe(x)}",
-            help="make it the first axis, and the others of known sizes",
-        )
-    size, rest = cx.dim_of(x, 0), x.shape[1:]
+    """The parts between places whose number isn't known, in a list of that length."""
+    size = cx.dim_of(x, axis)
     found = cx.call_function_object(_counts_between, cuts, size)
     fits, ordered, counts = cx.items_of(found)
-    cx.check(fits, InvalidType("in_types[0].shape[0] >= max_index", "it is less"))
+    cx.check(fits, InvalidType(f"in_types[0].shape[{axis}] >= max_index", "it is less"))
     cx.check(ordered, ValueError("F.split_axis at places that don't ascend isn't supported"))
-    extents = cx.call(Static(extents_of), [counts, Static(rest)], {})
-    buffers = cx.b.call("reshape", x.as_kind("array"), newshape=(-1,)), extents
-    element = Leaf((None, *rest), x.dtype, "variable")
+    shape = cx.get_attribute(x, "shape")
+    extents = cx.call_function_object(_extents_along, counts, shape, Static(axis))
+    flat = cx.b.call("reshape", x.as_kind("array"), newshape=(-1,))
+    if axis:
+        flat = cx.call_function_object(_one_after_another, x.as_kind("array"), Static(axis), counts)
+    element = Leaf(
+        tuple(None if a == axis else d for a, d in enumerate(x.shape)), x.dtype, "variable"
+    )
     cx.heap.copied.add(x.storage)
-    return cx.tuple_of_grown(GrownList(element, buffers, cx.dim_of(extents, 0)))  # type: ignore[no-any-return]
+    return cx.tuple_of_grown(GrownList(element, (flat, extents), cx.dim_of(extents, 0)))  # type: ignore[no-any-return]
+
+
+def _extents_along(counts, shape, axis):  # type: ignore[no-untyped-def]
+    """Where each part begins, and its sizes: so many along an axis, those of the whole along others."""
+    rest = 1
+    for a in range(len(shape)):
+        if a != axis:
+            rest = rest * shape[a]
+    sizes = [counts if a == axis else np.full_like(counts, n) for a, n in enumerate(shape)]
+    return np.stack([(np.cumsum(counts) - counts) * rest, *sizes], axis=1)
+
+
+def _one_after_another(x, axis, counts):  # type: ignore[no-untyped-def]
+    """The elements of the first part, of the second, and so on."""
+    part = np.searchsorted(np.cumsum(counts), np.arange(x.shape[axis]), side="right")
+    wide = np.broadcast_to(part.reshape((-1,) + (1,) * (x.ndim - 1 - axis)), x.shape)
+    return x.reshape(-1)[np.argsort(wide.reshape(-1), kind="stable")]
 
 
 def _counts_between(cuts: Any, size: int) -> Any:

@@ -27,7 +27,7 @@ from chainer.utils.type_check import InvalidType
 from astfront.descriptions import describe
 from astfront.rules.registry import StaticArg, node_rule, rule
 from astfront.rules.sizes import dims_of, equal, guarded, product, shape_tensor, with_dims
-from astfront.values import Scalar, Static, Tensor, Value
+from astfront.values import NONE, Scalar, Static, Tensor, Value
 
 
 @rule(F.reshape)
@@ -182,6 +182,30 @@ def _reordered(cx: Any, x: Tensor, function: Any, *args: Any) -> Tensor:
 def expand_dims_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     axis = node.axis
     return x.viewed_as(cx.call_op("expand_dims", x, axis=axis if axis >= 0 else axis + x.ndim + 1))
+
+
+@rule(F.squeeze)
+def squeeze_rule(cx: Any, x: Value, axis: Value = NONE) -> Value:
+    """A rule because without an axis data may decide how many axes there are left."""
+    everywhere = isinstance(axis, Static) and axis.obj is None
+    if everywhere and isinstance(x, Tensor) and not x.is_static_shape:
+        axes = Static(axes_of_ones(x))
+        x = cx.call_function_object(chainer.as_variable, x)
+        return cx.call_function_object(without_ones, x, axes, Static(F.squeeze))  # type: ignore[no-any-return]
+    return cx.call_python(F.squeeze, [x, axis], {})  # type: ignore[no-any-return]
+
+
+def axes_of_ones(x: Tensor) -> tuple[int, ...]:
+    """The axes whose size is 1, or may be, from the last."""
+    return tuple(a for a in reversed(range(x.ndim)) if x.shape[a] in (1, None))
+
+
+def without_ones(x, axes, squeeze):  # type: ignore[no-untyped-def]
+    """What's left of an array without its axes of size 1; compiled, with a branch for each."""
+    for axis in axes:
+        if x.shape[axis] == 1:
+            x = squeeze(x, axis)
+    return x
 
 
 @node_rule(squeeze.Squeeze)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +9,6 @@ import gast
 import numpy as np
 
 from astfront.contents import GrownList
-from astfront.descriptions import describe
 from astfront.numbers import is_generic
 from astfront.rules.numpy.grown import UNEVEN, grown_list
 from astfront.rules.numpy.shaping import transposed
@@ -153,55 +151,7 @@ numpy_rule(np.zeros_like, np.empty_like)(_like_rule(0))
 numpy_rule(np.ones_like)(_like_rule(1))
 
 
-# --- ranges ------------------------------------------------------------------------------------
-
-
-@numpy_rule(np.arange)
-def arange(
-    cx: Any, start: Value, stop: Value = NONE, step: Value = Static(1), dtype: Value = NONE
-) -> Tensor:
-    """Ends that are staged must be ints."""
-    if isinstance(stop, Static) and stop.obj is None:
-        start, stop = Static(0), start
-    parts = [_end_of_range(cx, p) for p in (start, stop, step)]
-    for part in parts:
-        kind = part.type if isinstance(part, Scalar) else type(getattr(part, "obj", None))
-        if not issubclass(kind, int):
-            cx.fail("AF0306", f"arange with {describe(part)} and a staged end isn't supported",
-                    help="use ints, and multiply the result")  # fmt: skip
-    first, last, by = parts
-    width = int(cx.static(by, "the step of arange"))
-    if width == 0:
-        cx.raise_python(ZeroDivisionError("division by zero"))
-    length = _range_length(cx, first, last, width)
-    wanted = dtype_of(cx, dtype, INT64)
-    n = cx.as_tensor(cx.as_scalar(length, int))
-    made = cx.b.call("arange", full_scalar(0, INT64), n, full_scalar(1, INT64), dtype="int64")
-    if width != 1:
-        made = cx.b.call("multiply", made, full_scalar(width, INT64))
-    if not (isinstance(first, Static) and first.obj == 0):
-        made = cx.b.call("add", made, cx.as_tensor(cx.as_scalar(first, int)))
-    return convert(cx, made, wanted)
-
-
-def _end_of_range(cx: Any, v: Value) -> Value:
-    """One of numpy's ints as one of Python's; with uint64 numpy makes floats."""
-    if isinstance(v, Tensor) and v.dtype != np.uint64:
-        return cx.tensor_to_scalar(v)  # type: ignore[no-any-return]
-    if isinstance(v, Static) and isinstance(v.obj, np.integer) and v.obj.dtype != np.uint64:
-        return Static(int(v.obj))
-    return v
-
-
-def _range_length(cx: Any, first: Value, last: Value, width: int) -> Value:
-    span = cx.binary_op(operator.sub, last, first)
-    if width < 0:
-        span = cx.binary_op(operator.sub, first, last)
-    if abs(width) > 1:
-        up = cx.binary_op(operator.add, span, Static(abs(width) - 1))
-        span = cx.binary_op(operator.floordiv, up, Static(abs(width)))
-    length: Value = cx.at_least_zero(span)
-    return length
+# --- diagonals and triangles ---------------------------------------------------------------------
 
 
 @numpy_rule(np.eye)

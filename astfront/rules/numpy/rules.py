@@ -18,6 +18,7 @@ from astfront.rules.numpy import (  # noqa: F401
     padding,
     picking,
     random,
+    ranges,
     reductions,
     sets,
     shaping,

@@ -10,6 +10,7 @@ import gast
 import numpy as np
 
 from astfront.descriptions import describe
+from astfront.rules.array.shape import axes_of_ones, without_ones
 from astfront.rules.numpy.support import (
     INT64,
     as_array,
@@ -233,13 +234,14 @@ numpy_rule(np.atleast_3d)(_at_least(3))
 
 
 @numpy_rule(np.squeeze, np.ndarray.squeeze)
-def squeeze(cx: Any, a: Value, axis: Value = NONE) -> Tensor:
+def squeeze(cx: Any, a: Value, axis: Value = NONE) -> Value:
     x = as_array(cx, a)
     given = cx.static(axis, "`axis`")
     message = "cannot select an axis to squeeze out which has size not equal to one"
     if given is None:
         if not x.is_static_shape:
-            cx.fail("AF0306", "squeeze without an axis, of an array whose sizes aren't known")
+            ones = Static(axes_of_ones(x))
+            return cx.call_function_object(without_ones, x, ones, Static(np.squeeze))  # type: ignore[no-any-return]
         axes: Sequence[int] = [i for i, d in enumerate(x.shape) if d == 1]
     else:
         axes = axes_of(cx, given, x.ndim)
