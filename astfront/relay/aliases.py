@@ -14,6 +14,8 @@ from typing import Any
 import tvm
 from tvm import tir
 
+_ACCESSES = ["tir.BufferLoad", "tir.BufferStore"]
+
 
 @tir.transform.prim_func_pass(opt_level=0, name="astfront.hide_known_places")
 def hide_known_places(function: Any, mod: Any, context: Any) -> Any:
@@ -36,8 +38,7 @@ def hide_known_places(function: Any, mod: Any, context: Any) -> Any:
             return tir.BufferLoad(access.buffer, [*others, last])
         return tir.BufferStore(access.buffer, access.value, [*others, last])
 
-    nodes = ["tir.BufferLoad", "tir.BufferStore"]
-    return function.with_body(tir.stmt_functor.ir_transform(function.body, None, hide, nodes))
+    return function.with_body(tir.stmt_functor.ir_transform(function.body, None, hide, _ACCESSES))
 
 
 def _plus(index: Any, zero: Any) -> Any:
@@ -48,14 +49,14 @@ def _mixed_arrays(body: Any) -> set[Any]:
     """The arrays with accesses that TVM places by a constant, and with vectors at unknown places."""
     placed, unknown = set(), set()
 
-    def look(node: Any) -> None:
-        if isinstance(node, tir.BufferLoad | tir.BufferStore):
-            if _has_constant(node):
-                placed.add(node.buffer.data)
-            if _is_vector(node) and not isinstance(_first(node), tir.IntImm):
-                unknown.add(node.buffer.data)
+    def look(access: Any) -> None:
+        if _has_constant(access):
+            placed.add(access.buffer.data)
+        if _is_vector(access) and not isinstance(_first(access), tir.IntImm):
+            unknown.add(access.buffer.data)
 
-    tir.stmt_functor.post_order_visit(body, look)
+    # TVM calls Python for the accesses alone: it'd be ten times as many nodes.
+    tir.stmt_functor.ir_transform(body, None, look, _ACCESSES)
     return placed & unknown
 
 

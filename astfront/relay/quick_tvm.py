@@ -8,11 +8,13 @@ item, each with the length, until one was missing.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from typing import Any
 
 import tvm
 from tvm import relay
 from tvm.relay.backend import te_compiler
-from tvm.runtime import _ffi_node_api
+from tvm.runtime import _ffi_api, _ffi_node_api
 
 #: What passes ask for again and again.
 _ATTRIBUTES = {
@@ -25,6 +27,16 @@ _ATTRIBUTES = {
     relay.TupleGetItem: ("tuple_value", "index"),
     tvm.ir.TensorType: ("shape", "dtype"),
     tvm.tir.IntImm: ("value",),
+    tvm.ir.PrimExpr: ("dtype",),
+    tvm.tir.Buffer: ("data", "dtype", "shape"),
+    tvm.tir.BufferLoad: ("buffer", "indices"),
+    tvm.tir.BufferStore: ("buffer", "value", "indices"),
+    tvm.tir.Ramp: ("base", "stride", "lanes"),
+    tvm.tir.Add: ("a", "b"),
+    tvm.tir.Sub: ("a", "b"),
+    tvm.tir.For: ("kind", "extent", "body"),
+    tvm.transform.PassInfo: ("name",),
+    tvm.ir.Op: ("name",),
 }
 
 
@@ -42,7 +54,24 @@ def _with_quick_attributes() -> None:
 
 _with_quick_attributes()
 
-tvm.ir.Array.__iter__ = lambda array: iter(array[:])
+_item, _size = _ffi_api.ArrayGetItem, _ffi_api.ArraySize
+_any_item = tvm.ir.Array.__getitem__
+
+
+def _items(array: tvm.ir.Array) -> Iterator[Any]:
+    return iter([_item(array, i) for i in range(_size(array))])
+
+
+def _item_at(array: tvm.ir.Array, place: Any) -> Any:
+    if type(place) is int and place >= -1:
+        size = _size(array)
+        if place < size and size:
+            return _item(array, place % size)
+    return _any_item(array, place)
+
+
+tvm.ir.Array.__iter__ = _items
+tvm.ir.Array.__getitem__ = _item_at
 
 #: For each kernel TVM asks several times for the options that it was built with, 1 ms each: a quarter
 #: of the time that a small program takes to compile.
