@@ -30,6 +30,7 @@ from astfront.relay import math as relay_math
 from astfront.relay import memory as relay_memory
 from astfront.relay import quick_tvm  # noqa: F401  (changes TVM's classes)
 from astfront.relay.aliases import hide_known_places
+from astfront.relay.kernel_checks import TrustedTypes
 from astfront.relay.memory import Argument
 from astfront.relay.pipeline import NeededPasses
 from astfront.relay.places import places_of_turns
@@ -212,14 +213,18 @@ def build(
     long_loops: bool = True,
     cache: bool = False,
     watch: Watch = unwatched,
+    *,
+    trusted: bool = False,
 ) -> Executable:
     """Compile a module; ``params`` become constants of the program, folded and packed.
 
     With ``long_loops``, its loops are put in blocks. With ``cache``, what was built before is read from
-    disk. ``watch`` is told what's being done. Raises CompileError (AF0601) where TVM fails.
+    disk. ``watch`` is told what's being done. Who calls a ``trusted`` one has checked the arguments'
+    types. Raises CompileError (AF0601) where TVM fails.
     """
     arrays = params or {}
     target = complete_target(target)
+    extra = [TrustedTypes()] if trusted else []
 
     def built() -> Any:
         tvm.target.Target(target)  # raises where there's none of this name
@@ -230,24 +235,26 @@ def build(
                 prepared = prepare_for_target(
                     mod, bound, target, opt_level=opt_level, long_loops=long_loops
                 )
-                return _compiled(prepared, bound, target, opt_level, watch)
+                return _compiled(prepared, bound, target, opt_level, [NeededPasses(watch), *extra])
             except Exception as e:  # TVM raises what it likes
                 _log.warning("kernels of several operators fail, there's one for each: %s", e)
                 prepared = prepare_module(mod, bound, in_blocks=long_loops)
-                return _compiled(prepared, bound, target, opt_level, watch)
+                return _compiled(prepared, bound, target, opt_level, [NeededPasses(watch), *extra])
 
     try:
         fresh = fresh_results.run(mod, arrays.keys())
         if cache:
-            settings = (str(target), opt_level, fast_math, long_loops)
+            settings = (str(target), opt_level, fast_math, long_loops, trusted)
             return Executable(relay_cache.kept(built, mod, arrays, settings), fresh)
         return Executable(built(), fresh)
     except Exception as e:
         raise _tvm_failed("builds", e) from e
 
 
-def _compiled(mod: Any, params: dict[str, Any], target: Any, opt_level: int, watch: Watch) -> Any:
-    with _context(opt_level, NeededPasses(watch)):
+def _compiled(
+    mod: Any, params: dict[str, Any], target: Any, opt_level: int, instruments: Sequence[Any]
+) -> Any:
+    with _context(opt_level, *instruments):
         return relay.vm.compile(mod, target=target, params=params)
 
 

@@ -148,6 +148,7 @@ def load(
             # A function that runs in Python is known by its number in this process alone.
             options.cache and not program.eager_calls,
             watch,
+            trusted=True,
         )
     if executable is not None:
         for source in program.inputs:

@@ -10,6 +10,7 @@ import tvm
 from tvm import relay
 
 from astfront.build import host_target
+from astfront.relay.kernel_checks import TrustedTypes
 from astfront.relay.pipeline import NeededPasses
 
 STATIC = """
@@ -78,3 +79,17 @@ def test_a_program_of_staged_sizes_gives_the_same(rows):
         results.append(vm.invoke("main", tvm.nd.array(x)).numpy())
     assert results[0].shape == (8 * rows, 3)
     np.testing.assert_array_equal(*results)
+
+
+def test_trusted_kernels_look_at_sizes_alone():
+    program = compiled(STATIC, TrustedTypes())
+    source = program.lib.get_source()
+    assert "ndim is expected" not in source
+    assert "Expect arg" not in source
+    assert "compact array" in source
+    x, w = (np.random.RandomState(0).normal(size=(n, 3)).astype("float32") for n in (4, 3))
+    vm = tvm.runtime.vm.VirtualMachine(program, tvm.cpu())
+    for c in (True, False):
+        found = vm.invoke("main", x, w, np.array(c)).numpy()
+        expected = np.maximum(x @ w.T, 0) if c else np.tanh(x) * 3
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import tvm
-from tvm import relay
+from tvm import relay, te
 from tvm.relay.backend import te_compiler
 from tvm.runtime import _ffi_api, _ffi_node_api
 
@@ -76,3 +76,6 @@ tvm.ir.Array.__getitem__ = _item_at
 #: For each kernel TVM asks several times for the options that it was built with, 1 ms each: a quarter
 #: of the time that a small program takes to compile.
 te_compiler.libinfo = functools.cache(te_compiler.libinfo)
+
+#: A shape function's source was found, and put in order, each time that it's used.
+te.hybrid._pruned_source = functools.cache(te.hybrid._pruned_source)
