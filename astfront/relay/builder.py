@@ -23,6 +23,7 @@ import astfront.relay.reductions
 import astfront.relay.select
 import astfront.relay.shape_functions
 import astfront.relay.sort
+import astfront.relay.sort_values
 import astfront.relay.special  # noqa: F401  (they register what they have)
 from astfront.builder import Builder, OperatorError, Scope
 from astfront.control.bounds import LARGEST_SIZE, Bounds

@@ -1,11 +1,11 @@
-"""``astfront.argsort`` and ``astfront.sort``: numpy's order of elements that are equal.
+"""``astfront.argsort``: numpy's order of elements that are equal.
 
 numpy sorts by quicksort, which leaves equal elements in an order of its own; what a model takes by that
 order (boxes of one score, sentences of one length) depends on it. TVM's sort keeps them as they
 stand. This is numpy's algorithm, step by step: the median of three, the smaller part first, insertion
 for few elements, and heapsort where the parts are too uneven.
 
-Keys of 32 bits are moved with what's to be put in order, both in one int64: to look a key up for each
+Keys of 32 bits are moved with their places, both in one int64: to look a key up for each
 comparison takes a third longer.
 
 Importing this module registers the operators, for keys of shape (rows, n); ``relay/builder.py`` does.
@@ -40,18 +40,15 @@ def constant(value: Any) -> Any:
 
 
 class Row:
-    """The order of one row of keys, as it's being made: of their places, or of ``items`` of 32 bits.
+    """The order of one row of keys, as it's being made.
 
-    Where an element is ``packed``, its upper half is the key, and its lower one what's put in order.
+    Where an element is ``packed``, its upper half is the key, and its lower one the key's place.
     """
 
-    def __init__(self, ib: Any, keys: Any, order: Any, items: Any = None) -> None:
+    def __init__(self, ib: Any, keys: Any, order: Any) -> None:
         self.ib = ib
         self.keys, self.order = ib.buffer_ptr(keys), ib.buffer_ptr(order)
-        self.items = None if items is None else ib.buffer_ptr(items)
         self.packed = keys.dtype == "int32"
-        if items is not None and not self.packed:
-            raise TypeError(f"items are sorted by keys of 32 bits, not of {keys.dtype}")
         self.start: Any = None
         self.key = self.ib.allocate(
             INT if self.packed else keys.dtype, (1,), name="key", scope="local"
@@ -71,18 +68,13 @@ class Row:
 
     def first_element(self, j: Any) -> Any:
         """What stands at a place at first."""
-        if not self.packed:
-            return j
-        item = (
-            j if self.items is None else constant(self.items[self.start + j]) & constant(0xFFFFFFFF)
-        )
-        return constant(self.keys[self.start + j]) << 32 | item
+        return constant(self.keys[self.start + j]) << 32 | j if self.packed else j
 
     def key_at(self, i: Any) -> Any:
         return self.key_of(self[i])
 
     def over_rows(self, shape: Any, order: Callable[[Any], None]) -> None:
-        """Have each row put in order, given its size; its items stand as they were given."""
+        """Have each row put in order, given its size; its places are in order at first."""
         rows, size = map(constant, shape)
         with self.ib.for_range(0, rows, name="row") as i:
             self.start = constant(i) * size
@@ -108,14 +100,11 @@ class Row:
             right[0] = right[0] - 1
 
 
-def _quicksort(row: Row, size: Any) -> None:
+def quicksort(row: Row, size: Any) -> None:
     ib = row.ib
     names = ("low", "high", "left", "right", "middle", "held", "depth", "waiting", "going", "apart")
     low, high, left, right, middle, held, depth, waiting, going, apart = map(row.variable, names)
-    stack = row.variable("stack", 3 * _WAITING)
-    heap = _Heap(row)
-    low[0], high[0], waiting[0], going[0] = constant(0), size - 1, constant(0), constant(1)
-    set_depth(ib, depth, size, held)
+    low[0], high[0] = constant(0), size - 1
 
     def partition() -> None:
         middle[0] = low[0] + ((high[0] - low[0]) >> 1)
@@ -156,6 +145,14 @@ def _quicksort(row: Row, size: Any) -> None:
             row[right[0]] = held[0]
             left[0] = left[0] + 1
 
+    known = tvm.arith.Analyzer().simplify(size)
+    if isinstance(known, tir.IntImm) and int(known) <= _SMALL + 1:
+        insertion()
+        return
+    stack = row.variable("stack", 3 * _WAITING)
+    heap = _Heap(row)
+    waiting[0], going[0] = constant(0), constant(1)
+    set_depth(ib, depth, size, held)
     with ib.while_loop(going[0] > 0):
         with ib.if_scope(depth[0] < 0):
             heap.sort(low[0], high[0] - low[0] + 1)
@@ -240,7 +237,7 @@ def _heapsort(row: Row, size: Any) -> None:
 def _kernel(sort: Callable[[Row, Any], None]) -> Callable[[Any, Any], Any]:
     def kernel(inputs: Any, outputs: Any) -> Any:
         ib = tir.ir_builder.create()
-        row = Row(ib, inputs[0], outputs[0], *inputs[1:])
+        row = Row(ib, inputs[0], outputs[0])
         row.over_rows(inputs[0].shape, lambda size: sort(row, size))
         return ib.get()
 
@@ -251,8 +248,8 @@ def _type(types: Any, attrs: Any) -> Any:
     return tvm.relay.TensorType(types[0].shape, INT)
 
 
-def _register(name: str, inputs: int, sort: Callable[[Row, Any], None]) -> None:
-    full = make_operator(name, inputs, _type)
+def _register(name: str, sort: Callable[[Row, Any], None]) -> None:
+    full = make_operator(name, 1, _type)
 
     def compute(attrs: Any, tensors: Any, output_type: Any) -> list[Any]:
         return [te.extern([tensors[0].shape], list(tensors), _kernel(sort), name=name, dtype=INT)]
@@ -261,6 +258,5 @@ def _register(name: str, inputs: int, sort: Callable[[Row, Any], None]) -> None:
     registry.register_shape_func(full, False, elemwise_shape_func)
 
 
-_register("argsort", 1, _quicksort)
-_register("argsort_by_heap", 1, _heapsort)
-_register("sort", 2, _quicksort)
+_register("argsort", quicksort)
+_register("argsort_by_heap", _heapsort)

@@ -91,3 +91,26 @@ def test_sorted_integers():
 
     for specs in (None, [astfront.TensorSpec((None, None), x.dtype) for x in arrays]):
         assert_same(astfront.compile(every, specs=specs)(*arrays), every(*arrays))
+
+
+def test_long_rows_of_each_dtype():
+    """Those are sorted by their bytes."""
+
+    def f(arrays):
+        return [np.sort(x) for x in arrays], np.sort(arrays[0], axis=0)
+
+    bits = RANDOM.randint(-(2**63), 2**63, (3, 150), dtype=np.int64)
+    bits[0] >>= 40
+    bits[1, :2] = 2**63 - 1, -(2**63)
+    floats = RANDOM.randn(3, 150) * 10.0 ** RANDOM.randint(-30, 30, (3, 150))
+    floats[0, :6] = np.nan, -np.nan, np.inf, -np.inf, -0.0, 0.0
+    dtypes = (np.int32, np.int64, np.uint64, np.uint32, np.int8, np.bool_)
+    arrays = [*(bits.astype(d) for d in dtypes), floats, floats.astype("f")]
+    staged = [astfront.TensorSpec((None, None), x.dtype) for x in arrays]
+    for compiled in (astfront.compile(f), astfront.compile(f, specs=[staged])):
+        rows, columns = compiled(arrays)
+        for given, x in zip(rows, arrays, strict=True):
+            assert_same(given, np.sort(x))
+        assert_same(columns, np.sort(arrays[0], axis=0))
+        zeros = rows[-2][0][rows[-2][0] == 0]
+        assert list(np.signbit(zeros)) == [True, False]

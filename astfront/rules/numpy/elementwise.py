@@ -416,6 +416,14 @@ def ordered_key(cx: Any, x: Tensor, nan_last: bool = True) -> Tensor:
     return call("where", call("isnan", x), last, key)  # type: ignore[no-any-return]
 
 
+def of_ordered_key(cx: Any, key: Tensor, dtype: np.dtype[Any]) -> Tensor:
+    """The array of ints or bools that :func:`ordered_key` made a key of."""
+    if dtype != np.uint64:
+        return convert(cx, key, dtype)
+    bits = cx.b.call("bitwise_xor", key, full(np.iinfo("int64").min, "int64"))
+    return cx.b.call("reinterpret", bits, dtype="uint64")  # type: ignore[no-any-return]
+
+
 def _turned(cx: Any, bits: Tensor) -> Tensor:
     call = cx.b.call
     least = like(bits, np.iinfo(bits.dtype).min)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from astfront.rules.numpy.picking import take_along_axis
 from astfront.rules.numpy.shaping import array_and_axis, reshaped, transposed
 from astfront.rules.numpy.subscripts import nonzero_rows, rows_of
 from astfront.rules.numpy.support import (
+    FLOAT32,
     INT64,
     as_array,
     as_bool,
@@ -42,18 +44,16 @@ def sort(
     """NaN comes last, and of 0 and −0, which are equal, each keeps its sign."""
     x, along = array_and_axis(cx, a, axis)
     algorithm = _SORTS.get(cx.static(kind, "`kind`"))
-    if x.dtype.name in ("float16", "float32") and algorithm == "astfront.argsort":
-        bits = cx.b.call("reinterpret", x, dtype=f"int{x.dtype.itemsize * 8}")
-        items = convert(cx, bits, "int32")
-        made = _by_rows(cx, [e.ordered_key(cx, x), items], along, "astfront.sort")
-        return cx.b.call("reinterpret", convert(cx, made, bits.dtype), dtype=x.dtype.name)  # type: ignore[no-any-return]
-    if x.dtype.kind == "f" or x.dtype == np.uint64:
+    if x.dtype.kind != "f":
+        # Equal ones are the same, whatever the algorithm.
+        made = _by_rows(cx, [e.ordered_key(cx, x)], along, "astfront.sort_ints")
+        return e.of_ordered_key(cx, made, x.dtype)
+    if algorithm != "astfront.argsort":
         return take_along_axis(cx, x, argsort(cx, x, Static(along), kind), Static(along))
-    key = e.ordered_key(cx, x)
-    if key.dtype == np.int32:
-        # Equal ones are the same, whatever the algorithm; TVM's takes five times as long.
-        return convert(cx, _by_rows(cx, [key, key], along, "astfront.sort"), x.dtype)
-    return convert(cx, cx.b.call("sort", key, axis=along), x.dtype)
+    floats = convert(cx, x, FLOAT32) if x.dtype == np.float16 else x
+    bits = cx.b.call("reinterpret", floats, dtype=f"int{floats.dtype.itemsize * 8}")
+    made = _by_rows(cx, [bits], along, "astfront.sort_floats")
+    return convert(cx, cx.b.call("reinterpret", made, dtype=floats.dtype.name), x.dtype)
 
 
 @rule(np.ndarray.sort)
@@ -131,6 +131,7 @@ def _replace(cx: Any, array: Tensor, new: Tensor) -> None:
 
 #: So few numbers numpy sorts by insertion, which is stable.
 _BY_INSERTION = 16
+_FEW_ROWS = 64
 
 #: The operator for each kind of sorting: they differ in the order of equal elements.
 _SORTS = {
@@ -152,7 +153,11 @@ def argsort(
     if algorithm is None:
         cx.fail("AF0306", "argsort of this kind isn't supported", help=f"one of {list(_SORTS)}")
     size = x.shape[along]
+    others = [d for i, d in enumerate(x.shape) if i != along]
+    rows = math.prod(d for d in others if d is not None)
+    # TVM's takes several times as long, but our own as long to compile as many rows take.
     few = size is not None and size <= _BY_INSERTION
+    few = few and None not in others and rows <= _FEW_ROWS
     if algorithm == "argsort" or (algorithm == "astfront.argsort" and few):
         return cx.b.call("argsort", keys, axis=along, dtype="int64")  # type: ignore[no-any-return]
     return _by_rows(cx, [keys], along, str(algorithm))
