@@ -30,6 +30,7 @@ from astfront.relay import math as relay_math
 from astfront.relay import memory as relay_memory
 from astfront.relay import quick_tvm  # noqa: F401  (changes TVM's classes)
 from astfront.relay.aliases import hide_known_places
+from astfront.relay.alignment import unaligned_arrays
 from astfront.relay.kernel_checks import TrustedTypes
 from astfront.relay.memory import Argument
 from astfront.relay.pipeline import NeededPasses
@@ -264,6 +265,7 @@ _LOWER_PASSES = [
     (1, serial_small_loops),
     (3, hide_known_places),
     (3, places_of_turns),
+    (3, unaligned_arrays),
 ]
 
 

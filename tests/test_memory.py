@@ -199,5 +199,41 @@ def test_a_large_result_is_an_argument_where_it_is():
     np.testing.assert_array_equal(strided(f(x)).array, f(x).array.ravel()[40:240].reshape(10, 20))
 
 
+def placed(x, offset):
+    """A copy of an array, so many bytes after a multiple of 64."""
+    memory = np.empty(x.nbytes + 128, np.uint8)
+    start = -memory.ctypes.data % 64 + offset
+    y = memory[start : start + x.nbytes].view(x.dtype).reshape(x.shape)
+    y[...] = x
+    return y
+
+
+def test_large_arguments_are_taken_where_they_are():
+    def f(x, w, h, d, m, k):
+        y = F.matmul(x, w).array
+        found = np.argwhere(m)[::100], np.unique(k), x[m], np.argsort(k)
+        images = F.convolution_2d(x.reshape(1, 4, 50, -1), w[:6, :100].reshape(6, 4, 5, 5)).array
+        return y, x + 1, x.max(0), h * 2, d.sum(1), ~m, np.logical_not(m), images, *found
+
+    random = np.random.RandomState(0)
+    x, w = random.rand(100, 400).astype("f"), random.rand(400, 300).astype("f")
+    given = [x, w, x.astype("e"), x.astype("d"), x > 0.5, random.randint(0, 50, 20000)]
+    rank = [len(a.shape) for a in given]
+    staged = [astfront.TensorSpec((None,) * n, a.dtype) for n, a in zip(rank, given)]
+    staged[1] = astfront.TensorSpec(w.shape, w.dtype)
+    for compiled in (astfront.compile(f), astfront.compile(f, specs=staged)):
+        for offset in (0, 8, 16, 24, 0):
+            args = [placed(a, offset) for a in given]
+            got = compiled(*args)
+            for mine, theirs in zip(got, f(*args), strict=True):
+                np.testing.assert_allclose(mine, theirs, rtol=2e-3 if mine.dtype == "e" else 1e-4)
+                assert not any(np.may_share_memory(mine, a) for a in args)
+            args[4][:] = False
+            assert compiled(*args)[5].all()
+            got[5][:] = False
+            assert compiled(*args)[5].all()
+            x += 1
+
+
 def array_of(x):
     return x.array if isinstance(x, chainer.Variable) else x

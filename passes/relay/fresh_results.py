@@ -31,9 +31,14 @@ _ELEMENTWISE, _BROADCAST, _REDUCED, _PRODUCT = 0, 1, 3, 4
 #: Those of them that may give their operand itself.
 _UNCHANGED = frozenset(["cast", "cast_like", "copy", "device_copy", "nn.dropout", "on_device"])
 
-#: Others that fill their result. (What's put together or split isn't among them: other passes may find
-#: that it's a part of something else.)
-_FILLED = frozenset(["nn.batch_matmul", "nn.softmax"])
+#: Others that fill their result. (What's taken out of something isn't among them: other passes may find
+#: that it's what had been put there, a constant perhaps.)
+_FILLED = frozenset(
+    [
+        "concatenate", "image.resize2d", "nn.batch_matmul", "nn.depth_to_space", "nn.mirror_pad",
+        "nn.pad", "nn.softmax", "nn.space_to_depth", "repeat", "reverse", "tile", "transpose",
+    ]
+)  # fmt: skip
 
 
 def run(mod: tvm.IRModule, constants: Set[str] = frozenset()) -> list[bool]:
