@@ -12,6 +12,9 @@ from typing import Any
 import tvm
 from tvm import tir
 
+#: TVM's number for arrays of which axes of 1 are broadcast.
+_BROADCAST = 2
+
 
 @tir.transform.prim_func_pass(opt_level=0, name="astfront.unaligned_arrays")
 def unaligned_arrays(function: Any, mod: Any, context: Any) -> Any:
@@ -33,4 +36,6 @@ def _unaligned(array: Any) -> Any:
         array.scope(),
         max(1, tvm.DataType(array.dtype).bits // 8),
         array.offset_factor,
+        "auto_broadcast" if array.buffer_type == _BROADCAST else "",
+        array.axis_separators,
     )

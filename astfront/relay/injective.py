@@ -14,6 +14,8 @@ from typing import Any
 from tvm import te, tir, topi
 from tvm.topi.utils import is_empty_shape
 
+from astfront.relay.strides import note_reads
+
 #: Elements in a vector of floats, and in the longest one that LLVM has to take apart.
 LANES = 16
 _MOST = 64
@@ -25,6 +27,7 @@ _PARTS = 64
 
 def _schedule_injective(outs: Any) -> Any:
     outs = [outs] if isinstance(outs, te.Tensor) else list(outs)
+    note_reads(outs)
     schedule = te.create_schedule([x.op for x in outs])
     te.schedule.AutoInlineInjective(schedule)
     for x in outs:

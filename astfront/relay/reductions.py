@@ -21,6 +21,7 @@ from tvm.topi.utils import traverse_inline
 
 from astfront.relay import arg_extremes
 from astfront.relay.injective import in_vectors, largest_divisor
+from astfront.relay.strides import note_reads
 
 #: Numbers added up side by side: up to four vectors of 16 floats.
 _MOST_LANES = 64
@@ -32,6 +33,7 @@ _ROW = 4096
 
 def _schedule_reduce(outs: Any) -> Any:
     outs = [outs] if isinstance(outs, te.Tensor) else list(outs)
+    note_reads(outs)
     schedule = te.create_schedule([x.op for x in outs])
     done: set[Any] = set()
     _after(schedule, outs[0].op, done)
@@ -220,6 +222,7 @@ def _lanes(size: int | None) -> tuple[int, bool]:
 def _schedule_softmax(outs: Any) -> Any:
     """As TVM has it: a row after the other, with what follows; a row's extreme and sum as above."""
     outs = [outs] if isinstance(outs, te.Tensor) else list(outs)
+    note_reads(outs)
     schedule = te.create_schedule([x.op for x in outs])
 
     def visit(op: Any) -> None:

@@ -1,36 +1,117 @@
-"""Strides that follow from known sizes.
+"""Strides that follow from known sizes, and from how an array is read.
 
 Of an array with a staged size TVM asks for all strides when the kernel runs: an axis that turns out to
 be 1 is broadcast. But VMs' arrays are compact, so along axes of known sizes strides are known, too; rows
-can be vectors then, and LLVM needn't look whether their elements follow each other.
+can be vectors then, and LLVM needn't look whether their elements follow each other. So are those of
+arrays that no operator of the kernel broadcasts: which those are, a schedule notes (:func:`note_reads`)
+before the kernel is lowered.
 """
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from typing import Any
 
-from tvm import tir
+from tvm import ir, te, tir
+
+_noted = threading.local()
+
+
+def note_reads(outs: Sequence[Any]) -> None:
+    """Note the shapes of the arguments that are read along their own axes alone.
+
+    What's noted is of the kernel that's lowered next, and known by the variables of its sizes.
+    """
+    arguments: dict[Any, list[list[Any]]] = {}
+    broadcast: list[list[Any]] = []
+
+    def visit(op: Any) -> list[list[Any]]:
+        """The shapes of the arguments that an operator's result is made of."""
+        if op not in arguments:
+            below = {tensor.op: visit(tensor.op) for tensor in op.input_tensors}
+            if isinstance(op, te.PlaceholderOp):
+                below = {op: [list(op.output(0).shape)]}
+            for operand in _broadcast_by(op):
+                broadcast.extend(below[operand])
+            arguments[op] = [shape for shapes in below.values() for shape in shapes]
+        return arguments[op]
+
+    noted = [shape for x in outs for shape in visit(x.op)]
+    _noted.shapes = [s for s in noted if not any(_is_one_shape(s, b) for b in broadcast)]
+
+
+def _broadcast_by(op: Any) -> list[Any]:
+    """The operands that an operator may read along an axis of another size than their own.
+
+    TVM's operators do so by the place along that axis, as it is. What's concatenated is never broadcast.
+    """
+    if isinstance(op, te.PlaceholderOp) or op.name == "T_concat":
+        return []
+    if not isinstance(op, te.ComputeOp):
+        return [tensor.op for tensor in op.input_tensors]
+    sizes = {axis.var: axis.dom.extent for axis in [*op.axis, *op.reduce_axis]}
+    found: list[Any] = []
+
+    def is_other(index: Any, size: Any) -> bool:
+        if isinstance(size, tir.IntImm) or not isinstance(index, tir.Var):
+            return False
+        return index not in sizes or not ir.structural_equal(sizes[index], size)
+
+    def visit(node: Any) -> None:
+        if isinstance(node, tir.ProducerLoad):
+            shape = node.producer.shape
+            if any(is_other(i, n) for i, n in zip(node.indices, shape)):
+                found.append(node.producer.op)
+
+    for part in op.body:
+        for expr in part.source if isinstance(part, tir.Reduce) else [part]:
+            tir.stmt_functor.post_order_visit(expr, visit)
+    return found
+
+
+def _is_one_shape(a: Sequence[Any], b: Sequence[Any]) -> bool:
+    return len(a) == len(b) and all(ir.structural_equal(m, n) for m, n in zip(a, b))
 
 
 @tir.transform.prim_func_pass(opt_level=0, name="astfront.known_strides")
 def known_strides(function: Any, mod: Any, context: Any) -> Any:
     """A pass over TIR, before vectorisation."""
     strides: dict[Any, Any] = {}
+    written = _written(function.body)
     for buffer in function.buffer_map.values():
-        strides.update(_strides(buffer))
+        shapes = getattr(_noted, "shapes", [])
+        is_whole = any(_is_one_shape(list(buffer.shape), s) for s in shapes)
+        strides.update(_strides(buffer, is_whole or buffer.data in written))
     if not strides:
         return function
     return function.with_body(tir.stmt_functor.substitute(function.body, strides))
 
 
-def _strides(buffer: Any) -> dict[Any, Any]:
-    """The strides of an array that are known from the sizes of its last axes."""
+def _written(body: Any) -> set[Any]:
+    found = set()
+
+    def visit(node: Any) -> None:
+        if isinstance(node, tir.BufferStore):
+            found.add(node.buffer.data)
+
+    tir.stmt_functor.post_order_visit(body, visit)
+    return found
+
+
+def _strides(buffer: Any, all_of_them: bool) -> dict[Any, Any]:
+    """The strides of an array that are known, from the sizes of its last axes."""
     found = {}
-    step = 1
+    step: Any = 1
     for size, stride in reversed(list(zip(buffer.shape, buffer.strides))):
-        if not isinstance(size, tir.IntImm):
+        is_known = isinstance(size, tir.IntImm)
+        if not is_known and not all_of_them:
             break
         if isinstance(stride, tir.Var):
-            found[stride] = tir.IntImm(stride.dtype, step if int(size) != 1 else 0)
-        step *= int(size)
+            found[stride] = _step(stride, 0 if is_known and int(size) == 1 else step)
+        step = step * (int(size) if is_known else size)
     return found
+
+
+def _step(stride: Any, step: Any) -> Any:
+    return tir.IntImm(stride.dtype, step) if isinstance(step, int) else step.astype(stride.dtype)

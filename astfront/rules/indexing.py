@@ -145,7 +145,7 @@ def sliced(cx: Any, x: Tensor, parts: Sequence[Part]) -> Tensor:
         else:
             staged.append((axis, part))
     if known:
-        x = _strided_slice(cx, x, known)
+        x = strided_slice(cx, x, known)
     if staged:
         x = _staged_slice(cx, x, staged)
     return x
@@ -158,7 +158,8 @@ def _safe(s: slice) -> bool:
     return s.start is None and s.stop >= 0 and s.step in (None, 1)
 
 
-def _strided_slice(cx: Any, x: Tensor, slices: Sequence[tuple[int, slice]]) -> Tensor:
+def strided_slice(cx: Any, x: Tensor, slices: Sequence[tuple[int, slice]]) -> Tensor:
+    """Slices of axes: of known sizes with all numbers given, as ``slice.indices`` gives them."""
     begin, end, strides = [0] * x.ndim, [FAR if d is None else d for d in x.shape], [1] * x.ndim
     shape: list[Any] = list(x.shape)
     for axis, s in slices:

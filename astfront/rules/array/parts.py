@@ -121,14 +121,15 @@ def _reversed(cx: Any, x: Tensor, axis: int) -> Tensor:
 
 def reverse(cx: Any, x: Tensor, axis: int) -> Tensor:
     """``x[::-1]`` along an axis."""
+    from astfront.rules.indexing import strided_slice
+
     axis %= x.ndim
     if x.is_static_shape:
         return cx.call_op("reverse", x, axis=axis)  # type: ignore[no-any-return]
-    # relay.reverse takes no staged sizes; a gather by indices counting down does.
-    size = cx.dim_of(x, axis)
-    last = cx.cast(cx.as_tensor(cx.binary_op(operator.sub, size, Static(1))), "int64")
-    index = cx.call_op("subtract", last, counting(cx, size))
-    return cx.call_op("take", x, index, axis=axis, mode="clip")  # type: ignore[no-any-return]
+    # relay.reverse takes no staged sizes.
+    size = x.shape[axis]
+    whole = slice(None, None, -1) if size is None else slice(size - 1, -1, -1)
+    return strided_slice(cx, x, [(axis, whole)])
 
 
 # --- splitting -------------------------------------------------------------------------------
