@@ -144,8 +144,8 @@ class Attributes(TensorAttributes):
             case Deferred() if is_text(owner) and getattr(str, name, None) in RULES:
                 return self.builtin_method(owner, str, name)
             case Scalar(type=kind):
-                if name == "real":
-                    return owner
+                if name in ("real", "__class__"):
+                    return owner if name == "real" else Static(kind)
                 return self.builtin_method(owner, kind, name)
         self.missing(owner, name)
 

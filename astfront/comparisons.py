@@ -342,6 +342,8 @@ class Comparisons(Machine):
             container = self.tuple([Static(k) for k in keys])
         if isinstance(container, Dict):
             return self.has_key(container, self.static(item, "a dict's key"))
+        if isinstance(container, Object) and not hasattr(container.cls, "__contains__"):
+            return self.call(Static(folds.is_found), [item, container], {})
         if isinstance(container, Object):
             return self.call(self.get_attribute(container, "__contains__"), [item], {})
         if isinstance(container, Tensor) and container.kind == "array":

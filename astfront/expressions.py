@@ -62,7 +62,7 @@ class Expressions(Machine):
                 with self.with_refusals_of(functools.partial(self.visit, p) for p in rest):
                     value = part if isinstance(part, Value) else self.visit(part)
                 self.heap.bind(cell, i, value)
-            return [self.heap.lookup(cell, i) for i in range(len(parts))]
+            return [self.if_not_caught(self.heap.lookup(cell, i)) for i in range(len(parts))]
 
     def starred(self, nodes: Sequence[gast.AST]) -> list[Value]:
         """As :meth:`operands`, with the items of a starred one in its place."""
@@ -117,6 +117,8 @@ class Expressions(Machine):
 
     def visit_Set(self, node: gast.Set) -> Value:
         items = self.starred(node.elts)
+        if not all(self.try_static(v)[0] for v in items):
+            return self.call(Static(set), [self.heap.new_list(items)], {})
         found = [self.static(v, "an item of a set") for v in items]
         if len(found) > 2 and all(isinstance(e, gast.Constant) for e in node.elts):
             return self.heap.new_set(set().union(frozenset(found)))  # as Python's compiler has it
@@ -125,14 +127,13 @@ class Expressions(Machine):
     def visit_Dict(self, node: gast.Dict) -> Value:
         parts = [p for pair in zip(node.keys, node.values) for p in pair if p is not None]
         values = iter(self.operands(parts))
-        items: dict[Any, Value] = {}
+        made = self.heap.new_dict()
         for key in node.keys:
             if key is None:
-                items.update(self.entries_of(next(values)))
+                self.call(self.get_attribute(made, "update"), [next(values)], {})
             else:
-                name = self.static(next(values))
-                items[name] = next(values)
-        return self.heap.new_dict(items)
+                self.set_item(made, next(values), next(values))
+        return made
 
     def tuple(self, items: Sequence[Value]) -> Value:
         """A tuple; a static one where all of its items are."""
@@ -190,8 +191,7 @@ class Expressions(Machine):
     visit_ListComp = _comprehension
 
     def visit_SetComp(self, node: gast.SetComp) -> Value:
-        found = self.items_of(self.visit(_as_list(node)))
-        return self.heap.new_set(self.static(v, "an item of a set") for v in found)
+        return self.call(Static(set), [self.visit(_as_list(node))], {})
 
     visit_DictComp = _comprehension
 

@@ -47,7 +47,7 @@ from astfront.control.recursion import Recursions
 from astfront.descriptions import describe
 from astfront.diagnostics import CompileError, Diagnostic, InternalError, error, internal_error
 from astfront.eager_calls import EagerCall
-from astfront.effects import Effects, is_exception
+from astfront.effects import Effects
 from astfront.environment import Heap, State
 from astfront.expressions import Expressions
 from astfront.fallback import Fallbacks
@@ -341,19 +341,8 @@ class Interpreter(
     def exec_Raise(self, node: gast.Raise) -> None:
         if node.exc is None:
             self.raise_again()
-        self.raise_value(self.visit(node.exc))
-
-    def raise_value(self, value: Value) -> NoReturn:
-        if isinstance(value, Poison):
-            self.poisoned()
-        if isinstance(value, Deferred) and is_exception(value):
-            self.raise_python(value)
-        exception = value.obj if isinstance(value, Static) else None
-        if isinstance(exception, type) and issubclass(exception, BaseException):
-            exception = exception()
-        if not isinstance(exception, BaseException):
-            self.fail("AF0108", "what is raised here isn't known while compiling")
-        self.raise_python(exception)
+        exception = self.visit(node.exc)
+        self.raise_value(exception, None if node.cause is None else self.visit(node.cause))
 
     def exec_Global(self, node: gast.Global) -> None:
         pass

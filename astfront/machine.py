@@ -47,6 +47,10 @@ class Recursion:
     result: int
     depth: int
     start: State
+    handlers: int
+    """How many handlers there are around its first call."""
+    around_calls: list[Handler] = field(default_factory=list)
+    """Those that its body has around calls of itself."""
     state: State = field(default_factory=dict)
     """The heap where the function begins, in terms of its parameters."""
     entry: Join | None = None

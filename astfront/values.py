@@ -352,9 +352,10 @@ class Super(Value):
 
 @dataclass(frozen=True, eq=False)
 class Generator(Value):
-    """A generator: ``run`` gives its values to a function. Its cell says whether it has run."""
+    """A generator: ``run`` gives its values to a function, and what it returns. Its cell says whether it
+    has run."""
 
-    run: Callable[[Callable[[Value], None]], None]
+    run: Callable[[Callable[[Value], None]], Value | None]
     cell: int
     cells: frozenset[int] = frozenset()
     """Of its own names."""

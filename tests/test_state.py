@@ -409,12 +409,51 @@ def test_what_an_exception_leaves_is_not_known() -> None:
     counted = Counted()
     compiled = astfront.compile(counted.go)
     assert compiled(np.array([1, 1, 0]), np.int64(0)) == 2
-    with pytest.raises(CompileError, match="AF0209.*ValueError is raised here"):
+    with pytest.raises(ValueError, match="deep"):
         compiled(np.array([1, 4, 0]), np.int64(0))
-    assert counted.n == 3
+    assert counted.n == 5
     lowered = astfront.compile(changes_in_a_branch).lower(X, [])
     with pytest.raises(CompileError, match="AF0209.*ValueError is raised here"):
         lowered.compile()(abs(X), [])
+
+
+def test_what_a_recursive_function_raises_is_caught() -> None:
+    def search(n):
+        log = []
+
+        def visit(k):
+            log.append(k)
+            if k == 3:
+                raise ValueError("three")
+            r = 0 if k <= 0 else visit(k - 1) + visit(k - 2) + [1, 2, 4, 8, 16][k]
+            log.append(-k)
+            return r
+
+        try:
+            r = visit(int(n))
+        except ValueError as e:
+            r = str(e)
+        except IndexError:
+            r = -1
+        return r, log
+
+    compiled = astfront.compile(search)
+    for n in (2, 0, 4, 1):
+        assert_same(compiled(np.int64(n)), search(np.int64(n)))
+
+    def inside(n):
+        def visit(k):
+            if k == 3:
+                raise ValueError
+            try:
+                return 0 if k <= 0 else visit(k - 1)
+            except ValueError:
+                return 7
+
+        return visit(int(n))
+
+    with pytest.raises(CompileError, match="AF0106.*ValueError that is caught here"):
+        astfront.compile(inside)(np.int64(1))
 
 
 def changes_in_a_branch(x, found):

@@ -142,6 +142,12 @@ class Frame:
     def span(self) -> Span | None:
         return span_of(self.node, self.filename) if self.node is not None else None
 
+    @property
+    def qualified_name(self) -> str:
+        if self.parent is not None:
+            return f"{self.parent.qualified_name}.<locals>.{self.name}"
+        return getattr(self.function, "__qualname__", self.name)
+
     @functools.cached_property
     def is_library(self) -> bool:
         """Whether the code is Chainer's, numpy's or Python's own and not the user's."""

@@ -178,8 +178,7 @@ class FunctionCalls(Machine):
                 self.argument_error(frame, f"got multiple values for argument '{name}'")
         extra = list(args[len(positional) :])
         if extra and spec.vararg is None:
-            takes = f"takes {len(positional)} positional arguments but {len(args)} were given"
-            self.argument_error(frame, takes)
+            self.argument_error(frame, _too_many(len(positional), len(defaults), len(args)))
         first_default = len(positional) - len(defaults)
         missing = []
         for i, name in enumerate(positional):
@@ -210,7 +209,13 @@ class FunctionCalls(Machine):
         return bound
 
     def argument_error(self, frame: Frame, message: str) -> NoReturn:
-        self.raise_python(TypeError(f"{frame.name}() {message}"))
+        self.raise_python(TypeError(f"{frame.qualified_name}() {message}"))
+
+
+def _too_many(most: int, defaults: int, given: int) -> str:
+    count = f"from {most - defaults} to {most}" if defaults else str(most)
+    noun = "argument" if most == 1 and not defaults else "arguments"
+    return f"takes {count} positional {noun} but {given} {'was' if given == 1 else 'were'} given"
 
 
 def _missing(names: Sequence[str], keyword_only: set[str]) -> str:

@@ -259,7 +259,7 @@ class Containers(Machine):
                 scope = self.b.scope
                 return Iterator(Static(len(items)), lambda i: self.select(items, i, scope), "list")
             case Object(cls=cls):
-                if hasattr(cls, "__iter__"):
+                if self.is_walked_over(v):
                     return self.iterator_of(self.iter_of(v))
                 if hasattr(cls, "__getitem__") and hasattr(cls, "__len__"):
                     return Iterator(self.length(v), lambda i: self.get_item(v, i), cls.__name__)
@@ -289,7 +289,7 @@ class Containers(Machine):
             pairs = self._list_iterator(List(view.of.cell))
             name = view.cls.__name__
             return Iterator(
-                pairs.length, lambda i: self.of_pair(view, pairs.item(i)), name, pairs.sources
+                pairs.length, lambda i: self.of_pair(view, pairs.item(i)), name, (view.of,)
             )
 
         def item(i: Value) -> Value:
@@ -307,8 +307,15 @@ class Containers(Machine):
         if isinstance(before, Entries) and isinstance(now, Entries):
             as_long = list(before.items) == list(now.items)
         else:
-            as_long = now is before or same(self.length_of(before), self.length_of(now))
-        if not as_long:
+            lengths = self.length_of(before), self.length_of(now)
+            as_long = now is before or same(*lengths)
+        if not as_long and isinstance(v, Dict) and self.is_keyed(v):
+            message = "a dict gets other keys while a loop walks over it"
+            self.require(
+                self.compare(gast.Eq(), *lengths),
+                self.error("AF0503", message, help="walk over a copy: `for k in list(d):`"),
+            )
+        elif not as_long:
             self.fail(
                 "AF0503",
                 f"{describe(v)} gets longer or shorter while a loop walks over it",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import gast
 
@@ -74,23 +74,46 @@ class Iterators(Machine):
             )
         return i
 
+    def is_walked_over(self, v: Value) -> bool:
+        """Whether it's an object whose methods say what a loop over it is."""
+        if not isinstance(v, Object):
+            return False
+        by_items = hasattr(v.cls, "__getitem__") and not hasattr(v.cls, "__len__")
+        return by_items or hasattr(v.cls, "__iter__")
+
     def iter_of(self, v: Object) -> Value:
         """``iter(v)``"""
+        if not hasattr(v.cls, "__iter__"):
+            return self.stepped(v)
         made = self.call(self.get_attribute(v, "__iter__"), [], {})
         if isinstance(made, Object) and hasattr(made.cls, "__next__"):
             return self.stepped(made)
         return made
 
-    def stepped(self, v: Object) -> Generator:
-        """An object with ``__next__`` as a generator."""
+    def stepped(self, v: Object) -> Value:
+        """What walks over an object with ``__next__``, or only with ``__getitem__``."""
+        walk = _each_next if hasattr(v.cls, "__iter__") else _each_item
+        made = self.call(Static(walk), [v], {})
+        if isinstance(made, Generator):
+            made = replace(made, cells=made.cells | {v.cell}, name=v.cls.__name__)
+        return made
 
-        def run(on_yield: Callable[[Value], None]) -> None:
-            for _ in range(ITEMS_LIMIT):
-                method = self.get_attribute(v, "__next__")
-                item = self.attempt(lambda m=method: self.call(m, [], {}), StopIteration)
-                if item is None:
-                    return
-                on_yield(item)
-            self.fail("AF0502", f"a loop over {describe(v)} has no end that is known")
 
-        return self.generator(run, (), v.cls.__name__)
+def _each_next(owner: Any) -> Any:
+    while True:
+        try:
+            item = owner.__next__()
+        except StopIteration:
+            return
+        yield item
+
+
+def _each_item(owner: Any) -> Any:
+    i = 0
+    while True:
+        try:
+            item = owner[i]
+        except IndexError:
+            return
+        yield item
+        i += 1

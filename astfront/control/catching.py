@@ -24,10 +24,10 @@ from chainer.utils.type_check import InvalidType
 
 from astfront.contents import Names
 from astfront.control.branches import Arm
-from astfront.control.endings import Caught, Handler, Noted, PythonError
+from astfront.control.endings import Caught, Handler, Noted, PythonError, Shortened
 from astfront.environment import State
 from astfront.machine import Machine
-from astfront.values import NONE, Scalar, Static, Value
+from astfront.values import NONE, UNBOUND, Option, Scalar, Static, Value
 
 _CODE = "code"
 
@@ -38,8 +38,7 @@ class Catching(Machine):
         handler = next((h for h in reversed(self.handlers) if h.takes(cls)), None)
         if handler is None:
             return None
-        known = handler.stages and handler.classes is not None
-        if not known or handler.recursions != len(self.recursions):
+        if not handler.stages or handler.classes is None:
             self.refuse_staged(cls)
         return handler
 
@@ -53,6 +52,11 @@ class Catching(Machine):
     def nothing_caught(self) -> Scalar:
         code = self.as_scalar(self.heap.lookup(self.caught_cell, _CODE), int)
         return Scalar(self.b.call("equal", code, self.as_scalar(Static(0), int)).expr, bool)
+
+    def if_not_caught(self, value: Value) -> Value:
+        """A value that isn't there where an exception was raised: nobody looks at it then."""
+        is_missing = isinstance(value, Option) and value.absent is UNBOUND
+        return value.value if is_missing and self.is_uncertain else value  # type: ignore[attr-defined, no-any-return]
 
     # --- the state in which an exception is raised -------------------------------------------
 
@@ -108,6 +112,20 @@ class Catching(Machine):
             raise Caught()
 
         self.branch_on_caught(way, raised)
+
+    def where_fine(self, way: Callable[[], Value]) -> Value:
+        """The value of ``way()``, where no exception was raised that is caught further out."""
+        if not self.is_uncertain:
+            return way()
+
+        def go_on() -> Value:
+            self.heap.bind(self.caught_cell, _CODE, Static(0))
+            return way()
+
+        def raised() -> NoReturn:
+            raise Caught()
+
+        return self.stage_if(self.nothing_caught(), go_on, raised)
 
     def turn_unless_caught(self, turn: Callable[[], None]) -> None:
         """A loop's turn, where none before it raised."""
@@ -243,7 +261,8 @@ class Catching(Machine):
         texts: dict[Any, list[int]] = {}
         for code in taken:
             exception = self.exceptions[code - 1][0]
-            if isinstance(exception, Noted | InvalidType):
+            shortened = any(isinstance(a, Shortened) for a in getattr(exception, "args", ()))
+            if shortened or isinstance(exception, Noted | InvalidType):
                 self.fail(
                     "AF0106",
                     f"the text of the {self.class_of_code(code).__name__} that is caught here "

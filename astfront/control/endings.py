@@ -33,6 +33,10 @@ class PythonError(Exception):
         self.span = span
 
 
+class Shortened(str):
+    """The text of an exception without numbers that are in Python's, as only the program knows them."""
+
+
 @dataclass(frozen=True)
 class Noted:
     """An exception whose arguments are staged: a site has them, with the exception's code."""
@@ -50,7 +54,6 @@ class Handler:
     classes: tuple[type, ...] | None
     staged_depth: int
     stages: bool = False
-    recursions: int = 0
 
     def takes(self, cls: type) -> bool:
         return self.classes is None or issubclass(cls, self.classes)

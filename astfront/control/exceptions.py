@@ -17,6 +17,7 @@ import gast
 from astfront.control.endings import Diverged, Handler, PythonError, class_of
 from astfront.control.generators import Abandoned
 from astfront.diagnostics import CompileError
+from astfront.effects import is_exception
 from astfront.machine import Machine
 from astfront.source import get_source
 from astfront.values import NONE, Deferred, Generator, Object, Poison, Static, Value
@@ -25,6 +26,24 @@ from passes.syntax import liveness, names
 
 class Exceptions(Machine):
     # --- raising -----------------------------------------------------------------------------
+
+    def raise_value(self, value: Value, cause: Value | None = None) -> NoReturn:
+        """``raise value from cause``"""
+        if isinstance(value, Poison):
+            self.poisoned()
+        if isinstance(value, Deferred) and is_exception(value):
+            self.raise_python(value)
+        exception = value.obj if isinstance(value, Static) else None
+        if isinstance(exception, type) and issubclass(exception, BaseException):
+            exception = exception()
+        if not isinstance(exception, BaseException):
+            self.fail("AF0108", "what is raised here isn't known while compiling")
+        if isinstance(cause, Static):
+            why = cause.obj
+            exception.__cause__ = why() if isinstance(why, type) else why
+        elif cause is not None:
+            self.fail("AF0108", "the cause of what is raised here isn't known while compiling")
+        self.raise_python(exception)
 
     def is_caught_here(self, exception: BaseException | Deferred) -> bool:
         """Whether a handler on this very way takes it, whatever the data are."""
@@ -44,7 +63,7 @@ class Exceptions(Machine):
     @contextmanager
     def catching(self, classes: tuple[type, ...] | None, stages: bool = False) -> Iterator[Handler]:
         depth = len(self.handlers)
-        made = Handler(classes, self.staged_depth, stages, len(self.recursions))
+        made = Handler(classes, self.staged_depth, stages)
         self.handlers.append(made)
         try:
             yield made

@@ -30,11 +30,11 @@ class Generators(Machine):
     def make_generator(self, frame: Frame) -> Value:
         """The generator of a call, whose arguments are bound already."""
 
-        def run(on_yield: OnYield) -> None:
+        def run(on_yield: OnYield) -> Value:
             frame.on_yield = on_yield
             self.begin(frame)
             try:
-                self.run_body(frame.prepared)
+                return self.run_body(frame.prepared)
             finally:
                 self.frames.pop()
                 self.leave(frame)
@@ -42,18 +42,21 @@ class Generators(Machine):
         return self.generator(run, {frame.cell}, frame.name)
 
     def generator(
-        self, run: Callable[[OnYield], None], cells: Iterable[int], name: str = "generator"
+        self, run: Callable[[OnYield], Value | None], cells: Iterable[int], name: str = "generator"
     ) -> Generator:
         made = self.heap.new(Names({"taken": Static(False)}))
         return Generator(run, made, frozenset(cells), name)
 
-    def run_generator(self, generator: Generator, on_yield: OnYield) -> None:
-        """Give all values of a generator to ``on_yield``; one that has run gives nothing more."""
+    def run_generator(self, generator: Generator, on_yield: OnYield) -> Value:
+        """Give all values of a generator to ``on_yield``; one that has run gives nothing more.
+
+        What it returns is the value of ``yield from``.
+        """
         taken = self.heap.lookup(generator.cell, "taken")
         if not isinstance(taken, Static) or taken.obj is None:
             self.fail("AF0101", f"the generator {generator.name} goes on in another place")
         if taken.obj:
-            return
+            return NONE
         self.heap.bind(generator.cell, "taken", Static(True))
         consumers = self.frames[:]
 
@@ -65,7 +68,7 @@ class Generators(Machine):
             finally:
                 self.frames = frames
 
-        generator.run(resumed)
+        return generator.run(resumed) or NONE
 
     def yield_value(self, value: Value) -> Value:
         on_yield = self.frame.on_yield
@@ -79,10 +82,9 @@ class Generators(Machine):
         if isinstance(value, Poison):
             return POISON
         if isinstance(value, Generator):
-            self.run_generator(value, lambda item: self.frame.on_yield(item))  # type: ignore
-        else:
-            for item in self.items_of(value):
-                self.yield_value(item)
+            return self.run_generator(value, lambda item: self.frame.on_yield(item))  # type: ignore
+        for item in self.items_of(value):
+            self.yield_value(item)
         return NONE
 
     @contextmanager
@@ -205,7 +207,8 @@ class Generators(Machine):
         before = self.heap.snapshot()
         sites = len(self.sites)
         yield
-        own = {generator.cell, *generator.cells, self.error_cell}
+        own = {generator.cell, *generator.cells}
+        own |= {self.error_cell, self.caught_cell, self.heap.taken}
         for cell, content in before.items():
             now = self.heap[cell]
             if now is not content and cell not in own:

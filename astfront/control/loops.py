@@ -28,7 +28,6 @@ from astfront.values import (
     EitherDtype,
     Generator,
     List,
-    Object,
     Poison,
     Static,
     Value,
@@ -87,8 +86,8 @@ class Loops(Unrolling, KeptLoops):
         if isinstance(iterable, Poison):
             self._poisoned_if(lambda: self._poisoned_body(node), lambda: None)
             return
-        if isinstance(iterable, Object) and hasattr(iterable.cls, "__iter__"):
-            iterable = self.iter_of(iterable)
+        if self.is_walked_over(iterable):
+            iterable = self.iter_of(iterable)  # type: ignore[arg-type]
         if isinstance(iterable, Generator):
             self.for_each(node, iterable, break_flag(node.body), without_break(node.body))
             return

@@ -115,7 +115,7 @@ class Recursions(Machine):
         if len(in_vain) >= FRUITLESS:
             self.give_up(in_vain[-1])
         try:
-            value = self.attempted(lambda: self._kept(frame))
+            value = self.attempted(lambda: self.where_fine(lambda: self._kept(frame)))
         except Refused as refused:
             in_vain.append(refused.diagnostics)
             value = self._inlined(frame, refused.diagnostics)
@@ -183,7 +183,7 @@ class Recursions(Machine):
         heap[frame.cell] = Names(frame.arguments)
         result = heap.new(Names({_RESULT: UNBOUND}))
         depth = heap.new(Names({_DEPTH: Static(0)}))
-        recursion = Recursion(frame, result, depth, heap.snapshot())
+        recursion = Recursion(frame, result, depth, heap.snapshot(), len(self.handlers))
         self.recursions.append(recursion)
         try:
             with self.repeated():
@@ -216,9 +216,12 @@ class Recursions(Machine):
             types = [(leaf.shape, leaf.dtype) for leaf in results]
             recursion.function = self.b.declare(frame.name, parameters, types)
             changes = len(self.changed_arrays)
+            self.at_raise = None
             try:
                 with self.b.new_scope() as scope:
                     value = self.run_by_kinds(frame)
+                    self.settle()
+                    value = self.if_not_caught(value)
             except Widened as widened:
                 if widened.recursion is not recursion:
                     raise
@@ -234,9 +237,18 @@ class Recursions(Machine):
             leave[frame.cell] = recursion.state[frame.cell]
             exit = self._exit(recursion, leave)
             if recursion.entry and recursion.exit and exit.equals(recursion.exit):
+                self._require_uncaught(recursion, exceptions)
                 return scope, leave
             recursion.exit = exit
         raise Refused(self.diagnostics or [self._unsettled(frame)])
+
+    def _require_uncaught(self, recursion: Recursion, since: int) -> None:
+        """What a call raises isn't caught by the call around it, of the same function."""
+        for code in range(since + 1, len(self.exceptions) + 1):
+            cls = self.class_of_code(code)
+            taken = any(h.takes(cls) for h in recursion.around_calls)
+            if taken and self.caught_by.get(code) not in recursion.around_calls:
+                self.refuse_staged(cls)
 
     def _unsettled(self, frame: Frame) -> Diagnostic:
         message = f"the types of what {frame.name} takes and gives don't settle"
@@ -316,9 +328,14 @@ class Recursions(Machine):
         depth = self.heap.lookup(recursion.depth, _DEPTH)
         deep_enough = self.compare(gast.Lt(), depth, Static(DEPTH_LIMIT))
         self.check(deep_enough, RecursionError("maximum recursion depth exceeded"))
-        return self.stage_if(
-            self.fine_so_far(), lambda: self._call_again(recursion, frame), self._given_up
-        )
+        inner = self.handlers[recursion.handlers :]
+        recursion.around_calls.extend(h for h in inner if h not in recursion.around_calls)
+
+        def call() -> Value:
+            fine = self.fine_so_far()
+            return self.stage_if(fine, lambda: self._call_again(recursion, frame), self._given_up)
+
+        return self.where_fine(call)
 
     def _given_up(self) -> NoReturn:
         raise Diverged()
@@ -353,6 +370,8 @@ class Recursions(Machine):
             self.heap.copied.update(storages_in(self.heap.cells))
         value = self.heap.lookup(recursion.result, _RESULT)
         self.heap[recursion.result] = Names({_RESULT: UNBOUND})
+        if self.is_uncertain:
+            self.at_raise = self.heap.snapshot()
         return value
 
 

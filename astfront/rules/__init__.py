@@ -24,6 +24,7 @@ from astfront.rules import (  # noqa: F401
     noise,
     normalization,
     objects,
+    operators,
     ordering,
     output,
     pooling,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -96,7 +96,23 @@ def zip_(cx: Any, *iterables: Value) -> Value:
     length = functools.reduce(lambda a, b: minimum(cx, a, b), (x.length for x in inner))
     sources = tuple(s for x in inner for s in x.sources)
     pairs = Iterator(length, lambda i: cx.tuple([x.item(i) for x in inner]), "zip", sources)
+    _leave_rest(cx, iterables, [x.length for x in inner])
     return cx.once(pairs)
+
+
+def _leave_rest(cx: Any, iterables: Sequence[Value], lengths: Sequence[Value]) -> None:
+    """Of a generator that is longer than others beside it, something is left: it can't go on here."""
+    known = [x.obj for x in lengths if isinstance(x, Static)]
+    for i, iterable in enumerate(iterables):
+        used_up = len(known) == len(lengths) and known[i] <= min(known) + (
+            min(known) in known[i + 1 :]
+        )
+        if used_up or len(lengths) < 2:
+            continue
+        if isinstance(iterable, Generator):
+            cx.heap.bind(iterable.cell, "taken", NONE)
+        elif cx.is_walked_over(iterable):
+            cx.fail("AF0503", f"{describe(iterable)} beside what may be shorter isn't supported")
 
 
 def minimum(cx: Any, a: Value, b: Value) -> Value:
@@ -125,6 +141,7 @@ def map_(cx: Any, f: Value, *iterables: Value) -> Value:
     length = functools.reduce(lambda a, b: minimum(cx, a, b), (x.length for x in inner))
     sources = tuple(s for x in inner for s in x.sources)
     made = Iterator(length, lambda i: cx.call(f, [x.item(i) for x in inner], {}), "map", sources)
+    _leave_rest(cx, iterables, [x.length for x in inner])
     return cx.once(made)
 
 
@@ -161,7 +178,7 @@ def filter_(cx: Any, f: Value, iterable: Value) -> Value:
 
 @rule(iter)
 def iter_(cx: Any, x: Value) -> Value:
-    if isinstance(x, Object) and hasattr(x.cls, "__iter__"):
+    if cx.is_walked_over(x):
         x = cx.iter_of(x)
     if isinstance(x, Generator) or (isinstance(x, Iterator) and x.cell is not None):
         return x
@@ -199,6 +216,8 @@ def list_(cx: Any, iterable: Value = Static(())) -> Value:
 
 
 def copy_list(cx: Any, iterable: Value) -> Value:
+    if cx.is_walked_over(iterable):
+        iterable = cx.iter_of(iterable)
     if isinstance(iterable, Generator):
         return cx.listed(iterable)
     if isinstance(iterable, List):
@@ -278,7 +297,7 @@ def int_(cx: Any, x: Value = Static(0), base: Value | None = None) -> Value:
         return cx.run_python(int, x.obj, *extra)
     if isinstance(x, Scalar):
         return cx.truncated(x)
-    raise cx.error("AF0207", f"int() of {describe(x)} isn't supported")
+    return _converted(cx, int, x, "__int__")
 
 
 @rule(float)
@@ -289,7 +308,14 @@ def float_(cx: Any, x: Value = Static(0.0)) -> Value:
         return cx.run_python(float, x.obj)
     if isinstance(x, Scalar):
         return cx.as_scalar(x, float)
-    raise cx.error("AF0207", f"float() of {describe(x)} isn't supported")
+    return _converted(cx, float, x, "__float__")
+
+
+def _converted(cx: Any, kind: type, x: Value, method: str) -> Value:
+    """``int(x)`` or ``float(x)`` of an object that says what it is as a number."""
+    if isinstance(x, Object) and hasattr(x.cls, method):
+        return cx.call(cx.get_attribute(x, method), [], {})
+    raise cx.error("AF0207", f"{kind.__name__}() of {describe(x)} isn't supported")
 
 
 @rule(bool)
@@ -368,6 +394,8 @@ def known_items(
     """
     if in_any_order and isinstance(iterable, Set) and cx.is_keyed(iterable):
         iterable = cx.keyed(iterable, "keys")
+    if cx.is_walked_over(iterable):
+        iterable = cx.iter_of(iterable)
     if isinstance(iterable, Generator):
         iterable = cx.listed(iterable)
     if _has_staged_keys(cx, iterable):

@@ -256,3 +256,11 @@ def columns_if_any(rows: Any, width: int) -> Any:
     """``zip(*rows)``: without a row there is no column either."""
     if len(rows) > 0:
         yield from columns(rows, width)
+
+
+def is_found(item: Any, owner: Any) -> bool:
+    """``item in owner``, of an object that can only be walked over."""
+    for x in owner:  # noqa: SIM110
+        if x == item:
+            return True
+    return False

@@ -10,6 +10,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.control.endings import Shortened
 from astfront.rules import folds
 from astfront.rules.numpy.subscripts import (
     Among,
@@ -101,10 +102,10 @@ def checked(cx: Any, index: Value, size: Value, axis: int) -> Value:
     at = index.obj if isinstance(index, Static) else None
     length = size.obj if isinstance(size, Static) else None
     message = f"index {'?' if at is None else at} is out of bounds for axis {axis} with size "
-    error = IndexError(message + ("?" if length is None else str(length)))
+    error = IndexError(Shortened(message + ("?" if length is None else str(length))))
     if at is not None and length is not None:
         if not -length <= at < length:
-            cx.raise_python(error)
+            cx.raise_python(IndexError(str(error)))
         return Static(at % length)
     if cx.is_index(index, size):
         return index
@@ -357,7 +358,7 @@ def _positions(cx: Any, x: Tensor, axis: int, entry: Entry) -> Tensor:
     low = call("greater_equal", index, call("negative", n))
     inside = call("all", call("logical_and", low, call("less", index, n)))
     shown = size.obj if isinstance(size, Static) else "?"
-    error = IndexError(f"index is out of bounds for axis {axis} with size {shown}")
+    error = IndexError(Shortened(f"index is out of bounds for axis {axis} with size {shown}"))
     cx.check(Scalar(inside.expr, bool), error)
     zero = full(0, index.dtype)
     return call("where", call("less", index, zero), call("add", index, n), index)  # type: ignore[no-any-return]

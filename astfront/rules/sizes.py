@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import gast
 import numpy as np
 
+from astfront.control.endings import Shortened
 from astfront.values import TRUE, Dim, Scalar, Static, Tensor, Value
 
 
@@ -76,7 +77,7 @@ def require_divisor(cx: Any, x: Tensor, axes: Sequence[int]) -> None:
     size = product(cx, [cx.dim_of(x, a) for a in axes])
     shape = ",".join("?" if x.shape[a] is None else str(x.shape[a]) for a in axes)
     message = f"cannot reshape array of size 0 into shape ({shape},newaxis)"
-    cx.check(cx.compare(gast.Gt(), size, Static(0)), ValueError(message))
+    cx.check(cx.compare(gast.Gt(), size, Static(0)), ValueError(Shortened(message)))
 
 
 def shape_tensor(cx: Any, sizes: Sequence[Value]) -> Tensor:
@@ -159,7 +160,7 @@ def take_checked(cx: Any, x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
         message = f"index out of bounds for axis {axis}"
         if isinstance(size, Static):
             message += f" with size {size.obj}"
-        cx.check(Scalar(ok.expr, bool), IndexError(message))
+        cx.check(Scalar(ok.expr, bool), IndexError(Shortened(message)))
     return cx.b.call("take", x, indices, axis=axis, mode="wrap")  # type: ignore[no-any-return]
 
 

@@ -175,9 +175,10 @@ def staged_keys(x, n):
     table = {1: x}
     table[n] = table.get(n, x) * 2
     counts = collections.Counter([n, n + 1, n])
-    words = {2: "two"}
-    words[n] = n
+    words = {2: "two", n: n}
     words.update(three=n)
+    for k in table:
+        table[k] += 1
     common = counts.most_common(1)
     return table[n], len(table), 1 in table, list(words), common, len(counts.keys() & {1, 2})
 
@@ -237,9 +238,9 @@ def sets(x, n):
 
 @construct("a set with staged items")
 def staged_set(x, n):
-    seen = set()
-    seen.add(n)
+    seen = {n}
     seen.add(2)
+    seen |= {k + n for k in range(2)}
     return len(seen), n + 1 in seen, seen, sorted(seen), max(seen), sum(seen)
 
 

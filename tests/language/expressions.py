@@ -82,6 +82,7 @@ def lambdas(x, n):
 def functional(x, n):
     scale = functools.partial(operator.mul, n)
     second, shape = operator.itemgetter(1)([1, n]), operator.attrgetter("shape")(x)
+    second = operator.neg(second) if operator.contains([1, 3], n) else second
     return functools.reduce(operator.add, [scale(x), x, x]), second, shape
 
 

@@ -100,9 +100,14 @@ def generator_functions(x, n):
         for i in range(n):
             y = y / 2
             yield i, y
+        return i + 1 if n > 0 else 7
+
+    def outer(y):
+        count = yield from halves(y)
+        yield count, x
 
     total = x
-    for i, y in halves(x):
+    for i, y in outer(x):
         total = total + y * i
     return total
 
@@ -173,6 +178,27 @@ class Sequence:
 
     def __contains__(self, item):
         return item == 7
+
+
+class Countdown:
+    def __init__(self, start):
+        self.left = start
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.left <= 0:
+            raise StopIteration
+        self.left -= 1
+        return self.left
+
+
+@construct("`__iter__` and `__next__`")
+def own_iterators(x, n):
+    for i in Countdown(n):
+        x = x * 2 + i
+    return x, sum(Countdown(n + 1))
 
 
 @construct("`__call__`, `__getitem__`, `__len__`, `__iter__`, `__contains__`")

@@ -9,6 +9,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.control.endings import Shortened
 from astfront.descriptions import describe
 from astfront.rules.numpy.support import BOOL, INT64, constant, full
 from astfront.values import (
@@ -204,7 +205,7 @@ def require_match(cx: Any, x: Tensor, axis: int, mask: Tensor, mask_axis: int) -
         f"boolean index did not match indexed array along dimension {axis}; "
         f"dimension is {shown[0]} but corresponding boolean dimension is {shown[1]}"
     )
-    cx.check(cx.compare(gast.Eq(), *sizes), IndexError(message))
+    cx.check(cx.compare(gast.Eq(), *sizes), IndexError(Shortened(message)))
 
 
 def nonzero_rows(cx: Any, mask: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.control.endings import Shortened
 from astfront.descriptions import describe
 from astfront.layouts import fills_buffer
 from astfront.rules.registry import Rule, make_rule, rule
@@ -473,7 +474,8 @@ def require_equal(cx: Any, a: Value, b: Value, message: str) -> None:
     """A ValueError, at run time where one of two sizes is staged, unless they are equal."""
     if a is b:
         return
-    cx.check(cx.compare(gast.Eq(), a, b), ValueError(message))
+    known = isinstance(a, Static) and isinstance(b, Static)
+    cx.check(cx.compare(gast.Eq(), a, b), ValueError(message if known else Shortened(message)))
 
 
 def broadcast_to(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
