@@ -7,7 +7,10 @@ item, each with the length, until one was missing.
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import sys
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,6 +75,23 @@ def _item_at(array: tvm.ir.Array, place: Any) -> Any:
 
 tvm.ir.Array.__iter__ = _items
 tvm.ir.Array.__getitem__ = _item_at
+
+
+def _cast(value: Any, kind: Any) -> Any:
+    # What ``ctypes.cast`` gives for a pointer that's a number, in a fifth of its time.
+    if type(value) is int and kind is ctypes.c_void_p:
+        return ctypes.c_void_p(value)
+    return ctypes.cast(value, kind)
+
+
+def _with_quick_handles() -> None:
+    """For each object that TVM gives to Python: half of the time that it takes."""
+    core = sys.modules.get("tvm._ffi._cy3.core")
+    if core is not None and getattr(core, "ctypes", None) is ctypes:
+        core.ctypes = types.SimpleNamespace(**{**vars(ctypes), "cast": _cast})  # type: ignore[attr-defined]
+
+
+_with_quick_handles()
 
 #: For each kernel TVM asks several times for the options that it was built with, 1 ms each: a quarter
 #: of the time that a small program takes to compile.
