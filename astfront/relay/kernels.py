@@ -12,6 +12,7 @@ Importing this module registers the kernels, for the whole process; ``relay/buil
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -129,11 +130,27 @@ def _of_items(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
             return _broadcast(_COMPARISONS[name], inputs, made[0].shape, f"T_{name}")
         if name in _OF_HIDDEN and is_float(made[0]):
             return _broadcast(lambda a, b: f(a, _as_it_is(b)), inputs, made[0].shape, f"T_{name}")
+        zeros = [_hidden_zero(x) if name in _OF_HIDDEN_ZEROS else None for x in inputs]
+        if any(z is not None for z in zeros):
+
+            def hidden(*v: Any) -> Any:
+                return f(*(b if z is None else z for z, b in zip(zeros, v)))
+
+            return _broadcast(hidden, inputs, made[0].shape, f"T_{name}")
         if all(isinstance(d, tir.IntImm) for x in inputs for d in x.shape):
             return list(made)
         return _broadcast(f, inputs, made[0].shape, f"T_{name}")
 
     return compute
+
+
+def _hidden_zero(x: Any) -> Any:
+    """Of a constant 0.0 or -0.0, what TVM's simplifier doesn't know for it; of others, None."""
+    body = list(x.op.body) if isinstance(x.op, te.ComputeOp) and not x.shape else []
+    if len(body) != 1 or not isinstance(body[0], tir.FloatImm) or body[0].value != 0:
+        return None
+    zero = _as_it_is(tir.const(0, x.dtype))
+    return zero if math.copysign(1, body[0].value) > 0 else zero * tir.const(-1, x.dtype)
 
 
 def _broadcast(f: Callable[..., Any], inputs: Any, shape: Any, name: str) -> list[Any]:
@@ -178,6 +195,9 @@ def _clip(attrs: Any, inputs: Any, output_type: Any) -> list[Any]:
 #: Operators of floats whose second operand is hidden from TVM's simplifier. It makes 0 of ``x - x``, of
 #: NaN too, and ``x * (1 / 49)`` of ``x / 49``, which is less than 1 where x is 49: int() sees it.
 _OF_HIDDEN = ("subtract", "divide", "floor_divide", "mod", "floor_mod")
+
+#: Those in which it doesn't know 0.0 and -0.0 apart: ``x + 0.0`` isn't x where that's -0.0.
+_OF_HIDDEN_ZEROS = ("add", "where")
 
 
 def _as_it_is(v: Any) -> Any:

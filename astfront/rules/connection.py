@@ -29,9 +29,10 @@ from astfront.rules.registry import node_rule
 from astfront.rules.sizes import (
     constant,
     counting,
+    dims_of,
     equal,
     guarded,
-    needs_static,
+    product,
     same_dim,
     slice_axis,
     take_checked,
@@ -100,12 +101,13 @@ def _add_bias(cx: Any, y: Tensor, b: Tensor, axis: int) -> Tensor:
 @node_rule(bilinear.BilinearFunction)
 def bilinear_function(cx: Any, node: Any, x: Tensor, y: Tensor, w: Tensor, *more: Tensor) -> Tensor:
     """``einsum('ij,ik,jkl->il', x, y, W)``, and the linear terms."""
-    if not w.is_static_shape:
-        needs_static(cx, w, "F.bilinear with a weight")
-    j, k, out = w.shape
-    left = reshape_to(cx, x, [cx.dim_of(x, 0), Static(j)])
-    right = reshape_to(cx, y, [cx.dim_of(y, 0), Static(k)])
-    error = InvalidType("e1.shape[0] == e2.shape[0]", "they differ")
+    j, k, out = dims_of(cx, w)
+    pairs_of = product(cx, [j, k])
+    left = reshape_to(cx, x, [cx.dim_of(x, 0), j])
+    right = reshape_to(cx, y, [cx.dim_of(y, 0), k])
+
+    def times(a: Tensor, v: Tensor) -> Tensor:
+        return cx.call(Static(np.matmul), [a, v], {})  # type: ignore[no-any-return]
 
     def compute() -> Tensor:
         pairs = cx.call_op(
@@ -113,17 +115,17 @@ def bilinear_function(cx: Any, node: Any, x: Tensor, y: Tensor, w: Tensor, *more
             cx.call_op("expand_dims", left, axis=2),
             cx.call_op("expand_dims", right, axis=1),
         )
-        flat = cx.call_op("reshape", pairs, newshape=(-1, j * k))  # type: ignore[operator]
-        kernel = cx.call_op("reshape", w, newshape=(j * k, out))  # type: ignore[operator]
-        z = cx.call_op("nn.dense", flat, cx.call_op("transpose", kernel, axes=(1, 0)))
-        if more:
-            for a, v in ((left, more[0]), (right, more[1])):
-                term = cx.call_op("nn.dense", a, cx.call_op("transpose", v, axes=(1, 0)))
-                z = cx.call_op("add", z, term)
-            z = cx.call_op("nn.bias_add", z, more[2], axis=1)
-        return z  # type: ignore[no-any-return]
+        flat = reshape_to(cx, pairs, [cx.dim_of(x, 0), pairs_of])
+        z = times(flat, reshape_to(cx, w, [pairs_of, out]))
+        for a, v in zip((left, right), more):
+            z = cx.call_op("add", z, times(a, v))
+        return cx.call_op("nn.bias_add", z, more[2], axis=1) if more else z  # type: ignore[no-any-return]
 
-    return guarded(cx, [same_dim(cx, x, 0, y, 0)], error, compute)
+    fits = [same_dim(cx, x, 0, y, 0)]
+    for v, size in zip(more, (j, k, out)):
+        fits.append(equal(cx, cx.dim_of(v, 0), size))
+        fits.append(equal(cx, cx.dim_of(v, v.ndim - 1), out))
+    return guarded(cx, fits, InvalidType("the sizes of e1, e2, W, V1, V2, b", "differ"), compute)
 
 
 # --- convolution -----------------------------------------------------------------------------

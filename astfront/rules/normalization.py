@@ -24,6 +24,7 @@ from astfront.rules.registry import node_rule, rule
 from astfront.rules.sizes import (
     constant,
     dims_of,
+    equal,
     guarded,
     product,
     require_divisor,
@@ -204,29 +205,34 @@ def group_normalization_node(cx: Any, node: Any, x: Tensor, gamma: Tensor, beta:
     """A rule because the source changes arrays in place with numpy's ``out=``."""
     groups = node.groups
     batch, channels, *rest = dims_of(cx, x)
-    if not isinstance(channels, Static):
-        raise cx.error("AF0306", "group normalisation over a number of channels that isn't known")
-    if channels.obj % groups:
-        cx.raise_python(
-            ValueError(
-                f"The number of channels {channels.obj} is not divisible by 'groups' "
-                f"argument {groups}."
-            )
-        )
+    divides = equal(cx, cx.binary_op(operator.mod, channels, Static(groups)), Static(0))
+    known = f"{channels.obj} " if isinstance(channels, Static) else ""
+    message = f"The number of channels {known}is not divisible by 'groups' argument {groups}."
+    if isinstance(divides, Static) and not cx.truth(divides):
+        cx.raise_python(ValueError(message))
     if 0 in x.shape:
         cx.raise_python(ValueError("cannot reshape array of size 0"))
     require_divisor(cx, x, (0,))
-    dtype = np.promote_types(x.dtype, gamma.dtype)
-    flat = reshape_to(cx, x, [Static(-1), Static(channels.obj // groups), *rest])
-    axes = list(range(1, flat.ndim))
-    wide = cx.cast(flat, dtype)
-    mean, var = _moments(cx, wide, axes, keepdims=True)
-    centred = cx.call_op("subtract", wide, mean)
-    var = cx.call_op("add", var, constant(cx, float(node.eps), dtype))
-    inv_std = cx.call_op("divide", constant(cx, 1, dtype), cx.call_op("sqrt", var))
-    y = reshape_to(cx, cx.call_op("multiply", centred, inv_std), [batch, channels, *rest])
-    g, b = (_spread(cx, cx.cast(v, dtype), x.ndim, (1,)) for v in (gamma, beta))
-    return cx.cast(cx.call_op("add", cx.call_op("multiply", y, g), b), x.dtype)  # type: ignore[no-any-return]
+
+    def compute() -> Tensor:
+        dtype = np.promote_types(x.dtype, gamma.dtype)
+        each = cx.binary_op(operator.floordiv, channels, Static(groups))
+        flat = reshape_to(cx, x, [Static(-1), each, *rest])
+        axes = list(range(1, flat.ndim))
+        wide = cx.cast(flat, dtype)
+        mean, var = _moments(cx, wide, axes, keepdims=True)
+        centred = cx.call_op("subtract", wide, mean)
+        var = cx.call_op("add", var, constant(cx, float(node.eps), dtype))
+        inv_std = cx.call_op("divide", constant(cx, 1, dtype), cx.call_op("sqrt", var))
+        y = reshape_to(cx, cx.call_op("multiply", centred, inv_std), [batch, channels, *rest])
+        g, b = (_spread(cx, cx.cast(v, dtype), x.ndim, (1,)) for v in (gamma, beta))
+        return cx.cast(cx.call_op("add", cx.call_op("multiply", y, g), b), x.dtype)  # type: ignore[no-any-return]
+
+    def of_groups() -> Tensor:
+        return guarded(cx, [divides], ValueError(message), compute)
+
+    fits = [same_dim(cx, v, 0, x, 1) for v in (gamma, beta)]
+    return guarded(cx, fits, InvalidType("x.shape[1] == gamma.shape[0]", "they differ"), of_groups)
 
 
 @node_rule(local_response_normalization.LocalResponseNormalization)
@@ -235,11 +241,7 @@ def local_response_normalization_node(cx: Any, node: Any, x: Tensor) -> Tensor:
 
     Chainer's window reaches n // 2 channels to each side, and its alpha isn't divided by n.
     """
-    half, channels = node.n // 2, x.shape[1]
-    if channels is None:
-        raise cx.error(
-            "AF0306", "local response normalisation over a number of channels that isn't known"
-        )
+    half, channels = node.n // 2, cx.dim_of(x, 1)
     if x.is_static_shape and x.ndim == 4 and x.dtype == np.float32:
         window = 2 * half + 1
         return cx.call_op(  # type: ignore[no-any-return]
@@ -249,9 +251,10 @@ def local_response_normalization_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     width = np.zeros((x.ndim, 2), int)
     width[1] = half
     padded = pad_constant(cx, squares, width, 0)
-    total = slice_axis(cx, padded, 1, Static(0), Static(channels))
+    total = slice_axis(cx, padded, 1, Static(0), channels)
     for i in range(1, 2 * half + 1):
-        part = slice_axis(cx, padded, 1, Static(i), Static(i + channels))
+        end = cx.binary_op(operator.add, Static(i), channels)
+        part = slice_axis(cx, padded, 1, Static(i), end)
         total = cx.call_op("add", total, part)
     scale = cx.call_op("multiply", total, constant(cx, node.alpha, x.dtype))
     scale = cx.call_op("add", scale, constant(cx, node.k, x.dtype))

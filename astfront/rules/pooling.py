@@ -42,7 +42,9 @@ def max_pooling(cx: Any, node: Any, x: Tensor) -> Tensor:
     _require_items(cx, x)
     if (axes := _staged_windows(cx, node, ("ksize", "stride", "pad"))) is not None:
         if node.return_indices:
-            cx.fail("AF0306", "indices of windows whose sizes are known only at run time")
+            found = staged_windows.max_and_place(cx, x, axes, node.cover_all)
+            node.set("indexes", found.items[1])
+            return found.items[0]  # type: ignore[return-value]
         return staged_windows.max_pooled(cx, x, axes, node.cover_all)
     if node.return_indices:
         return _max_and_place(cx, node, x)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from chainer.utils import conv
 
-from astfront.values import FALSE, TRUE, Static, Tensor, Value
+from astfront.values import FALSE, TRUE, Static, Tensor, Tuple, Value
 
 
 def are_known(*values: Value) -> bool:
@@ -22,6 +22,14 @@ def max_pooled(
     for axis, (k, s, p) in enumerate(axes, 2):
         x = cx.call_function_object(_max_along, x, Static(axis), k, s, p, Static(cover_all))
     return x
+
+
+def max_and_place(
+    cx: Any, x: Tensor, axes: Sequence[tuple[Value, Value, Value]], cover_all: bool
+) -> Tuple:
+    """And where in its window the largest item is: the first of equal ones."""
+    sizes = cx.tuple([cx.tuple([*axis]) for axis in axes])
+    return cx.call_function_object(_max_and_place, x, sizes, Static(cover_all))  # type: ignore[no-any-return]
 
 
 def averaged(
@@ -41,6 +49,22 @@ def _max_along(x, axis, k, s, p, cover_all):  # type: ignore[no-untyped-def]
     places, inside = _windows_along(x, axis, k, s, p, cover_all)
     parts = np.where(inside, np.take(x, places, axis=axis), -np.inf)
     return parts.max(axis=axis + 1)
+
+
+def _max_and_place(x, axes, cover_all):  # type: ignore[no-untyped-def]
+    batch, channels = x.shape[0], x.shape[1]
+    counts, taps = [], 1
+    for i, (k, s, p) in enumerate(axes):
+        axis = 2 + 2 * i
+        places, inside = _windows_along(x, axis, k, s, p, cover_all)
+        x = np.where(inside, np.take(x, places, axis=axis), -np.inf)
+        counts.append(places.shape[0])
+        taps = taps * k
+    rank = len(axes)
+    outer = [2 + 2 * i for i in range(rank)]
+    x = x.transpose([0, 1, *outer, *[a + 1 for a in outer]])
+    columns = x.reshape((batch, channels, *counts, taps))
+    return columns.max(axis=-1), columns.argmax(axis=-1)
 
 
 def _mean_along(x, axis, k, s, p, include):  # type: ignore[no-untyped-def]

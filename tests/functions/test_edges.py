@@ -79,6 +79,7 @@ def quotients(x):
         np.floor(x / 49), x // 49.0, x % 49.0, np.floor(x.astype("d") / 49), (x.astype("i") / 49).astype("i"),
         int(n / 49), int(s / 49), s // 49.0, s % 49.0, F.floor(V(x.astype("d")) / 49.0), round(n / 98 + 0.5),
         np.signbit(-(x - x[3])), 1 / -F.relu(V(x[3] - x)), np.signbit(-(x - x[3]).astype("d")),
+        np.signbit(0 - (x - x) + 0), np.signbit(-(x - x) + 0.0), np.signbit(np.where(x > 9, -0.0, 0.0)), 1 / (0 + -(V(x) * 0)),
     )  # fmt: skip
 
 

@@ -131,6 +131,14 @@ def others(x, g4, b4):
     )
 
 
+@cases(
+    [f(2, 4, 3), f(4), f(4, seed=1)], [f(1, 2, 2), f(2), f(2, seed=1)], dtypes=(),
+    staged={0: (None, None, None), 1: (None,), 2: (None,)},
+)  # fmt: skip
+def of_staged_channels(x, gamma, beta):
+    return F.group_normalization(x, 2, gamma, beta), F.local_response_normalization(x)
+
+
 @cases([f(2, 4, 3, 5), f(3, 6), f(6), f(6, seed=1)], dtypes=FLOATS)
 @cases(
     [f(2, 4, 3, 5), f(3, 6), f(6), f(6, seed=1)],

@@ -104,7 +104,7 @@ def by_staged_windows(x, y, k):
         F.average_pooling_2d(x, x.shape[2:]), F.average_pooling_2d(x, (h, w), stride=1, pad=(1, 0)),
         F.max_pooling_2d(x, (h, w)), F.max_pooling_2d(x, k, 1, 1), F.max_pooling_2d(x, k, cover_all=False),
         F.average_pooling_nd(y, y.shape[2:]), F.average_pooling_nd(x, k, 2, 1, pad_value=None),
-        F.max_pooling_nd(y, k),
+        F.max_pooling_nd(y, k), F.max_pooling_2d(x, k, 1, 1, return_indices=True),
     )  # fmt: skip
 
 
