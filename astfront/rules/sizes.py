@@ -96,6 +96,19 @@ def with_dims(cx: Any, x: Tensor, shape: Sequence[Dim]) -> Tensor:
     return cx.b.call("reshape", x, newshape=newshape)  # type: ignore[no-any-return]
 
 
+def of_shape_of(cx: Any, x: Tensor, like: Tensor, refusal: Exception) -> Tensor:
+    """``x``, whose shape is that of ``like``: refused where it isn't, if need be when it runs."""
+    pairs = list(zip(x.shape, like.shape))
+    if x.ndim != like.ndim or any(None not in (a, b) and a != b for a, b in pairs):
+        raise refusal
+    for axis, (a, b) in enumerate(pairs):
+        if a is None or b is None:
+            cx.require(cx.truth_value(same_dim(cx, x, axis, like, axis)), refusal)
+    # Where they differ, this does no harm.
+    wide = cx.call(Static(np.broadcast_to), [x, cx.get_attribute(like, "shape")], {})
+    return cx.b.refine(wide.copied(), like.shape)  # type: ignore[no-any-return]
+
+
 def slice_axis(cx: Any, x: Tensor, axis: int, start: Value, stop: Value) -> Tensor:
     """``x[start:stop]`` along an axis, for 0 <= start <= stop <= size."""
     axis %= x.ndim

@@ -38,6 +38,14 @@ def test_nan_counts_once():
     same(unique, (found,), (found[:0],), (found[1:2],), specs=[(None,)])
 
 
+def test_rows_that_occur_once():
+    def distinct(x):
+        return np.unique(x, axis=0), np.unique(x, True, True, True, axis=-1)
+
+    rows = np.array([[2, 1, 2], [0, 3, 0], [2, 1, 2], [2, 0, 2]])
+    same(distinct, (rows,))
+
+
 def test_counts():
     def counts(i):
         return np.bincount(i), np.bincount(i, minlength=20), np.bincount(i, minlength=3)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from astfront.diagnostics import CompileError
 from astfront.program import lower
 from tests.functions.cases import proved_apart
 from tests.functions.numpy_cases import same
+from tests.support import run_staged
 
 X = np.array([[3, -1, 2, 0], [1, 5, -7, 2], [0, 0, 4, 4]])
 
@@ -68,12 +70,25 @@ def test_staged_sizes():
         return (
             x.sum(), x.mean(0), x.mean(), x.var(1), x.max(1), x.argmax(0), x.cumsum(), x.all(0),
             np.any(x > 1), np.count_nonzero(x), x.std(axis=0, keepdims=True), x.sum(1), x.min(),
-            np.var(x, ddof=1),
+            np.var(x, ddof=1), np.var(x, where=x > 1), x.std(1, where=x[:1] > -9, ddof=1, keepdims=True),
         )  # fmt: skip
 
     same(some, (x,), (x[:1],), (x[:2, :3],), specs=[(None, None)])
     same(lambda x: x.max(0), (x,), (x[:0],), (x[:1],), specs=[(None, 4)])
     same(lambda x: (x.sum(0), x.prod(0), x.all(0), x.cumsum(0)), (x,), (x[:0],), specs=[(None, 4)])
+
+
+def test_out_of_known_sizes():
+    def written(x):
+        whole, row = np.zeros((3, 4), "f"), np.zeros_like(x)
+        np.multiply(x, 2, out=whole)
+        np.sum(whole, axis=0, out=row[1])
+        return whole, row, x.view("i"), (x > 1).view(np.uint8)
+
+    x = X.astype("f")
+    same(written, (x,), specs=[(None, None)])
+    with pytest.raises(CompileError, match="AF0306"):
+        run_staged(written, (x[:2],), {0: (None, None)})
 
 
 def test_nan():

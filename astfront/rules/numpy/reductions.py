@@ -343,13 +343,16 @@ def mean(
 
 
 def _variance(
-    cx: Any, a: Value, axis: Value, dtype: Value, ddof: Value, keepdims: Value
+    cx: Any, a: Value, axis: Value, dtype: Value, ddof: Value, keepdims: Value, where: Value
 ) -> tuple[Tensor, Any]:
     x, axes, keep = _parts(cx, a, axis, keepdims)
     wanted = dtype_of(cx, dtype, _float_of(x.dtype))
     if wanted.kind != "f":
         cx.fail("AF0306", f"a variance of dtype {wanted} isn't supported")
     x = convert(cx, x, _inner(np.promote_types(wanted, x.dtype)))
+    if not (isinstance(where, Static) and where.obj is True):
+        parts = x, axis, ddof, keepdims, as_array(cx, where)
+        return as_array(cx, cx.call_function_object(_variance_where, *parts)), wanted
     centre = mean_of(cx, x, axes, True)
     gap = cx.b.call("subtract", x, centre)
     count = _count(cx, x, axes)
@@ -357,6 +360,16 @@ def _variance(
     if freedom:
         count = cx.at_least_zero(cx.binary_op(operator.sub, count, Static(freedom)))
     return mean_of(cx, e.square(cx, gap), axes, keep, count), wanted
+
+
+def _variance_where(x, axis, ddof, keepdims, where):  # type: ignore[no-untyped-def]
+    """Compiled."""
+    chosen = np.broadcast_to(where, x.shape)
+    number = np.sum(chosen, axis=axis, keepdims=True).astype(x.dtype)
+    gap = x - np.sum(x, axis=axis, keepdims=True, where=chosen) / number
+    total = np.sum(gap * gap, axis=axis, keepdims=keepdims, where=chosen)
+    count = np.sum(chosen, axis=axis, keepdims=keepdims) - ddof
+    return total / np.maximum(count, 0).astype(x.dtype)
 
 
 @numpy_rule(np.var, np.ndarray.var)
@@ -368,8 +381,10 @@ def var(
     out: Value = NONE,
     ddof: Value = Static(0),
     keepdims: Value = FALSE,
+    *,
+    where: Value = TRUE,
 ) -> Tensor:
-    found, wanted = _variance(cx, a, axis, dtype, ddof, keepdims)
+    found, wanted = _variance(cx, a, axis, dtype, ddof, keepdims, where)
     return _stored(cx, out, as_result(convert(cx, found, wanted)))
 
 
@@ -382,8 +397,10 @@ def std(
     out: Value = NONE,
     ddof: Value = Static(0),
     keepdims: Value = FALSE,
+    *,
+    where: Value = TRUE,
 ) -> Tensor:
-    found, wanted = _variance(cx, a, axis, dtype, ddof, keepdims)
+    found, wanted = _variance(cx, a, axis, dtype, ddof, keepdims, where)
     return _stored(cx, out, as_result(convert(cx, cx.b.call("sqrt", found), wanted)))
 
 

@@ -16,23 +16,31 @@ def _unique(
     return_counts: bool = False,
     axis: Any = None,
 ) -> Any:
-    if axis is not None:
-        refuse("unique along an axis")
-    ar = np.asarray(ar).reshape(-1)
-    order = np.argsort(ar, kind="stable")
-    found = ar[order]
-    differs = found[1:] != found[:-1]
-    if ar.dtype.kind == "f":
-        differs = differs & ~(np.isnan(found[1:]) & np.isnan(found[:-1]))
+    ar = np.asarray(ar)
+    if axis is None:
+        ar = ar.reshape(-1)
+        order = np.argsort(ar, kind="stable")
+        found = ar[order]
+        differs = found[1:] != found[:-1]
+        if ar.dtype.kind == "f":
+            differs = differs & ~(np.isnan(found[1:]) & np.isnan(found[:-1]))
+    else:
+        ar = np.moveaxis(ar, axis, 0)
+        rows = ar.reshape((len(ar), -1))
+        order = np.lexsort(rows.T[::-1])
+        rows = rows[order]
+        differs = (rows[1:] != rows[:-1]).any(axis=1)
+        found = ar[order]
     # Of no elements there's no first one.
-    is_first = np.concatenate([np.ones(found[:1].shape, bool), differs])
+    is_first = np.concatenate([np.ones(len(found[:1]), bool), differs])
+    distinct = found[is_first] if axis is None else np.moveaxis(found[is_first], 0, axis)
     if not (return_index or return_inverse or return_counts):
-        return found[is_first]
-    results = [found[is_first]]
+        return distinct
+    results = [distinct]
     if return_index:
         results.append(order[is_first])
     if return_inverse:
-        inverse = np.zeros(ar.shape, np.int64)
+        inverse = np.zeros(len(ar), np.int64)
         inverse[order] = np.cumsum(is_first) - 1
         results.append(inverse)
     if return_counts:

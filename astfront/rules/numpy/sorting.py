@@ -19,6 +19,7 @@ from astfront.rules.numpy.picking import take_along_axis
 from astfront.rules.numpy.shaping import array_and_axis, reshaped, transposed
 from astfront.rules.numpy.subscripts import nonzero_rows, rows_of
 from astfront.rules.numpy.support import (
+    BOOL,
     FLOAT32,
     INT64,
     as_array,
@@ -26,6 +27,7 @@ from astfront.rules.numpy.support import (
     as_result,
     axis_of,
     convert,
+    dtype_of,
     full,
     numpy_rule,
     product,
@@ -335,8 +337,12 @@ def view(cx: Any, self: Value, dtype: Value = NONE) -> Tensor:
     x = as_array(cx, self)
     if cx.static(dtype) in (None, x.dtype):
         return x
-    cx.fail("AF0306", "a view of another dtype isn't supported")
-    return x
+    wanted = dtype_of(cx, dtype)
+    if wanted.itemsize != x.dtype.itemsize or wanted == BOOL:
+        cx.fail("AF0306", f"a view of {x.dtype} as {wanted} isn't supported")
+    if x.dtype == BOOL:
+        return x.viewed_as(convert(cx, x, wanted))
+    return x.viewed_as(cx.b.call("reinterpret", x, dtype=wanted.name))
 
 
 @numpy_rule(np.ndarray.__len__)

@@ -14,6 +14,7 @@ from astfront.control.endings import Shortened
 from astfront.descriptions import describe
 from astfront.layouts import fills_buffer
 from astfront.rules.registry import Rule, make_rule, rule
+from astfront.rules.sizes import of_shape_of
 from astfront.values import (
     NONE,
     TRUE,
@@ -226,7 +227,8 @@ def store_out(
         check_broadcast(cx, out, new, mask)
         new = cx.b.call("where", mask, new, out)
     if new.shape != out.shape:
-        cx.fail("AF0306", f"`out` is {describe(out)}, and the result {describe(result)}")
+        what = f"`out` is {describe(out)}, and the result {describe(result)}"
+        new = of_shape_of(cx, new, out, cx.error("AF0306", what))
     new = out.viewed_as(new)
     cx.replace_array(out, new)
     return new
