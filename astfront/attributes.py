@@ -49,8 +49,6 @@ from astfront.values import (
     Value,
 )
 
-_METHODS = (types.FunctionType, property, staticmethod, classmethod)
-
 #: Descriptors that put what their function gives into the object's own attribute of that name.
 _CACHING = {functools.cached_property}
 with suppress(ImportError):
@@ -187,6 +185,7 @@ class Attributes(TensorAttributes):
                 return self.if_bound(bound, AttributeError(missing))
             if name in vars(base):
                 raw = vars(base)[name]
+                self.guard_method(cls, name, raw)
                 if isinstance(raw, classmethod):
                     return BoundMethod(Static(cls), Static(raw.__func__))
                 if isinstance(raw, staticmethod):
@@ -197,6 +196,7 @@ class Attributes(TensorAttributes):
         try:
             found = getattr(cls, name)
         except AttributeError as e:
+            self.guard_lack(cls, name)
             self.raise_python(e)
         if self.is_trusted({"__name__": cls.__module__}):
             return self.constant_value(found)
@@ -210,6 +210,7 @@ class Attributes(TensorAttributes):
         try:
             found = getattr(module, name)
         except AttributeError as e:
+            self.lifter.guard(Location(module, "attribute", name), MISSING)
             self.raise_python(e)
         if self.is_trusted(vars(module)) and not isinstance(found, np.ndarray | list | dict):
             return self.constant_value(found)
@@ -234,8 +235,7 @@ class Attributes(TensorAttributes):
         if name == "__dict__":
             return self.call(Static(attribute_dict), [owner], {})
         on_class = next((vars(c)[name] for c in cls.__mro__ if name in vars(c)), MISSING)
-        if isinstance(on_class, _METHODS) and not self.is_trusted({"__name__": cls.__module__}):
-            self.lifter.guard(Location(cls, "class", name), on_class, identity=True)
+        self.guard_method(cls, name, on_class)
         if isinstance(on_class, property) and on_class.fget is not None:
             special = self.special_property(owner, name)
             if special is not None:
@@ -273,6 +273,7 @@ class Attributes(TensorAttributes):
             return UNBOUND
         getter = getattr(cls, "__getattr__", None)
         if getter is None:
+            self.guard_lack(cls, name, "__getattr__")
             return UNBOUND
         method = self.bind_class_attribute(owner, cls, getter, "__getattr__")
         return self.call(method, [Static(name)], {})

@@ -16,6 +16,7 @@ from astfront.calls.frames import Frame
 from astfront.joins.options import is_optional
 from astfront.lifting import MISSING, TRUSTED_PACKAGES, Location
 from astfront.machine import Machine
+from astfront.tuple_classes import METHODS
 from astfront.values import (
     UNBOUND,
     Node,
@@ -200,9 +201,9 @@ class Targets(Machine):
             if module is not None:
                 location = Location(module, "attribute", name)
             return self.lifted(found, location, name)
+        if not self.is_trusted(frame.globals):
+            self.lifter.guard(Location(frame.globals, "item", name), MISSING)
         if hasattr(builtins, name):
-            if not self.is_trusted(frame.globals):
-                self.lifter.guard(Location(frame.globals, "item", name), MISSING)
             return Static(getattr(builtins, name))
         self.raise_python(missing)
 
@@ -218,6 +219,17 @@ class Targets(Machine):
     @staticmethod
     def is_trusted(module_globals: dict[str, Any]) -> bool:
         return str(module_globals.get("__name__", "")).split(".")[0] in TRUSTED_PACKAGES
+
+    def guard_method(self, cls: type, name: str, raw: Any) -> None:
+        """The program holds for this method alone, should the class get another one."""
+        if isinstance(raw, METHODS) and not self.is_trusted({"__name__": cls.__module__}):
+            self.lifter.guard(Location(cls, "class", name), raw, identity=True)
+
+    def guard_lack(self, cls: type, *names: str) -> None:
+        """The program holds as long as the class has nothing of these names."""
+        if not self.is_trusted({"__name__": cls.__module__}):
+            for name in names:
+                self.lifter.guard(Location(cls, "class", name), MISSING)
 
     def unbound_error(self, frame: Frame, name: str) -> NameError:
         if frame is self.frame:

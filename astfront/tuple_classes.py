@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import types
 
+#: What a class defines that's called, or that looking it up calls.
+METHODS = (types.FunctionType, property, staticmethod, classmethod)
+
+_SHOWING = {"__repr__", "__str__", "__format__", "__getnewargs__", "__reduce__", "__hash__"}
+
 
 def methods_of_its_own(cls: type) -> list[str]:
     """Special methods that a subclass of a tuple defines, besides those that say how it's shown.
@@ -12,10 +17,6 @@ def methods_of_its_own(cls: type) -> list[str]:
     """
     found = set()
     for c in cls.__mro__[: cls.__mro__.index(tuple)]:
-        defined = {name for name, value in vars(c).items() if isinstance(value, _METHODS)}
+        defined = {name for name, value in vars(c).items() if isinstance(value, METHODS)}
         found |= defined - _SHOWING - ({"__new__"} if "_fields" in vars(c) else set())
     return sorted(name for name in found if name.startswith("__") and name.endswith("__"))
-
-
-_METHODS = (types.FunctionType, staticmethod, classmethod, property)
-_SHOWING = {"__repr__", "__str__", "__format__", "__getnewargs__", "__reduce__", "__hash__"}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from astfront.descriptions import describe
+from astfront.lifting import MISSING, Location
 from astfront.operators import DUNDER
 from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (
@@ -157,7 +158,10 @@ def hasattr_(cx: Any, x: Value, name: StaticArg[str]) -> Value:
             bound = cx.found_outside(owner, name)
             if bound is not None:
                 return _is_bound(bound)
-        return cx.run_python(hasattr, x.obj, name)
+        if not hasattr(x.obj, name):
+            cx.lifter.guard(Location(x.obj, "attribute", name), MISSING)
+            return FALSE
+        return TRUE
     if isinstance(x, Tensor) and x.kind == "variable" and cx.own_attribute(x, name) is not UNBOUND:
         return TRUE
     if isinstance(x, Tensor) and cx.own_attribute_of(x, name) is not None:

@@ -225,3 +225,47 @@ def test_what_is_outside_is_written_when_the_call_ends(monkeypatch):
         assert_same(results(compiled), results(Counted()))
     # The first call finds `total` as an array that nobody made in a call.
     assert compiled.cache_info().currsize == 1
+
+
+class Tools:
+    @staticmethod
+    def scaled(x):
+        return x * 2
+
+    @classmethod
+    def moved(cls, x):
+        return x + 1
+
+    def turned(self, x):
+        return -x
+
+
+def of_classes(x, tools):
+    try:
+        x = x * late
+    except NameError:
+        pass
+    y = Tools.turned(tools, Tools.moved(Tools.scaled(x)))
+    extra = getattr(tools, "extra", 3) + getattr(this, "later", 0)
+    return y * extra, hasattr(Tools, "extra")
+
+
+def test_what_classes_and_modules_get_later_is_seen(monkeypatch):
+    compiled, x, tools = astfront.compile(of_classes), X.array, Tools()
+
+    def agrees():
+        assert_same(compiled(x, tools), of_classes(x, tools))
+
+    agrees()
+    changes = [
+        (Tools, "scaled", staticmethod(lambda x: x * 5)),
+        (Tools, "moved", classmethod(lambda cls, x: x + 7)),
+        (Tools, "turned", lambda self, x: x),
+        (Tools, "__getattr__", lambda self, name: 9),
+        (Tools, "extra", 11),
+        (this, "later", 13),
+        (this, "late", 2),
+    ]
+    for owner, name, found in changes:
+        monkeypatch.setattr(owner, name, found, raising=False)
+        agrees()
