@@ -21,6 +21,7 @@ from tvm import relay
 import astfront.relay.conv
 import astfront.relay.deconv
 import astfront.relay.dense
+import astfront.relay.layouts
 import astfront.relay.matmul  # noqa: F401  (they register their kernels)
 from astfront.deep_stack import on_deep_stack
 from astfront.diagnostics import CompileError, error

@@ -166,6 +166,8 @@ class Interpreter(
         """Why recursive functions, by their code, weren't kept since they last compiled."""
         self.endless: dict[Any, list[Diagnostic]] = {}
         """The functions, by their code, whose calls inside each other came to no end."""
+        self.unending: set[Any] = set()
+        """The loops, by their places, that went on when they were unrolled."""
         self.at_turn: dict[tuple[int, int], Content] = {}
         self.loops_around: list[LoopAround] = []
         self.staged_depth = 0

@@ -148,6 +148,8 @@ class Machine:
     fruitless: dict[Any, list[list[Diagnostic]]]
     """What was refused of functions that couldn't be recursive ones, by their source."""
     endless: dict[Any, list[Diagnostic]]
+    unending: set[Any]
+    """The loops, by their places, that went on when they were unrolled: that isn't tried again."""
     effects_refused: bool
 
     if TYPE_CHECKING:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from astfront.contents import Attributes, Names
 from astfront.control.endings import Diverged, PythonError
 from astfront.control.generators import Abandoned
 from astfront.control.plain_loops import PlainLoops
 from astfront.control.turns import Live, Turns
 from astfront.diagnostics import CompileError, Diagnostic
-from astfront.values import (
-    Poison,
-    Static,
-    Value,
-)
+from astfront.environment import State, same, values_of
+from astfront.values import Option, Poison, Scalar, Static, Tensor, Value
 
 #: A loop of at most so many turns is unrolled if that keeps the sizes of its tensors known.
 FEW_TURNS = 32
@@ -118,7 +116,7 @@ class Unrolling(PlainLoops):
             if not isinstance(more, Static):
                 left = 0 if loop.count is None else loop.count - turns
                 fits = left + self.staged_depth <= STAGED_TURNS
-                if turns and fits and self._unroll_staged(loop, more, live, refusals):
+                if turns and fits and self._unroll_staged(loop, more, live, refusals, span):
                     break
                 self.b.scope.cut(bindings)
                 self.give_up(refusals)
@@ -144,12 +142,20 @@ class Unrolling(PlainLoops):
         more: Value,
         live: Live,
         refusals: list[Diagnostic],
+        span: Any,
     ) -> bool:
         """A turn that may break: the rest of the turns go under an If (bounded by the count)."""
-        if isinstance(more, Poison):
+        place = span, tuple(f.call_span for f in self.frames)
+        if isinstance(more, Poison) or place in self.unending:
             return False
 
+        before: list[State] = []
+
         def rest() -> None:
+            before.append(self.heap.snapshot())
+            if len(before) > 2 and _stands_still(before[-2], before[-1]):
+                self.unending.add(place)
+                self.give_up(refusals)
             depth = 0
             loop.body()
             again = loop.test()
@@ -163,8 +169,36 @@ class Unrolling(PlainLoops):
                 else:
                     return
             if self.staged_depth > STAGED_TURNS:
+                # Loops around it are compiled in several ways: each would find out in as many turns.
+                self.unending.add(place)
                 self.give_up(refusals)
             self.stage_if(again, rest, lambda: None, live)
 
         self.stage_if(more, rest, lambda: None, live)
         return True
+
+
+def _stands_still(before: State, after: State) -> bool:
+    """Whether only what is staged differs between two turns' beginnings: then so it goes on."""
+    for cell, content in after.items():
+        was = before.get(cell, content)
+        if was is content:
+            continue
+        if type(was) is not type(content) or not isinstance(content, Names | Attributes):
+            return False
+        if list(was.items) != list(content.items):  # type: ignore[union-attr]
+            return False
+        if not all(map(_alike, values_of(was), values_of(content))):
+            return False
+    return True
+
+
+def _alike(a: Value, b: Value) -> bool:
+    match a, b:
+        case Scalar(), Scalar():
+            return a.type is b.type
+        case Tensor(const=None), Tensor(const=None):
+            return (a.shape, a.dtype, a.kind) == (b.shape, b.dtype, b.kind)
+        case Option(), Option():
+            return _alike(a.value, b.value) and _alike(a.absent, b.absent)
+    return same(a, b)

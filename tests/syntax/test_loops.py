@@ -626,3 +626,29 @@ def test_the_best_so_far_and_a_patience():
         return rate, best, waited, rates
 
     agrees(f, *((np.array([3, 1, 2, 2, 5, 0, 1, 1], "f"), N(n)) for n in (0, 1, 4, 8)))
+
+
+def test_a_turn_that_may_change_nothing():
+    """Unrolled, it would come to no end; that's found out once, not in each way of the loop around it."""
+
+    def f(x, w):
+        total = 0.0
+        i = 0
+        while i < 3:
+            y = x[i] * w
+            k = 0
+            while k < 2:
+                if y > 50:
+                    continue
+                if y <= 0:
+                    y = 0
+                r = int(y)
+                if r > 3:
+                    y = float(r)
+                total += y * x[r % 3]
+                k += 1
+            i += 1
+        return total
+
+    x = np.array([0.3, -2, 4], np.float32)
+    agrees(f, (x, np.float32(2)), (x, np.float32(-1)))
