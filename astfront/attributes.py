@@ -18,7 +18,7 @@ from astfront.contents import Attributes as Content
 from astfront.descriptions import describe
 from astfront.effects import is_text
 from astfront.joins.options import is_optional
-from astfront.lifting import MISSING, Location
+from astfront.locations import MISSING, Location
 from astfront.rules.registry import RULES
 from astfront.tensor_attributes import Held, TensorAttributes
 from astfront.values import (

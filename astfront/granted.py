@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from astfront.environment import same_static
-from astfront.lifting import MISSING, READ_ERRORS, Condition, Guard
+from astfront.lifting import Condition, Guard
+from astfront.locations import MISSING, READ_ERRORS
 
 
 class Granted:

@@ -23,7 +23,7 @@ from astfront.gradients import variable
 from astfront.joins.collector import is_ragged, leaf_buffers
 from astfront.joins.leaves import Leaf
 from astfront.joins.templates import leaves_of
-from astfront.lifting import Location
+from astfront.locations import Location
 from astfront.values import (
     NONE,
     UNBOUND,

@@ -23,7 +23,8 @@ from astfront.eager_calls import EagerCall, pending
 from astfront.effects import Call, arguments_of, in_order, perform
 from astfront.environment import Heap, same_static
 from astfront.interpreter import Interpreter
-from astfront.lifting import Condition, Guard, Input, Location, is_static
+from astfront.lifting import Condition, Guard, Input, is_static
+from astfront.locations import Location
 from astfront.machine import Site
 from astfront.outputs import DictOut, Known, OptionOut, Outcome, Results, Template
 from astfront.randomness import RandomKeys

@@ -14,7 +14,8 @@ import numpy as np
 
 from astfront.calls.frames import Frame
 from astfront.joins.options import is_optional
-from astfront.lifting import MISSING, TRUSTED_PACKAGES, Location
+from astfront.lifting import TRUSTED_PACKAGES
+from astfront.locations import MISSING, Location
 from astfront.machine import Machine
 from astfront.tuple_classes import METHODS
 from astfront.values import (

@@ -10,7 +10,7 @@ from typing import Any
 import chainer
 import numpy as np
 
-from astfront.lifting import MISSING, Location
+from astfront.locations import MISSING, Location
 from astfront.values import (
     FALSE,
     NONE,

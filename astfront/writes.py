@@ -16,7 +16,7 @@ from astfront.calls.local_classes import is_local
 from astfront.contents import Attributes, Content, Entries, Items, Names
 from astfront.diagnostics import error
 from astfront.environment import same
-from astfront.lifting import Location
+from astfront.locations import Location
 from astfront.outputs import (
     ArgumentOut,
     ArrayOut,

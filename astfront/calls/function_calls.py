@@ -12,7 +12,7 @@ from astfront.calls.classes import frame_around
 from astfront.calls.frames import Frame, Prepared, closure_of, prepare
 from astfront.contents import Names
 from astfront.diagnostics import CompileError, Diagnostic
-from astfront.lifting import Location
+from astfront.locations import Location
 from astfront.machine import Machine
 from astfront.source import get_source
 from astfront.spans import span_of

@@ -15,7 +15,8 @@ from chainer.graph_optimizations.static_graph import static_graph
 from astfront.calls.frames import closure_of
 from astfront.descriptions import describe
 from astfront.environment import walk
-from astfront.lifting import Location, Structure
+from astfront.lifting import Structure
+from astfront.locations import Location
 from astfront.values import Dict, List, Object, Scalar, Static, Tensor, Value
 
 _CONTEXT_MANAGER = contextlib.contextmanager(lambda: iter(())).__code__

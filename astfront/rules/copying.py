@@ -16,7 +16,8 @@ from astfront.contents import Entries, GrownList, Items
 from astfront.descriptions import describe
 from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.joins.options import is_optional
-from astfront.lifting import Location, Structure
+from astfront.lifting import Structure
+from astfront.locations import Location
 from astfront.rules.registry import rule
 from astfront.values import (
     NONE,

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from astfront.descriptions import describe
-from astfront.lifting import Location
+from astfront.locations import Location
 from astfront.rules.registry import rule
 from astfront.values import Object, Value
 

@@ -15,7 +15,7 @@ from chainer.links.rnn import lstm
 from astfront.descriptions import describe
 from astfront.diagnostics import CompileError
 from astfront.effects import is_exception
-from astfront.lifting import Location
+from astfront.locations import Location
 from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (
     FALSE,

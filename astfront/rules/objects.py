@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from astfront.descriptions import describe
-from astfront.lifting import MISSING, Location
+from astfront.locations import MISSING, Location
 from astfront.operators import DUNDER
 from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (

@@ -15,7 +15,8 @@ import gast
 import numpy as np
 
 from astfront.descriptions import describe
-from astfront.lifting import Input, Location
+from astfront.lifting import Input
+from astfront.locations import Location
 from astfront.rules.indexing import index_tensor, minus
 from astfront.rules.numpy.creation import filled
 from astfront.rules.numpy.shaping import reshaped
