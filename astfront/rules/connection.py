@@ -6,9 +6,11 @@ from their source.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import gast
 import numpy as np
 from chainer.functions.connection import (
     bilinear,
@@ -396,21 +398,28 @@ def embed_id_function(cx: Any, node: Any, x: Tensor, w: Tensor) -> Tensor:
 @node_rule(shift.Shift)
 def shift_node(cx: Any, node: Any, x: Tensor) -> Tensor:
     """A rule because the source gathers parts of several shapes in a list, in a loop."""
-    channels, height, width = x.shape[1:]
-    if channels is None or height is None or width is None:
-        raise cx.error("AF0306", "F.shift of images whose size isn't known while compiling")
+    channels, height, width = dims_of(cx, x)[1:]
     kh, kw, dy, dx = node.kh, node.kw, node.dy, node.dx
+    some = cx.compare(gast.GtE(), channels, Static(kh * kw))
+    cx.check(some, InvalidType(f"x.shape[1] >= {kh * kw}", "it is less"))
     py, px = kh // 2 * abs(dy), kw // 2 * abs(dx)
     padded = _pad_spatial(cx, x, (py, px), (py, px))
     groups = kh * kw
-    size, centre = channels // groups, (groups - 1) // 2
+    size, centre = cx.binary_op(operator.floordiv, channels, Static(groups)), (groups - 1) // 2
+
+    def plus(a: Value, b: int) -> Value:
+        return cx.binary_op(operator.add, a, Static(b))  # type: ignore[no-any-return]
+
+    def times(a: Value, b: int) -> Value:
+        return cx.binary_op(operator.mul, a, Static(b))  # type: ignore[no-any-return]
+
     parts = []
     for i in range(groups):
         group = {centre: groups - 1, groups - 1: centre}.get(i, i)  # the centre comes last
         top = py - (group // kw - py // abs(dy)) * dy
         left = px - (group % kw - px // abs(dx)) * dx
-        end = channels if i == groups - 1 else (i + 1) * size
-        part = slice_axis(cx, padded, 1, Static(i * size), Static(end))
-        part = slice_axis(cx, part, 2, Static(top), Static(top + height))
-        parts.append(slice_axis(cx, part, 3, Static(left), Static(left + width)))
+        end = channels if i == groups - 1 else times(size, i + 1)
+        part = slice_axis(cx, padded, 1, times(size, i), end)
+        part = slice_axis(cx, part, 2, Static(top), plus(height, top))
+        parts.append(slice_axis(cx, part, 3, Static(left), plus(width, left)))
     return cx.call_op("concatenate", parts, axis=1) if groups > 1 else parts[0]  # type: ignore[no-any-return]
