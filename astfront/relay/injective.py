@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from tvm import te, tir, topi
+from tvm.relay.op import op as registry
 from tvm.topi.utils import is_empty_shape
 
 from astfront.relay.strides import note_reads
@@ -106,3 +107,6 @@ def largest_divisor(size: int, most: int) -> int:
 
 # Operators keep the schedule that they were registered with, which calls this one.
 topi.x86.schedule_injective = _schedule_injective
+
+# TVM has it for an operator of its own kind; it's as elementwise as others that move elements.
+registry.register_pattern("sliding_window", registry.OpPattern.INJECTIVE, level=11)

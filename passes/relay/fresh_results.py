@@ -1,7 +1,7 @@
 """Which results of a module are memory that a kernel fills at each call.
 
-Others may be the memory of an argument or of a constant: those that no operator computes, that a branch
-or a loop leaves as they were, or that see other memory in another shape.
+Others may be the memory of an argument or of a constant: those that no operator computes, or that a
+branch or a loop leaves as they were. Two of them may be one memory, in two shapes.
 
 >>> mod = tvm.relay.fromtext('''
 ... #[version = "0.0.5"]
@@ -12,7 +12,7 @@ or a loop leaves as they were, or that see other memory in another shape.
 ...   (%y, %z, %x, %twice)
 ... }''')
 >>> run(mod, {"w"})
-[True, False, False, False]
+[True, True, False, False]
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _UNCHANGED = frozenset(["cast", "cast_like", "copy", "device_copy", "nn.dropout"
 _FILLED = frozenset(
     [
         "concatenate", "image.resize2d", "nn.batch_matmul", "nn.depth_to_space", "nn.mirror_pad",
-        "nn.pad", "nn.softmax", "nn.space_to_depth", "repeat", "reverse", "tile", "transpose",
+        "nn.pad", "nn.softmax", "nn.space_to_depth", "repeat", "reverse", "stack", "tile", "transpose",
     ]
 )  # fmt: skip
 
@@ -52,7 +52,10 @@ def run(mod: tvm.IRModule, constants: Set[str] = frozenset()) -> list[bool]:
             varying.add(var)
 
     def is_fresh(expr: Any) -> bool:
-        return expr in varying and _is_filled(operator(values.get(expr)))
+        value = values.get(expr)
+        while operator(value) == "reshape":
+            value = values.get(value.args[0])
+        return expr in varying and _is_filled(operator(value))
 
     return [is_fresh(x) for x in (result.fields if isinstance(result, relay.Tuple) else [result])]
 

@@ -74,6 +74,8 @@ def windows(
     width = ((0, 0), (0, 0), *((p, p + s - 1) for p, s in zip(pad, stride)))
     if np.any(width):
         x = cx.call_op("nn.pad", x, constant(cx, fill, x.dtype), pad_width=width)
+    if x.is_static_shape:
+        return _known_windows(cx, x, ksize, stride, dilate, [p.obj for p in places])  # type: ignore[attr-defined]
     for i, (k, s, d, count) in enumerate(zip(ksize, stride, dilate, places)):
         starts = cx.call_op("multiply", counting(cx, count), constant(cx, s, "int64"))
         offsets = constant(cx, d * np.arange(k)[:, None], "int64")
@@ -83,6 +85,31 @@ def windows(
     x = cx.call_op("transpose", x, axes=axes)
     shape = [cx.dim_of(x, 0), cx.dim_of(x, 1), Static(int(np.prod(ksize))), *places]
     return reshape_to(cx, x, shape)
+
+
+def _known_windows(
+    cx: Any,
+    x: Tensor,
+    ksize: Sequence[int],
+    stride: Sequence[int],
+    dilate: Sequence[int],
+    places: Sequence[int],
+) -> Tensor:
+    """The windows of an image that's been padded, where its sizes are known."""
+    n = len(ksize)
+    if any(np.asarray(x.shape) == 0):
+        return constant(cx, np.zeros((*x.shape[:2], int(np.prod(ksize)), *places)), x.dtype)
+    # TVM would look for each item whether it's in the image.
+    x = cx.b.stop_fusion(x)
+    spans = [(k - 1) * d + 1 for k, d in zip(ksize, dilate)]
+    x = cx.call_op("sliding_window", x, axis=2, window_shape=spans, strides=list(stride))
+    begin, end = [0] * x.ndim, [*x.shape[:2], *places, *spans]
+    steps = [1] * (2 + n) + list(dilate)
+    if (end, max(steps)) != (list(x.shape), 1):
+        x = cx.call_op("strided_slice", x, begin=begin, end=end, strides=steps)
+    axes = (0, 1, *range(2 + n, 2 + 2 * n), *range(2, 2 + n))
+    x = cx.call_op("transpose", x, axes=axes)
+    return cx.call_op("reshape", x, newshape=(*x.shape[:2], int(np.prod(ksize)), *places))  # type: ignore[no-any-return]
 
 
 def window_count(
