@@ -15,6 +15,14 @@ from typing import Any
 
 from tvm import ir, te, tir
 
+#: TVM's names of what only moves elements and broadcasts none, whatever its result's sizes are called.
+_MOVING = frozenset(
+    [
+        "T_concat", "T_dynamic_strided_slice", "T_stack", "T_strided_slice",
+        "T_strided_slice_dynamic", "T_strided_slice_with_axes", "T_take",
+    ]
+)  # fmt: skip
+
 _noted = threading.local()
 
 
@@ -44,9 +52,9 @@ def note_reads(outs: Sequence[Any]) -> None:
 def _broadcast_by(op: Any) -> list[Any]:
     """The operands that an operator may read along an axis of another size than their own.
 
-    TVM's operators do so by the place along that axis, as it is. What's concatenated is never broadcast.
+    TVM's operators do so by the place along that axis, as it is.
     """
-    if isinstance(op, te.PlaceholderOp) or op.name == "T_concat":
+    if isinstance(op, te.PlaceholderOp) or op.name in _MOVING:
         return []
     if not isinstance(op, te.ComputeOp):
         return [tensor.op for tensor in op.input_tensors]
