@@ -188,7 +188,12 @@ class Operators(Machine):
         ]
         eithers = [v for v in (a, b) if isinstance(v, Tensor) and v.kind == "either"]
         dtypes = {v.dtype for v in plain if isinstance(v, Tensor) and v.kind == "array"}
-        if f in _SAME_FOR_BOTH and len(dtypes) == 1 and eithers[0].dtype.kind == "f":
+        is_known = eithers[0].dtype.kind == "f" or (
+            # Chainer multiplies no Variables of ints, but adds them.
+            eithers[0].dtype.kind in "iu"
+            and (f in (operator.add, operator.sub) or (f is operator.mul and self.is_number(other)))
+        )
+        if f in _SAME_FOR_BOTH and len(dtypes) == 1 and is_known:
             # Variables and arrays give the same numbers here; only the type of the result differs.
             made = self.binary_op(f, *plain)
             if isinstance(made, Tensor) and made.dtype == eithers[0].dtype:

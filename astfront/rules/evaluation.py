@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import gast
 import numpy as np
 from chainer.functions.evaluation import accuracy, binary_accuracy, classification_summary, r2_score
+from chainer.utils.type_check import InvalidType
 
 from astfront.rules.nodes import (
     constant,
@@ -34,16 +36,17 @@ def _predictions(cx: Any, y: Tensor, t: Tensor) -> Tensor:
     for axis in range(1, t.ndim):
         if axis + 1 < y.ndim:
             require_equal_dims(cx, y, axis + 1, t, axis)
-        elif t.shape[axis] != 1:
+        else:
             invalid_type(cx, "x.shape[2:] == t.shape[1:]", "they differ")
-    if any(d != 1 for d in y.shape[t.ndim + 1 :]):
-        invalid_type(cx, "x.shape[i] == 1", str(y.shape))
+    for axis in range(t.ndim + 1, y.ndim):
+        if y.shape[axis] not in (1, None):
+            invalid_type(cx, "x.shape[i] == 1", str(y.shape))
+        is_one = cx.compare(gast.Eq(), cx.dim_of(y, axis), Static(1))
+        cx.check(is_one, InvalidType("x.shape[i] == 1", "it's another size"))
     require_items(cx, y, [1], "attempt to get argmax of an empty sequence")
     best = cx.call_op("argmax", y, axis=[1])
-    if best.ndim > t.ndim:
-        best = cx.call_op("squeeze", best, axis=list(range(t.ndim, best.ndim)))
-    elif best.ndim < t.ndim:
-        best = cx.call_op("expand_dims", best, axis=best.ndim, num_newaxis=t.ndim - best.ndim)
+    while best.ndim > t.ndim:
+        best = cx.call_op("take", best, cx.as_tensor(Static(0)), axis=t.ndim, mode="clip")
     return cx.cast(best, t.dtype)  # type: ignore[no-any-return]
 
 

@@ -52,7 +52,7 @@ def run(mod: tvm.IRModule, constants: Set[str] = frozenset()) -> list[bool]:
             varying.add(var)
 
     def is_fresh(expr: Any) -> bool:
-        value = values.get(expr)
+        value: Any = values.get(expr)
         while operator(value) == "reshape":
             value = values.get(value.args[0])
         return expr in varying and _is_filled(operator(value))

@@ -28,6 +28,23 @@ def test_rows_of_one_and_of_many():
     check_staged(broadcast, calls[0], {0: (None, 3)}, calls[2])
 
 
+def either_of_ints(x, t, places):
+    if x[0, 0, 0, 0] > 0:
+        places, _ = F.split_axis(places, [2], 0)
+    return F.accuracy(x, t), F.accuracy(x, t, 1), (places * 3 + 1 - places)[:2], 2 + places
+
+
+def test_sizes_that_have_to_be_one_and_ints_of_either_kind():
+    """Those of which only the run knows that, and what's a Variable on some ways, as ints are."""
+    x, t = f(4, 3, 1, 1), np.array([0, 2, 1, 1])
+    x[0, 0] = 1
+    places = np.arange(2, dtype="i")
+    staged = {0: (None,) * 4, 1: (None,), 2: (None,)}
+    check_staged(either_of_ints, [x, t, places], staged, [-x, t, places])
+    with pytest.raises(chainer.utils.type_check.InvalidType):
+        run_staged(either_of_ints, [f(4, 3, 1, 2), t, places], staged)
+
+
 @pytest.mark.parametrize("shape", [(3, 3), (None, 3)])
 def test_sizes_that_do_not_fit(shape):
     for function in (

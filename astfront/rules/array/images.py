@@ -97,8 +97,9 @@ def _known_windows(
 ) -> Tensor:
     """The windows of an image that's been padded, where its sizes are known."""
     n = len(ksize)
-    if any(np.asarray(x.shape) == 0):
-        return constant(cx, np.zeros((*x.shape[:2], int(np.prod(ksize)), *places)), x.dtype)
+    if 0 in x.shape:
+        shape: Any = (*x.shape[:2], int(np.prod(ksize)), *places)
+        return constant(cx, np.zeros(shape), x.dtype)
     # TVM would look for each item whether it's in the image.
     x = cx.b.stop_fusion(x)
     spans = [(k - 1) * d + 1 for k, d in zip(ksize, dilate)]
