@@ -26,6 +26,7 @@ from astfront.values import (
     Argument,
     BoundMethod,
     Choice,
+    Copied,
     Deferred,
     Dict,
     DictView,
@@ -286,6 +287,8 @@ class Comparisons(Machine):
         if type(a) is not type(b):
             return FALSE
         if isinstance(a, Tensor) and isinstance(b, Tensor):
+            if a.origin is not b.origin and any(isinstance(v.origin, Copied) for v in (a, b)):
+                return FALSE
             if same(a, b) or (a.origin is not None and a.origin is b.origin):
                 return TRUE
             apart = a.storage != b.storage and UNKNOWN_STORAGE not in (a.storage, b.storage)

@@ -9,11 +9,12 @@ list, isn't known to be what it was any more (``Heap.outdate``): it can't be rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from astfront.contents import ByValue, Content, GrownList, Items, Names
+from astfront.environment import same
 from astfront.joins.reachability import reached
 from astfront.machine import Machine
 from astfront.rules import folds
@@ -87,21 +88,50 @@ class Parts(Machine):
         if isinstance(made, Items):
             items = [*made.items[:-1]]
             items[self.static(part.index)] = part.item
+            beside = self._as_parts(part, items)
             content: Content = Items(tuple(items))
         else:
             places = self.call(Static(folds.places_with), [length, part.index], {})
             added = before.added if isinstance(before, GrownList) else None
             content = replace(self.items_at(made, places), length=length, added=added)
+            beside = self._beside(part, before)
         heap.cells[heap.taken] = Names(dict(taken))
         part.contents.append(content)
+        for other in beside:
+            other.contents.append(content)
         heap[owner] = content
-        self._outdate(part)
+        self._outdate(part, beside)
 
-    def _outdate(self, part: Part) -> None:
+    def _beside(self, part: Part, content: Content) -> list[Part]:
+        """The list's items at other places, which don't change with this one."""
+        found = []
+        for other in {id(p): p for p in self.heap.parts.values()}.values():
+            if other is part or other.owner.cell != part.owner.cell:
+                continue
+            pair = other.index, part.index
+            known = all(isinstance(i, Static) for i in pair) and not same(*pair)
+            # What another way of compiling read isn't there any more.
+            known = known and all(c in self.heap.cells for c in other.cells)
+            if known and any(content is c for c in other.contents):
+                found.append(other)
+        return found
+
+    def _as_parts(self, part: Part, items: Sequence[Value]) -> list[Part]:
+        """The other items of a list, each of which is known from here on."""
+        known = {id(p.item): p for p in self.heap.parts.values()}
+        found = []
+        for i, item in enumerate(items):
+            other = known.get(id(item))
+            if other is not None and other is not part:
+                other.owner, other.index = part.owner, Static(i)
+                found.append(other)
+        return found
+
+    def _outdate(self, part: Part, beside: list[Part]) -> None:
         """What else was copied of items like it, or was put into the list, may not be what it was."""
         heap = self.heap
         owners = {part.owner.cell, *self._owners(part.owner.cell)}
-        family = {*part.cells, *owners}
+        family = {*part.cells, *owners}.union(*(other.cells for other in beside))
         for cell in owners:
             if cell in heap.parts:
                 family |= heap.parts[cell].cells

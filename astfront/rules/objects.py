@@ -145,7 +145,9 @@ def type_(cx: Any, x: Value) -> Value:
 def callable_(cx: Any, x: Value) -> Value:
     if isinstance(x, Function | BoundMethod | Partial):
         return TRUE
-    return Static(callable(x.obj) if isinstance(x, Static) else callable(class_of(cx, x)))
+    if isinstance(x, Static):
+        return Static(callable(x.obj))
+    return Static(hasattr(class_of(cx, x), "__call__"))  # noqa: B004
 
 
 @rule(hasattr)

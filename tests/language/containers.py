@@ -88,6 +88,17 @@ def list_of_growing_lists(x, n):
     return len(table)
 
 
+@construct("lists of staged length, changed one by one")
+def changed_lists(x, n):
+    rows = [[i] * (n + 1) for i in range(3)]
+    rows[0][0] = 7
+    second = rows[1]
+    second.append(n)
+    rows[2][-1] += rows[1][-1]
+    rows[0].append(8)
+    return rows, len(second)
+
+
 @construct("a stack: push and pop")
 def stack(x, n):
     waiting = [x[0]]
