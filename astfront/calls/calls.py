@@ -431,7 +431,8 @@ _BY_ROUNDING = (np.polydiv, np.linalg.matrix_rank)
 _MUTATING = {"fill", "sort", "put", "resize", "partition", "itemset", "setfield", "setflags",
              "byteswap", "tofile", "dump", "__setitem__"}  # fmt: skip
 _NUMPY_IO = {"load", "save", "savez", "savetxt", "loadtxt", "copyto", "put", "place", "putmask",
-             "fill_diagonal", "seterr", "shares_memory", "may_share_memory"}  # fmt: skip
+             "fill_diagonal", "seterr", "shares_memory", "may_share_memory", "__next__",
+             "ndincr"}  # fmt: skip
 
 
 def forward_with_hooks(link: Any, forward: Any, hooks: Any, args: Any, kwargs: Any) -> Any:

@@ -13,14 +13,18 @@ from astfront.rules.registry import StaticArg, rule
 from astfront.values import NONE, Static, Value
 
 
-def composed(target: Any, written: Callable[..., Any], *, in_place: bool = False) -> None:
-    """Have a function of numpy's compiled from this one; ``in_place`` if it changes an argument."""
+def composed(target: Any, written: Callable[..., Any], *, always: bool = False) -> None:
+    """Have a function of numpy's compiled from this one.
+
+    It's so ``always``, of known arguments too, if it changes one, or gives what's used up by walking
+    over it.
+    """
 
     def applied(cx: Any, *args: Value, **kwargs: Value) -> Value:
         return cx.call(Static(written), args, kwargs)  # type: ignore[no-any-return]
 
     applied.__name__ = target.__name__
-    (rule if in_place else numpy_rule)(target)(applied)
+    (rule if always else numpy_rule)(target)(applied)
 
 
 def refuse(what: str) -> None:

@@ -57,8 +57,8 @@ def _vectorized(pyfunc: Callable[..., Any], *args: Any) -> Any:
     return found.reshape(shape) if shape else found[0]
 
 
-composed(np.ndindex, _ndindex)
-composed(np.ndenumerate, _ndenumerate)
+composed(np.ndindex, _ndindex, always=True)
+composed(np.ndenumerate, _ndenumerate, always=True)
 composed(np.apply_along_axis, _apply_along_axis)
 
 
