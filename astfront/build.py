@@ -226,7 +226,6 @@ def build(
     """
     arrays = params or {}
     target = complete_target(target)
-    extra = [TrustedTypes()] if trusted else []
 
     def built() -> Any:
         tvm.target.Target(target)  # raises where there's none of this name
@@ -237,11 +236,11 @@ def build(
                 prepared = prepare_for_target(
                     mod, bound, target, opt_level=opt_level, long_loops=long_loops
                 )
-                return _compiled(prepared, bound, target, opt_level, [NeededPasses(watch), *extra])
+                return _compiled(prepared, bound, target, opt_level, watch, trusted)
             except Exception as e:  # TVM raises what it likes
                 _log.warning("kernels of several operators fail, there's one for each: %s", e)
                 prepared = prepare_module(mod, bound, in_blocks=long_loops)
-                return _compiled(prepared, bound, target, opt_level, [NeededPasses(watch), *extra])
+                return _compiled(prepared, bound, target, opt_level, watch, trusted)
 
     try:
         fresh = fresh_results.run(mod, arrays.keys())
@@ -254,9 +253,9 @@ def build(
 
 
 def _compiled(
-    mod: Any, params: dict[str, Any], target: Any, opt_level: int, instruments: Sequence[Any]
+    mod: Any, params: dict[str, Any], target: Any, opt_level: int, watch: Watch, trusted: bool
 ) -> Any:
-    with _context(opt_level, *instruments):
+    with _context(opt_level, NeededPasses(watch), *([TrustedTypes()] if trusted else [])):
         return relay.vm.compile(mod, target=target, params=params)
 
 

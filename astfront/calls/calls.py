@@ -423,16 +423,16 @@ def is_pure(f: Any) -> bool:
         return f.__name__ not in _MUTATING
     if getattr(f, "__module__", None) in ("math", "operator", "_operator", "cmath"):
         return True
-    return is_numpy(f) and not isinstance(f, type) and f.__name__ not in _NUMPY_IO
+    return is_numpy(f) and not isinstance(f, type) and f.__name__ not in _IMPURE
 
 
 #: Their results' sizes depend on how numbers are rounded.
 _BY_ROUNDING = (np.polydiv, np.linalg.matrix_rank)
 _MUTATING = {"fill", "sort", "put", "resize", "partition", "itemset", "setfield", "setflags",
              "byteswap", "tofile", "dump", "__setitem__"}  # fmt: skip
-_NUMPY_IO = {"load", "save", "savez", "savetxt", "loadtxt", "copyto", "put", "place", "putmask",
-             "fill_diagonal", "seterr", "shares_memory", "may_share_memory", "__next__",
-             "ndincr"}  # fmt: skip
+_IMPURE = {"load", "save", "savez", "savetxt", "loadtxt", "copyto", "put", "place", "putmask",
+           "fill_diagonal", "seterr", "shares_memory", "may_share_memory", "__next__",
+           "ndincr"}  # fmt: skip
 
 
 def forward_with_hooks(link: Any, forward: Any, hooks: Any, args: Any, kwargs: Any) -> Any:

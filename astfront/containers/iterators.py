@@ -81,8 +81,10 @@ class Iterators(Machine):
         by_items = hasattr(v.cls, "__getitem__") and not hasattr(v.cls, "__len__")
         return by_items or hasattr(v.cls, "__iter__")
 
-    def iter_of(self, v: Object) -> Value:
-        """``iter(v)``"""
+    def iter_of(self, v: Value) -> Value:
+        """``iter(v)`` of an object whose methods say what that is; anything else as it is."""
+        if not isinstance(v, Object) or not self.is_walked_over(v):
+            return v
         if not hasattr(v.cls, "__iter__"):
             return self.stepped(v)
         made = self.call(self.get_attribute(v, "__iter__"), [], {})

@@ -86,8 +86,7 @@ class Loops(Unrolling, KeptLoops):
         if isinstance(iterable, Poison):
             self._poisoned_if(lambda: self._poisoned_body(node), lambda: None)
             return
-        if self.is_walked_over(iterable):
-            iterable = self.iter_of(iterable)  # type: ignore[arg-type]
+        iterable = self.iter_of(iterable)
         if isinstance(iterable, Generator):
             self.for_each(node, iterable, break_flag(node.body), without_break(node.body))
             return

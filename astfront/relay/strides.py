@@ -85,25 +85,25 @@ def _is_one_shape(a: Sequence[Any], b: Sequence[Any]) -> bool:
 @tir.transform.prim_func_pass(opt_level=0, name="astfront.known_strides")
 def known_strides(function: Any, mod: Any, context: Any) -> Any:
     """A pass over TIR, before vectorisation."""
+    buffers = [b for b in function.buffer_map.values() if any(map(_is_variable, b.strides))]
+    if not buffers:
+        return function
     strides: dict[Any, Any] = {}
-    written = _written(function.body)
-    for buffer in function.buffer_map.values():
-        shapes = getattr(_noted, "shapes", [])
+    written, shapes = _written(function.body), getattr(_noted, "shapes", [])
+    for buffer in buffers:
         is_whole = any(_is_one_shape(list(buffer.shape), s) for s in shapes)
         strides.update(_strides(buffer, is_whole or buffer.data in written))
-    if not strides:
-        return function
     return function.with_body(tir.stmt_functor.substitute(function.body, strides))
 
 
 def _written(body: Any) -> set[Any]:
     found = set()
 
-    def visit(node: Any) -> None:
-        if isinstance(node, tir.BufferStore):
-            found.add(node.buffer.data)
+    def visit(store: Any) -> None:
+        found.add(store.buffer.data)
 
-    tir.stmt_functor.post_order_visit(body, visit)
+    # TVM calls Python for the stores alone.
+    tir.stmt_functor.ir_transform(body, None, visit, ["tir.BufferStore"])
     return found
 
 
@@ -115,10 +115,14 @@ def _strides(buffer: Any, all_of_them: bool) -> dict[Any, Any]:
         is_known = isinstance(size, tir.IntImm)
         if not is_known and not all_of_them:
             break
-        if isinstance(stride, tir.Var):
+        if _is_variable(stride):
             found[stride] = _step(stride, 0 if is_known and int(size) == 1 else step)
         step = step * (int(size) if is_known else size)
     return found
+
+
+def _is_variable(stride: Any) -> bool:
+    return isinstance(stride, tir.Var)
 
 
 def _step(stride: Any, step: Any) -> Any:

@@ -90,14 +90,19 @@ def enumerate_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
 
 @rule(zip)
 def zip_(cx: Any, *iterables: Value) -> Value:
+    return _side_by_side(cx, iterables, cx.tuple, "zip") if iterables else Static(())
+
+
+def _side_by_side(
+    cx: Any, iterables: Sequence[Value], made: Callable[[list[Value]], Value], name: str
+) -> Value:
+    """What is ``made`` of an item of each at a time, up to the end of the shortest."""
     inner = [cx.iterator_of(x) for x in iterables]
-    if not inner:
-        return Static(())
     length = functools.reduce(lambda a, b: minimum(cx, a, b), (x.length for x in inner))
     sources = tuple(s for x in inner for s in x.sources)
-    pairs = Iterator(length, lambda i: cx.tuple([x.item(i) for x in inner]), "zip", sources)
+    items = Iterator(length, lambda i: made([x.item(i) for x in inner]), name, sources)
     _leave_rest(cx, iterables, [x.length for x in inner])
-    return cx.once(pairs)
+    return cx.once(items)  # type: ignore[no-any-return]
 
 
 def _leave_rest(cx: Any, iterables: Sequence[Value], lengths: Sequence[Value]) -> None:
@@ -137,12 +142,7 @@ def reversed_(cx: Any, sequence: Value) -> Value:
 def map_(cx: Any, f: Value, *iterables: Value) -> Value:
     if len(iterables) == 1 and isinstance(iterables[0], Generator):
         return cx.mapped(iterables[0], lambda value: cx.call(f, [value], {}))
-    inner = [cx.iterator_of(x) for x in iterables]
-    length = functools.reduce(lambda a, b: minimum(cx, a, b), (x.length for x in inner))
-    sources = tuple(s for x in inner for s in x.sources)
-    made = Iterator(length, lambda i: cx.call(f, [x.item(i) for x in inner], {}), "map", sources)
-    _leave_rest(cx, iterables, [x.length for x in inner])
-    return cx.once(made)
+    return _side_by_side(cx, iterables, lambda items: cx.call(f, items, {}), "map")
 
 
 @rule(functools.reduce)
@@ -178,8 +178,7 @@ def filter_(cx: Any, f: Value, iterable: Value) -> Value:
 
 @rule(iter)
 def iter_(cx: Any, x: Value) -> Value:
-    if cx.is_walked_over(x):
-        x = cx.iter_of(x)
+    x = cx.iter_of(x)
     if isinstance(x, Generator) or (isinstance(x, Iterator) and x.cell is not None):
         return x
     return cx.once(cx.iterator_of(x))
@@ -216,8 +215,7 @@ def list_(cx: Any, iterable: Value = Static(())) -> Value:
 
 
 def copy_list(cx: Any, iterable: Value) -> Value:
-    if cx.is_walked_over(iterable):
-        iterable = cx.iter_of(iterable)
+    iterable = cx.iter_of(iterable)
     if isinstance(iterable, Generator):
         return cx.listed(iterable)
     if isinstance(iterable, List):
@@ -394,8 +392,7 @@ def known_items(
     """
     if in_any_order and isinstance(iterable, Set) and cx.is_keyed(iterable):
         iterable = cx.keyed(iterable, "keys")
-    if cx.is_walked_over(iterable):
-        iterable = cx.iter_of(iterable)
+    iterable = cx.iter_of(iterable)
     if isinstance(iterable, Generator):
         iterable = cx.listed(iterable)
     if _has_staged_keys(cx, iterable):

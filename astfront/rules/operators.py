@@ -8,6 +8,7 @@ from typing import Any
 
 import gast
 
+from astfront.comparisons import COMPARE
 from astfront.rules.registry import rule
 from astfront.values import NONE, Value
 
@@ -17,13 +18,8 @@ _UNARY: dict[Any, type[gast.AST]] = {
     operator.invert: gast.Invert,
     operator.not_: gast.Not,
 }
-_COMPARISONS: dict[Any, type[gast.AST]] = {
-    operator.eq: gast.Eq,
-    operator.ne: gast.NotEq,
-    operator.lt: gast.Lt,
-    operator.le: gast.LtE,
-    operator.gt: gast.Gt,
-    operator.ge: gast.GtE,
+_COMPARISONS: dict[Any, type] = {
+    **{function: node for node, (function, *_) in COMPARE.items()},
     operator.is_: gast.Is,
     operator.is_not: gast.IsNot,
 }
@@ -35,7 +31,7 @@ def _unary(function: Callable[..., Any], node: type[gast.AST]) -> None:
         return cx.unary(node(), a)
 
 
-def _comparison(function: Callable[..., Any], node: type[gast.AST]) -> None:
+def _comparison(function: Callable[..., Any], node: type) -> None:
     @rule(function)
     def apply(cx: Any, a: Value, b: Value) -> Value:
         return cx.compare(node(), a, b)
