@@ -353,13 +353,16 @@ def make_operator(
     return full
 
 
-def _register_unary(name: str, expression: Callable[[Expr], Expr]) -> None:
+def _register_unary(name: str, expression: Callable[[Expr], Expr], in_double: bool = True) -> None:
+    """An operator of one array, whose ``expression`` takes a float64 or an item as it is."""
     full = make_operator(name, 1)
 
     def compute(attrs: Any, tensors: Any, output_type: Any) -> list[Any]:
         (x,) = tensors
 
         def item(*index: Any) -> Any:
+            if not in_double:
+                return expression(x(*index))
             return _let(x(*index).astype(_F64), expression).astype(x.dtype)
 
         return [te.compute(x.shape, item, name=name, tag="elemwise")]
@@ -368,6 +371,13 @@ def _register_unary(name: str, expression: Callable[[Expr], Expr]) -> None:
     registry.register_compute(full, compute)
     registry.register_injective_schedule(full)
     registry.register_shape_func(full, False, elemwise_shape_func)
+
+
+def _nearest(x: Expr) -> Expr:
+    """The nearest integer, the even one of two. (TVM's ``round`` goes away from zero.)"""
+    if x.dtype == "float16":
+        return tir.nearbyint(x.astype("float32")).astype("float16")
+    return tir.nearbyint(x)
 
 
 def _register_zeta() -> None:
@@ -417,4 +427,5 @@ UNARY: dict[str, Callable[[Expr], Expr]] = {
 }
 for _name, _expression in UNARY.items():
     _register_unary(_name, _expression)
+_register_unary("rint", _nearest, in_double=False)
 _register_zeta()

@@ -100,7 +100,7 @@ def elu_(cx: Any, node: Any, x: Tensor) -> Tensor:
     zero = constant(cx, 0, x)
     low = in_float32(cx, lambda v: nodes.expm1(cx, v), cx.call_op("minimum", x, zero))
     curved = cx.call_op("multiply", alpha, low)
-    result: Tensor = cx.call_op("where", cx.call_op("less_equal", x, zero), curved, x)
+    result: Tensor = cx.call_op("where", cx.call_op("less", x, zero), curved, x)
     return result
 
 

@@ -97,6 +97,8 @@ def quotients(x):
         int(n / 49), int(s / 49), s // 49.0, s % 49.0, F.floor(V(x.astype("d")) / 49.0), round(n / 98 + 0.5),
         np.signbit(-(x - x[3])), 1 / -F.relu(V(x[3] - x)), np.signbit(-(x - x[3]).astype("d")),
         np.signbit(0 - (x - x) + 0), np.signbit(-(x - x) + 0.0), np.signbit(np.where(x > 9, -0.0, 0.0)), 1 / (0 + -(V(x) * 0)),
+        np.signbit(np.rint(x / -200)), np.signbit(np.round(x / -99, 1)), np.signbit(np.add.reduceat(x * -0.0, [0, 9, 3])),
+        np.signbit(np.add.reduceat((x - 3) * 0, [0, 2, 3])), 1 / (F.linear(V(-x[None, :3]), x[3:6][None]) * int(x[0] - 1)),
     )  # fmt: skip
 
 

@@ -266,7 +266,13 @@ def _reduceat(ufunc: Any) -> Any:
                 raise IndexError(f"index {start} out-of-bounds in reduceat [0, {size})")
             if k + 1 < len(indices):
                 end = max(indices[k + 1], start + 1)
-            parts.append(ufunc.reduce(x[start:end], axis=0))
+            part = x[start:end]
+            found = ufunc.reduce(part, axis=0)
+            if ufunc is np.add and x.dtype.kind == "f":
+                # It starts with the first element, where a sum starts with 0.
+                is_negative = (found == 0) & np.all(np.signbit(part), axis=0)
+                found = np.where(is_negative, x.dtype.type(-0.0), found)
+            parts.append(found)
         return np.moveaxis(np.stack(parts), 0, axis)
 
     return reduceat

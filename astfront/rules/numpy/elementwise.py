@@ -1,10 +1,9 @@
 """Elementwise operations with numpy's meaning, where Relay's differs.
 
 Each takes tensors of one dtype that the caller has cast to. What is different in TVM, as measured:
-``round`` goes away from zero at a half, ``floor_mod`` of floats rounds before it subtracts, integer
-division by 0 and of the smallest number by −1 trap, ``power`` takes no integers, ``negative`` of
-uint32 is 0, and float16 has few functions. (What it gets wrong in comparisons, ``maximum``, ``sign`` …
-is mended in ``relay/kernels.py``.)
+``floor_mod`` of floats rounds before it subtracts, integer division by 0 and of the smallest number
+by −1 trap, ``power`` takes no integers, ``negative`` of uint32 is 0, and float16 has few functions.
+(What it gets wrong in comparisons, ``maximum``, ``sign`` … is mended in ``relay/kernels.py``.)
 """
 
 from __future__ import annotations
@@ -61,16 +60,7 @@ def absolute(cx: Any, x: Tensor) -> Tensor:
 
 def rint(cx: Any, x: Tensor) -> Tensor:
     """The nearest integer; the even one where two are as near."""
-    call = cx.b.call
-    if x.dtype.kind != "f":
-        return x
-    low = call("floor", x)
-    rest = call("subtract", x, low)
-    halved = call("multiply", low, like(x, 0.5))
-    odd = call("less", call("floor", halved), halved)
-    tie_up = call("logical_and", call("equal", rest, like(x, 0.5)), odd)
-    up = call("logical_or", call("greater", rest, like(x, 0.5)), tie_up)
-    return call("where", up, call("add", low, like(x, 1)), low)  # type: ignore[no-any-return]
+    return cx.b.call("astfront.rint", x) if x.dtype.kind == "f" else x  # type: ignore[no-any-return]
 
 
 def square(cx: Any, x: Tensor) -> Tensor:
