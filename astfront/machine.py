@@ -149,6 +149,7 @@ class Machine:
     """What was refused of functions that couldn't be recursive ones, by their source."""
     endless: dict[Any, list[Diagnostic]]
     unending: set[Any]
+    not_kept: set[tuple[int, str]]
     """The loops, by their places, that went on when they were unrolled: that isn't tried again."""
     effects_refused: bool
 

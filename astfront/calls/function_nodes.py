@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import functools
+import inspect
+import textwrap
 import types
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -25,6 +29,7 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
+    is_none,
 )
 
 
@@ -55,6 +60,10 @@ class FunctionNodes(Machine):
 
     def _run_rule(self, found: Callable[..., Any], node: Object, arrays: Sequence[Tensor]) -> Value:
         result = self.result_value(found(self, NodeView(self, node), *arrays))
+        after: Any = self.heap[node.cell].items  # type: ignore[union-attr]
+        for name in _left_by(node.cls):
+            if name not in after or is_none(after[name]):
+                self.not_kept.add((node.cell, name))
         return self.tuple([result]) if isinstance(result, Tensor) else result
 
     def inherited_forward(
@@ -167,6 +176,25 @@ class FunctionNodes(Machine):
         return None
 
 
+@functools.cache
+def _left_by(cls: type) -> frozenset[str]:
+    """The public attributes in which the ``forward`` that a rule stands for leaves something."""
+    base = next(c for c in cls.__mro__ if c in NODE_RULES)
+    names = set()
+    for method in (getattr(base, name, None) for name in FORWARDS):
+        if isinstance(method, types.FunctionType):
+            found = ast.walk(ast.parse(textwrap.dedent(inspect.getsource(method))))
+            names |= {
+                n.attr
+                for n in found
+                if isinstance(n, ast.Attribute)
+                and isinstance(n.ctx, ast.Store)
+                and isinstance(n.value, ast.Name)
+                and n.value.id == "self"
+            }
+    return frozenset(n for n in names if not n.startswith("_"))
+
+
 #: Where a type check fails for each of these in one way, it doesn't depend on the size.
 _SOME_SIZES = (60, 12, 1)
 
@@ -212,6 +240,11 @@ class NodeView:
     def value(self, name: str) -> Value:
         """The attribute as an abstract value, staged perhaps."""
         return self._cx.get_attribute(self._node, name)  # type: ignore[no-any-return]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the model has it: what it leaves in the node can be read in another call."""
+        return self._node.instance is not None
 
     def set(self, name: str, value: Value) -> None:
         self._cx.heap.bind(self._node.cell, name, value)

@@ -221,27 +221,32 @@ def call_link(cx: Any, self: Object, *args: Value, **kwargs: Value) -> Value:
     return cx.link_forward(self, args, kwargs)  # type: ignore[no-any-return]
 
 
-def _children(cx: Any, link: Object, method: str) -> Value:
+def _children(cx: Any, link: Object, method: str) -> list[Value]:
     if link.instance is None:
         cx.fail("AF0301", f"{method}() of a link that isn't there while compiling")
     found = list(getattr(link.instance, method)())
     cx.lifter.guard(Location(link.instance, "call", method), found)
-    return cx.tuple([cx.constant_value(x) for x in found])
+    return [cx.constant_value(x) for x in found]
+
+
+def _generated(cx: Any, items: list[Value]) -> Value:
+    """What a generator of Chainer's gives: it's walked over only once."""
+    return replace(cx.once(cx.iterator_of(cx.tuple(items))), name="generator")
 
 
 @rule(chainer.Link.children, chainer.Chain.children, chainer.ChainList.children)
 def children(cx: Any, self: Object) -> Value:
-    return _children(cx, self, "children")
+    return _generated(cx, _children(cx, self, "children"))
 
 
 @rule(chainer.ChainList.__iter__)
 def iter_children(cx: Any, self: Object) -> Value:
-    return _children(cx, self, "children")
+    return cx.tuple(_children(cx, self, "children"))  # type: ignore[no-any-return]
 
 
 @rule(chainer.ChainList.__len__)
 def count_children(cx: Any, self: Object) -> Value:
-    return cx.length(_children(cx, self, "children"))
+    return Static(len(_children(cx, self, "children")))
 
 
 def _where(cx: Any, link: Object, parameter: Any) -> Value:
@@ -265,24 +270,25 @@ def _parts(cx: Any, link: Object, method: str, flag: bool) -> list[tuple[str, An
 @rule(chainer.Link.params, chainer.Chain.params, chainer.ChainList.params)
 def params(cx: Any, self: Object, include_uninit: StaticArg[bool] = True) -> Value:
     found = _parts(cx, self, "params", include_uninit)
-    return cx.tuple([_where(cx, self, p) for _, p in found])
+    return _generated(cx, [_where(cx, self, p) for _, p in found])
 
 
 @rule(chainer.Link.namedparams, chainer.Chain.namedparams, chainer.ChainList.namedparams)
 def namedparams(cx: Any, self: Object, include_uninit: StaticArg[bool] = True) -> Value:
     found = _parts(cx, self, "params", include_uninit)
-    return cx.tuple([cx.tuple([Static(name), _where(cx, self, p)]) for name, p in found])
+    return _generated(cx, [cx.tuple([Static(name), _where(cx, self, p)]) for name, p in found])
 
 
 @rule(chainer.Link.links, chainer.Chain.links, chainer.ChainList.links)
 def links(cx: Any, self: Object, skipself: StaticArg[bool] = False) -> Value:
-    return cx.tuple([cx.constant_value(x) for _, x in _parts(cx, self, "links", skipself)])
+    found = _parts(cx, self, "links", skipself)
+    return _generated(cx, [cx.constant_value(x) for _, x in found])
 
 
 @rule(chainer.Link.namedlinks, chainer.Chain.namedlinks, chainer.ChainList.namedlinks)
 def namedlinks(cx: Any, self: Object, skipself: StaticArg[bool] = False) -> Value:
     found = _parts(cx, self, "links", skipself)
-    return cx.tuple([cx.tuple([Static(name), cx.constant_value(x)]) for name, x in found])
+    return _generated(cx, [cx.tuple([Static(name), cx.constant_value(x)]) for name, x in found])
 
 
 @rule(chainer.Link.count_params)

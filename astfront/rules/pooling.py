@@ -41,12 +41,12 @@ def max_pooling(cx: Any, node: Any, x: Tensor) -> Tensor:
     """``cover_all`` pads by ``stride - 1`` more at the end, as Chainer's im2col does."""
     _require_items(cx, x)
     if (axes := _staged_windows(cx, node, ("ksize", "stride", "pad"))) is not None:
-        if node.return_indices:
+        if node.return_indices or node.is_kept:
             found = staged_windows.max_and_place(cx, x, axes, node.cover_all)
             node.set("indexes", found.items[1])
             return found.items[0]  # type: ignore[return-value]
         return staged_windows.max_pooled(cx, x, axes, node.cover_all)
-    if node.return_indices:
+    if node.return_indices or node.is_kept:
         return _max_and_place(cx, node, x)
     ends = [p + s - 1 if node.cover_all else p for p, s in zip(node.pad, node.stride)]
     return _pool(cx, "max", x, node.ksize, node.stride, node.pad, ends)

@@ -7,6 +7,7 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
+import astfront
 from tests.functions.cases import FLOATS, cases, f, programs, refused
 from tests.support import run, run_staged
 
@@ -178,6 +179,34 @@ def up_again(x):
 @cases([f(2, 3, 3, 3), np.random.RandomState(0).randint(-9, 9, (2, 3, 3, 3))])
 def up(x, places):
     return F.upsampling_2d(x, places, 3, stride=2, pad=1, outsize=(5, 5))
+
+
+class WithANode(chainer.Chain):
+    """What a node leaves of one call is for the next one, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.pool = F.pooling.max_pooling_nd.MaxPoolingND(2, 2)
+
+    def forward(self, x):
+        y = self.pool.apply((x,))[0]
+        return y, F.upsampling_2d(y, self.pool.indexes, 2)
+
+
+def test_what_a_node_of_the_model_leaves():
+    model, expected = WithANode(), WithANode()
+    compiled = astfront.compile(model)
+    for seed in range(2):
+        x = np.random.RandomState(seed).rand(1, 2, 4, 4).astype(np.float32)
+        for given, wanted in zip(compiled(x), expected(x), strict=True):
+            np.testing.assert_array_equal(given.array, wanted.array)
+        np.testing.assert_array_equal(model.pool.indexes, expected.pool.indexes)
+
+
+@refused("AF0301", f(1, 2, 4, 4))
+def what_a_rule_leaves_out(x):
+    node = F.pooling.max_pooling_nd.MaxPoolingND(2, 2)
+    return node.apply((x,))[0], node.indexes
 
 
 def test_upsampling_of_what_is_out_of_range():

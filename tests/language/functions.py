@@ -311,9 +311,11 @@ class link_lists(chainer.ChainList):
     def forward(self, x, n):
         for link in self:
             x = link(x)
-        for link in self.children():
+        children = self.children()
+        x = next(children)(x)
+        for link in children:
             x = F.relu(link(x))
-        return self[0](x) * n + len(self)
+        return self[0](x) * n + len(self) + len(list(children))
 
 
 @construct("layers by computed names")
