@@ -265,25 +265,38 @@ def frozenset_(cx: Any, iterable: Value = Static(())) -> Value:
 
 @rule(dict)
 def dict_(cx: Any, *args: Value, **kwargs: Value) -> Value:
+    args = tuple(as_dict(cx, arg) for arg in args)
     if any(map(cx.is_keyed, args)):
         made = cx.heap.new_dict()
         cx.update_keyed(made, args, kwargs)
         return made  # type: ignore[no-any-return]
     items: dict[Any, Value] = {}
     for arg in args:
-        if isinstance(arg, Dict) or (isinstance(arg, Object) and hasattr(arg.cls, "keys")):
-            items.update(cx.entries_of(arg))
-            continue
-        if isinstance(arg, Generator):
-            items.update(cx.entries_of(cx.call(Static(folds.keyed), [arg], {})))
-            continue
-        for i, pair in enumerate(cx.items_of(arg)):
-            parts = cx.items_of(pair, 2)
-            if len(parts) != 2:
-                wrong = f"element #{i} has length {len(parts)}; 2 is required"
-                cx.raise_python(ValueError(f"dictionary update sequence {wrong}"))
-            items[cx.static(parts[0], "a dict's key")] = parts[1]
+        items.update(cx.entries_of(arg))
     return cx.heap.new_dict({**items, **kwargs})
+
+
+def as_dict(cx: Any, arg: Value) -> Value:
+    """A dict of the pairs that ``dict`` or ``update`` is given, whose keys may be staged."""
+    if isinstance(arg, Dict) or (isinstance(arg, Object) and hasattr(arg.cls, "keys")):
+        return arg
+    found = None
+    if not isinstance(arg, Generator):
+        arg, found = known_items(cx, arg)
+    items = {}
+    for i, pair in enumerate(found or ()):
+        parts = cx.items_of(pair, 2)
+        if len(parts) != 2:
+            wrong = f"element #{i} has length {len(parts)}; 2 is required"
+            cx.raise_python(ValueError(f"dictionary update sequence {wrong}"))
+        known, key = cx.try_static(parts[0])
+        if not known:
+            arg, found = cx.heap.new_list(found), None
+            break
+        items[key] = parts[1]
+    if found is None:
+        return cx.call(Static(folds.keyed), [arg], {})  # type: ignore[no-any-return]
+    return cx.heap.new_dict(items)  # type: ignore[no-any-return]
 
 
 @rule(int)

@@ -11,7 +11,7 @@ import gast
 from astfront.contents import GrownList, Items
 from astfront.environment import same
 from astfront.rules import folds
-from astfront.rules.builtins import copy_list, dict_, set_
+from astfront.rules.builtins import as_dict, copy_list, dict_, set_
 from astfront.rules.ordering import sorted_
 from astfront.rules.registry import pure, rule
 from astfront.values import (
@@ -180,6 +180,7 @@ def dict_pop(cx: Any, self: Dict, key: Value, default: Value | None = None) -> V
 
 @rule(dict.update)
 def update(cx: Any, self: Dict, *others: Value, **kwargs: Value) -> Value:
+    others = tuple(as_dict(cx, other) for other in others)
     if any(map(cx.is_keyed, (self, *others))):
         cx.update_keyed(self, others, kwargs)
         return NONE

@@ -168,6 +168,10 @@ def batch_renormalization_node(
     std = cx.call_op("sqrt", cx.call_op("add", var, eps))
     old_mean, old_var = (cx.cast(node.value(n), dtype) for n in ("_running_mean", "_running_var"))
     old_std = cx.call_op("sqrt", cx.call_op("add", old_var, eps))
+    if np.ndim(node.rmax) or np.ndim(node.dmax):
+        cx.fail(
+            "AF0306", "rmax and dmax that are arrays", help="give batch_renormalization numbers"
+        )
     rmax, dmax = float(node.rmax), float(node.dmax)
     r = cx.call_op("clip", cx.call_op("divide", std, old_std), a_min=1 / rmax, a_max=rmax)
     shift = cx.call_op("divide", cx.call_op("subtract", mean, old_mean), old_std)

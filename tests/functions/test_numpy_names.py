@@ -85,6 +85,7 @@ def shapes_and_types(x, v, w, i):
         np.rollaxis(x, 1), np.dsplit(x[None], 2), np.result_type(x, i), np.result_type(x, 3), np.common_type(x, i),
         np.min_scalar_type(x), np.can_cast(x, "d"), np.promote_types(x.dtype, "d"), np.shape(x), np.size(x, 0), np.ndim(x),
         np.broadcast_arrays(x, v)[1], np.copysign(v, -v), np.signbit(v), np.modf(v), np.float_power(v, 2),
+        np.nextafter(v, -v),
     )  # fmt: skip
 
 

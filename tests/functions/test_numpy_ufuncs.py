@@ -257,7 +257,7 @@ def test_methods_of_ufuncs():
 def test_signs_of_zero():
     def signs(x, y):
         return (
-            np.arctan2(x, y), np.arctan2(y, x), np.copysign(x, y), np.signbit(x), np.modf(x), np.angle(x),
+            np.arctan2(x, y), np.arctan2(y, x), np.copysign(x, y), np.signbit(x), np.modf(x), np.angle(x), np.nextafter(x, y),
             np.cbrt(x), np.logaddexp2(x, y), np.isneginf(x), np.isposinf(x), 1 / (x % y), 1 / (x // y), 1 / np.sign(x),
         )  # fmt: skip
 

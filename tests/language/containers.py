@@ -187,7 +187,8 @@ def staged_keys(x, n):
     table[n] = table.get(n, x) * 2
     counts = collections.Counter([n, n + 1, n])
     words = {2: "two", n: n}
-    words.update(three=n)
+    words.update([(n + 5, n)], three=n)
+    words.update(dict(zip([2, n], range(2))))
     for k in table:
         table[k] += 1
     common = counts.most_common(1)

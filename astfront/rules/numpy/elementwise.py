@@ -299,6 +299,24 @@ def copysign(cx: Any, x: Tensor, sign: Tensor) -> Tensor:
     return call("where", same, x, negative(cx, x))  # type: ignore[no-any-return]
 
 
+def nextafter(cx: Any, x: Tensor, towards: Tensor) -> Tensor:
+    """The number beside ``x``: the one whose bits, as an integer, are one more or less."""
+    call, size = cx.b.call, x.dtype.itemsize * 8
+    bits = call("reinterpret", x, dtype=f"int{size}")
+    grows = call("equal", call("less", x, towards), call("greater", x, like(x, 0)))
+    one = full(1, bits.dtype)
+    moved = call("add", bits, call("where", grows, one, full(-1, bits.dtype)))
+    below = full(np.iinfo(bits.dtype).min + 1, bits.dtype)
+    least = call("where", call("less", towards, like(x, 0)), below, one)
+    moved = call("where", call("equal", x, like(x, 0)), least, moved)
+    found = call("reinterpret", moved, dtype=x.dtype.name)
+    # Of two zeros C gives the second one, and numpy's float16 the first.
+    same = x if size == 16 else towards
+    found = call("where", call("equal", x, towards), same, found)
+    lost = call("logical_or", call("isnan", x), call("isnan", towards))
+    return call("where", lost, like(x, np.nan), found)  # type: ignore[no-any-return]
+
+
 def arctan2(cx: Any, y: Tensor, x: Tensor) -> Tensor:
     """The angle of the point (x, y)."""
     call = cx.b.call

@@ -48,6 +48,7 @@ ARITHMETIC: dict[np.ufunc, Operation] = {
     np.fmin: e.fmin,
     np.arctan2: e.in_float32(e.arctan2),
     np.copysign: e.copysign,
+    np.nextafter: e.nextafter,
     np.hypot: e.in_float32(e.hypot),
     np.heaviside: e.heaviside,
     np.logaddexp: e.in_float32(e.logaddexp),
