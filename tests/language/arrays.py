@@ -207,3 +207,12 @@ class kept_array(chainer.Chain):
         self.total += x.array * n
         self.total[0] = 0
         return self.total.copy()
+
+
+@construct("arrays of numbers whose types differ from way to way")
+def mixed_numbers(x, n):
+    ratio = n / 4 if n > 2 else 0
+    best = ratio
+    for k in range(2):
+        best = np.max([best, ratio * k])
+    return np.array([ratio, n]), np.mean([1, ratio, 2.5]), best
