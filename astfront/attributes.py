@@ -89,7 +89,7 @@ class Attributes(TensorAttributes):
                 found = self.tensor_attribute(array, name)
                 return replace(found, self=owner) if isinstance(found, BoundMethod) else found
             case Choice():
-                return self.split(owner, lambda v: self.get_attribute(v, name))
+                return self.attribute_of_each(owner, name)
             case Static(obj=obj):
                 return self.static_attribute(obj, name)
             case Tensor():

@@ -352,8 +352,9 @@ class Comparisons(Machine):
         if isinstance(container, Tensor) and container.kind == "array":
             equal = self.compare(gast.Eq(), container, item)
             return self.call(Static(bool), [self.call(Static(np.any), [equal], {})], {})
-        if self.has_grown(container) and self.holds_ints(container) and self.is_number(item):
-            return self.call(Static(folds.contains), [container, item], {})
+        in_loop = self.found_in_a_loop(folds.contains, container, item)
+        if in_loop is not None:
+            return in_loop
         found: Value = FALSE
         for other in self.items_of(container):
             found = self.lazy(False, found, lambda other=other: self.equal_items(item, other))

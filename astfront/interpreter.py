@@ -28,6 +28,7 @@ from astfront.calls.function_nodes import FunctionNodes
 from astfront.comparisons import Comparisons
 from astfront.containers.containers import Containers
 from astfront.containers.dicts import Dicts
+from astfront.containers.finding import Finding
 from astfront.containers.forests import Forest
 from astfront.containers.grown import GrownLists
 from astfront.containers.iterators import Iterators
@@ -87,6 +88,7 @@ class Interpreter(
     KnownBounds,
     Containers,
     Dicts,
+    Finding,
     GrownLists,
     Subscripts,
     InPlace,

@@ -10,11 +10,13 @@ from typing import Any
 import chainer
 import numpy as np
 
+from astfront.joins.options import alternatives
 from astfront.locations import MISSING, Location
 from astfront.values import (
     FALSE,
     NONE,
     BoundMethod,
+    Choice,
     Memory,
     Static,
     Tensor,
@@ -28,6 +30,8 @@ _BACKPROP = frozenset(
     ["grad", "grad_var", "node", "creator", "creator_node", "rank", "loss_scale", "backward",
      "cleargrad", "zerograd", "addgrad", "set_creator", "set_creator_node"]
 )  # fmt: skip
+
+_CLASSES = {"array": np.ndarray, "generic": np.ndarray, "variable": chainer.Variable}
 
 _PLAIN_VARIABLE = chainer.Variable(np.zeros((), np.float32))
 
@@ -57,6 +61,19 @@ class TensorAttributes(VariableAttributes):
         return self.lifted(parameter, Location(Held(parameter), "attribute", "value"), "param")
 
     # --- tensors -----------------------------------------------------------------------------
+
+    def attribute_of_each(self, owner: Choice, name: str) -> Value:
+        """An attribute of what is one of several. A method is one method of them all, if it can be."""
+        arrays = [v for v in alternatives(owner) if isinstance(v, Tensor)]
+        classes = {_CLASSES.get(x.kind) for x in arrays}
+        if len(arrays) == len(list(alternatives(owner))) and len(classes) == 1:
+            is_method = callable(getattr(classes.pop(), name, None))
+            found = [self.tensor_attribute(x, name) for x in arrays] if is_method else []
+            methods = [m for m in found if isinstance(m, BoundMethod)]
+            functions = {getattr(m.function, "obj", m) for m in methods}
+            if len(methods) == len(arrays) and len(functions) == 1:
+                return replace(methods[0], self=owner)
+        return self.split(owner, lambda v: self.get_attribute(v, name))
 
     def tensor_attribute(self, x: Tensor, name: str) -> Value:
         if name == "shape":

@@ -134,8 +134,9 @@ def as_dict(cx: Any, self: Tuple) -> Value:
 
 @rule(list.count, tuple.count, collections.deque.count)
 def count(cx: Any, self: Value, item: Value) -> Value:
-    if cx.has_grown(self) and cx.holds_ints(self) and cx.is_number(item):
-        return cx.call(Static(folds.count), [self, item], {})
+    in_loop: Value | None = cx.found_in_a_loop(folds.count, self, item)
+    if in_loop is not None:
+        return in_loop
     total: Value = Static(0)
     for other in cx.items_of(self):
         equal = cx.equal_items(item, other)
@@ -149,8 +150,11 @@ def count(cx: Any, self: Value, item: Value) -> Value:
 
 @rule(list.remove, collections.deque.remove)
 def remove(cx: Any, self: List, item: Value) -> Value:
-    if cx.holds_ints(self) and cx.is_number(item):
+    if not cx.has_grown(self) and cx.holds_ints(self) and cx.is_number(item):
         place = cx.call(Static(folds.place_to_remove), [self, item], {})
+    else:
+        place = cx.found_in_a_loop(folds.place_to_remove, self, item)
+    if place is not None:
         cx.heap[self.cell] = cx.without(self, place)
         return NONE
     items = cx.as_items(self)

@@ -120,6 +120,9 @@ def copy(cx: Any, self: Value) -> Value:
 @rule(list.index, tuple.index)
 def index(cx: Any, self: Value, item: Value) -> Value:
     fold = folds.index_in_tuple if cx.is_tuple(self) else folds.index
+    in_loop: Value | None = cx.found_in_a_loop(fold, self, item)
+    if in_loop is not None:
+        return in_loop
     if cx.holds_ints(self) and cx.is_number(item):
         return cx.call(Static(fold), [self, item], {})
     for i, other in enumerate(cx.items_of(self)):

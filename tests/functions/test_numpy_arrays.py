@@ -35,6 +35,8 @@ def made(x, a):
         np.diag(x[0, :2], -1), np.diag(x, 1), np.trace(x), np.ascontiguousarray(x.T), np.array([True, x[0, 0] > 2]),
         np.zeros(x.shape), np.bool_(x[0, 0]), np.array(x, ndmin=3), np.arange(0, 1, 0.25), x.dtype.type(3) * x,
         np.zeros_like(chainer.Variable(x), dtype="f"), np.ones_like(chainer.Variable(x), np.int32),
+        np.transpose(chainer.Variable(x)), np.moveaxis(chainer.Variable(x), 0, 1), np.sum(chainer.Variable(x)),
+        np.shape(chainer.Variable(x)), np.ndim(chainer.Variable(x)), np.size(chainer.Variable(x)), np.prod(chainer.Variable(x[0])),
     )  # fmt: skip
 
 

@@ -194,3 +194,71 @@ def compared_by_identity(x, n):
 )
 def test_what_a_copy_would_not_show(code, function):
     refuses(code, function, np.ones(6, "f"), N(3))
+
+
+def test_what_was_seen():
+    """Tuples, numpy's numbers, floats and lists of ints are found in lists whose length is staged."""
+
+    def forward(x, n):
+        places, at, picked, highs, words = [(0, 0)], (0, 0), [], [], []
+        for t in range(int(n)):
+            at = ((at[0] + int(x[t] > 0)) % 3, (at[1] + t) % 2)
+            if at in places:
+                highs.append(-float(t))
+                continue
+            places.append(at)
+            best = np.argmax(x[: t + 1])
+            if best not in picked:
+                picked.append(best)
+            if float(x[t]) not in highs:
+                highs.append(float(x[t]))
+            word = [int(v > 0) for v in x[:t]]
+            if word not in words:
+                words.append(word)
+        found = (1, 1) in places, places.count(at), places.index((0, 0)), None in picked
+        return places, picked, highs, words, found, words.count([1]), [0, 1] in words
+
+    agrees(forward, *CALLS)
+
+
+def test_an_item_is_removed():
+    def forward(x, n):
+        left = [(t % 3, t) for t in range(int(n))]
+        left.append((1, 9))
+        left.remove((1, int(n) // 5 * 4) if x[0] > 9 else (1, 9))
+        return left, [float(v) for v in x[: int(n)]].count(float(x[0]))
+
+    agrees(forward, *CALLS)
+
+
+def test_nan_in_a_list():
+    def forward(x, n):
+        xs = [float(v) for v in x[: int(n)]]
+        return float(x[0]) in xs
+
+    agrees(forward, (array(3), N(2)))
+    refuses("AF0207", forward, np.full(3, np.nan, "f"), N(2))
+
+
+def test_an_array_of_what_may_be_a_number_of_numpys():
+    def forward(x, n):
+        best, high, top = 0, 1.5, [0]
+        for t in range(int(n)):
+            if x[t] > high:
+                best, high = np.argmax(x), x[t]
+                top = top + [best]
+        same = np.array([best, 2]), np.asarray([[top[-1]], [1]], np.int32), np.float32([best])
+        return same, np.array([high]).sum() > 2, np.array([[1, high], [best, 3]], "f")
+
+    agrees(forward, *CALLS)
+
+
+def test_methods_of_what_may_be_of_another_dtype_or_rank():
+    def forward(x, n):
+        wide, rows = x, chainer.Variable(x)
+        if int(n) > 2:
+            wide, rows = x.astype(np.float64), chainer.Variable(x[None])
+        several = [wide][0].mean(), (wide * 2).sum(), (wide + 1).tolist()[0], (wide - 1).T
+        return several, (rows * 2).reshape(1, -1), (rows + 1).T, (rows - 1).shape
+
+    agrees(forward, *CALLS)

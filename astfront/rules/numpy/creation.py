@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,6 +39,7 @@ from astfront.values import (
     UNBOUND,
     EitherDtype,
     List,
+    Option,
     Scalar,
     Static,
     Tensor,
@@ -251,6 +253,8 @@ def array(
     ndmin: Value = Static(0),
 ) -> Value:
     made = asarray(cx, object, dtype)
+    if isinstance(made, Option):
+        return cx.split(made, lambda x: array(cx, x, copy=copy, ndmin=ndmin))
     wanted = cx.static(ndmin, "`ndmin`")
     if isinstance(made, EitherDtype):
         return made if wanted < 2 else cx.split(made, lambda x: array(cx, x, ndmin=ndmin))
@@ -276,6 +280,8 @@ def asarray(cx: Any, a: Value, dtype: Value = NONE, order: Value = NONE) -> Valu
     if content is not None and getattr(content.element, "shape", None) == ():
         return _array_of_numbers(cx, content, dtype)
     made = _made_of(cx, a)
+    if isinstance(made, Option):
+        return cx.split(made, lambda x: asarray(cx, x, dtype, order))
     wanted = dtype_of(cx, dtype, made.dtype)
     if wanted != made.dtype:
         return convert(cx, made, wanted).as_kind("array")
@@ -309,7 +315,8 @@ def _array_of_grown(cx: Any, content: GrownList) -> Tensor:
     return rows
 
 
-def _made_of(cx: Any, v: Value) -> Tensor:
+def _made_of(cx: Any, v: Value) -> Any:
+    """A list, number or array as an array, or as one of several where items of it are."""
     content = grown_list(cx, v, may_be_empty=True)
     if content is not None:
         return _array_of_grown(cx, content)
@@ -321,10 +328,21 @@ def _made_of(cx: Any, v: Value) -> Tensor:
         return constant(array)
     if isinstance(v, Scalar):
         return cx.as_tensor(v)  # type: ignore[no-any-return]
+    if isinstance(v, Option):
+        return cx.split(v, lambda one: _made_of(cx, one))
     if isinstance(v, Tuple | List):
-        return _stacked(cx, [_made_of(cx, item) for item in cx.items_of(v)])
+        items = [_made_of(cx, item) for item in cx.items_of(v)]
+        for i, made in enumerate(items):
+            if isinstance(made, Option):  # of several dtypes or ranks
+                with_one = functools.partial(_with_item, cx, items, i)
+                return cx.split(made, with_one)
+        return _stacked(cx, items)
     x = as_array(cx, v)
     return x.viewed_as(x.as_kind("array"))
+
+
+def _with_item(cx: Any, items: Sequence[Value], i: int, item: Value) -> Any:
+    return _made_of(cx, Tuple((*items[:i], item, *items[i + 1 :])))
 
 
 def _stacked(cx: Any, items: Sequence[Tensor]) -> Tensor:
@@ -416,9 +434,12 @@ def astype(
     return Tensor(convert(cx, x, wanted).expr, x.shape, wanted, x.kind)
 
 
-def _number_rule(cls: Any) -> Callable[..., Tensor]:
-    def make(cx: Any, x: Value = Static(0)) -> Tensor:
-        return as_result(convert(cx, _made_of(cx, x), np.dtype(cls)))
+def _number_rule(cls: Any) -> Callable[..., Value]:
+    def make(cx: Any, x: Value = Static(0)) -> Value:
+        made = _made_of(cx, x)
+        if isinstance(made, Option):
+            return cx.split(made, lambda one: make(cx, one))  # type: ignore[no-any-return]
+        return as_result(convert(cx, made, np.dtype(cls)))
 
     return make
 

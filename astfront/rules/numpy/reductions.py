@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import chainer
 import gast
 import numpy as np
 
@@ -24,6 +25,7 @@ from astfront.rules.numpy.support import (
     convert,
     dtype_of,
     full,
+    is_variable,
     numpy_rule,
     product,
     refuse_out,
@@ -90,7 +92,16 @@ def _with_initial(cx: Any, combine: np.ufunc, result: Tensor, initial: Value | N
     return made
 
 
-def _sum_rule(op: str, combine: np.ufunc, identity: int) -> Callable[..., Tensor]:
+def _of_all_items(cx: Any, op: str, a: Value) -> Value:
+    """Of a Variable numpy takes the items one by one, which are Variables: so is their sum."""
+    message = f"numpy's {op} of a Variable without an item, which isn't a Variable"
+    ok = cx.compare(gast.NotEq(), cx.get_attribute(a, "size"), Static(0))
+    cx.require(ok, cx.error("AF0207", message))
+    whole = chainer.functions.sum if op == "sum" else chainer.functions.prod
+    return cx.call(Static(whole), [a], {})  # type: ignore[no-any-return]
+
+
+def _sum_rule(op: str, combine: np.ufunc, identity: int) -> Callable[..., Value]:
     def apply(
         cx: Any,
         a: Value,
@@ -100,7 +111,11 @@ def _sum_rule(op: str, combine: np.ufunc, identity: int) -> Callable[..., Tensor
         keepdims: Value = FALSE,
         initial: Value | None = None,
         where: Value = TRUE,
-    ) -> Tensor:
+    ) -> Value:
+        given = [(axis, None), (dtype, None), (out, None), (keepdims, False), (where, True)]
+        plain = all(isinstance(v, Static) and v.obj is default for v, default in given)
+        if plain and initial is None and is_variable(a) and cx.as_tensor(a).dtype.itemsize >= 4:
+            return _of_all_items(cx, op, a)
         x, axes, keep = _parts(cx, a, axis, keepdims)
         wanted = dtype_of(cx, dtype, _sum_dtype(x.dtype))
         x = _kept(cx, convert(cx, x, wanted), where, identity)

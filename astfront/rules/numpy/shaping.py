@@ -21,8 +21,10 @@ from astfront.rules.numpy.support import (
     constant,
     convert,
     full,
+    is_variable,
     known_sizes,
     numpy_rule,
+    of_variable,
     product,
     require_equal,
     shape_values,
@@ -156,7 +158,9 @@ def _permuted(cx: Any, x: Tensor, axes: Any) -> Tensor:
 
 
 @numpy_rule(np.transpose)
-def transpose(cx: Any, a: Value, axes: Value = NONE) -> Tensor:
+def transpose(cx: Any, a: Value, axes: Value = NONE) -> Value:
+    if is_variable(a):
+        return of_variable(cx, a, "transpose", axes)
     return _permuted(cx, as_array(cx, a), cx.static(axes, "`axes`"))
 
 
@@ -178,8 +182,8 @@ def swapaxes(cx: Any, a: Value, axis1: Value, axis2: Value) -> Tensor:
 
 
 @numpy_rule(np.moveaxis)
-def moveaxis(cx: Any, a: Value, source: Value, destination: Value) -> Tensor:
-    x = as_array(cx, a)
+def moveaxis(cx: Any, a: Value, source: Value, destination: Value) -> Value:
+    x = cx.as_tensor(a) if is_variable(a) else as_array(cx, a)
     sources = axes_of(cx, cx.static(source, "`source`"), x.ndim)
     targets = axes_of(cx, cx.static(destination, "`destination`"), x.ndim)
     if len(sources) != len(targets):
@@ -189,6 +193,8 @@ def moveaxis(cx: Any, a: Value, source: Value, destination: Value) -> Tensor:
     order = [i for i in range(x.ndim) if i not in sources]
     for target, source_axis in sorted(zip(targets, sources)):
         order.insert(target, source_axis)
+    if is_variable(a):
+        return of_variable(cx, a, "transpose", Static(tuple(order)))
     return transposed(cx, x, order)
 
 

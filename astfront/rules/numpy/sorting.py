@@ -357,7 +357,9 @@ def iterate(cx: Any, self: Value) -> Value:
 
 def _attribute_rule(name: str) -> Any:
     def apply(cx: Any, a: Value) -> Value:
-        return cx.get_attribute(as_array(cx, a), name)  # type: ignore[no-any-return]
+        # numpy takes the attribute of what has one, Variables too.
+        x = a if isinstance(a, Tensor) else as_array(cx, a)
+        return cx.get_attribute(x, name)  # type: ignore[no-any-return]
 
     return apply
 
@@ -368,7 +370,7 @@ numpy_rule(np.ndim)(_attribute_rule("ndim"))
 
 @numpy_rule(np.size)
 def size(cx: Any, a: Value, axis: Value = NONE) -> Value:
-    x = as_array(cx, a)
+    x = a if isinstance(a, Tensor) else as_array(cx, a)
     given = cx.static(axis, "`axis`")
     if given is None:
         return cx.get_attribute(x, "size")  # type: ignore[no-any-return]

@@ -146,6 +146,15 @@ def as_array(cx: Any, v: Value) -> Tensor:
     return made
 
 
+def is_variable(v: Value) -> bool:
+    return isinstance(v, Tensor) and v.kind == "variable"
+
+
+def of_variable(cx: Any, v: Value, method: str, *args: Value) -> Value:
+    """A method of a Variable: numpy's functions call it where an object has one of their name."""
+    return cx.call(cx.get_attribute(v, method), list(args), {})  # type: ignore[no-any-return]
+
+
 def rank(v: Tensor | Scalar | Static) -> int:
     return v.ndim if isinstance(v, Tensor) else 0
 
