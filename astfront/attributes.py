@@ -47,7 +47,6 @@ from astfront.values import (
     Tuple,
     Unbound,
     Value,
-    is_none,
 )
 
 #: Descriptors that put what their function gives into the object's own attribute of that name.
@@ -228,11 +227,6 @@ class Attributes(TensorAttributes):
             self.raise_python(missing)
         return found
 
-    def _lost(self, node: Object, name: str) -> bool:
-        """Whether the program hasn't set the attribute since a rule left it out."""
-        content = self.heap[node.cell]
-        return not isinstance(content, Content) or is_none(content.items.get(name, NONE))
-
     def find_attribute(self, owner: Object, name: str) -> Value:
         """Python's attribute lookup; UNBOUND where there is none."""
         cls = owner.cls
@@ -240,12 +234,7 @@ class Attributes(TensorAttributes):
             return Static(cls)
         if name == "__dict__":
             return self.call(Static(attribute_dict), [owner], {})
-        if (owner.cell, name) in self.not_kept and self._lost(owner, name):
-            self.fail(
-                "AF0301",
-                f"`{name}`, which {cls.__name__} leaves in the node, isn't computed",
-                help="use a function that returns it, such as max_pooling_2d(…, return_indices=True)",
-            )
+        self.require_kept(owner, name)
         on_class = next((vars(c)[name] for c in cls.__mro__ if name in vars(c)), MISSING)
         self.guard_method(cls, name, on_class)
         if isinstance(on_class, property) and on_class.fget is not None:

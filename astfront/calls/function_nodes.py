@@ -19,6 +19,7 @@ from astfront.diagnostics import CompileError
 from astfront.machine import Machine
 from astfront.rules.registry import NODE_RULES
 from astfront.values import (
+    NONE,
     Choice,
     Dict,
     List,
@@ -65,6 +66,18 @@ class FunctionNodes(Machine):
             if name not in after or is_none(after[name]):
                 self.not_kept.add((node.cell, name))
         return self.tuple([result]) if isinstance(result, Tensor) else result
+
+    def require_kept(self, node: Object, name: str) -> None:
+        """Refuse an attribute that a rule left out, unless the program has set it since."""
+        if (node.cell, name) not in self.not_kept:
+            return
+        items: Any = self.heap[node.cell].items  # type: ignore[union-attr]
+        if is_none(items.get(name, NONE)):
+            self.fail(
+                "AF0301",
+                f"`{name}`, which {node.cls.__name__} leaves in the node, isn't computed",
+                help="use a function that returns it, such as max_pooling_2d(…, return_indices=True)",
+            )
 
     def inherited_forward(
         self, f: types.FunctionType, args: Sequence[Value], kwargs: dict[str, Value]
