@@ -307,6 +307,8 @@ class Calls(FunctionCalls):
         """A list in which a number is of one of several types, as a tuple: numpy takes either."""
         if not isinstance(value, List) or getattr(target, "__module__", None) != "numpy":
             return value
+        if target in (np.array, np.asarray, np.asanyarray):
+            return value  # which take the items one by one: the ways don't multiply
         content = self.heap[value.cell]
         items = content.items if isinstance(content, Items) else ()
         mixed = [x for x in items if isinstance(x, Option)]

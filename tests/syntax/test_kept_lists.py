@@ -248,6 +248,7 @@ def test_an_array_of_what_may_be_a_number_of_numpys():
                 best, high = np.argmax(x), x[t]
                 top = top + [best]
         same = np.array([best, 2]), np.asarray([[top[-1]], [1]], np.int32), np.float32([best])
+        same += (np.array([best, top[-1], *[best] * 8]),)  # in one way, not in 1024
         return same, np.array([high]).sum() > 2, np.array([[1, high], [best, 3]], "f")
 
     agrees(forward, *CALLS)
