@@ -211,8 +211,9 @@ class Compiled:
         found = as_trees(args, kwargs, self._trees) if self._trees else None
         if found is not None:
             yield flatten(*found[:2])
-        yield flatten(args, kwargs)
-        yield from self._sizes.fitting(args, kwargs)
+        key, leaves = flatten(args, kwargs)
+        yield key, leaves
+        yield from self._sizes.fitting(key, args, kwargs)
 
     def _find(
         self, args: Sequence[Any], kwargs: dict[str, Any]

@@ -32,12 +32,14 @@ from astfront.relay import memory as relay_memory
 from astfront.relay import quick_tvm  # noqa: F401  (changes TVM's classes)
 from astfront.relay.aliases import hide_known_places
 from astfront.relay.alignment import unaligned_arrays
+from astfront.relay.joined_loops import joined_loops
 from astfront.relay.kernel_checks import TrustedTypes
 from astfront.relay.memory import Argument
 from astfront.relay.pipeline import NeededPasses
 from astfront.relay.places import places_of_turns
 from astfront.relay.strides import known_strides
 from astfront.relay.threads import serial_small_loops
+from astfront.relay.turns import parts_of_turns
 from passes.relay import (
     broadcast_operands,
     dataflow,
@@ -265,6 +267,8 @@ _LOWER_PASSES = [
     (1, serial_small_loops),
     (3, hide_known_places),
     (3, places_of_turns),
+    (3, parts_of_turns),
+    (3, joined_loops),
     (3, unaligned_arrays),
 ]
 

@@ -62,6 +62,20 @@ def _is_plain(x: chainer.Variable) -> bool:
     return x.name is None and x.requires_grad and vars(x).keys() <= PLAIN_FIELDS
 
 
+class Fitting(NamedTuple):
+    """The programs for arrays of several sizes that take a call."""
+
+    types: Types | None
+    """The call's types, which hold the objects that its key knows by their addresses."""
+    among: int
+    """How many programs there were."""
+    programs: list[tuple[Any, Types]]
+
+
+#: Of how many calls it's known which programs take them.
+_MOST_CALLS = 1024
+
+
 class Sizes:
     """The types of calls, and of the programs for arrays of several sizes."""
 
@@ -72,17 +86,31 @@ class Sizes:
         """What there are programs for."""
         self.refused: set[Any] = set()
         """The keys of what there can't be programs for."""
+        self._found: dict[Any, Fitting] = {}
+        """What was found for calls, by their keys."""
 
     def fitting(
-        self, args: Sequence[Any], kwargs: dict[str, Any]
+        self, call: Any, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> Iterator[tuple[Any, list[Any]]]:
-        """The keys of the programs that take a call, with its staged arguments in order."""
-        types = types_of(args, kwargs) if self.programs else None
-        if types is not None:
-            for key, wider in list(self.programs.items()):
-                found = common(wider, types)
-                if found is not None and found.key == key:
-                    yield key, matched(*wider, args, kwargs)
+        """The keys of the programs that take the call of a key, with its staged arguments in order."""
+        if not self.programs:
+            return
+        found = self._found.get(call)
+        if found is None or found.among != len(self.programs):
+            if len(self._found) >= _MOST_CALLS:
+                self._found.clear()
+            found = self._found[call] = self._fitting(args, kwargs)
+        for key, wider in found.programs:
+            yield key, matched(*wider, args, kwargs)
+
+    def _fitting(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Fitting:
+        programs, types = list(self.programs.items()), types_of(args, kwargs)
+        fitting = []
+        for key, wider in programs:
+            found = None if types is None else common(wider, types)
+            if found is not None and found.key == key:
+                fitting.append((key, wider))
+        return Fitting(types, len(programs), fitting)
 
     def wider(self, types: Types) -> Iterator[tuple[Any, Types]]:
         """What a program for a call of these types, and for others, would be for; with its key."""

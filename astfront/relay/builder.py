@@ -20,6 +20,7 @@ import astfront.relay.kernels
 import astfront.relay.linalg
 import astfront.relay.random
 import astfront.relay.reductions
+import astfront.relay.scans
 import astfront.relay.select
 import astfront.relay.shape_functions
 import astfront.relay.sort

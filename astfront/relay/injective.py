@@ -108,5 +108,10 @@ def largest_divisor(size: int, most: int) -> int:
 # Operators keep the schedule that they were registered with, which calls this one.
 topi.x86.schedule_injective = _schedule_injective
 
+# Of staged sizes; some builds of TVM take another architecture's schedule.
+for _architecture in ("x86", "riscv"):
+    if hasattr(topi, _architecture):
+        getattr(topi, _architecture).injective.schedule_concatenate = _schedule_injective
+
 # TVM has it for an operator of its own kind; it's as elementwise as others that move elements.
 registry.register_pattern("sliding_window", registry.OpPattern.INJECTIVE, level=11)

@@ -31,7 +31,7 @@ def _bind_places(loop: Any) -> Any:
     places: list[tuple[Any, Any]] = []
 
     def replace(quotient: Any) -> Any:
-        divides = all(_is_known(n) or _among(n, sizes) for n in _factors(quotient.b))
+        divides = all(_is_known(n) or _is_size(n, sizes) for n in _factors(quotient.b))
         if not divides or not all(_among(x, known) for x in _read_by(quotient.a)):
             return None
         for var, value in places:
@@ -58,6 +58,11 @@ def _factors(x: Any) -> list[Any]:
 
 def _is_known(x: Any) -> bool:
     return isinstance(x, tir.IntImm) and int(x) != 0
+
+
+def _is_size(x: Any, sizes: list[Any]) -> bool:
+    """Whether it's one of the sizes, which may be sums: what's divided by one isn't divided by 0."""
+    return any(ir.structural_equal(x, size) for size in sizes)
 
 
 def _among(x: Any, others: list[Any]) -> bool:

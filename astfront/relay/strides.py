@@ -46,6 +46,7 @@ def note_reads(outs: Sequence[Any]) -> None:
         return arguments[op]
 
     noted = [shape for x in outs for shape in visit(x.op)]
+    _noted.equal = [pair for op in arguments for pair in _equal_sizes(op)]
     _noted.shapes = [s for s in noted if not any(_is_one_shape(s, b) for b in broadcast)]
 
 
@@ -78,6 +79,27 @@ def _broadcast_by(op: Any) -> list[Any]:
     return found
 
 
+def _equal_sizes(op: Any) -> list[tuple[Any, Any]]:
+    """The sizes of what's joined that are variables, each with the first operand's, which is equal."""
+    if isinstance(op, te.PlaceholderOp) or op.name not in ("T_concat", "T_stack"):
+        return []
+    first, *others = [tensor.shape for tensor in op.input_tensors]
+    joined = op.output(0).shape
+    if op.name == "T_stack":
+        along: list[int] = []
+    else:
+        pairs = enumerate(zip(first, joined))
+        along = [i for i, (m, n) in pairs if not ir.structural_equal(m, n)]
+        if len(along) != 1:
+            return []
+    return [
+        (size, first[i])
+        for shape in others
+        for i, size in enumerate(shape)
+        if i not in along and _is_variable(size) and not size.same_as(first[i])
+    ]
+
+
 def _is_one_shape(a: Sequence[Any], b: Sequence[Any]) -> bool:
     return len(a) == len(b) and all(ir.structural_equal(m, n) for m, n in zip(a, b))
 
@@ -93,7 +115,13 @@ def known_strides(function: Any, mod: Any, context: Any) -> Any:
     for buffer in buffers:
         is_whole = any(_is_one_shape(list(buffer.shape), s) for s in shapes)
         strides.update(_strides(buffer, is_whole or buffer.data in written))
-    return function.with_body(tir.stmt_functor.substitute(function.body, strides))
+    body = tir.stmt_functor.substitute(function.body, strides)
+    equal = {size: other for size, other in getattr(_noted, "equal", []) if _among(size, buffers)}
+    return function.with_body(tir.stmt_functor.substitute(body, equal) if equal else body)
+
+
+def _among(size: Any, buffers: list[Any]) -> bool:
+    return any(size.same_as(n) for buffer in buffers for n in buffer.shape)
 
 
 def _written(body: Any) -> set[Any]:

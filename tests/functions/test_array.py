@@ -19,6 +19,18 @@ def var(*shape, **kwargs):
     return V(f(*shape, **kwargs))
 
 
+@cases(
+    [var(2, 3, 4), var(2, 1, 4)], [var(3, 2, 17), var(3, 5, 17)], [var(2, 0, 3), var(2, 4, 3)], [var(1, 1, 0), var(1, 2, 0)],
+    staged={0: (None, None, None), 1: (None, None, None)},
+)  # fmt: skip
+def joined_in_rows(x, y):
+    """Loops over items of one operand and then of the other, each along all that lies in a row."""
+    return (
+        F.concat((x, y)), F.concat((x * 2, y, F.relu(x)), 1) + 1, F.concat((x, x[:1]), 0), F.concat((x[:, :, :1], x), 2),
+        F.stack((x, x + 1), 1), F.stack((x, x), -1), F.cumsum(y, axis=1),
+    )  # fmt: skip
+
+
 @cases([var(2, 3, 4), var(0, 3)], dtypes=("float16", "float32"))
 def shapes(x, y):
     a, b, c = x.shape

@@ -52,7 +52,8 @@ def staged_sizes(x, a):
         np.arange(1, n), np.arange(n, -1, -2), np.arange(m, n, 3, dtype="f"), np.eye(n), np.zeros_like(x),
         np.full(x.shape, 2.5, "f"), np.tri(n, m), np.triu(x), np.arange(len(x)) * 2, np.ones(x.shape[1:]),
         np.broadcast_to(x[0], (n, x.shape[1])), np.repeat(x, n, 0), np.tile(x, (n, 2)), np.diag(x[:, 0]),
-        np.full((n, 1), x[0, 0]), np.zeros((n, m), "?"),
+        np.full((n, 1), x[0, 0]), np.zeros((n, m), "?"), np.triu(x, n - 4), np.tri(n, m, m - 3), np.eye(n, k=m - 3),
+        np.meshgrid(x[0], x[:, 0], sparse=True), np.cumsum(x, axis=0), np.cumsum(x[:, :0], axis=1), np.cumprod(x),
     )  # fmt: skip
 
 

@@ -162,13 +162,21 @@ def eye(cx: Any, N: Value, M: Value = NONE, k: Value = Static(0), dtype: Value =
     rows, columns = shape_values(cx, N)[0], shape_values(cx, N if wide else M)[0]
     wanted = dtype_of(cx, dtype, float)
     here = _column_minus_row(cx, rows, columns)
-    diagonal = cx.b.call("equal", here, full_scalar(cx.static(k, "`k`"), INT64))
+    diagonal = cx.b.call("equal", here, _diagonal(cx, k))
     return convert(cx, diagonal, wanted)
 
 
 @numpy_rule(np.identity)
 def identity(cx: Any, n: Value, dtype: Value = FLOAT) -> Tensor:
     return eye(cx, n, dtype=dtype)
+
+
+def _diagonal(cx: Any, k: Value) -> Tensor:
+    """The number of a diagonal, which may be staged."""
+    is_number = isinstance(k, Scalar) and k.type is int
+    if is_number or (isinstance(k, Tensor) and k.ndim == 0 and k.dtype.kind in "iu"):
+        return convert(cx, cx.as_tensor(k), INT64)
+    return full_scalar(cx.static(k, "`k`"), INT64)
 
 
 def _column_minus_row(cx: Any, rows: Value, columns: Value) -> Tensor:
@@ -193,12 +201,12 @@ def _triangle(cx: Any, m: Value, k: Value, name: str) -> Tensor:
     if x.ndim < 2:
         cx.fail("AF0306", "a triangle of an array of fewer than two axes isn't supported")
     rows, columns = sizes_of(cx, x)[-2:]
-    offset = cx.static(k, "`k`")
-    if isinstance(rows, Static) and isinstance(columns, Static):
+    if isinstance(rows, Static) and isinstance(columns, Static) and isinstance(k, Static):
         grid = np.arange(columns.obj) - np.arange(rows.obj)[:, None]
+        offset = cx.static(k, "`k`")
         kept = constant(grid <= offset if name == "less_equal" else grid >= offset)
     else:
-        kept = cx.b.call(name, _column_minus_row(cx, rows, columns), full_scalar(offset, INT64))
+        kept = cx.b.call(name, _column_minus_row(cx, rows, columns), _diagonal(cx, k))
     made: Tensor = cx.b.call("where", kept, x, full_scalar(0, x.dtype))
     return made
 
@@ -210,13 +218,17 @@ def tri(
     wide = isinstance(M, Static) and M.obj is None
     rows, columns = shape_values(cx, N)[0], shape_values(cx, N if wide else M)[0]
     here = _column_minus_row(cx, rows, columns)
-    below = cx.b.call("less_equal", here, full_scalar(cx.static(k, "`k`"), INT64))
+    below = cx.b.call("less_equal", here, _diagonal(cx, k))
     return convert(cx, below, dtype_of(cx, dtype, float))
 
 
 @numpy_rule(np.meshgrid)
 def meshgrid(
-    cx: Any, *xi: Value, indexing: Value = Static("xy"), copy: Value = Static(True)
+    cx: Any,
+    *xi: Value,
+    indexing: Value = Static("xy"),
+    sparse: Value = Static(False),
+    copy: Value = Static(True),
 ) -> list[Tensor]:
     arrays = [as_array(cx, x) for x in xi]
     if any(x.ndim > 1 for x in arrays):
@@ -226,6 +238,7 @@ def meshgrid(
     if cx.static(indexing, "`indexing`") == "xy" and len(arrays) > 1:
         order[:2] = [1, 0]
     sizes = [sizes_of(cx, arrays[i])[0] for i in order]
+    is_sparse = cx.static(sparse, "`sparse`")
     result = []
     for i, x in enumerate(arrays):
         others = [n for n, o in enumerate(order) if o != i]
@@ -234,7 +247,7 @@ def meshgrid(
         axes.insert(order.index(i), len(others))
         if axes != sorted(axes):
             wide = cx.b.call("transpose", wide, axes=axes)
-        result.append(_fresh(broadcast_to(cx, wide, sizes)))
+        result.append(_fresh(wide if is_sparse else broadcast_to(cx, wide, sizes)))
     return result
 
 
