@@ -33,7 +33,7 @@ def _joined(outer: Any) -> Any:
         return None
     sizes = _Sums()
     size = sizes.of(inner.extent)
-    if size is None:
+    if size is None or _factor(size, outer.loop_var) != Polynomial():
         return None
     turn = tir.Var("turn", inner.loop_var.dtype)
     failed = False

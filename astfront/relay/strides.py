@@ -80,21 +80,24 @@ def _broadcast_by(op: Any) -> list[Any]:
 
 
 def _equal_sizes(op: Any) -> list[tuple[Any, Any]]:
-    """The sizes of what's joined that are variables, each with the first operand's, which is equal."""
+    """The sizes of what's joined that are variables, each with one operand's, which is equal."""
     if isinstance(op, te.PlaceholderOp) or op.name not in ("T_concat", "T_stack"):
         return []
-    first, *others = [tensor.shape for tensor in op.input_tensors]
-    joined = op.output(0).shape
-    if op.name == "T_stack":
-        along: list[int] = []
-    else:
-        pairs = enumerate(zip(first, joined))
-        along = [i for i, (m, n) in pairs if not ir.structural_equal(m, n)]
-        if len(along) != 1:
+    shapes = [tensor.shape for tensor in op.input_tensors]  # in any order
+    first, along = shapes[0], [-1]
+    if op.name == "T_concat":
+        joined = op.output(0).shape
+        for shape in shapes:
+            pairs = enumerate(zip(shape, joined))
+            along = [i for i, (m, n) in pairs if not ir.structural_equal(m, n)]
+            if len(along) == 1:
+                first = shape
+                break
+        else:
             return []
     return [
         (size, first[i])
-        for shape in others
+        for shape in shapes
         for i, size in enumerate(shape)
         if i not in along and _is_variable(size) and not size.same_as(first[i])
     ]
