@@ -135,6 +135,8 @@ class Interpreter(
         self.loop_sites: dict[Any, int] = {}
         self.order = self.loop_order = self.loop_depth = 0
         self.exact_choices = False
+        self.keys_refused = self.tuples_added = 0
+        self.long_tuples = False
         self.instances = self.heap.instances
         self.originals: dict[tuple[int, Any], Value] = {}
         self.link_paths: dict[int, str] = {}

@@ -118,6 +118,12 @@ class Machine:
     """How many kept loops enclose what is being compiled."""
     exact_choices: bool
     """Whether a staged index may only choose between values of one type and known sizes."""
+    long_tuples: bool
+    """Whether a tuple that's made of two, in a loop, is one of staged length."""
+    tuples_added: int
+    """How often a loop's turns made a tuple of two."""
+    keys_refused: int
+    """How often a dict got no staged key, as the loop may be unrolled."""
     staged_depth: int
     """How many staged branches and loops enclose what is being compiled."""
     at_turn: dict[tuple[int, int], Content]

@@ -100,6 +100,10 @@ class Operators(Machine):
             return self.split(a, lambda v: self.binary_op(f, v, b))
         if isinstance(b, Choice):
             return self.split(b, lambda v: self.binary_op(f, a, v))
+        if f is operator.add and self._adds_tuples(a, b):
+            new = self.listed_copy(a, tuple)
+            self.extend_list(new, b)
+            return new
         if isinstance(a, Static) and isinstance(b, Static):
             return self.run_python(f, a.obj, b.obj)
         if isinstance(a, Object) or isinstance(b, Object):
@@ -123,6 +127,15 @@ class Operators(Machine):
         if self.is_number(a) and self.is_number(b):
             return self.scalar_arithmetic(f, a, b)
         return self.sequence_operator(f, a, b)
+
+    def _adds_tuples(self, a: Value, b: Value) -> bool:
+        """Whether it's ``a + b`` of tuples, in a loop whose turns may make them ever longer."""
+        if not self.loop_depth or self.frame.is_library:
+            return False
+        if not all(self.is_tuple(v) and _class_of(v) is tuple for v in (a, b)):
+            return False
+        self.tuples_added += 1
+        return self.long_tuples
 
     def repeated_by_numpy(self, sequence: Value, times: Any) -> Value:
         """A sequence times a scalar of numpy's, which leaves that to the sequence."""
@@ -369,6 +382,12 @@ class Operators(Machine):
         except Exception as e:
             self.raise_python(e)
         return self.constant_value(result)
+
+
+def _class_of(v: Value) -> type:
+    return (
+        v.cls if isinstance(v, List | Tuple) else type(v.obj) if isinstance(v, Static) else object
+    )
 
 
 def _is_set(v: Value) -> bool:

@@ -308,11 +308,7 @@ class Subscripts(Machine):
         made: Any
         if items is None and self.is_number(index):
             place = self.checked_index(index, self.length(container), "list assignment")
-            before: Any = self.heap[container.cell]
-            made = self.call(Static(folds.replaced), [container, place, value], {})
-            content: Any = self.heap[made.cell]
-            as_long = {"length": before.length, "added": before.added}
-            self.heap[container.cell] = replace(content, **as_long)
+            self.heap[container.cell] = self.with_item(container, place, value)
             return
         if items is None or isinstance(index, Slice):
             start, stop, step = self._slice_parts(index)

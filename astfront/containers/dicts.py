@@ -19,8 +19,10 @@ import gast
 
 from astfront.contents import Entries
 from astfront.descriptions import describe
+from astfront.diagnostics import CompileError
 from astfront.environment import as_pairs, same
 from astfront.joins.options import is_optional
+from astfront.joins.reachability import led_to
 from astfront.machine import Machine
 from astfront.rules import keyed
 from astfront.values import (
@@ -147,12 +149,26 @@ class Dicts(Machine):
             return False
         if isinstance(key, Tuple):
             return all(isinstance(k, Static) or self.can_be_keyed(container, k) for k in key.items)
-        return isinstance(key, Scalar | Tensor) and not self.exact_choices
+        if not isinstance(key, Scalar | Tensor):
+            return False
+        self.keys_refused += self.exact_choices
+        return not self.exact_choices
 
     def keyed(self, container: Dict, name: str, *args: Value) -> Value:
         """What a function of ``rules/keyed.py`` does with a dict of staged keys."""
         function = getattr(keyed, name)
         return self.call(Static(function), [self.pairs_of(container), *args], {})  # type: ignore[no-any-return]
+
+    def replace_pair(self, pairs: List, place: Value, pair: Value) -> None:
+        """``pairs[place] = pair``, by value where the values are lists, dicts or objects."""
+        if not isinstance(place, Static) and next(led_to(pair), None) is not None:
+            start = self.checkpoint()
+            try:
+                self.heap[pairs.cell] = self.with_item(pairs, place, pair)
+                return
+            except CompileError:
+                self.rewind(start)
+        self.set_item(pairs, place, pair)
 
     def pairs_in(self, v: Value) -> Value:
         """The pairs of a dict or set, which stays what it is; anything else is what it is."""

@@ -150,6 +150,14 @@ class GrownLists(Parts):
         ]
         return Items(tuple(kept))
 
+    def with_item(self, v: List, place: Value, item: Value) -> Content:
+        """What a list that grew is with another item at a place that is in range."""
+        before = self.as_grown(self.heap[v.cell])
+        made = self.as_grown(self.concatenated(before, Items((item,))))
+        places = self.call(Static(folds.places_with), [before.length, place], {})
+        content = self.items_at(made, places)
+        return replace(content, length=before.length, added=before.added)
+
     def items_at(self, content: GrownList, places: Tensor) -> GrownList:
         """The items at these places, which are in range."""
         buffers: list[Tensor] = []
@@ -181,11 +189,23 @@ class GrownLists(Parts):
         i = self.as_scalar(index, int)
         return self.b.call("take", buffer, i, axis=0, mode="clip")  # type: ignore[no-any-return]
 
+    def _row_if_any(self, buffer: Tensor, index: Value, length: Value) -> Tensor:
+        """As :meth:`row`, of an index that a check found to be in range: if it isn't, the list may be
+        empty, and ints that are anything would be sizes that there's no memory for."""
+        row = self.row(buffer, index)
+        if row.dtype.kind not in "iu" or self.is_at_least(length, 1):
+            return row
+        if self.is_index(index, length):
+            return row
+        filled = self.as_scalar(self.compare(gast.Gt(), length, Static(0)), bool)
+        zero = self.b.constant(np.zeros((), row.dtype))
+        return self.b.call("where", filled, row, zero)  # type: ignore[no-any-return]
+
     def grown_element(self, content: GrownList, index: Value, owner: List | None = None) -> Value:
         """An item, by an index that is in range, of the list ``owner``."""
         rows = []
         for leaf, buffers in leaf_buffers(content):
-            row = self.row(buffers[-1], index)
+            row = self._row_if_any(buffers[-1], index, content.length)
             rows.append(self._piece(buffers[0], row, leaf) if is_ragged(leaf) else row)
         cells: set[int] = set()
         item = self._with_cells(element_at(content.element, rows), cells)

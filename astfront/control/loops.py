@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -67,6 +67,10 @@ class _Way:
     """It's left to be unrolled where its tensors change their sizes, as it has few turns."""
     loose: bool = False
     """Values whose types differ from turn to turn are options, of which each turn asks what they are."""
+    tuples: bool = False
+    """The tuples that its turns make of others are of staged lengths."""
+    keyed: bool = False
+    """Its turns put staged keys into dicts, which unrolling it doesn't change."""
 
 
 class Loops(Unrolling, KeptLoops):
@@ -224,12 +228,13 @@ class Loops(Unrolling, KeptLoops):
         live = self.live_after(node, self._exposed(node, breaks))
         way = _Way(few=count is not None and count <= FEW_TURNS)
         refusals: list[Diagnostic] = []
-        raises = False
+        raises, keys_refused, tuples_added = False, self.keys_refused, self.tuples_added
         while True:
             self.heap.restore(start)
             kept = replace(turns, count=None) if breaks or way.rotate else turns
             try:
-                with self._in_attempt(None if way.loose else count):
+                counted = None if way.loose or way.keyed else count
+                with self._in_attempt(counted, way.tuples):
                     self.attempted(functools.partial(self._keep, kept, live, replace(way)))
                 self._report_kept(span, count, breaks is not None, way.peel)
                 return
@@ -237,6 +242,9 @@ class Loops(Unrolling, KeptLoops):
                 refusals = refusals or e.diagnostics
                 codes = {d.code for d in e.diagnostics}
                 raises = raises or isinstance(e, AlwaysRaises)
+                if way.loose and not way.tuples and self.tuples_added > tuples_added:
+                    way.tuples = True
+                    continue
                 if way.loose:
                     self.give_up(_clearest(refusals, e.diagnostics))
                 if (codes & PEELABLE or isinstance(e, AlwaysRaises)) and not way.peel:
@@ -252,6 +260,12 @@ class Loops(Unrolling, KeptLoops):
             if not raises and not any(d.code in UNROLLABLE for d in refusals):
                 self.give_up(refusals)
             unroll = functools.partial(self.unroll, turns, live, refusals, span)
+            if self.keys_refused > keys_refused and not way.keyed:
+                with self._in_attempt(count):
+                    if self._unrolls_with_known_keys(unroll):
+                        return
+                way = _Way(few=way.few, keyed=True)
+                continue
             try:
                 self.attempted(unroll)
                 return
@@ -261,14 +275,24 @@ class Loops(Unrolling, KeptLoops):
                 refusals = e.diagnostics
             way.loose, way.few = True, False
 
+    def _unrolls_with_known_keys(self, unroll: Callable[[], None]) -> bool:
+        """Whether a loop can be unrolled, and no dict gets a staged key then."""
+        try:
+            self.attempted(unroll)
+        except Refused:
+            return False
+        return True
+
     @contextmanager
-    def _in_attempt(self, count: int | None) -> Iterator[None]:
+    def _in_attempt(self, count: int | None, tuples: bool = False) -> Iterator[None]:
         """A loop that can be unrolled isn't kept by choosing between arrays of differing sizes."""
-        outer, self.exact_choices = self.exact_choices, self.exact_choices or count is not None
+        outer = self.exact_choices, self.long_tuples
+        self.exact_choices = self.exact_choices or count is not None
+        self.long_tuples = self.long_tuples or tuples
         try:
             yield
         finally:
-            self.exact_choices = outer
+            self.exact_choices, self.long_tuples = outer
 
     def _exposed(self, node: gast.For | gast.While, breaks: str | None) -> list[str]:
         flow = self.frame.prepared.liveness

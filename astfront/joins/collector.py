@@ -15,6 +15,7 @@ from astfront.builder import Builder
 from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, Items, Names
 from astfront.diagnostics import CompileError, error
 from astfront.environment import Heap, State, as_pairs, storages_of
+from astfront.joins.contained import contained_tuple
 from astfront.joins.leaves import BOOL_LEAF, INT_LEAF, Leaf, with_leaf
 from astfront.joins.options import alike
 from astfront.joins.templates import content_leaves, leaves_of, mapped, same_template, stand_in
@@ -180,6 +181,7 @@ class Collector:
         self.value(template.row, row)
 
     def _by_value(self, template: ByValue, actual: Any) -> None:
+        actual = contained_tuple(actual)
         if isinstance(actual, ByValue):
             self.content(template.content, actual.content, actual.reference.cell)
         elif isinstance(actual, Unbound):
@@ -316,6 +318,7 @@ class _Rows:
             self._collect(template.kind, UNBOUND if at is None else at.kind)
             self._collect(template.row, UNBOUND if at is None else at.row)
         elif isinstance(template, ByValue):
+            actual = contained_tuple(actual)
             self._by_value(
                 template.content, actual.content if isinstance(actual, ByValue) else None
             )

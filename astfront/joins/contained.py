@@ -14,7 +14,7 @@ from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, 
 from astfront.descriptions import describe
 from astfront.environment import Heap, State
 from astfront.joins.reachability import led_to
-from astfront.values import Dict, List, Object, Option, Tuple, Value
+from astfront.values import Dict, List, Object, Option, Static, Tuple, Value
 
 
 class JoinError(Exception):
@@ -135,6 +135,24 @@ class Contained:
         if isinstance(x, Entries) and isinstance(y, Entries):
             made = replace(made, ordered=x.ordered and y.ordered)
         return replace(a, content=made)
+
+
+def contained_tuple(value: Value) -> Value:
+    """A tuple of known length as one of staged length that a list holds; anything else as it is."""
+    items = items_of_tuple(value)
+    return value if items is None else ByValue(List(-1, tuple), Items(items))
+
+
+def items_of_tuple(value: Value) -> tuple[Value, ...] | None:
+    if isinstance(value, Tuple) and value.cls is tuple:
+        return value.items
+    if isinstance(value, Static) and type(value.obj) is tuple:
+        return tuple(map(Static, value.obj))
+    return None
+
+
+def is_long_tuple(value: Value) -> bool:
+    return isinstance(value, ByValue) and value.reference.cls is tuple
 
 
 def _is_plain(v: List | Dict | Object) -> bool:

@@ -29,7 +29,7 @@ from astfront.environment import (
     walk,
 )
 from astfront.joins.collector import Collector, buffer_leaves, is_ragged
-from astfront.joins.contained import Contained, JoinError
+from astfront.joins.contained import Contained, JoinError, contained_tuple, is_long_tuple
 from astfront.joins.joined_options import JoinedOptions
 from astfront.joins.joined_references import References
 from astfront.joins.leaves import BOOL_LEAF, INT_LEAF, Leaf, leaf_type, number_type, with_leaf
@@ -287,6 +287,8 @@ class Join(Sharing, Contained, References, JoinedOptions):
                 return a
         if isinstance(a, Unbound) and isinstance(b, Unbound):
             return UNBOUND
+        if is_long_tuple(a) or is_long_tuple(b):
+            a, b = contained_tuple(a), contained_tuple(b)
         try:
             return self._value(a, b, place, forced, whole)
         except JoinError as e:

@@ -10,7 +10,7 @@ from typing import Any
 from astfront.attributes import fields_as_dict, replace_fields
 from astfront.contents import Entries, GrownList, Items
 from astfront.environment import same
-from astfront.rules import folds
+from astfront.rules import folds, keyed
 from astfront.rules.builtins import copy_list, dict_, known_items
 from astfront.rules.methods import append, clear, index, popped, reverse
 from astfront.rules.registry import StaticArg, rule
@@ -191,6 +191,12 @@ def move_to_end(cx: Any, self: Dict, key: StaticArg[Any], last: StaticArg[bool] 
         cx.raise_python(KeyError(key))
     value = entries.pop(key)
     cx.heap[self.cell] = Entries({**entries, key: value} if last else {key: value, **entries})
+    return NONE
+
+
+@rule(keyed.replace)
+def replace_pair(cx: Any, pairs: List, i: Value, pair: Value) -> Value:
+    cx.replace_pair(pairs, i, pair)
     return NONE
 
 

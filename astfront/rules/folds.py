@@ -239,10 +239,6 @@ def spliced(items: list[Any], start: int | None, stop: int | None, values: Any) 
     return items[:first] + list(values) + items[max(first, last) :]
 
 
-def replaced(items: list[Any], index: int, item: Any) -> list[Any]:
-    return items[:index] + [item] + items[index + 1 :]
-
-
 def columns(rows: Any, width: int) -> Any:
     """``list(zip(*rows))`` of one row or more."""
     parts: list[list[Any]] = [[] for _ in range(width)]

@@ -47,7 +47,11 @@ def put(pairs: list[Any], key: Any, value: Any) -> None:
     if i < 0:
         pairs.append((key, value))
     else:
-        pairs[i] = (pairs[i][0], value)
+        replace(pairs, i, (pairs[i][0], value))
+
+
+def replace(pairs: list[Any], i: int, pair: Any) -> None:
+    pairs[i] = pair
 
 
 def remove(pairs: list[Any], key: Any) -> None:

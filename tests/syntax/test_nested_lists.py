@@ -367,6 +367,49 @@ def test_operators_of_dicts_and_sets_of_staged_keys():
     agrees(forward, *((N(n),) for n in (2, 5, 1)))
 
 
+def test_lists_by_staged_keys():
+    def forward(x, t, n):
+        groups, firsts, totals = {}, {}, {9: [x[0], 0]}
+        for i in range(int(n)):
+            k = int(t[i])
+            if k not in groups:
+                groups[k] = []
+            groups[k].append(i)
+            try:
+                firsts[k].append(x[i])
+            except KeyError:
+                firsts[k] = [x[i]]
+            if k not in totals:
+                totals[k] = [x[i], 1]
+            else:
+                totals[k] = [totals[k][0] + x[i], totals[k][1] + 1]
+        means = [total / count for total, count in list(totals.values())[1:]]
+        sums = [F.sum(F.stack(rows), axis=0) for rows in firsts.values()]
+        return groups, means, sums
+
+    calls = [(0, 1, 0), (2, 2, 2), (3, 1, 2), (0, 1, 1)]
+    agrees(forward, *((X, np.array(t), N(n)) for t, n in zip(calls, (3, 2, 0, 3))))
+
+
+def test_staged_keys_in_a_loop_of_known_turns():
+    def forward(t):
+        groups, ids = {}, {}
+        for i in range(len(t)):
+            k = int(t[i])
+            if k not in groups:
+                groups[k] = []
+            groups[k].append(i)
+            ids.setdefault(k, len(ids))
+        known = {}
+        for i in range(3):
+            known[i] = int(t[i]) * 2
+        return groups, ids, known, known[1]
+
+    compiled = agrees(forward, *((np.array(t),) for t in ((1, 2, 0, 2), (1, 1, 1, 1))), programs=1)
+    text = compiled.lower(np.array((1, 2, 0, 2))).as_text()
+    assert len(text) < 1.3 * len(compiled.lower(np.arange(9)).as_text())
+
+
 def test_a_staged_key_that_is_not_there():
     def forward(keys, n):
         table = {}

@@ -58,6 +58,22 @@ def test_index_of_an_empty_list():
     )
 
 
+def test_a_list_in_an_empty_list_and_a_size_in_one():
+    def f(t, n, i):
+        rows, sizes = [], []
+        for k in range(int(n)):
+            rows.append([k] * k)
+            sizes.append(k)
+        try:
+            rows[int(t[0])].append(7)
+        except IndexError:
+            rows.append([len(rows)])
+        return np.zeros(sizes[int(i)]), rows
+
+    t = np.array([1], "i8")
+    agrees(f, *((t, N(n), N(i)) for n, i in ((0, 0), (3, -1), (1, 0), (1, 3))), programs=1)
+
+
 def test_division():
     def f(n):
         n = int(n)
