@@ -14,6 +14,7 @@ fine. What that changes mustn't show where it wasn't:
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -255,7 +256,7 @@ class Catching(Machine):
             if issubclass(cls, classes) and not any(issubclass(cls, e) for e in earlier):
                 taken.append(code)
         raised = any(isinstance(n, gast.Raise) and n.exc is None for n in gast.walk(clause))
-        if clause.name is None and not raised:
+        if (clause.name is None or not _reads(clause.body, clause.name.id)) and not raised:
             yield from [taken] * bool(taken)
             return
         texts: dict[Any, list[int]] = {}
@@ -282,3 +283,8 @@ class Catching(Machine):
         if isinstance(exception, Noted):
             exception = exception.cls()  # nobody looks at it
         self.run_handler(clause, PythonError(exception, span))
+
+
+def _reads(statements: Sequence[gast.stmt], name: str) -> bool:
+    nodes = itertools.chain.from_iterable(map(gast.walk, statements))
+    return any(isinstance(n, gast.Name) and n.id == name for n in nodes)

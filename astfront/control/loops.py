@@ -228,6 +228,7 @@ class Loops(Unrolling, KeptLoops):
         live = self.live_after(node, self._exposed(node, breaks))
         way = _Way(few=count is not None and count <= FEW_TURNS)
         refusals: list[Diagnostic] = []
+        with_tuples = False
         raises, keys_refused, tuples_added = False, self.keys_refused, self.tuples_added
         while True:
             self.heap.restore(start)
@@ -242,11 +243,14 @@ class Loops(Unrolling, KeptLoops):
                 refusals = refusals or e.diagnostics
                 codes = {d.code for d in e.diagnostics}
                 raises = raises or isinstance(e, AlwaysRaises)
-                if way.loose and not way.tuples and self.tuples_added > tuples_added:
-                    way.tuples = True
+                # A loop that can't be unrolled is first tried so.
+                tries_tuples = way.loose or (count is None and not with_tuples)
+                if self.tuples_added > tuples_added and tries_tuples and not way.tuples:
+                    way.tuples = with_tuples = True
                     continue
                 if way.loose:
                     self.give_up(_clearest(refusals, e.diagnostics))
+                way.tuples = False
                 if (codes & PEELABLE or isinstance(e, AlwaysRaises)) and not way.peel:
                     way.peel = True
                     self.heap.restore(start)
@@ -299,6 +303,10 @@ class Loops(Unrolling, KeptLoops):
         if flow is None:
             return []
         found = list(flow.exposed([node]))
+        if isinstance(node, gast.While):
+            # Where the condition is computed at the end of a turn, the next one reads what it binds.
+            walked = gast.walk(node.test)
+            found += [n.target.id for n in walked if isinstance(n, gast.NamedExpr)]
         return [*found, breaks] if breaks else found
 
     def _report_kept(self, span: Any, count: int | None, breaks: bool, peel: bool) -> None:
@@ -313,14 +321,14 @@ class Loops(Unrolling, KeptLoops):
             turns = self._rotated(turns)
         if not way.peel:
             # A variable whose type changes in the first turn asks for another try, peeled.
-            strict = Strict(kinds=True, shapes=True, types=True)
+            strict = Strict(kinds=True, shapes=True, types=not way.tuples)
             self.kept_loop(turns, live, strict)
             return
 
         def first_turn_and_loop() -> None:
             turns.body()
             rest = None if turns.count is None else turns.count - 1
-            strict = Strict(shapes=way.few, types=not way.loose)
+            strict = Strict(shapes=way.few, types=not (way.loose or way.tuples))
             self.kept_loop(replace(turns, count=rest), live, strict)
 
         self.stage_if(turns.test(), first_turn_and_loop, lambda: None, live)

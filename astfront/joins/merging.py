@@ -16,6 +16,7 @@ from typing import Any
 
 from astfront.contents import Content, GrownList, Items, Names
 from astfront.environment import State
+from astfront.joins.contained import items_of_tuple
 from astfront.joins.options import alike, alternatives
 from astfront.joins.reachability import reached
 from astfront.machine import Machine
@@ -40,9 +41,9 @@ class Merging(Machine):
             for key, value in _entries(content):
                 if isinstance(content, Names) and not live(cell, key):
                     continue
-                if key in before and _tuple_changes_length(before[key], value):
-                    self._put(cell, key, self._as_staged_tuple(value))
-                    places[cell, key] = self._as_staged_tuple
+                if key in before and self._staged_tuples(
+                    places, (cell, key), (cell, key), before[key], value, entry
+                ):
                     continue
                 merged = self._mapped(value, merged_in_turn)
                 if merged is not value:
@@ -57,6 +58,44 @@ class Merging(Machine):
                 values = dict(_entries(self.heap.cells[cell]))
                 if key in values:
                     self._put(cell, key, replaced(values[key]))
+
+    def _staged_tuples(
+        self, places: Places, first: Place, last: Place, before: Value, after: Value, entry: State
+    ) -> bool:
+        """Whether there are tuples at a place, or in a list there, that a turn makes longer or shorter:
+        they're of staged length from here on."""
+        longer = self._with_staged_tuples(before, after)
+        if longer is not None:
+            self._put(*last, longer(after))
+            places[first] = longer
+            return True
+        if not isinstance(before, List) or not isinstance(after, List) or after.cell in entry:
+            return False
+        olds, news = entry.get(before.cell), self.heap.cells[after.cell]
+        if not isinstance(olds, Items) or not isinstance(news, Items):
+            return False
+        if len(olds.items) != len(news.items):
+            return False
+        for i, (x, y) in enumerate(zip(olds.items, news.items)):
+            self._staged_tuples(places, (before.cell, i), (after.cell, i), x, y, entry)
+        return False
+
+    def _with_staged_tuples(self, before: Value, after: Value) -> Callable[[Value], Value] | None:
+        """What makes tuples of staged length of those that a turn makes longer or shorter."""
+        if _tuple_changes_length(before, after):
+            return self._as_staged_tuple
+        pair = items_of_tuple(before), items_of_tuple(after)
+        if pair[0] is None or pair[1] is None or len(pair[0]) != len(pair[1]):
+            return None
+        parts = list(map(self._with_staged_tuples, *pair))
+        if not any(parts):
+            return None
+
+        def with_parts(value: Value) -> Value:
+            items = zip(parts, items_of_tuple(value) or ())
+            return Tuple(tuple(item if f is None else f(item) for f, item in items))
+
+        return with_parts
 
     def _as_staged_tuple(self, value: Value) -> Value:
         """A tuple, or one of several, in a cell: there tuples of any length are of one type."""

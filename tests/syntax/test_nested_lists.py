@@ -213,13 +213,26 @@ def test_a_chosen_list_changes_where_it_was():
 
 
 def test_tuples_that_get_longer():
-    def forward(x, n):
+    def one(x, n):
         beam = [(0, (0,))]
         for t in range(int(n)):
             beam = [(score + t, tokens + (t,)) for score, tokens in beam]
         return beam
 
-    refuses("AF0204", forward, X, N(1))
+    def several(x, n):
+        beam, done = [(0.0, (), x[0])], []
+        for t in range(int(n)):
+            found = []
+            for score, tokens, h in beam:
+                for k in range(3):
+                    found.append((score + float(h[k].array), tokens + (k,), h + x[t]))
+                if len(tokens) > 1:
+                    done.append((tokens, score))
+            beam = sorted(found, key=lambda state: -state[0])[:2]
+        return [(score, tokens) for score, tokens, _ in beam], done
+
+    agrees(one, *((X, N(n)) for n in (0, 1, 3)))
+    agrees(several, *((X, N(n)) for n in (0, 1, 4)))
 
 
 def test_objects_of_one_way_are_as_they_are_there():
