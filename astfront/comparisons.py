@@ -227,6 +227,8 @@ class Comparisons(Machine):
             return equal if f is operator.eq else self.unary(gast.Not(), equal)
         if sequences and self.is_tuple(a) == self.is_tuple(b) and not equality:
             return self._in_order(f, self.items_of(a), self.items_of(b))
+        if isinstance(a, Set) or isinstance(b, Set):
+            a, b = map(self.as_set, (a, b))
         found = self.compared_keyed(f, a, b)
         if found is not None:
             return found
@@ -240,6 +242,10 @@ class Comparisons(Machine):
             # A number and something else: a TypeError, whatever they are.
             return self.run_python(f, *map(_instance_like, (a, b)))
         return self.run_python(f, self.static(a), self.static(b))
+
+    def as_set(self, v: Value) -> Value:
+        known = isinstance(v, Static) and isinstance(v.obj, set | frozenset)
+        return self.heap.new_set(v.obj) if known else v  # type: ignore[attr-defined, no-any-return]
 
     def _of_staged_length(self, a: Value, b: Value) -> bool:
         """Whether these are lists of ints, at least one of which has a staged length."""

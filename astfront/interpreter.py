@@ -379,7 +379,7 @@ class Interpreter(
             self.bind_name(alias.asname or alias.name, value)
 
     def exec_With(self, node: gast.With) -> None:
-        self.with_items(node.items, node.body)
+        self.with_items(node.items, node)
 
     def exec_Try(self, node: gast.Try) -> None:
         self.try_statement(node)

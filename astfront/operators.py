@@ -357,10 +357,19 @@ class Operators(Machine):
                 new = self.listed_copy(a)
                 self.extend_list(new, b)
                 return self.like(a, new)
+        if f in _SET_OPERATORS and any(map(_is_set, (a, b))):
+            if isinstance(a, Static) and isinstance(a.obj, frozenset):
+                known, values = self.try_all([a, b], {})
+                if known:
+                    return self.run_python(f, *values[0])
+                self.fail("AF0207", "a frozenset and a set whose items aren't all known")
+            a, b = map(self.as_set, (a, b))
         if f in _SET_OPERATORS and all(map(_is_set, (a, b))):
             return self._of_sets(f, a, b)
         if f is operator.mul:
             for seq, times in ((a, b), (b, a)):
+                if is_text(seq) and self.is_number(times):
+                    return self.text(f, seq, times)
                 if (self.is_tuple(seq) or isinstance(seq, List)) and self.is_number(times):
                     return self.like(seq, self.repeated_list(self.listed_copy(seq), times))
         if f is operator.mod and isinstance(a, Static) and isinstance(a.obj, str):

@@ -25,10 +25,11 @@ from chainer.utils.type_check import InvalidType
 
 from astfront.contents import Names
 from astfront.control.branches import Arm
-from astfront.control.endings import Caught, Handler, Noted, PythonError, Shortened
+from astfront.control.endings import Caught, Handler, Noted, PythonError, Shortened, class_of
+from astfront.control.generators import Abandoned
 from astfront.environment import State
 from astfront.machine import Machine
-from astfront.values import NONE, UNBOUND, Option, Scalar, Static, Value
+from astfront.values import NONE, UNBOUND, Deferred, Option, Scalar, Static, Value
 
 _CODE = "code"
 
@@ -240,6 +241,87 @@ class Catching(Machine):
         with self._outside(handler):
             dispatch(ways)
 
+    # --- with --------------------------------------------------------------------------------
+
+    def with_exits(
+        self, body: Callable[[], None], leave: Value, unbound: Sequence[str] = ()
+    ) -> None:
+        """The body of a ``with`` whose exceptions are caught, by it if ``leave`` says so.
+
+        No name that's ``unbound`` before it may be needed then.
+        """
+        since = len(self.exceptions)
+        nothing = [NONE, NONE, NONE]
+
+        def leave_fine() -> None:
+            with self._outside(handler):
+                self.call(leave, nothing, {})
+
+        def leave_raised() -> None:
+            if unbound:
+                self.fail(
+                    "AF0203",
+                    f"`{unbound[0]}` is read after a `with` that may end before binding it",
+                    help=f"bind `{unbound[0]}` right before the `with`",
+                )
+            self._leave_by_code(handler, since, leave)
+
+        with self.catching((BaseException,), stages=True) as handler:
+            try:
+                body()
+            except PythonError as e:
+                with self._outside(handler):
+                    self._leave_by(leave, e.exception)
+                return
+            except Caught:
+                leave_raised()
+                return
+            except Abandoned:
+                leave_fine()
+                raise
+            if self.is_uncertain:
+                self.branch_on_caught(leave_fine, leave_raised)
+            else:
+                leave_fine()
+
+    def _leave_by_code(self, handler: Handler, since: int, leave: Value) -> None:
+        code = self.heap.lookup(self.caught_cell, _CODE)
+        codes = range(since + 1, len(self.exceptions) + 1)
+        mine = [c for c in codes if self.caught_by.get(c) is handler]
+        goes_on = any(self.caught_by.get(c) not in (None, handler) for c in codes)
+
+        def leave_by(found: int) -> None:
+            self.heap.bind(self.caught_cell, _CODE, Static(0))
+            exception = self.exceptions[found - 1][0]
+            self._require_text(exception, found)
+            self._leave_by(leave, exception)
+
+        def dispatch(rest: Sequence[int]) -> None:
+            if not rest:
+                raise Caught()
+            first, *others = rest
+            if not others and not goes_on:
+                leave_by(first)
+                return
+            self.stage_if(
+                self._is_one_of(code, [first]), lambda: leave_by(first), lambda: dispatch(others)
+            )
+
+        self.at_raise = None
+        with self._outside(handler):
+            dispatch(mine)
+
+    def _leave_by(self, leave: Value, exception: Any) -> None:
+        """``__exit__`` after an exception, which goes on unless that gives something true."""
+        if isinstance(exception, Deferred):
+            self.refuse_staged(class_of(exception))
+        arguments = [Static(type(exception)), Static(exception), NONE]
+        self.stage_if(
+            self.truth_value(self.call(leave, arguments, {})),
+            lambda: None,
+            lambda: self.raise_python(exception),
+        )
+
     def _is_one_of(self, code: Value, codes: Sequence[int]) -> Value:
         tests = [self.compare(gast.Eq(), code, Static(c)) for c in codes]
         return functools.reduce(lambda a, b: self.binary_op(operator.or_, a, b), tests)
@@ -262,16 +344,19 @@ class Catching(Machine):
         texts: dict[Any, list[int]] = {}
         for code in taken:
             exception = self.exceptions[code - 1][0]
-            shortened = any(isinstance(a, Shortened) for a in getattr(exception, "args", ()))
-            if shortened or isinstance(exception, Noted | InvalidType):
-                self.fail(
-                    "AF0106",
-                    f"the text of the {self.class_of_code(code).__name__} that is caught here "
-                    "depends on data",
-                    help="don't use the exception in its handler",
-                )
+            self._require_text(exception, code)
             texts.setdefault((type(exception), str(exception)), []).append(code)
         yield from texts.values()
+
+    def _require_text(self, exception: Any, code: int) -> None:
+        shortened = any(isinstance(a, Shortened) for a in getattr(exception, "args", ()))
+        if shortened or isinstance(exception, Noted | InvalidType):
+            self.fail(
+                "AF0106",
+                f"the text of the {self.class_of_code(code).__name__} that is caught here "
+                "depends on data",
+                help="don't use the exception in its handler",
+            )
 
     def class_of_code(self, code: int) -> type:
         exception = self.exceptions[code - 1][0]

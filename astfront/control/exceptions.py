@@ -20,7 +20,7 @@ from astfront.diagnostics import CompileError
 from astfront.effects import is_exception
 from astfront.machine import Machine
 from astfront.source import get_source
-from astfront.values import NONE, Deferred, Generator, Object, Poison, Static, Value
+from astfront.values import NONE, UNBOUND, Deferred, Generator, Object, Poison, Static, Value
 from passes.syntax import liveness, names
 
 
@@ -157,20 +157,20 @@ class Exceptions(Machine):
 
     # --- with --------------------------------------------------------------------------------
 
-    def with_items(self, items: Sequence[Any], body: Sequence[gast.stmt]) -> None:
+    def with_items(self, items: Sequence[Any], node: gast.With) -> None:
         if not items:
-            self.exec_block(body)
+            self.exec_block(node.body)
             return
         item, rest = items[0], items[1:]
         manager = self.visit(item.context_expr)
         if isinstance(manager, Poison):
-            self.with_items(rest, body)
+            self.with_items(rest, node)
             return
 
         def entered(value: Value) -> None:
             if item.optional_vars is not None:
                 self.assign(item.optional_vars, value)
-            self.with_items(rest, body)
+            self.with_items(rest, node)
 
         if isinstance(manager, Generator):
             self.with_generator(manager, entered)
@@ -185,28 +185,25 @@ class Exceptions(Machine):
         leave = self.get_attribute(manager, "__exit__")
         value = self.call(self.get_attribute(manager, "__enter__"), [], {})
         swallows = _may_swallow(manager.cls)
+        is_own = not manager.cls.__module__.startswith("astfront.")
+        if is_own and (swallows or self.handlers) and not self.is_uncertain:
+            unbound = self._not_yet_bound(node) if swallows else []
+            self.with_exits(lambda: entered(value), leave, unbound)
+            return
         count = len(self.exceptions)
         try:
-            if swallows:
-                self._require_plain(body)
-                with self.catching((BaseException,)):
-                    entered(value)
-            else:
-                entered(value)
+            entered(value)
         except (PythonError, Diverged) as e:
             exception = self._raised(e)
             arguments = [Static(type(exception)), Static(exception), NONE]
-            way = self.cleaning_up(count, lambda: self.call(leave, arguments, {}))
-            swallowed = swallows and self.truth(way)
-            if swallowed is True and isinstance(e, PythonError):
-                return
-            if swallowed:
+            self.cleaning_up(count, lambda: self.call(leave, arguments, {}))
+            if swallows:
                 self.refuse_staged(type(exception))
             raise
         except Abandoned:
             self.call(leave, [NONE, NONE, NONE], {})
             raise
-        if self.is_uncertain and not manager.cls.__module__.startswith("astfront."):
+        if self.is_uncertain and is_own:
             self.refuse_staged(Exception)
         self.cleaning_up(count, lambda: self.call(leave, [NONE, NONE, NONE], {}))
 
@@ -219,13 +216,20 @@ class Exceptions(Machine):
             return cls()
         return RuntimeError()
 
-    def _require_plain(self, body: Sequence[gast.stmt]) -> None:
-        """What follows a ``with`` whose body returns is taken to be out of reach."""
-        if any(map(names.is_generated, liveness.assigned(body))):
+    def _not_yet_bound(self, node: gast.With) -> list[str]:
+        """The names that the body of a ``with`` may bind, which are read after it and unbound before:
+        what they were isn't kept, as far as nothing else reads it.
+
+        What follows a ``with`` whose body returns is taken to be out of reach.
+        """
+        found = liveness.assigned(node.body)
+        if any(map(names.is_generated, found)):
             self.fail(
                 "AF0301",
                 "a jump out of a `with` whose context manager may stop exceptions isn't supported",
             )
+        cell, live = self.frame.cell, self.live_after(node)
+        return [n for n in found if live(cell, n) and self.heap.lookup(cell, n) is UNBOUND]
 
 
 def _may_swallow(cls: type) -> bool:

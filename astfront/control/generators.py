@@ -17,7 +17,19 @@ from astfront.calls.frames import Frame
 from astfront.contents import Items, Names
 from astfront.control.attempts import Refused
 from astfront.machine import Machine
-from astfront.values import NONE, POISON, Generator, List, Poison, Scalar, Static, Value
+from astfront.rules import folds
+from astfront.values import (
+    NONE,
+    POISON,
+    Generator,
+    List,
+    Poison,
+    Range,
+    Scalar,
+    Static,
+    Tensor,
+    Value,
+)
 
 OnYield = Callable[[Value], None]
 
@@ -83,6 +95,9 @@ class Generators(Machine):
             return POISON
         if isinstance(value, Generator):
             return self.run_generator(value, lambda item: self.frame.on_yield(item))  # type: ignore
+        if isinstance(value, List | Tensor | Range) and not isinstance(self.length(value), Static):
+            value = self.call(Static(folds.given_on), [value], {})
+            return self.yield_from(value)
         for item in self.items_of(value):
             self.yield_value(item)
         return NONE

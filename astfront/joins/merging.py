@@ -84,10 +84,10 @@ class Merging(Machine):
         """What makes tuples of staged length of those that a turn makes longer or shorter."""
         if _tuple_changes_length(before, after):
             return self._as_staged_tuple
-        pair = items_of_tuple(before), items_of_tuple(after)
-        if pair[0] is None or pair[1] is None or len(pair[0]) != len(pair[1]):
+        olds, news = items_of_tuple(before), items_of_tuple(after)
+        if olds is None or news is None or len(olds) != len(news):
             return None
-        parts = list(map(self._with_staged_tuples, *pair))
+        parts = list(map(self._with_staged_tuples, olds, news))
         if not any(parts):
             return None
 

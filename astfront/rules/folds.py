@@ -124,6 +124,11 @@ def listed(items: Iterable[Any]) -> list[Any]:
     return [x for x in items]  # noqa: C416
 
 
+def given_on(items: Iterable[Any]) -> Iterable[Any]:
+    for x in items:  # noqa: UP028
+        yield x
+
+
 def numbers_of(vector: Any) -> list[Any]:
     return [x.item() for x in vector]
 

@@ -152,7 +152,7 @@ class _Jumps:
             return self._try(stmt, rest, tail)
         flags: list[str] = []
         orelse = stmt.orelse if isinstance(stmt, gast.If) else []
-        body_falls = tree.falls(stmt.body)
+        body_falls = tree.falls([stmt] if isinstance(stmt, gast.With) else stmt.body)
         orelse_falls = isinstance(stmt, gast.If) and tree.falls(orelse)
         if rest and body_falls and (orelse_falls or isinstance(stmt, gast.With)):
             inside = False

@@ -156,7 +156,12 @@ class _Flow:
             orelse = self.block(stmt.orelse, live, at_break, at_continue)
             return _expression(stmt.test, body | orelse)
         if isinstance(stmt, gast.With):
-            live = self.block(stmt.body, live, at_break, at_continue)
+            before = self.block(stmt.body, live, at_break, at_continue)
+            # Its context manager may stop an exception: then what's live after it is so in its body.
+            # Before it that isn't counted: hardly any context manager does.
+            outer, self._at_raise = self._at_raise, self._at_raise | live
+            self.block(stmt.body, live, at_break, at_continue)
+            self._at_raise, live = outer, before
             for item in reversed(stmt.items):
                 if item.optional_vars is not None:
                     live = _expression(item.optional_vars, live)

@@ -146,7 +146,7 @@ class _Returns:
             stmt.body = self.block(stmt.body, context_inside)
             stmt.orelse = self.block(stmt.orelse, context_inside)
         elif isinstance(stmt, gast.With):
-            if not (rest and tree.falls(stmt.body)):
+            if not (rest and tree.falls([stmt])):
                 context = _Context(context.tail, False, context.flag, stmt)
                 stmt.body = self.block(stmt.body, context)
                 return [stmt]

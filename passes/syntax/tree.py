@@ -208,7 +208,9 @@ def _outcome(stmt: gast.stmt) -> frozenset[str]:
     if isinstance(stmt, gast.If):
         return outcomes(stmt.body) | outcomes(stmt.orelse)
     if isinstance(stmt, gast.With):
-        return outcomes(stmt.body)
+        ways = set(outcomes(stmt.body))
+        # Its context manager may stop the exception.
+        return frozenset(ways | {FALL} if RAISE in ways else ways)
     if isinstance(stmt, gast.Try):
         ways = set(outcomes(stmt.body))
         if FALL in ways:

@@ -253,7 +253,9 @@ def staged_set(x, n):
     seen = {n}
     seen.add(2)
     seen |= {k + n for k in range(2)}
-    return len(seen), n + 1 in seen, seen, sorted(seen), max(seen), sum(seen)
+    fixed = frozenset((2, 3))
+    common = len(seen ^ fixed), fixed <= seen
+    return len(seen), n + 1 in seen, seen, sorted(seen), max(seen), sum(seen), common
 
 
 @construct("tuples: unpacking, slices, `+`, `index`, `count`")

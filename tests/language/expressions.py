@@ -97,14 +97,17 @@ def star_arguments(x, n):
 
 @construct("the walrus")
 def walrus(x, n):
+    i = 0
+    while (k := i * 2) < n and (i := i + 1) < 5:
+        x = x * k
     if (m := n * 2) > 2:
-        return x * m
-    return x + m
+        return x * m + k
+    return x + m + i
 
 
 @construct("f-strings, `%` and `format`")
 def formatting(x, n):
-    return f"{n:>3}|{n!r}", "%d of %s" % (n, "x"), "{} {k:.1f}".format(n, k=n / 3)
+    return f"{n:>3}|{n!r}", "%d of %s" % (n, "x"), "{} {k:.1f}".format(n, k=n / 3), n * "-"
 
 
 @construct("`re` and `string` on static text")

@@ -105,6 +105,7 @@ def generator_functions(x, n):
     def outer(y):
         count = yield from halves(y)
         yield count, x
+        yield from [(k, x) for k in range(n)]
 
     total = x
     for i, y in outer(x):

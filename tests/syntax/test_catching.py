@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import chainer
 import chainer.functions as F
 import numpy as np
@@ -149,6 +151,51 @@ def in_a_comprehension(n):
         return -2
 
 
+class Noting:
+    """Stops some exceptions, and notes what it's left with."""
+
+    def __init__(self, *stopped):
+        self.stopped = stopped
+        self.log = []
+
+    def __enter__(self):
+        self.log.append("in")
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        self.log.append("out" if kind is None else "error")
+        return kind is not None and issubclass(kind, self.stopped)
+
+
+def around_a_with(n):
+    noting, k = Noting(), 0
+    try:
+        with noting, contextlib.suppress(ZeroDivisionError):
+            k = 1
+            k = 12 // n
+            if n == 3:
+                raise TooLarge("n")
+            noting.log.append(TABLE[0])
+    except ValueError as e:
+        k = -1
+    return k, noting.log
+
+
+def stopped_by_a_with(n):
+    noting = Noting(KeyError, TooLarge)
+    z = 0
+    for i in range(3):
+        with noting:
+            z = 1 if n > i else 2
+            if n == i:
+                raise KeyError(i)
+            z += 10
+    with noting:
+        z *= 2
+        raise TooLarge("always")
+    return z, noting.log
+
+
 def shapes(x, n):
     try:
         assert n > 1, "small"
@@ -162,6 +209,7 @@ def shapes(x, n):
 def test_handlers():
     together = [what_was_done_stays, raised_in_a_function, in_a_loop, around_loops, nested]
     together += [every_way_raises, once_more, in_a_comprehension]
+    together += [around_a_with, stopped_by_a_with]
 
     def f(x, n):
         n = int(n)
