@@ -10,7 +10,7 @@ import tvm
 import astfront
 from astfront.build import build, prepare_for_target
 from passes.relay import recursion_kernels
-from passes.relay.recursion_kernel import FIRST_DEPTH
+from passes.relay.recursion_machine import FIRST_DEPTH
 from tests.syntax.compare import N, agrees
 
 

@@ -69,6 +69,13 @@ def operands(expr: Any) -> list[Any]:
     return []
 
 
+def is_named(expr: Any) -> bool:
+    """Whether nothing is computed in an expression."""
+    if isinstance(expr, relay.Tuple):
+        return all(map(is_named, operands(expr)))
+    return isinstance(expr, relay.Var | relay.Constant)
+
+
 def rebuild(expr: Any, parts: Sequence[Any]) -> Any:
     """The same expression of other operands."""
     if all(new.same_as(old) for new, old in zip(parts, operands(expr))):

@@ -24,7 +24,8 @@ from passes.relay.bindings import unchain
 #: The operators whose kernels are written here.
 OPERATORS: set[str] = set()
 
-_LOWERED = "lowered"
+LOWERED = "lowered"
+"""The attribute of a primitive function that is its kernel."""
 
 
 class Array(NamedTuple):
@@ -116,13 +117,7 @@ class Writer:
         function = expr.op if isinstance(expr.op, relay.Function) else self.values[expr.op]
         arguments = flattened([self.value(arg) for arg in expr.args])
         result = self.memory_of(expr.checked_type)
-        lowered = tir.stmt_functor.renew_defs(function.attrs[_LOWERED])
-        buffers = [lowered.buffer_map[param] for param in lowered.params]
-        arrays = [*arguments, *flattened([result])]
-        if len(arrays) != len(buffers):
-            raise ValueError(f"{len(arrays)} arrays for {len(buffers)} buffers")
-        places = {buffer.data: array for buffer, array in zip(buffers, arrays)}
-        done.append(_in_place(lowered.body, places, _staged_sizes(buffers, arrays)))
+        done.append(computed(function, [*arguments, *flattened([result])]))
         return result
 
     def _branch(self, expr: Any, done: list[Any]) -> Any:
@@ -140,13 +135,24 @@ class Writer:
         return result
 
 
+def computed(function: relay.Function, arrays: Sequence[Array]) -> Any:
+    """A primitive function's kernel on arrays: its operands, and what it writes."""
+    lowered = tir.stmt_functor.renew_defs(function.attrs[LOWERED])
+    buffers = [lowered.buffer_map[param] for param in lowered.params]
+    if len(arrays) != len(buffers):
+        raise ValueError(f"{len(arrays)} arrays for {len(buffers)} buffers")
+    places = {buffer.data: array for buffer, array in zip(buffers, arrays)}
+    return _in_place(lowered.body, places, _staged_sizes(buffers, arrays))
+
+
 def _staged_sizes(buffers: Sequence[Any], arrays: Sequence[Array]) -> dict[Any, Any]:
     """What a kernel's own names for sizes stand for, and for steps from one item to the next."""
     found: dict[Any, Any] = {}
     for buffer, array in zip(buffers, arrays):
         for own, given in zip(buffer.shape, array.shape):
             if isinstance(own, tir.Var):
-                found[own] = given
+                size = tvm.runtime.convert(given)
+                found[own] = size if size.dtype == own.dtype else tir.Cast(own.dtype, size)
         for axis, stride in enumerate(buffer.strides):
             if isinstance(stride, tir.Var):
                 step = functools.reduce(operator.mul, array.shape[axis + 1 :], 1)
@@ -210,7 +216,7 @@ def with_kernel(function: relay.Function, target: tvm.target.Target) -> relay.Fu
     """A primitive function with its kernel. Raises what TVM raises where it has none."""
     lowered = te_compiler.get().lower(function, target).funcs
     (name,) = lowered.get_global_vars()
-    return function.with_attr(_LOWERED, lowered[name])
+    return function.with_attr(LOWERED, lowered[name])
 
 
 def flattened(values: Sequence[Any]) -> list[Array]:

@@ -35,7 +35,7 @@ from typing import Any
 import tvm
 from tvm import relay
 
-from passes.relay import dead_bindings, recursion_kernel
+from passes.relay import call_levels, dead_bindings, recursion_kernel
 from passes.relay.bindings import (
     Note,
     Rewriter,
@@ -43,21 +43,11 @@ from passes.relay.bindings import (
     chain,
     ignore,
     is_recursion,
-    operands,
     rewrite,
-    static_shape,
     unchain,
-    variables,
 )
-from passes.relay.kernel_bodies import (
-    MOST_KERNELS,
-    Groups,
-    ImpossibleError,
-    Lifted,
-    is_plain,
-    kernels_of,
-    optimised,
-)
+from passes.relay.kernel_bodies import ImpossibleError, Lifted
+from passes.relay.recursive_bodies import Body, called
 
 #: Gives a call of a kernel for the operands of a call of its function.
 _Maker = Callable[[Sequence[Any]], relay.Expr]
@@ -99,28 +89,36 @@ class _Recursions(Rewriter):
 
     def _make(self, var: Any, function: relay.Function) -> bool:
         """Make a kernel of a function, if that can be."""
+        first = next(x for x in _inside(function) if isinstance(x, relay.Call) and x.op == var)
         try:
-            self.makers[var] = _maker(var, function, self.target)
+            self.makers[var] = _maker(
+                var, function, self.target, functools.partial(self.note, first.span)
+            )
         except ImpossibleError:
             return False
-        first = next(x for x in _inside(function) if isinstance(x, relay.Call) and x.op == var)
-        self.note(first.span, "one kernel for all calls of this function")
         return True
 
 
-def _maker(var: Any, function: relay.Function, target: tvm.target.Target) -> _Maker:
+def _maker(
+    var: Any, function: relay.Function, target: tvm.target.Target, note: Callable[[str], None]
+) -> _Maker:
     if any(isinstance(x, relay.Function) for x in _inside(function.body)):
         raise ImpossibleError
-    body = _Body(var, target)
+    lifted = Lifted()
+    body = Body(var, target, lifted)
     inner = relay.Function(function.params, body.of_arm(function.body), function.ret_type)
-    params = [relay.Var(p.name_hint, p.checked_type) for p in function.params]
+    shared = call_levels.levels(var, function, target, lifted)
     captured = [v for v in relay.analysis.free_vars(function) if v != var]
-    given = [*params, *captured, *body.constants.values()]
-    whole = relay.Function(given, relay.Let(var, inner, relay.Call(var, params)))
-    whole = relay.transform.InferType()(tvm.IRModule.from_expr(whole))["main"]
+    constants = list(lifted.params.values())
+    whole = called(var, inner, [*captured, *constants])
+    attributes = {} if shared is None else shared.attributes(constants)
+    note("one kernel for all calls of this function")
+    if shared is not None:
+        note("calls that don't need each other share products")
 
     def made(args: Sequence[Any]) -> relay.Expr:
-        result = recursion_kernel.make(whole, [*args, *captured, *body.constants])
+        operands = [*args, *captured, *lifted.params]
+        result = recursion_kernel.make(whole, operands, attributes)
         is_one = isinstance(function.ret_type, relay.TensorType)
         return relay.TupleGetItem(result, 0) if is_one else result
 
@@ -132,67 +130,3 @@ def _inside(expr: Any) -> list[Any]:
     found: list[Any] = []
     relay.analysis.post_order_visit(expr, found.append)
     return found
-
-
-class _Body(Groups):
-    """The body of a recursive function, with its operators as TVM computes them."""
-
-    def __init__(self, var: Any, target: tvm.target.Target) -> None:
-        super().__init__()
-        self.var = var
-        self.target = target
-        self.kernels = 0
-        self.lifted = Lifted()
-
-    @property
-    def constants(self) -> dict[Any, Any]:
-        """What isn't in the kernel itself, with the names that it has there."""
-        return self.lifted.params
-
-    def of_arm(self, expr: Any) -> Any:
-        """A chain whose result has a name."""
-        bindings, result = unchain(expr)
-        if not _is_named(result):
-            name = relay.Var("result", result.checked_type)
-            bindings, result = [*bindings, (name, result)], name
-        return self.visit(chain(bindings, result))
-
-    def is_grouped(self, value: Any) -> bool:
-        return self.var not in variables(value) and is_plain(value)
-
-    def visit_binding(self, var: Any, value: Any) -> Any:
-        if isinstance(value, relay.If) and _is_named(value.cond):
-            arms = [self.of_arm(arm) for arm in (value.true_branch, value.false_branch)]
-            return relay.If(value.cond, *arms, span=value.span)
-        is_call = isinstance(value, relay.Call) and value.op == self.var
-        if not is_call or not all(map(_is_named, value.args)):
-            raise ImpossibleError
-        return self.visit(value)
-
-    def visit_constant(self, constant: relay.Constant) -> relay.Expr:
-        return self.lifted.visit(constant)
-
-    def grouped(self, group: Scope, results: Sequence[Any]) -> Scope:
-        if not results:
-            return []
-        types = {var: value.checked_type for var, value in group}
-        if any(static_shape(types[var]) is None for var in results):
-            raise ImpossibleError
-        body = chain(group, relay.Tuple(results))
-        given = list(relay.analysis.free_vars(body))
-        function, constants = optimised(relay.Function(given, body), self.target)
-        self.kernels += kernels_of(function)
-        if self.kernels > MOST_KERNELS:
-            raise ImpossibleError
-        given += [self.visit(constant) for constant in constants]
-        inner = relay.bind(function.body, dict(zip(function.params, given)))
-        bindings, result = unchain(inner)
-        parts = [(var, relay.TupleGetItem(result, i)) for i, var in enumerate(results)]
-        return [*bindings, *parts]
-
-
-def _is_named(expr: Any) -> bool:
-    """Whether nothing is computed in an expression."""
-    if isinstance(expr, relay.Tuple):
-        return all(map(_is_named, operands(expr)))
-    return isinstance(expr, relay.Var | relay.Constant)
