@@ -12,7 +12,7 @@ from astfront.build import prepare_for_target, prepare_module, to_params
 from astfront.deep_stack import on_deep_stack
 from astfront.diagnostics import error
 from astfront.exporting import export
-from astfront.loading import Loaded, Options, load, require_no_hooks
+from astfront.loading import Loaded, Options, load, require_no_hooks, used_constants
 from astfront.program import Program, Unsettled
 from astfront.progress import shown
 from astfront.relay.spans import span_of_relay
@@ -48,8 +48,12 @@ class Lowered:
     def explain(self) -> str:
         """What was decided while compiling, by source line, and what the passes over loops do."""
         report = self._program.report.copy()
+        constants = (
+            self._program.params() if self._options.freeze else used_constants(self._program)
+        )
         prepare_for_target(
             self._program.mod,
+            to_params(constants),
             target=self._options.target,
             note=lambda span, what: report.add(span_of_relay(span), "optimised", what),
             long_loops=self._options.long_loops,

@@ -18,7 +18,7 @@ from passes.relay.bindings import Scope, chain, operator, unchain, variables
 from passes.relay.call_slices import RECORD, Path, cut, is_shared
 from passes.relay.kernel_bodies import ImpossibleError, Lifted, kernels_of, optimised
 from passes.relay.kernel_writer import LOWERED
-from passes.relay.level_kernel import SHARED
+from passes.relay.level_kernel import ROWS_OF_KERNELS, SHARED
 from passes.relay.recursive_bodies import Body, called, typed
 
 
@@ -89,17 +89,17 @@ def _path(
     function = typed(relay.Function([*own, *captured], whole))
     params, given = list(function.params[: len(own)]), list(function.params[len(own) :])
     bindings, result = unchain(function.body)
-    ordered = chain(in_stages(bindings, result, set(given)), result)
-    return _Part(params, given, _Path(set(given), target, lifted).of_arm(ordered))
+    ordered = chain(in_stages(bindings, result), result)
+    return _Part(params, given, _Path(None, target, lifted).of_arm(ordered))
 
 
-def in_stages(bindings: Scope, result: Any, outside: set[Any]) -> Scope:
+def in_stages(bindings: Scope, result: Any) -> Scope:
     """Bindings in such an order that shared products stand together where they can.
 
     A product is as early as it can be, and everything else as late.
     """
     early: dict[Any, int] = {}
-    shared = {var for var, value in bindings if is_shared(value, outside)}
+    shared = {var for var, value in bindings if is_shared(value)}
     for var, value in bindings:
         early[var] = max((early.get(v, 0) + (v in shared) for v in variables(value)), default=0)
     last = max(early.values(), default=0)
@@ -125,35 +125,29 @@ class _Walk(Body):
 
 
 class _Path(Body):
-    def __init__(self, outside: set[Any], target: tvm.target.Target, lifted: Lifted) -> None:
-        super().__init__(None, target, lifted)
-        self.outside = outside
-
     def is_grouped(self, value: Any) -> bool:
-        return not is_shared(value, self.outside) and super().is_grouped(value)
+        return not is_shared(value) and super().is_grouped(value)
 
     def visit_binding(self, var: Any, value: Any) -> Any:
-        if not is_shared(value, self.outside):
+        if not is_shared(value):
             return super().visit_binding(var, value)
-        known, args = self._product(value, None)
-        staged, _ = self._product(value, tvm.tir.Any())
-        function = known.with_attr(LOWERED, staged.attrs[LOWERED]).with_attr(SHARED, 1)
+        made = [self._product(value, calls) for calls in ROWS_OF_KERNELS]
+        function, args = made[0]
+        function = function.with_attr(SHARED, [kernel.attrs[LOWERED] for kernel, _ in made])
         return relay.Call(function, args, span=value.span)
 
-    def _product(self, value: Any, count: Any) -> tuple[relay.Function, list[Any]]:
-        """The kernel of a product, of so many rows if that's given, and its operands."""
+    def _product(self, value: Any, calls: int) -> tuple[relay.Function, list[Any]]:
+        """The kernel of a product of so many calls' rows, and its operands."""
         rows, weights = value.args
-        known, depth = rows.checked_type.shape
-        shape = [known if count is None else count, depth]
-        given = relay.Var("rows", relay.TensorType(shape, rows.checked_type.dtype))
-        params = [given, *([weights] if isinstance(weights, relay.Var) else [])]
+        count, depth = map(int, rows.checked_type.shape)
+        given = relay.Var("rows", relay.TensorType([calls * count, depth], rows.checked_type.dtype))
         product = relay.Call(value.op, [given, weights], value.attrs, span=value.span)
-        function, constants = optimised(relay.Function(params, product), self.target, staged=True)
+        function, constants = optimised(relay.Function([given], product), self.target)
         bindings, call = unchain(function.body)
         bound = dict(bindings)
         call = bound.get(call, call)
         kernel = bound.get(call.op, call.op) if isinstance(call, relay.Call) else None
         if not isinstance(kernel, relay.Function) or kernels_of(function) != 1:
             raise ImpossibleError
-        names = dict(zip(function.params, [rows, *params[1:], *map(self.visit, constants)]))
+        names = dict(zip(function.params, [rows, *map(self.visit, constants)]))
         return kernel, [names[bound.get(arg, arg)] for arg in call.args]

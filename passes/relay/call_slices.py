@@ -8,6 +8,7 @@ makes. Functions of a tree are like that.
 The walk says with `RECORD` what the rest of a call reads. The rest is a *path* for each way through the
 branches that have large products in them: a chain without calls.
 
+>>> import numpy
 >>> from passes.relay import show
 >>> from passes.relay.recursive_bodies import called
 >>> mod = tvm.relay.fromtext('''
@@ -28,7 +29,10 @@ branches that have large products in them: a chain without calls.
 ...   };
 ...   %go(%n)
 ... }''')
->>> ((var, function),), _ = unchain(relay.transform.InferType()(mod)["main"].body)
+>>> weights = {"w": tvm.nd.array(numpy.eye(99, dtype="float32"))}
+>>> main = relay.build_module.bind_params_by_name(mod["main"], weights)
+>>> mod = relay.transform.InferType()(tvm.IRModule.from_expr(main))
+>>> ((var, function),), _ = unchain(mod["main"].body)
 >>> parts = cut(var, function)
 >>> show(tvm.IRModule.from_expr(called(parts.var, parts.walk, [])))
 def @main(%i: int64) -> () {
@@ -51,14 +55,10 @@ def @main(%i: int64) -> () {
 >>> leaf, node = parts.paths
 >>> leaf.conditions, node.conditions
 ([(0, True)], [(0, False)])
->>> body = chain(node.bindings, relay.Tuple(node.results))
->>> show(tvm.IRModule.from_expr(relay.Function(relay.analysis.free_vars(body), body)))
-def @main(%given: Tensor[(1, 99), float32], %given1: Tensor[(1, 99), float32],
-    %w: Tensor[(99, 99), float32]) -> (Tensor[(1, 99), float32],) {
-  let %c: Tensor[(1, 99), float32] = add(%given, %given1);
-  let %d: Tensor[(1, 99), float32] = nn.dense(%c, %w, units=None);
-  (%d,)
-}
+>>> [(name.name_hint, value.op.name) for name, value in node.bindings]
+[('c', 'add'), ('d', 'nn.dense')]
+>>> [operand.name_hint for operand in node.bindings[0][1].args], [len(leaf.bindings), leaf.results]
+(['given', 'given'], [0, [Var(x, ty=TensorType([1, 99], float32))]])
 """
 
 from __future__ import annotations
@@ -142,7 +142,6 @@ def cut(var: Any, function: relay.Function) -> Slices:
 
     Raises ImpossibleError where it can't be cut, or where the calls have nothing to share.
     """
-    outside = set(relay.analysis.free_vars(function)) - {var}
     body = _with_names(function.body)
     definitions: dict[Any, Any] = {}
     _define(body, definitions)
@@ -156,26 +155,28 @@ def cut(var: Any, function: relay.Function) -> Slices:
         raise ImpossibleError
     while True:
         computed = [f for f in types if f not in walk.known]
-        rest = _Rest(walk, outside, calls, computed)
+        rest = _Rest(walk, calls, computed)
         rest.need_results(body, computed)
         paths = rest.paths(body, computed)
         if walk.known.isdisjoint(computed):
             break  # otherwise a path reads more of the walk, which needs more of the results
-    if not any(is_shared(value, outside) for path in paths for _, value in path.bindings):
+    if not any(is_shared(value) for path in paths for _, value in path.bindings):
         raise ImpossibleError
     children = [list(rest.children[v].values()) for v in calls]
     known = sorted(walk.known, key=_order)
     return Slices(walk.name, walk.function(types), known, computed, walk.records, children, paths)
 
 
-def is_shared(value: Any, outside: set[Any]) -> bool:
-    """Whether a binding is a product with weights that all calls have, worth computing for many."""
-    if operator(value) != "nn.dense":
+def is_shared(value: Any) -> bool:
+    """Whether a binding is a product that's worth computing for many calls.
+
+    It is with constant weights, which are packed: others are read by the dot product, in one call as
+    fast as for many rows.
+    """
+    if operator(value) != "nn.dense" or not isinstance(value.args[1], relay.Constant):
         return False
-    weights = value.args[1]
-    is_same = isinstance(weights, relay.Constant) or weights in outside
-    size, products = map(_size, (weights.checked_type, value.checked_type))
-    return is_same and size >= _LEAST_WEIGHTS and products > 0
+    size, products = map(_size, (value.args[1].checked_type, value.checked_type))
+    return size >= _LEAST_WEIGHTS and products > 0
 
 
 def _size(t: Any) -> int:
@@ -406,12 +407,9 @@ def _require_few_numbers(var: Any) -> None:
 class _Rest(_Slice):
     """What's computed when all calls are known."""
 
-    def __init__(
-        self, walk: _Walk, outside: set[Any], calls: list[Any], computed: list[Field]
-    ) -> None:
+    def __init__(self, walk: _Walk, calls: list[Any], computed: list[Field]) -> None:
         super().__init__(walk.var, walk.definitions)
         self.walk = walk
-        self.outside = outside
         self.children: dict[Any, dict[Field, Any]] = {}
         """Variables for what calls give, by those that they're bound to."""
         for var in calls:
@@ -498,7 +496,7 @@ class _Rest(_Slice):
     def _is_choice(self, branch: relay.If) -> bool:
         arms = (branch.true_branch, branch.false_branch)
         inside = [x for arm in arms for x in _inside(arm)]
-        return any(is_shared(x, self.outside) for x in inside)
+        return any(is_shared(x) for x in inside)
 
     def _record_of(self, condition: Any) -> int:
         if condition not in self.walk.records:

@@ -117,7 +117,7 @@ class Writer:
         function = expr.op if isinstance(expr.op, relay.Function) else self.values[expr.op]
         arguments = flattened([self.value(arg) for arg in expr.args])
         result = self.memory_of(expr.checked_type)
-        done.append(computed(function, [*arguments, *flattened([result])]))
+        done.append(computed(function.attrs[LOWERED], [*arguments, *flattened([result])]))
         return result
 
     def _branch(self, expr: Any, done: list[Any]) -> Any:
@@ -135,9 +135,9 @@ class Writer:
         return result
 
 
-def computed(function: relay.Function, arrays: Sequence[Array]) -> Any:
+def computed(kernel: tir.PrimFunc, arrays: Sequence[Array]) -> Any:
     """A primitive function's kernel on arrays: its operands, and what it writes."""
-    lowered = tir.stmt_functor.renew_defs(function.attrs[LOWERED])
+    lowered = tir.stmt_functor.renew_defs(kernel)
     buffers = [lowered.buffer_map[param] for param in lowered.params]
     if len(arrays) != len(buffers):
         raise ValueError(f"{len(arrays)} arrays for {len(buffers)} buffers")
@@ -151,8 +151,7 @@ def _staged_sizes(buffers: Sequence[Any], arrays: Sequence[Array]) -> dict[Any, 
     for buffer, array in zip(buffers, arrays):
         for own, given in zip(buffer.shape, array.shape):
             if isinstance(own, tir.Var):
-                size = tvm.runtime.convert(given)
-                found[own] = size if size.dtype == own.dtype else tir.Cast(own.dtype, size)
+                found[own] = given
         for axis, stride in enumerate(buffer.strides):
             if isinstance(stride, tir.Var):
                 step = functools.reduce(operator.mul, array.shape[axis + 1 :], 1)
@@ -261,6 +260,17 @@ def store(array: Array, value: Any) -> Any:
 
 def truth(array: Array) -> Any:
     return array.flat[0] != tir.const(0, array.flat.dtype)
+
+
+def serial(statement: Any) -> Any:
+    """A statement whose loops are all done by one thread."""
+
+    def visit(loop: Any) -> Any:
+        if loop.kind != tir.ForKind.PARALLEL:
+            return None
+        return tir.For(loop.loop_var, loop.min, loop.extent, tir.ForKind.SERIAL, loop.body)
+
+    return tir.stmt_functor.ir_transform(statement, None, visit, ["tir.For"])
 
 
 def sequence(statements: Sequence[Any]) -> Any:

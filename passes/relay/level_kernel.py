@@ -3,7 +3,7 @@
 First the *walk*: the part of the function that finds the calls. Each call has a number, larger than
 that of the call that makes it, and a place in a column of memory for each record, each call that it
 makes and each result. A call's level is one more than the highest of those it makes. Then the *paths*,
-from the lowest level on, for up to `ROWS` calls of a level at a time: what isn't a shared product for
+from the lowest level on, for up to eight calls of a level at a time: what isn't a shared product for
 one call after the other, and a product for all of them at once.
 """
 
@@ -26,16 +26,20 @@ from passes.relay.kernel_writer import (
     each,
     flattened,
     sequence,
+    serial,
     store,
     truth,
 )
 from passes.relay.recursion_machine import Machine, bytes_of, with_memory
 
 SHARED = "shared"
-"""The attribute of a function that's a product of all rows of some calls."""
+"""The attribute of a function that's a product, for one call, which has its kernels for more of them."""
 
-#: Calls for which a product is computed at once.
-ROWS = 8
+#: Calls for which there is a kernel of a product. For another number the next larger one is taken: what
+#: it computes of the other rows isn't read.
+ROWS_OF_KERNELS = (1, 2, 4, 8)
+
+_ROWS = ROWS_OF_KERNELS[-1]
 
 _CALLS = 4
 """The calls that there's place for, for each that may be inside another."""
@@ -191,7 +195,7 @@ class _Levels:
     def statements(self) -> list[Any]:
         new = self.writer.new
         top, key, at, rows = (new((), "int64", name) for name in ("top", "key", "at", "rows"))
-        calls = new((ROWS,), "int64", "calls")
+        calls = new((_ROWS,), "int64", "calls")
         count = self.walker.count.flat[0]
 
         def some(path: int, level: Any) -> Any:
@@ -202,7 +206,7 @@ class _Levels:
                     store(rows, rows.flat[0] + 1),
                 ]
             )
-            more = tir.And(rows.flat[0] < ROWS, at.flat[0] >= 0)
+            more = tir.And(rows.flat[0] < _ROWS, at.flat[0] >= 0)
             computed = _Path(self, self.paths[path], calls).statement(rows.flat[0])
             some = sequence([store(rows, 0), tir.While(more, taken), computed])
             begin = store(at, self.first.at(level * len(self.paths) + path))
@@ -296,7 +300,7 @@ class _Path:
         done += self.writer.bindings(run)
         for v in (v for v in (*own, *(v for v, _ in run)) if v in later and not is_last):
             array = self.writer.values[v]
-            self.held[v] = self.writer.new((ROWS * array.size,), v.checked_type.dtype, "held")
+            self.held[v] = self.writer.new((_ROWS * array.size,), v.checked_type.dtype, "held")
             done.append(_row(array, self.held[v], row, load=False))
         if is_last:
             arrays = flattened([self.writer.value(self.results)])
@@ -315,13 +319,15 @@ class _Path:
 
     def _product(self, var: Any, call: Any, count: Any) -> Any:
         given, *weights = call.args
-        out = self.writer.new((ROWS * _size(var),), var.checked_type.dtype, "product")
+        out = self.writer.new((_ROWS * _size(var),), var.checked_type.dtype, "product")
         self.held[var] = out
-        rows = [
-            array._replace(shape=[count * v.checked_type.shape[0], v.checked_type.shape[1]])
-            for v, array in ((given, self.held[given]), (var, out))
-        ]
-        return computed(call.op, [rows[0], *map(self.writer.value, weights), rows[1]])
+        arrays = [self.held[given], *map(self.writer.value, weights), out]
+        *kernels, last = call.op.attrs[SHARED]
+        statement = serial(computed(last, arrays))
+        for i, kernel in reversed(list(enumerate(kernels))):
+            few = serial(computed(kernel, arrays))
+            statement = tir.IfThenElse(count <= ROWS_OF_KERNELS[i], few, statement)
+        return statement
 
 
 def _stages(bindings: Scope) -> list[tuple[Scope, Scope]]:

@@ -36,6 +36,7 @@ def agrees(
     rtol: float = 1e-4,
     atol: float = 1e-5,
     long_loops: bool = False,
+    freeze: bool = False,
 ) -> astfront.Compiled:
     """Each call gives what Chainer gives, or raises what Chainer raises.
 
@@ -43,7 +44,7 @@ def agrees(
     programs the calls take. Loops in blocks take twice as long to compile: a few files have them.
     """
     reference = copy.deepcopy(function)
-    compiled = astfront.compile(function, specs=specs, long_loops=long_loops)
+    compiled = astfront.compile(function, specs=specs, long_loops=long_loops, freeze=freeze)
     for args in calls:
         with chainer.no_backprop_mode(), np.errstate(all="ignore"):
             expected = outcome(reference, *copy.deepcopy(tuple(args)))
