@@ -10,12 +10,9 @@ from typing import Any
 import chainer
 import numpy as np
 
-from astfront.build import build, host_target
+from astfront.build import build
 from astfront.program import lower
 from astfront.signature import ScalarSpec, TensorSpec, flatten
-
-#: Where results matter and not their kernels' speed: of staged sizes a fifth less time to compile.
-QUICK = f"{host_target()} -opt-level=1"
 
 
 def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -28,12 +25,11 @@ def prepared(
     specs: Sequence[Any],
     kwargs: Mapping[str, Any] = {},
     long_loops: bool = False,
-    target: str | None = None,
 ) -> Callable[[Sequence[Any]], Any]:
     """Compile for arguments or their specs; what comes back takes lists of arguments."""
     kwargs = dict(kwargs)
     program = lower(function, specs, kwargs)
-    executable = build(program.mod, target=target, long_loops=long_loops)
+    executable = build(program.mod, long_loops=long_loops)
 
     def call(args: Sequence[Any]) -> Any:
         # A number is an argument of the program only where its spec says so, a numpy scalar always.
@@ -92,13 +88,12 @@ def check_staged(
     *others: Sequence[Any],
     rtol: float = 1e-4,
     atol: float = 1e-5,
-    target: str | None = None,
 ) -> None:
     """As :func:`check`, where the arguments numbered in ``shapes`` have staged sizes.
 
     The program is called with ``others``, too.
     """
-    call = prepared(function, specs_of(args, shapes), target=target)
+    call = prepared(function, specs_of(args, shapes))
     for given in (args, *others):
         with chainer.no_backprop_mode():
             expected = function(*copy.deepcopy(tuple(given)))

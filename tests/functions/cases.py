@@ -20,7 +20,7 @@ import pytest
 
 from astfront.diagnostics import CompileError
 from astfront.program import lower
-from tests.support import QUICK, assert_same, check, check_staged, run, specs_of
+from tests.support import assert_same, check, check_staged, run, specs_of
 
 FLOATS = ("float16", "float32", "float64")
 WIDE = ("float32", "float64")
@@ -74,9 +74,7 @@ class Program:
                 self._check_links(calls)
             elif self.sizes is not None:
                 first, *others = calls
-                check_staged(
-                    group.function, first, self.sizes, *others, target=QUICK, **self._tolerance()
-                )
+                check_staged(group.function, first, self.sizes, *others, **self._tolerance())
             else:
                 check(group.function, *calls, **self._tolerance())
 
@@ -96,7 +94,7 @@ class Program:
         for args in calls:
             if self.sizes is not None:
                 expected(*args)  # initialises it
-                check_staged(expected, args, self.sizes, target=QUICK, **tolerance)
+                check_staged(expected, args, self.sizes, **tolerance)
                 continue
             np.random.seed(0)  # what isn't initialised yet is so by the first call
             y = run(got, *copy.deepcopy(args))

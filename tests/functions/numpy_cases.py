@@ -18,7 +18,7 @@ import numpy as np
 from astfront.build import build
 from astfront.program import lower
 from astfront.signature import TensorSpec, flatten
-from tests.support import QUICK, assert_same
+from tests.support import assert_same
 
 
 def same(
@@ -41,7 +41,7 @@ def same(
         ]
     compiled = through_xp(function) if function.__qualname__.isidentifier() else function
     program = lower(compiled, tuple(first), {})
-    executable = build(program.mod, target=None if specs is None else QUICK)
+    executable = build(program.mod)
     for args in calls:
         _, leaves = flatten(args, {})
         arrays = {leaf.name: np.asarray(a) for leaf, a in zip(program.leaves, leaves)}
