@@ -606,6 +606,33 @@ def test_lazy_initialisation() -> None:
     assert_same(lowered.compile()(X), other(X))
 
 
+def test_lazy_initialisation_behind_rows_that_data_chooses() -> None:
+    """How many rows there are isn't known while compiling, and how large they are is."""
+
+    class Lazy(chainer.Chain):
+        def __init__(self) -> None:
+            super().__init__()
+            with self.init_scope():
+                self.a = L.Linear(None, 4)
+                self.b = L.Linear(None, 2)
+
+        def forward(self, x):
+            rows = x[x[:, 0, 0] > 0]
+            y = self.a(F.reshape(rows, (rows.shape[0], -1)))
+            return y, self.b(rows.reshape(len(rows), 3, -1)[:, 1])
+
+    def calls(model):
+        np.random.seed(0)
+        draw = np.random.RandomState(1)
+        return [model(draw.uniform(-1, 1, (n, 3, 2)).astype("f")) for n in (6, 3, 6)]
+
+    model = Lazy()
+    assert_same(calls(astfront.compile(model)), calls(Lazy()))
+    assert model.a.W.shape == (4, 6)
+    with pytest.raises(ValueError, match="cannot reshape array of size 0"):
+        astfront.compile(model)(np.zeros((2, 3, 2), "f"))
+
+
 def test_hooks_are_refused() -> None:
     model = Model()
     compiled = astfront.compile(model)

@@ -6,6 +6,7 @@ to nothing where they aren't, so a rule whose operator needs two sizes to agree 
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -45,6 +46,22 @@ def same_dim(cx: Any, x: Tensor, i: int, y: Tensor, j: int) -> Value:
     if x is y and i % x.ndim == j % y.ndim:
         return TRUE
     return equal(cx, cx.dim_of(x, i), cx.dim_of(y, j))
+
+
+def known_parts(cx: Any, x: Tensor, sizes: Sequence[Value]) -> tuple[int, int] | None:
+    """The known parts of the items of ``x`` and of ``sizes``, where their staged sizes are the same."""
+    staged = [cx.dim_of(x, axis) for axis, size in enumerate(x.shape) if size is None]
+    known = [s.obj for s in sizes if isinstance(s, Static)]
+    for size in sizes:
+        if isinstance(size, Static):
+            continue
+        same = next((i for i, s in enumerate(staged) if cx.difference(s, size) == 0), None)
+        if same is None:
+            return None
+        del staged[same]
+    if staged:
+        return None
+    return math.prod(d for d in x.shape if d is not None), math.prod(known)
 
 
 V = TypeVar("V", bound=Value)

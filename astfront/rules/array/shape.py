@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -24,9 +25,18 @@ from chainer.functions.array import (
 )
 from chainer.utils.type_check import InvalidType
 
+from astfront.control.endings import Shortened
 from astfront.descriptions import describe
 from astfront.rules.registry import StaticArg, node_rule, rule
-from astfront.rules.sizes import dims_of, equal, guarded, product, shape_tensor, with_dims
+from astfront.rules.sizes import (
+    dims_of,
+    equal,
+    guarded,
+    known_parts,
+    product,
+    shape_tensor,
+    with_dims,
+)
 from astfront.values import NONE, Scalar, Static, Tensor, Value
 
 
@@ -72,7 +82,10 @@ def reshape_to(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
     if unknown:
         fits, sizes = _inferred(cx, x, sizes, unknown[0], exception)
     else:
-        fits = [equal(cx, product(cx, dims_of(cx, x)), product(cx, sizes))]
+        items, known = known_parts(cx, x, sizes) or (0, 1)
+        fits = []
+        if items != known:
+            fits = [equal(cx, product(cx, dims_of(cx, x)), product(cx, sizes))]
         fits += [_not_negative(cx, s) for s in sizes]
     return x.viewed_as(guarded(cx, fits, exception, lambda: reshape_fitting(cx, x, sizes)))
 
@@ -117,9 +130,16 @@ def _inferred(
     if isinstance(rest, Static):
         if rest.obj == 0:
             cx.raise_python(ValueError("cannot reshape an array into a shape with 0 beside -1"))
-        known = int(np.prod([d for d in x.shape if d is not None], dtype=np.int64))
+        known = math.prod(d for d in x.shape if d is not None)
         if known and known % rest.obj == 0:
             return [], list(sizes)
+    items, known = known_parts(cx, x, others) or (0, 0)
+    if items and known and items % known == 0:
+        # Zeros pass Chainer's check, and numpy doesn't take them.
+        nothing = ValueError(Shortened("cannot reshape array of size 0 into shape"))
+        for s in others:
+            cx.check(cx.compare(gast.Gt(), s, Static(0)), nothing)
+        return [], [Static(items // known) if i == at else s for i, s in enumerate(sizes)]
     size = product(cx, dims_of(cx, x))
     fits = [_not_negative(cx, s) for s in others]
     if isinstance(rest, Scalar):

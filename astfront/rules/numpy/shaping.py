@@ -9,6 +9,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.control.endings import Shortened
 from astfront.descriptions import describe
 from astfront.rules.array.shape import axes_of_ones, without_ones
 from astfront.rules.numpy.support import (
@@ -34,6 +35,7 @@ from astfront.rules.numpy.support import (
 from astfront.rules.numpy.support import (
     broadcast_to as broadcast_tensor,
 )
+from astfront.rules.sizes import known_parts
 from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value
 
 _EQ = gast.Eq()
@@ -52,7 +54,8 @@ def reshaped(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
     shown = "?" if isinstance(total, Scalar) else total.obj  # type: ignore[attr-defined]
     text = ", ".join("?" if d is None else str(d) for d in shape) + ("," if len(shape) == 1 else "")
     message = f"cannot reshape array of size {shown} into shape ({text})"
-    if not order or isinstance(wanted, Static) or isinstance(total, Static):
+    items, known = known_parts(cx, x, sizes) or (0, 1)
+    if items != known and (not order or isinstance(wanted, Static) or isinstance(total, Static)):
         require_equal(cx, total, wanted, message)
     if x.shape == shape and None not in shape:
         return x
@@ -71,7 +74,8 @@ def reshaped(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
 
 def _missing_size(cx: Any, x: Tensor, sizes: Sequence[Value], place: int) -> Value:
     """What −1 stands for."""
-    rest = product(cx, [s for i, s in enumerate(sizes) if i != place])
+    others = [s for i, s in enumerate(sizes) if i != place]
+    rest = product(cx, others)
     total = product(cx, sizes_of(cx, x))
     if isinstance(rest, Static) and isinstance(total, Static):
         if rest.obj == 0 or total.obj % rest.obj:
@@ -82,6 +86,12 @@ def _missing_size(cx: Any, x: Tensor, sizes: Sequence[Value], place: int) -> Val
         return Static(total.obj // rest.obj)
     if isinstance(rest, Static) and rest.obj == 1:
         return total
+    shown = ",".join("?" if d is None else str(d) for d in known_sizes(sizes))
+    error = ValueError(Shortened(f"cannot reshape array of size 0 into shape ({shown})"))
+    cx.check(cx.compare(gast.Gt(), rest, Static(0)), error)
+    items, known = known_parts(cx, x, others) or (0, 0)
+    if items and known and items % known == 0:
+        return Static(items // known)
     remainder = cx.binary_op(operator.mod, total, rest)
     require_equal(cx, remainder, Static(0), "cannot reshape: the sizes don't divide the array's")
     return cx.binary_op(operator.floordiv, total, rest)  # type: ignore[no-any-return]
