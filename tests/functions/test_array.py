@@ -129,7 +129,13 @@ def broadcast_rows(x):
     return F.broadcast_to(x, (4, 3))
 
 
-@pytest.mark.parametrize("g", [to_two_by_four, to_rows_of_five, squeeze_first, broadcast_rows])
+def turned_by_four(x):
+    return x.reshape(x.shape[1], x.shape[0], 4)
+
+
+@pytest.mark.parametrize(
+    "g", [to_two_by_four, to_rows_of_five, squeeze_first, broadcast_rows, turned_by_four]
+)
 def test_sizes_that_do_not_fit(g):
     with pytest.raises((ValueError, chainer.utils.type_check.InvalidType)) as expected:
         g(f(2, 3))

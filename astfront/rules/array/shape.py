@@ -133,12 +133,12 @@ def _inferred(
         known = math.prod(d for d in x.shape if d is not None)
         if known and known % rest.obj == 0:
             return [], list(sizes)
+    # Zeros pass Chainer's check, and numpy doesn't take them.
+    nothing = ValueError(Shortened("cannot reshape array of size 0 into shape"))
+    if isinstance(rest, Scalar):
+        cx.check(cx.compare(gast.NotEq(), rest, Static(0)), nothing)
     items, known = known_parts(cx, x, others) or (0, 0)
     if items and known and items % known == 0:
-        # Zeros pass Chainer's check, and numpy doesn't take them.
-        nothing = ValueError(Shortened("cannot reshape array of size 0 into shape"))
-        for s in others:
-            cx.check(cx.compare(gast.Gt(), s, Static(0)), nothing)
         return [], [Static(items // known) if i == at else s for i, s in enumerate(sizes)]
     size = product(cx, dims_of(cx, x))
     fits = [_not_negative(cx, s) for s in others]

@@ -35,7 +35,7 @@ from astfront.rules.numpy.support import (
 from astfront.rules.numpy.support import (
     broadcast_to as broadcast_tensor,
 )
-from astfront.rules.sizes import known_parts
+from astfront.rules.sizes import equal, guarded, known_parts
 from astfront.values import NONE, Scalar, Static, Tensor, Tuple, Value
 
 _EQ = gast.Eq()
@@ -54,6 +54,7 @@ def reshaped(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
     shown = "?" if isinstance(total, Scalar) else total.obj  # type: ignore[attr-defined]
     text = ", ".join("?" if d is None else str(d) for d in shape) + ("," if len(shape) == 1 else "")
     message = f"cannot reshape array of size {shown} into shape ({text})"
+    error = ValueError(Shortened(message))
     items, known = known_parts(cx, x, sizes) or (0, 1)
     if items != known and (not order or isinstance(wanted, Static) or isinstance(total, Static)):
         require_equal(cx, total, wanted, message)
@@ -66,7 +67,9 @@ def reshaped(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
         if shape.count(None) == 1 and 0 not in shape:
             new = tuple(-1 if d is None else d for d in shape)
             return cx.b.call("reshape", base, newshape=new)  # type: ignore[no-any-return]
-        made = cx.b.call("reshape", base, size_vector(cx, sizes))
+        # TVM fails where they don't fit, also where that's been checked.
+        fits = [] if items == known else [equal(cx, product(cx, sizes_of(cx, base)), wanted)]
+        made = guarded(cx, fits, error, lambda: cx.b.call("reshape", base, size_vector(cx, sizes)))
         return cx.b.refine(made, shape)  # type: ignore[no-any-return]
 
     return x.viewed_as(_like(x, of(x)), of, in_order=True)
