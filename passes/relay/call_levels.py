@@ -8,6 +8,7 @@ weights once. What's computed is the same, in another order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -15,11 +16,15 @@ import tvm
 from tvm import relay
 
 from passes.relay.bindings import Scope, chain, operator, unchain, variables
-from passes.relay.call_slices import RECORD, Path, cut, is_shared
+from passes.relay.call_slices import RECORD, Path, cut, fields_of, is_shared
 from passes.relay.kernel_bodies import ImpossibleError, Lifted, kernels_of, optimised
 from passes.relay.kernel_writer import LOWERED
 from passes.relay.level_kernel import ROWS_OF_KERNELS, SHARED
+from passes.relay.recursion_machine import bytes_of
 from passes.relay.recursive_bodies import Body, called, typed
+
+_MOST_BYTES = 1 << 16
+"""Of what a call gives: all of it is kept until the end."""
 
 
 class _Part(NamedTuple):
@@ -37,6 +42,7 @@ class Levels(NamedTuple):
     walk: _Part
     known: list[int]
     """Which of the results the walk gives."""
+    records: int
     conditions: list[list[tuple[int, bool]]]
     """Of each path: records, and what they have to be."""
     paths: list[_Part]
@@ -48,6 +54,7 @@ class Levels(NamedTuple):
         return {
             "walk": called(self.var, walk, [*self.walk.given, *constants]),
             "known": self.known,
+            "records": self.records,
             "conditions": [
                 [[record, int(way)] for record, way in path] for path in self.conditions
             ],
@@ -64,6 +71,9 @@ def levels(
     """The parts of a function that's called by a name, or None where its calls share nothing."""
     try:
         parts = cut(var, function)
+        types = fields_of(function.ret_type)
+        if sum(_bytes_of(types[field]) for field in parts.computed) > _MOST_BYTES:
+            return None
         captured = [v for v in relay.analysis.free_vars(function) if v != var]
         whole = called(parts.var, parts.walk, captured)
         ((name, walk),), _ = unchain(whole.body)
@@ -73,9 +83,14 @@ def levels(
         paths = [_path(path, own, captured, target, lifted) for path in parts.paths]
     except ImpossibleError:
         return None
-    known = [f or 0 for f in parts.known]
+    whole_walk = _Part(list(walk.params), list(given), body)
+    known = [field or 0 for field in parts.known]
     conditions = [path.conditions for path in parts.paths]
-    return Levels(name, _Part(list(walk.params), list(given), body), known, conditions, paths)
+    return Levels(name, whole_walk, known, len(parts.records), conditions, paths)
+
+
+def _bytes_of(t: relay.TensorType) -> int:
+    return math.prod(map(int, t.shape)) * bytes_of(t.dtype)
 
 
 def _path(

@@ -94,9 +94,8 @@ def statements(
     writer.define(walk.params, given)
     walked = [writer.memory_of(t) for t in function.ret_type.fields]
     walker = _Walker(writer, var, function, walked, done)
-    computed = [array for i, array in enumerate(results) if i not in known]
-    levels = _Levels(attrs, walker, given[len(function.params) :], computed)
-    walker.levels = levels
+    others = [array for i, array in enumerate(results) if i not in known]
+    walker.levels = _Levels(attrs, walker, given[len(function.params) :], others)
     first = walker.statement([writer.value(arg) for arg in call.args])
     found = [copied(array, results[i]) for i, array in zip(known, walked)]
     return [store(done, 1), first, *found]
@@ -184,6 +183,7 @@ class _Levels:
         self.writer = walker.writer
         self.given = given
         self.outputs = outputs
+        self.records = int(attrs["records"])
         self.paths = list(attrs["paths"])
         self.conditions = [[tuple(map(int, c)) for c in path] for path in attrs["conditions"]]
         self.results = [_Column.of(array.flat.dtype, array.size) for array in outputs]
@@ -207,10 +207,10 @@ class _Levels:
                 ]
             )
             more = tir.And(rows.flat[0] < _ROWS, at.flat[0] >= 0)
-            computed = _Path(self, self.paths[path], calls).statement(rows.flat[0])
-            some = sequence([store(rows, 0), tir.While(more, taken), computed])
+            these = _Path(self, self.paths[path], calls).statement(rows.flat[0])
+            body = sequence([store(rows, 0), tir.While(more, taken), these])
             begin = store(at, self.first.at(level * len(self.paths) + path))
-            return sequence([begin, tir.While(at.flat[0] >= 0, some)])
+            return sequence([begin, tir.While(at.flat[0] >= 0, body)])
 
         def of_level(level: Any) -> Any:
             return sequence([some(path, level) for path in range(len(self.paths))])
@@ -265,11 +265,10 @@ class _Path:
         self.calls = calls
         bindings, self.results = unchain(function.body)
         self.stages = _stages(bindings)
-        records, children = levels.walker.records, levels.walker.children
-        own = function.params[: len(records) + len(children) * len(levels.results)]
-        self.records = own[: len(records)]
-        given = iter(own[len(records) :])
-        self.children = {v: (c, r) for c in children for r, v in zip(levels.results, given)}
+        children = [(child, r) for child in levels.walker.children for r in levels.results]
+        own = function.params[: levels.records + len(children)]
+        self.records = {v: i for i, v in enumerate(own[: levels.records])}
+        self.children = dict(zip(own[levels.records :], children))
         for v in own:
             self.writer.values[v] = self.writer.memory_of(v.checked_type)
         self.writer.define(function.params[len(own) :], levels.given)
@@ -312,7 +311,7 @@ class _Path:
         """What a call has for a parameter."""
         array = self.writer.values[v]
         if v not in self.children:
-            return self.levels.walker.records[list(self.records).index(v)].load(call, array)
+            return self.levels.walker.records[self.records[v]].load(call, array)
         child, result = self.children[v]
         there = child.at(call) >= 0
         return tir.IfThenElse(there, result.load(child.at(call), array), None)
