@@ -173,7 +173,6 @@ class Interpreter(
         self.unending: set[Any] = set()
         """The loops, by their places, that went on when they were unrolled."""
         self.not_kept: set[tuple[int, str]] = set()
-        """Attributes of function nodes, by their cells, that a rule doesn't set and ``forward`` does."""
         self.at_turn: dict[tuple[int, int], Content] = {}
         self.loops_around: list[LoopAround] = []
         self.staged_depth = 0

@@ -155,8 +155,9 @@ class Machine:
     """What was refused of functions that couldn't be recursive ones, by their source."""
     endless: dict[Any, list[Diagnostic]]
     unending: set[Any]
-    not_kept: set[tuple[int, str]]
     """The loops, by their places, that went on when they were unrolled: that isn't tried again."""
+    not_kept: set[tuple[int, str]]
+    """Attributes of function nodes, by their cells, that a rule doesn't set and ``forward`` does."""
     effects_refused: bool
 
     if TYPE_CHECKING:

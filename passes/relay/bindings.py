@@ -69,6 +69,13 @@ def operands(expr: Any) -> list[Any]:
     return []
 
 
+def inside(expr: Any) -> list[Any]:
+    """All parts of an expression, those further in first."""
+    found: list[Any] = []
+    relay.analysis.post_order_visit(expr, found.append)
+    return found
+
+
 def is_named(expr: Any) -> bool:
     """Whether nothing is computed in an expression."""
     if isinstance(expr, relay.Tuple):

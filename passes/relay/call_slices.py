@@ -75,6 +75,7 @@ from tvm.relay.op import op as registry
 from passes.relay.bindings import (
     Scope,
     chain,
+    inside,
     is_named,
     operands,
     operator,
@@ -146,7 +147,7 @@ def cut(var: Any, function: relay.Function) -> Slices:
     definitions: dict[Any, Any] = {}
     _define(body, definitions)
     calls = [v for v, value in definitions.items() if _is_call(value, var)]
-    if len(calls) < 2 or sum(var in operands(x) for x in _inside(body)) > len(calls):
+    if len(calls) < 2 or sum(var in operands(x) for x in inside(body)) > len(calls):
         raise ImpossibleError
     walk = _Walk(var, function.params, body, definitions)
     walk.need_calls(body)
@@ -216,12 +217,6 @@ def _define(expr: Any, definitions: dict[Any, Any]) -> None:
         if isinstance(value, relay.If):
             _define(value.true_branch, definitions)
             _define(value.false_branch, definitions)
-
-
-def _inside(expr: Any) -> list[Any]:
-    found: list[Any] = []
-    relay.analysis.post_order_visit(expr, found.append)
-    return found
 
 
 def _is_call(value: Any, var: Any) -> bool:
@@ -495,8 +490,7 @@ class _Rest(_Slice):
 
     def _is_choice(self, branch: relay.If) -> bool:
         arms = (branch.true_branch, branch.false_branch)
-        inside = [x for arm in arms for x in _inside(arm)]
-        return any(is_shared(x) for x in inside)
+        return any(is_shared(x) for arm in arms for x in inside(arm))
 
     def _record_of(self, condition: Any) -> int:
         if condition not in self.walk.records:

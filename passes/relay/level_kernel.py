@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import tvm
 from tvm import relay, tir
 
-from passes.relay.bindings import Scope, chain, operator, unchain, variables
+from passes.relay.bindings import Scope, chain, inside, operator, unchain, variables
 from passes.relay.call_slices import RECORD
 from passes.relay.kernel_writer import (
     Array,
@@ -163,14 +163,7 @@ class _Walker(Machine):
 
 
 def _calls_in(expr: Any, var: Any) -> int:
-    count = 0
-
-    def look(part: Any) -> None:
-        nonlocal count
-        count += isinstance(part, relay.Call) and part.op == var
-
-    relay.analysis.post_order_visit(expr, look)
-    return count
+    return sum(isinstance(part, relay.Call) and part.op == var for part in inside(expr))
 
 
 class _Levels:

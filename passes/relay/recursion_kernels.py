@@ -42,6 +42,7 @@ from passes.relay.bindings import (
     Scope,
     chain,
     ignore,
+    inside,
     is_recursion,
     rewrite,
     unchain,
@@ -89,7 +90,7 @@ class _Recursions(Rewriter):
 
     def _make(self, var: Any, function: relay.Function) -> bool:
         """Make a kernel of a function, if that can be."""
-        first = next(x for x in _inside(function) if isinstance(x, relay.Call) and x.op == var)
+        first = next(x for x in inside(function) if isinstance(x, relay.Call) and x.op == var)
         try:
             self.makers[var] = _maker(
                 var, function, self.target, functools.partial(self.note, first.span)
@@ -102,7 +103,7 @@ class _Recursions(Rewriter):
 def _maker(
     var: Any, function: relay.Function, target: tvm.target.Target, note: Callable[[str], None]
 ) -> _Maker:
-    if any(isinstance(x, relay.Function) for x in _inside(function.body)):
+    if any(isinstance(x, relay.Function) for x in inside(function.body)):
         raise ImpossibleError
     lifted = Lifted()
     body = Body(var, target, lifted)
@@ -123,10 +124,3 @@ def _maker(
         return relay.TupleGetItem(result, 0) if is_one else result
 
     return made
-
-
-def _inside(expr: Any) -> list[Any]:
-    """All parts of an expression, those further in first."""
-    found: list[Any] = []
-    relay.analysis.post_order_visit(expr, found.append)
-    return found
