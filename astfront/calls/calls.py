@@ -20,8 +20,9 @@ from astfront.calls.frames import Frame
 from astfront.calls.function_calls import FunctionCalls
 from astfront.calls.function_nodes import as_variables
 from astfront.calls.wrappers import call_wrapper
-from astfront.contents import Items
+from astfront.contents import GrownList, Items
 from astfront.descriptions import describe
+from astfront.joins.leaves import number_dtypes
 from astfront.joins.options import choice_in
 from astfront.rules import dataclass, folds
 from astfront.rules.registry import PURE, RULES, Rule, nearest
@@ -304,12 +305,19 @@ class Calls(FunctionCalls):
     # --- rules -------------------------------------------------------------------------------
 
     def _mixed_numbers(self, value: Value, target: Any) -> Value:
-        """A list in which a number is of one of several types, as a tuple: numpy takes either."""
+        """A list in which a number is of one of several types, as a tuple: numpy takes either.
+
+        One that grew in a kept loop comes as one of several arrays.
+        """
         if not isinstance(value, List) or getattr(target, "__module__", None) != "numpy":
             return value
+        content = self.heap[value.cell]
+        if isinstance(content, GrownList) and isinstance(content.element, Option):
+            dtypes = number_dtypes(content.element)
+            if len(dtypes) > 1:
+                return self.call(Static(folds.numbers), [value, Static(dtypes)], {})
         if target in (np.array, np.asarray, np.asanyarray):
             return value  # which take the items one by one: the ways don't multiply
-        content = self.heap[value.cell]
         items = content.items if isinstance(content, Items) else ()
         mixed = [x for x in items if isinstance(x, Option)]
         if not mixed or not all(map(self._is_of_numbers, mixed)):

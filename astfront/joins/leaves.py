@@ -9,7 +9,16 @@ import numpy as np
 
 from astfront.descriptions import describe
 from astfront.environment import UNKNOWN_STORAGE
-from astfront.values import SCALAR_DTYPES, Scalar, Shape, Static, Tensor, TensorKind, Value
+from astfront.values import (
+    SCALAR_DTYPES,
+    Option,
+    Scalar,
+    Shape,
+    Static,
+    Tensor,
+    TensorKind,
+    Value,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +58,19 @@ def number_type(value: Value) -> type | None:
     if isinstance(value, Scalar):
         return value.type
     return value.scalar if isinstance(value, Leaf) else None
+
+
+def number_dtypes(v: Value) -> tuple[np.dtype[Any], ...]:
+    """The dtypes that a number, or one of several, may have as an array; none of another value."""
+    if isinstance(v, Option):
+        first, second = number_dtypes(v.value), number_dtypes(v.absent)
+        return tuple(dict.fromkeys(first + second)) if first and second else ()
+    if isinstance(v, Static) and isinstance(v.obj, np.number | np.bool_):
+        return (v.obj.dtype,)
+    if isinstance(v, Leaf) and v.shape == () and v.kind != "variable":
+        return (v.dtype,)
+    number = number_type(v)
+    return () if number is None else (np.dtype(SCALAR_DTYPES[number]),)
 
 
 def with_leaf(v: Value) -> Value:

@@ -159,8 +159,15 @@ def test_assignment_in_a_loop():
             y[t] = x[t] * t
         return y
 
+    def columns(x):
+        y = np.zeros((5, 12, 1), "f")
+        for i in range(12):
+            y[:, i] = x[:, i : i + 2 : 2]
+        return y
+
     same(fill, (Y,), (Y[:1],), specs=[(None, 4)])
     same(fill, (Y,))
+    same(columns, (np.arange(60, dtype="f").reshape(5, 12),))
 
 
 def test_assignment_to_staged_sizes():

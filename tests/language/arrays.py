@@ -216,3 +216,15 @@ def mixed_numbers(x, n):
     for k in range(2):
         best = np.max([best, ratio * k])
     return np.array([ratio, n]), np.mean([1, ratio, 2.5]), best
+
+
+@construct("lists that grow, of numbers whose types differ from way to way")
+def mixed_in_a_list(x, n):
+    found = []
+    for row in x.array:
+        best = 0
+        for value in row:
+            if value > n:
+                best = max(best, float(value))
+        found.append(best)
+    return np.mean(found), np.array(found) + 1

@@ -496,6 +496,9 @@ def broadcast_to(cx: Any, x: Tensor, sizes: Sequence[Value]) -> Tensor:
         return x
     if x.const is not None and None not in shape:
         return constant(np.broadcast_to(x.const, shape))  # type: ignore[arg-type]
+    # Relay takes a size that's unknown for the result's, also where that is 1.
+    ones = [wanted == 1 for wanted in shape[len(shape) - x.ndim :]]
+    x = cx.b.refine(x, [1 if one else d for d, one in zip(x.shape, ones)])
     if None not in shape:
         made: Tensor = cx.b.call("broadcast_to", x, shape=shape)
         return made
