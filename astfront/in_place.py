@@ -13,7 +13,7 @@ from astfront.contents import Attributes, Entries, Items, Names
 from astfront.environment import UNKNOWN_STORAGE, same_array, values_of, walk
 from astfront.machine import Machine
 from astfront.rules.registry import RULES
-from astfront.values import Static, Tensor, Tuple, Value, View
+from astfront.values import Flat, Static, Tensor, Tuple, Value, View
 
 
 class InPlace(Machine):
@@ -111,7 +111,8 @@ class InPlace(Machine):
         """What ``held`` is when ``old`` has become ``new``; None where it doesn't follow from that."""
         if held is old or (held.storage == old.storage and same_array(held, old)):
             origin = held.origin if held.kind == "variable" else None
-            return replace(new, kind=held.kind, is_variable=held.is_variable, origin=origin)
+            made = replace(new, kind=held.kind, is_variable=held.is_variable, origin=origin)
+            return Flat.of(made) if isinstance(held, Flat) else made
         if held.storage != old.storage:
             return None
         view = self._view_of(held)
@@ -119,4 +120,5 @@ class InPlace(Machine):
         if view is None or base is None:
             return None
         made = replace(view.of(base), kind=held.kind, is_variable=held.is_variable)
-        return base.viewed_as(made, view.of, held.writeable, view.in_order)
+        made = base.viewed_as(made, view.of, held.writeable, view.in_order)
+        return Flat.of(made) if isinstance(held, Flat) else made

@@ -226,6 +226,13 @@ class ArgumentLifter:
         cx = self.cx
         if isinstance(x, Tree):
             return self._tree(name, x)
+        if isinstance(x, chainer.Variable | np.ndarray | TensorSpec) and not is_supported(x.dtype):
+            raise error(
+                "AF0401",
+                f"the argument `{name}` is an array of dtype {x.dtype}",
+                help="arrays of bool, int, uint and float dtypes, in this machine's byte order, "
+                "are supported",
+            )
         if isinstance(x, TensorSpec):
             return self._tensor(name, path, x, "variable" if x.variable else "array", x)
         if isinstance(x, ListSpec):
@@ -235,13 +242,6 @@ class ArgumentLifter:
             made = cx.b.parameter(name, (), dtype)
             self.leaves.append(Leaf(made.expr.name_hint, x, "generic"))
             return Scalar(made.expr, x.type)
-        if isinstance(x, chainer.Variable | np.ndarray) and not is_supported(x.dtype):
-            raise error(
-                "AF0401",
-                f"the argument `{name}` is an array of dtype {x.dtype}",
-                help="arrays of bool, int, uint and float dtypes, in this machine's byte order, "
-                "are supported",
-            )
         if isinstance(x, chainer.Variable):
             return self._tensor(
                 name, path, TensorSpec(x.shape, x.dtype, variable=True), "variable", x

@@ -35,6 +35,7 @@ from astfront.values import (
     Deferred,
     Dict,
     EitherDtype,
+    Flat,
     List,
     Object,
     Poison,
@@ -73,6 +74,8 @@ class Subscripts(Machine):
         if isinstance(container, Tensor):
             if container.kind == "variable":
                 return self.call(Static(chainer.Variable.__getitem__), [container, index], {})
+            if isinstance(container, Flat):
+                return self.get_item(container.items, index).copied()  # type: ignore[attr-defined, no-any-return]
             return self.call(Static(np.ndarray.__getitem__), [container, index], {})
         if isinstance(container, Static) and isinstance(index, Static):
             return self.run_python(operator.getitem, container.obj, index.obj)

@@ -17,6 +17,7 @@ from astfront.values import (
     NONE,
     BoundMethod,
     Choice,
+    Flat,
     Memory,
     Static,
     Tensor,
@@ -107,7 +108,7 @@ class TensorAttributes(VariableAttributes):
         if is_variable:
             return self.variable_attribute(x, name)
         if name == "flat":
-            return self.call(Static(np.ndarray.ravel), [x], {})
+            return Flat.of(self.as_tensor(self.call(Static(np.ndarray.ravel), [x], {})))
         if name == "data" and x.kind == "array":
             return Memory(x)
         if name == "real":

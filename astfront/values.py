@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
 import gast
@@ -131,6 +131,19 @@ class Tensor(Value):
     def __repr__(self) -> str:
         dims = ", ".join("?" if d is None else str(d) for d in self.shape)
         return f"Tensor[({dims}), {self.dtype.name}, {self.kind}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Flat(Tensor):
+    """``x.flat``: what's assigned to its items is put into ``x``, but parts of it are copies."""
+
+    @staticmethod
+    def of(items: Tensor) -> Flat:
+        return Flat(**{f.name: getattr(items, f.name) for f in fields(items)})
+
+    @property
+    def items(self) -> Tensor:
+        return Tensor(**{f.name: getattr(self, f.name) for f in fields(self)})
 
 
 @dataclass(frozen=True, eq=False)

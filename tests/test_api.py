@@ -491,6 +491,13 @@ def test_arguments_that_are_refused(x: Any) -> None:
     assert codes(e) == ["AF0401"]
 
 
+def test_specs_that_are_refused() -> None:
+    swapped = astfront.compile(copied_function, specs=[astfront.TensorSpec((None,), ">f4")])
+    with pytest.raises(CompileError) as e:
+        swapped.lower()
+    assert codes(e) == ["AF0401"]
+
+
 def test_errors_of_the_call_are_those_of_python() -> None:
     net = Net()
     with pytest.raises(chainer.utils.type_check.InvalidType) as e:

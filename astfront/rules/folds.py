@@ -41,12 +41,20 @@ def keyed(pairs: Iterable[Any]) -> dict[Any, Any]:
     return found
 
 
-def padded(x: Any, axis: int, before: int, after: int, value: Any) -> Any:
+def padded(x: Any, axis: int, before: int, after: int, first: Any, last: Any) -> Any:
     if before < 0 or after < 0:
         raise ValueError("index can't contain negative values")
-    sizes = [(*x.shape[:axis], n, *x.shape[axis + 1 :]) for n in (before, after)]
-    first, last = [np.full(size, value, x.dtype) for size in sizes]
-    return np.concatenate((first, x, last), axis)
+    rest = x.shape[axis + 1 :]
+    left = np.full((*x.shape[:axis], before, *rest), first, x.dtype)
+    right = np.full((*x.shape[:axis], after, *rest), last, x.dtype)
+    return np.concatenate((left, x, right), axis)
+
+
+def diagonal_places(height: int, width: int, offset: int) -> Any:
+    """Where the diagonal is in a flattened matrix."""
+    row, column = max(-offset, 0), max(offset, 0)
+    count = max(min(height - row, width - column), 0)
+    return np.arange(count) * (width + 1) + (row * width + column)
 
 
 def every(iterable: Iterable[Any]) -> bool:

@@ -81,7 +81,8 @@ def test_staged_sizes():
 
 def test_staged_arrays():
     def use(x, i, m):
-        return x[i], x[:, i], x[i, i], x[m], x[m[:, 0]], x[x[:, 0] > 2, 1]
+        more = x[range(len(i)), i], x[range(len(x) - 1, -1, -2)]
+        return x[i], x[:, i], x[i, i], x[m], x[m[:, 0]], x[x[:, 0] > 2, 1], more
 
     same(
         use,
@@ -180,7 +181,15 @@ def test_assignment_to_staged_sizes():
         e[k] = r
         f = np.zeros((len(x), 4), "f")
         f[:, 1:] = x[:, :3]
-        return a, b, c, d, e, f
+        g = x.copy()
+        g[:, None, 1:] = r[None, :3]
+        g[None, 0] = r[None]
+        part = g.flat[1:3]
+        flat = g.flat
+        flat[0] = 20
+        parts = flat[:2]
+        g[range(len(g)), 1] = 30
+        return a, b, c, d, e, f, g, part, parts
 
     r = np.array([1, 2, 3, 4], "f")
     same(

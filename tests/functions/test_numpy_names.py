@@ -122,6 +122,7 @@ def staged(x, v):
         np.median(x, 1), np.median(x, 0), np.select([x > 0, x < -1], [x, 2 * x], 5), np.nansum(x, 0), np.trapz(x), np.kron(x, v), np.convolve(x[:, 0], v), np.average(x, 1, weights=v),
         np.delete(x, 1, 1), np.insert(x, 1, 5, axis=1), np.lexsort((x[:, 0], x[:, 1])), np.apply_along_axis(np.sum, 1, x),
         np.lib.stride_tricks.sliding_window_view(x, 2, axis=1), np.nan_to_num(x), np.add.reduce(x), np.diff(x),
+        np.diag(x), np.trace(x, 1), np.diff(v, prepend=0, append=v[:2]), np.insert(v, [1, -1, 1], [7, 8, 9]), np.unique(x[:0], axis=0),
     )  # fmt: skip
 
 

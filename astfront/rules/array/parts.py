@@ -27,6 +27,7 @@ from astfront.containers.grown import FEW_PARTS
 from astfront.contents import GrownList
 from astfront.environment import same_array
 from astfront.joins.leaves import Leaf
+from astfront.rules import folds
 from astfront.rules.array.shape import reshape_fitting, reshape_to, transpose_to
 from astfront.rules.nodes import mismatch
 from astfront.rules.numpy.support import check_broadcast
@@ -321,15 +322,8 @@ def _diagonal_of(cx: Any, node: Any, x: Tensor) -> Tensor:
     height, width = cx.dim_of(x, i), cx.dim_of(x, j)
     moved = transpose_to(cx, x, [*rest, i, j])
     flat = reshape_to(cx, moved, [*(cx.dim_of(x, a) for a in rest), product(cx, [height, width])])
-    index = evaluated(cx, _diagonal, height, width, Static(node.offset))
+    index = evaluated(cx, folds.diagonal_places, height, width, Static(node.offset))
     return cx.call_op("take", flat, index, axis=len(rest), mode="clip")  # type: ignore[no-any-return]
-
-
-def _diagonal(height, width, offset):  # type: ignore[no-untyped-def]
-    """Where the diagonal is in a flattened matrix; compiled where the sizes are staged."""
-    row, column = max(-offset, 0), max(offset, 0)
-    count = max(min(height - row, width - column), 0)
-    return np.arange(count) * (width + 1) + (row * width + column)
 
 
 @node_rule(permutate.Permutate)

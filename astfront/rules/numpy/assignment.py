@@ -16,7 +16,7 @@ from astfront.rules.numpy.subscripts import (
     At,
     Axis,
     Entry,
-    Gap,
+    New,
     Part,
     entries_of,
     index_items,
@@ -65,8 +65,10 @@ def updated(cx: Any, x: Tensor, index: Value, value: Value) -> Tensor:
         return _by_mask(cx, x, items[0], new)
     entries = entries_of(cx, x, index)
     axes = [e for e in entries if isinstance(e, Axis)]
-    if any(not isinstance(e, (*Axis, Gap)) for e in entries):
-        cx.fail("AF0208", "assignment to an index with a new axis isn't supported")
+    if any(isinstance(e, New) for e in entries):
+        if any(isinstance(e, Among) for e in axes):
+            cx.fail("AF0208", "assignment to an array of places and a new axis isn't supported")
+        new = _without_new_axes(cx, new, entries)
     if any(isinstance(e, Among) for e in axes):
         return _scattered(cx, x, index, axes, new)
     count = next((i for i, e in enumerate(axes) if not isinstance(e, At)), len(axes))
@@ -77,6 +79,22 @@ def updated(cx: Any, x: Tensor, index: Value, value: Value) -> Tensor:
     if all(s in (None, 1, -1) for s in steps):
         return _block(cx, x, axes, new)
     return _scattered(cx, x, index, axes, new)
+
+
+def _without_new_axes(cx: Any, value: Tensor, entries: Sequence[Entry]) -> Tensor:
+    """What's assigned, without those of its axes that are for new ones of the index."""
+    shown = [e for e in entries if isinstance(e, New | Part)]
+    for after, entry in enumerate(reversed(shown), 1):
+        if not isinstance(entry, New) or value.ndim < after:
+            continue
+        axis = value.ndim - after
+        message = f"could not broadcast input array from shape {value.shape}"
+        require_equal(cx, cx.dim_of(value, axis), Static(1), message)
+        sizes = [size for i, size in enumerate(sizes_of(cx, value)) if i != axis]
+        value = reshaped(cx, value, sizes)
+        shown.pop(-after)
+        return _without_new_axes(cx, value, shown)
+    return value
 
 
 def _staged_position(x: Tensor, ats: Sequence[Entry]) -> bool:

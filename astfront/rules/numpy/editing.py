@@ -13,9 +13,9 @@ def _insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     arr = np.asarray(arr)
     if axis is None:
         arr, axis = arr.ravel(), 0
-    if not isinstance(obj, int | np.integer):
-        refuse("numpy.insert at several places")
     size = arr.shape[axis]
+    if not isinstance(obj, int | np.integer):
+        return _inserted(arr, np.asarray(obj), values, axis)
     if not -size <= obj <= size:
         raise IndexError(f"index {obj} is out of bounds for axis {axis} with size {size}")
     axis = axis + arr.ndim if axis < 0 else axis
@@ -24,6 +24,26 @@ def _insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     shape = arr.shape[:axis] + (values.shape[axis],) + arr.shape[axis + 1 :]
     before, after = np.split(arr, [place], axis)
     return np.concatenate([before, np.broadcast_to(values, shape), after], axis)
+
+
+def _inserted(arr: Any, places: Any, values: Any, axis: int) -> Any:
+    """At several places, which are those in ``arr``."""
+    if places.ndim != 1 or places.dtype == bool or places.shape[0] < 2:
+        refuse("numpy.insert by a mask, or by an array of less than two places,")
+    size, count = arr.shape[axis], places.shape[0]
+    if np.any((places < -size) | (places > size)):
+        raise IndexError(f"index is out of bounds for axis {axis} with size {size}")
+    places = np.where(places < 0, places + size, places).astype(np.int64)
+    order = np.argsort(places, kind="stable")
+    places[order] += np.arange(count)
+    axis = axis + arr.ndim if axis < 0 else axis
+    made = np.zeros((size + count, *arr.shape[:axis], *arr.shape[axis + 1 :]), arr.dtype)
+    kept = np.ones(size + count, bool)
+    kept[places] = False
+    part = (*arr.shape[:axis], count, *arr.shape[axis + 1 :])
+    made[places] = np.moveaxis(np.broadcast_to(np.asarray(values), part), axis, 0)
+    made[np.nonzero(kept)[0]] = np.moveaxis(arr, axis, 0)
+    return np.moveaxis(made, 0, axis)
 
 
 def _delete(arr: Any, obj: Any, axis: Any = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gast
@@ -21,16 +22,19 @@ def pad(
     mode: Value = Static("constant"),
     *,
     constant_values: Value = Static(0),
+    end_values: Value = Static(0),
     **options: Value,
 ) -> Tensor:
     x = as_array(cx, array)
     how = cx.static(mode, "`mode`")
-    if options or how not in ("constant", *_PLACES, *_STATISTICS):
+    if options or how not in ("constant", "empty", "linear_ramp", *_PLACES, *_STATISTICS):
         given = "".join(f", {name}=…" for name in options)
         cx.fail("AF0306", f"pad with mode {how!r}{given} isn't supported")
+    ends = _ends_of(cx, x, end_values if how == "linear_ramp" else constant_values)
+    how = "constant" if how == "empty" else how  # any numbers do
     known, _ = cx.try_static(pad_width)
     if not known:
-        return _padded_by_staged(cx, x, pad_width, how, constant_values)
+        return _padded_by_staged(cx, x, pad_width, how, ends)
     widths = np.broadcast_to(np.asarray(cx.static(pad_width, "`pad_width`")), (x.ndim, 2)).tolist()
     if any(n < 0 for pair in widths for n in pair):
         cx.raise_python(ValueError("index can't contain negative values"))
@@ -39,46 +43,49 @@ def pad(
             if not before and not after:
                 continue
             size = x.shape[axis]
-            if size is None or how in _STATISTICS:
-                x = _padded_along(cx, x, axis, Static(before), Static(after), how)
+            if size is None or how in ("linear_ramp", *_STATISTICS):
+                x = _padded_along(cx, x, axis, Static(before), Static(after), how, ends[axis])
                 continue
             places = np.pad(np.arange(size), (before, after), how)
             x = cx.b.call("take", x, constant(places), axis=axis, mode="clip")
         return x
-    known, fill = cx.try_static(constant_values)
-    if known and np.size(fill) > 1:
-        cx.fail("AF0306", "pad with several constants isn't supported")
-    value = tensor_of(cx, operand(cx, constant_values), x.dtype)
+    fill = ends[0][0] if ends else Static(0)
+    if any(end is not fill for pair in ends for end in pair):
+        return _padded_by_staged(cx, x, Static(widths), how, ends)
+    value = tensor_of(cx, operand(cx, fill), x.dtype)
     if 0 in x.shape:
         shape = [None if d is None else d + a + b for d, (a, b) in zip(x.shape, widths)]
         if None not in shape and value.const is not None:
             return constant(np.full(shape, value.const.item(), x.dtype))  # type: ignore[arg-type]
-        for axis, (before, after) in enumerate(widths):
-            x = _filled(cx, x, axis, Static(before), Static(after), constant_values)
-        return x
+        return _padded_by_staged(cx, x, Static(widths), how, ends)
     made: Tensor = cx.b.call("nn.pad", x, value, pad_width=tuple(tuple(w) for w in widths))
     return made
 
 
-def _padded_by_staged(
-    cx: Any, x: Tensor, pad_width: Value, how: str, constant_values: Value
-) -> Tensor:
+Ends = Sequence[Sequence[Value]]
+"""What each axis is filled with before and after it, or for ramps is to end with there."""
+
+
+def _ends_of(cx: Any, x: Tensor, given: Value) -> Ends:
+    known, obj = cx.try_static(given)
+    if not known or np.size(obj) == 1:
+        return [[given, given]] * x.ndim
+    try:
+        pairs = np.broadcast_to(np.asarray(obj), (x.ndim, 2))
+    except ValueError as e:
+        cx.raise_python(e)
+    return [[Static(end) for end in pair] for pair in pairs.tolist()]
+
+
+def _padded_by_staged(cx: Any, x: Tensor, pad_width: Value, how: str, ends: Ends) -> Tensor:
     """``np.pad`` with numbers that are known when the program runs, each axis after the other."""
     for axis, (before, after) in enumerate(_staged_pairs(cx, x, pad_width)):
         if how == "constant":
-            x = _filled(cx, x, axis, before, after, constant_values)
+            given = [x, Static(axis), before, after, *ends[axis]]
+            x = cx.call(Static(folds.padded), given, {})
         else:
-            x = _padded_along(cx, x, axis, before, after, how)
+            x = _padded_along(cx, x, axis, before, after, how, ends[axis])
     return x
-
-
-def _filled(
-    cx: Any, x: Tensor, axis: int, before: Value, after: Value, constant_values: Value
-) -> Tensor:
-    made: Tensor = cx.call(
-        Static(folds.padded), [x, Static(axis), before, after, constant_values], {}
-    )
-    return made
 
 
 def _along_edge(n: int, before: int, after: int) -> Any:
@@ -129,7 +136,29 @@ def _filled_along(x: Any, axis: int, before: int, after: int, statistic: Any) ->
     return np.concatenate((np.repeat(found, before, axis), x, np.repeat(found, after, axis)), axis)
 
 
-def _padded_along(cx: Any, x: Tensor, axis: int, before: Value, after: Value, how: str) -> Tensor:
+def _ramped_along(x: Any, axis: int, before: int, after: int, first: Any, last: Any) -> Any:
+    if before < 0 or after < 0:
+        raise ValueError("index can't contain negative values")
+    if x.shape[axis] == 0:
+        raise ValueError("can't extend empty axis using modes other than 'constant' or 'empty'")
+    edges = np.take(x, 0, axis=axis), np.take(x, -1, axis=axis)
+    left = np.linspace(first, edges[0], before, endpoint=False, dtype=x.dtype, axis=axis)
+    right = np.linspace(last, edges[1], after, endpoint=False, dtype=x.dtype, axis=axis)
+    return np.concatenate((left, x, np.flip(right, axis)), axis)
+
+
+def _padded_along(
+    cx: Any,
+    x: Tensor,
+    axis: int,
+    before: Value,
+    after: Value,
+    how: str,
+    ends: Sequence[Value],
+) -> Tensor:
+    if how == "linear_ramp":
+        given = [x, Static(axis), before, after, *ends]
+        return cx.call(Static(_ramped_along), given, {})  # type: ignore[no-any-return]
     if how in _STATISTICS:
         given = [x, Static(axis), before, after, Static(_STATISTICS[how])]
         return cx.call(Static(_filled_along), given, {})  # type: ignore[no-any-return]

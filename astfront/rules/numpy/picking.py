@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from astfront.rules import folds
 from astfront.rules.indexing import index_tensor
 from astfront.rules.numpy.composed import composed, refuse
 from astfront.rules.numpy.shaping import array_and_axis, reshaped
@@ -15,12 +16,13 @@ from astfront.rules.numpy.support import (
     as_array,
     as_result,
     axis_of,
-    constant,
     convert,
     full,
     numpy_rule,
+    product,
     store_out,
 )
+from astfront.rules.sizes import evaluated
 from astfront.values import NONE, Static, Tensor, Tuple, Value
 
 
@@ -105,16 +107,14 @@ def diagonal(
 ) -> Tensor:
     x = as_array(cx, a)
     i, j = (axis_of(cx, cx.static(v, "an axis"), x.ndim) for v in (axis1, axis2))
-    if x.shape[i] is None or x.shape[j] is None:
-        cx.fail("AF0306", "a diagonal of an array whose sizes aren't known isn't supported")
-    shape: Any = (x.shape[i], x.shape[j])
-    grid = np.arange(shape[0] * shape[1]).reshape(shape)
-    places = np.diagonal(grid, cx.static(offset, "`offset`"))
+    height, width = cx.dim_of(x, i), cx.dim_of(x, j)
+    at = Static(operator.index(cx.static(offset, "`offset`")))
+    places = evaluated(cx, folds.diagonal_places, height, width, at)
     others = [n for n in range(x.ndim) if n not in (i, j)]
     turned = cx.b.call("transpose", x, axes=[*others, i, j])
     sizes = [cx.dim_of(x, n) for n in others]
-    flat = reshaped(cx, turned, [*sizes, Static(grid.size)])
-    made = cx.b.call("take", flat, constant(places), axis=len(others), mode="clip")
+    flat = reshaped(cx, turned, [*sizes, product(cx, [height, width])])
+    made = cx.b.call("take", flat, places, axis=len(others), mode="clip")
 
     def of(base: Tensor) -> Tensor:
         return diagonal(cx, base, offset, axis1, axis2)

@@ -457,11 +457,21 @@ numpy_rule(np.multiply.accumulate)(_accumulate_rule(np.cumprod))
 
 
 @numpy_rule(np.diff)
-def diff(cx: Any, a: Value, n: Value = Static(1), axis: Value = Static(-1)) -> Value:
+def diff(
+    cx: Any,
+    a: Value,
+    n: Value = Static(1),
+    axis: Value = Static(-1),
+    prepend: Value = Static(np._NoValue),  # type: ignore[attr-defined]
+    append: Value = Static(np._NoValue),  # type: ignore[attr-defined]
+) -> Value:
     """Differences of neighbours, ``n`` times."""
     x: Value = as_array(cx, a)
     ndim = x.ndim  # type: ignore[attr-defined]
     along = axis_of(cx, cx.static(axis, "`axis`"), ndim)
+    for end, first in ((prepend, True), (append, False)):
+        if not (isinstance(end, Static) and end.obj is np._NoValue):  # type: ignore[attr-defined]
+            x = cx.call(Static(_with_end), [x, end, Static(along), Static(first)], {})
     for _ in range(cx.static(n, "`n`")):
         whole = [slice(None)] * along
         later = cx.get_item(x, Static((*whole, slice(1, None))))
@@ -469,6 +479,13 @@ def diff(cx: Any, a: Value, n: Value = Static(1), axis: Value = Static(-1)) -> V
         f = np.not_equal if later.dtype == BOOL else np.subtract
         x = cx.call(Static(f), [later, earlier], {})
     return x
+
+
+def _with_end(x: Any, end: Any, axis: int, first: bool) -> Any:
+    end = np.asarray(end)
+    if end.ndim == 0:
+        end = np.broadcast_to(end, (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
+    return np.concatenate((end, x) if first else (x, end), axis)
 
 
 __all__ = ["accumulated", "full", "reduced"]

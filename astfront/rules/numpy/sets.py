@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def _unique(
             differs = differs & ~(np.isnan(found[1:]) & np.isnan(found[:-1]))
     else:
         ar = np.moveaxis(ar, axis, 0)
-        rows = ar.reshape((len(ar), -1))
+        rows = ar.reshape((len(ar), math.prod(ar.shape[1:])))
         order = np.lexsort(rows.T[::-1])
         rows = rows[order]
         differs = (rows[1:] != rows[:-1]).any(axis=1)

@@ -16,6 +16,7 @@ from astfront.values import (
     NONE,
     EitherDtype,
     List,
+    Range,
     Scalar,
     Slice,
     Static,
@@ -142,6 +143,8 @@ def _entry(cx: Any, x: Tensor, item: Value, axis: int) -> list[Entry]:
         if not isinstance(obj, tuple | range):
             cx.raise_python(IndexError(WRONG_INDEX))
         item = Static(tuple(obj))
+    if isinstance(item, Range):
+        return [Among(cx.call(Static(np.arange), [item.start, item.stop, item.step], {}))]
     if isinstance(item, Scalar):
         if item.type is not int:
             cx.fail("AF0208", f"{describe(item)} as an index isn't supported")
