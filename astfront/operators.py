@@ -253,7 +253,7 @@ class Operators(Machine):
         if isinstance(old, Set) and isinstance(value, Set) and f in _SET_OPERATORS:
             result: Any = self._of_sets(f, old, value)
             self.heap[old.cell] = self.heap[result.cell]
-            if self.is_keyed(old):
+            if self.has_staged_keys(old):
                 return old
             self.heap.note_set(old, self.heap.sets[result.cell][1])
             return old
@@ -268,7 +268,7 @@ class Operators(Machine):
     def _of_sets(self, f: Callable[..., Any], a: Value, b: Value) -> Value:
         owners = [v.of if isinstance(v, DictView) else v for v in (a, b)]
         of_keys = not any(isinstance(v, DictView) and v.kind == "items" for v in (a, b))
-        if of_keys and any(map(self.is_keyed, owners)):
+        if of_keys and any(map(self.has_staged_keys, owners)):
             return self.keyed_sets(_SET_OPERATORS[f], a, b)
         return self.run_python(f, self.static(a), self.static(b))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import replace
+from typing import Any
 
 import gast
 
@@ -284,13 +285,17 @@ class Containers(Machine):
         """So is a dict, whose values may change, but not its keys."""
         content = self.heap[view.of.cell]
         scope = self.b.scope
-        if self.is_keyed(view.of):
+        if self.has_staged_keys(view.of):
             self.require_order(view.of)
-            pairs = self._list_iterator(List(view.of.cell))
+            pairs = self._list_iterator(self.pairs_in(view.of))
             name = view.cls.__name__
-            return Iterator(
-                pairs.length, lambda i: self.of_pair(view, pairs.item(i)), name, (view.of,)
-            )
+
+            def item_of_pair(i: Value) -> Value:
+                if isinstance(content, Entries):
+                    self.require_same_keys(view.of, list(content.items), pairs.length)
+                return self.of_pair(view, pairs.item(i))
+
+            return Iterator(pairs.length, item_of_pair, name, (view.of,))
 
         def item(i: Value) -> Value:
             self.require_same_length(content, view.of)
@@ -321,6 +326,18 @@ class Containers(Machine):
                 f"{describe(v)} gets longer or shorter while a loop walks over it",
                 help="walk over a copy: `for x in list(xs):`",
             )
+
+    def require_same_keys(self, v: Dict, keys: list[Any], length: Value) -> None:
+        """RuntimeError where a dict that's walked over has got other keys, or lost some."""
+        content = self.heap[v.cell]
+        if not isinstance(content, Entries) or list(content.items) != keys:
+            self.fail(
+                "AF0503",
+                f"{describe(v)} may get other keys while a loop walks over it",
+                help="walk over a copy: `for k in list(d):`",
+            )
+        changed = RuntimeError("dictionary changed size during iteration")
+        self.check(self.compare(gast.Eq(), self.dict_length(v), length), changed)
 
     def tensor_row(self, x: Tensor, i: Value) -> Value:
         """``x[i]`` for an index in range."""

@@ -10,6 +10,7 @@ cell, and a list it stays: ``rules/keyed.py`` has in Python how keys are found i
 from __future__ import annotations
 
 import collections
+import functools
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -65,15 +66,53 @@ class Dicts(Machine):
             return {self.static(k, "a key"): self.get_item(v, k) for k in keys}
         self.fail("AF0208", f"a dict is wanted here, not {describe(v)}")
 
+    def has_staged_keys(self, v: Value) -> bool:
+        """Whether it's a dict of which data decides the keys, but not their order where that shows."""
+        if not isinstance(v, Dict):
+            return False
+        content = self.heap[v.cell]
+        if not isinstance(content, Entries):
+            return True
+        is_known = content.ordered or isinstance(v, Set)
+        return is_known and any(map(is_optional, content.items.values()))
+
+    def is_of_optional_keys(self, v: Value) -> bool:
+        """Whether it's a dict or a view of one whose keys are known, but not which of them are there."""
+        owner = v.of if isinstance(v, DictView) else v
+        if not isinstance(owner, Dict) or isinstance(owner, Set) or self.is_keyed(owner):
+            return False
+        return self.has_staged_keys(owner)
+
+    def view_of(self, v: Value) -> DictView:
+        return v if isinstance(v, DictView) else DictView(v, "keys")  # type: ignore[arg-type]
+
+    def present_pairs(self, v: Dict) -> List:
+        """The items that a dict has, of which some are there on some ways only, as a list of pairs."""
+        made = self.heap.new_list([])
+        for key, value in self._content(v).items.items():
+
+            def add(found: Value, key: Any = key) -> None:
+                self.append(made, self.tuple([Static(key), found]))
+
+            self.if_present(value, add)
+        return made
+
+    def if_present(self, value: Value, use: Callable[[Value], None]) -> None:
+        """Use what a dict has for a key, if it has it."""
+        if is_optional(value):
+            self.stage_if(value.present, lambda: use(value.value), lambda: None)
+        else:
+            use(value)
+
     def as_dict(self, v: Value) -> Dict:
         """A dict, or one of the items of something like it, which doesn't change."""
         return v if isinstance(v, Dict) else self.heap.new_dict(self.entries_of(v))
 
     def looked_at(self, view: DictView) -> list[Value]:
         """What is in a view now."""
-        if self.is_keyed(view.of):
+        if self.has_staged_keys(view.of):
             self.require_order(view.of)
-            return [self.of_pair(view, pair) for pair in self.items_of(List(view.of.cell))]
+            return [self.of_pair(view, pair) for pair in self.items_of(self.pairs_in(view.of))]
         if isinstance(view.of, Set):
             return [Static(item) for item in self.real_set(view.of)]
         entries = self.entries_of(view.of)
@@ -136,8 +175,7 @@ class Dicts(Machine):
         """The list of pairs that a dict is from here on."""
         content = self.heap[v.cell]
         if isinstance(content, Entries):
-            self.entries_of(v)  # They have to be known.
-            self.heap[v.cell] = as_pairs(content)
+            self.heap[v.cell] = self.heap[self.pairs_in(v).cell]
         return List(v.cell)
 
     def can_be_keyed(self, container: Dict, key: Value) -> bool:
@@ -170,17 +208,30 @@ class Dicts(Machine):
                 self.rewind(start)
         self.set_item(pairs, place, pair)
 
-    def pairs_in(self, v: Value) -> Value:
+    def pairs_in(self, v: Value) -> Any:
         """The pairs of a dict or set, which stays what it is; anything else is what it is."""
         if not isinstance(v, Dict):
             return v
         if self.is_keyed(v):
             return List(v.cell)
+        if self.has_staged_keys(v):
+            return self.present_pairs(v)
         self.entries_of(v)  # They have to be known.
         return List(self.heap.new(as_pairs(self._content(v))))
 
-    def keyed_copy(self, v: Dict) -> Dict:
+    def copy_of_dict(self, v: Dict) -> Dict:
         return replace(v, cell=self.heap.new(self.heap[v.cell]))
+
+    def update_entries(self, v: Dict, other: Dict) -> None:
+        """``v.update(other)``, where the keys of both are static."""
+        more, mine = self._content(other), self._content(v)
+        if not mine.items and v.cell != other.cell:
+            self.heap[v.cell] = more
+            return
+        for key, value in more.items.items():
+            self.if_present(value, functools.partial(self.set_entry, v, key))
+        if not more.ordered:
+            self.heap[v.cell] = replace(self._content(v), ordered=False)
 
     def update_keyed(self, v: Dict, others: Sequence[Value], named: dict[str, Value]) -> None:
         """``v.update(*others, **named)``"""
@@ -201,9 +252,11 @@ class Dicts(Machine):
         rule for it."""
         both = isinstance(a, Dict) and isinstance(b, Dict) and type(a) is type(b)
         plain = all(
-            v.cls in (dict, set, collections.defaultdict) for v in (a, b) if isinstance(v, Dict)
-        )
-        if not both or not plain or not (self.is_keyed(a) or self.is_keyed(b)):
+            v.cls in (dict, set, collections.defaultdict, collections.OrderedDict)
+            for v in (a, b)
+            if isinstance(v, Dict)
+        ) and not all(getattr(v, "cls", None) is collections.OrderedDict for v in (a, b))
+        if not both or not plain or not any(map(self.has_staged_keys, (a, b))):
             return None
         if f in (operator.eq, operator.ne):
             equal: Value = self.call(Static(keyed.equal), [self.pairs_in(a), self.pairs_in(b)], {})

@@ -25,6 +25,7 @@ from astfront.values import (
     POISON,
     Choice,
     Dict,
+    DictView,
     EitherDtype,
     Generator,
     List,
@@ -94,6 +95,9 @@ class Loops(Unrolling, KeptLoops):
         if isinstance(iterable, Generator):
             self.for_each(node, iterable, break_flag(node.body), without_break(node.body))
             return
+        if self.is_of_optional_keys(iterable):
+            self._for_each_present(node, self.view_of(iterable))
+            return
         iterator = self.iterator_of(iterable)
         sources = [v for v in iterator.sources if isinstance(v, List | Dict)]
         walked_over = [(v, self.heap[v.cell]) for v in sources]
@@ -127,6 +131,38 @@ class Loops(Unrolling, KeptLoops):
         self.at_raise = None
         if break_flag(node.body) is None:
             self.exhausted(iterable)
+
+    def _for_each_present(self, node: gast.For, view: DictView) -> None:
+        """A loop over a dict of known keys, of which data decides whether they're there."""
+        keys = list(self.heap[view.of.cell].items)  # type: ignore[union-attr]
+        length = self.dict_length(view.of)
+        counter = self.heap.new(Names({"i": Static(0)}))
+
+        def place() -> int:
+            i: Any = self.heap.lookup(counter, "i")
+            return i.obj  # type: ignore[no-any-return]
+
+        def turn(key: Any, value: Value) -> None:
+            self.assign(node.target, self.of_pair(view, self.tuple([Static(key), value])))
+            self.exec_block(without_break(node.body))
+
+        def body() -> None:
+            key, i = keys[place()], place()
+            self.turn_unless_caught(
+                lambda: self.if_present(self.entry(view.of, key), lambda value: turn(key, value))
+            )
+            if not self.leaves_for_certain(node):
+                self.require_same_keys(view.of, keys, length)
+            self.heap.bind(counter, "i", Static(i + 1))
+
+        breaks = break_flag(node.body)
+        turns = Turns(lambda: Static(place() < len(keys)), body, counter, len(keys))
+        live = self.live_after(node, self._exposed(node, breaks))
+        why = self.error("AF0205", "data decides which keys the dict has").diagnostics
+        with self.around(node):
+            self.unroll(self._ending(turns, breaks), live, list(why), self.span())
+        self._forget_last_item(node)
+        self.at_raise = None
 
     def _forget_last_item(self, node: gast.For) -> None:
         """A row that the loop took last, and nothing reads, isn't in the way of changes in place."""
@@ -182,6 +218,28 @@ class Loops(Unrolling, KeptLoops):
         """
         breaks = break_flag(node.body)
 
+        def run_rest(done: int) -> bool:
+            flag = self.load_name(breaks) if breaks else FALSE
+            more = isinstance(flag, Static) and not flag.obj
+            return more and self.run_plainly(node, walked, done)
+
+        breaking = self._ending(turns, breaks)
+        start = self.heap.snapshot()
+        ran = self.run_now(breaking, RUN_LIMIT, run_rest)
+        if ran:
+            return
+        self.heap.restore(start)
+        try:
+            self._stage(node, breaking, breaks, start)
+        except CompileError:
+            # It has many turns, and nothing staged in those that were run.
+            self.heap.restore(start)
+            if ran is not None or not self.run_now(breaking, RUN_ALL_LIMIT):
+                raise
+
+    def _ending(self, turns: Turns, breaks: str | None) -> Turns:
+        """Turns that end where their ``break`` was reached."""
+
         def test() -> Value:
             """Whether there's another turn."""
             self.at_raise = None
@@ -197,24 +255,7 @@ class Loops(Unrolling, KeptLoops):
             is_last = isinstance(more, Static) and not more.obj
             return more if is_last else self.lazy(True, going_on, lambda: more)
 
-        def run_rest(done: int) -> bool:
-            flag = self.load_name(breaks) if breaks else FALSE
-            more = isinstance(flag, Static) and not flag.obj
-            return more and self.run_plainly(node, walked, done)
-
-        breaking = replace(turns, test=test)
-        start = self.heap.snapshot()
-        ran = self.run_now(breaking, RUN_LIMIT, run_rest)
-        if ran:
-            return
-        self.heap.restore(start)
-        try:
-            self._stage(node, breaking, breaks, start)
-        except CompileError:
-            # It has many turns, and nothing staged in those that were run.
-            self.heap.restore(start)
-            if ran is not None or not self.run_now(breaking, RUN_ALL_LIMIT):
-                raise
+        return replace(turns, test=test)
 
     def _stage(
         self, node: gast.For | gast.While, turns: Turns, breaks: str | None, start: State

@@ -16,7 +16,7 @@ import numpy as np
 from astfront.contents import Names
 from astfront.descriptions import describe
 from astfront.joins.join import Join
-from astfront.rules import folds
+from astfront.rules import folds, keyed
 from astfront.rules.objects import class_of
 from astfront.rules.registry import pure, rule
 from astfront.values import (
@@ -240,7 +240,7 @@ def copy_list(cx: Any, iterable: Value) -> Value:
 def _has_staged_keys(cx: Any, v: Value) -> bool:
     """Whether it's a dict or set, or a view of one, that has a staged number of keys."""
     owner = v.of if isinstance(v, DictView) else v
-    return cx.is_keyed(owner) and not isinstance(cx.length(owner), Static)
+    return isinstance(owner, Dict) and not isinstance(cx.length(owner), Static)
 
 
 @rule(tuple)
@@ -270,10 +270,12 @@ def dict_(cx: Any, *args: Value, **kwargs: Value) -> Value:
         made = cx.heap.new_dict()
         cx.update_keyed(made, args, kwargs)
         return made  # type: ignore[no-any-return]
-    items: dict[Any, Value] = {}
+    made = cx.heap.new_dict()
     for arg in args:
-        items.update(cx.entries_of(arg))
-    return cx.heap.new_dict({**items, **kwargs})
+        cx.update_entries(made, cx.as_dict(arg))
+    for key, value in kwargs.items():
+        cx.set_entry(made, key, value)
+    return made  # type: ignore[no-any-return]
 
 
 def as_dict(cx: Any, arg: Value) -> Value:
@@ -403,8 +405,8 @@ def known_items(
 
     Where it's a set, whether what's done with them is the same in any order.
     """
-    if in_any_order and isinstance(iterable, Set) and cx.is_keyed(iterable):
-        iterable = cx.keyed(iterable, "keys")
+    if in_any_order and isinstance(iterable, Set) and cx.has_staged_keys(iterable):
+        iterable = cx.call(Static(keyed.keys), [cx.pairs_in(iterable)], {})
     iterable = cx.iter_of(iterable)
     if isinstance(iterable, Generator):
         iterable = cx.listed(iterable)
@@ -421,7 +423,9 @@ def known_items(
 
 @rule(sum)
 def sum_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
-    iterable, items = known_items(cx, iterable, in_any_order=True)
+    items = None
+    if not cx.is_of_optional_keys(iterable):
+        iterable, items = known_items(cx, iterable, in_any_order=True)
     if items is None:
         return cx.call(Static(folds.total), [iterable, start], {})
     total = start

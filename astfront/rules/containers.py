@@ -271,7 +271,7 @@ def _count(cx: Any, op: Any, counter: Dict, items: Value, named: dict[str, Value
 def most_common(cx: Any, self: Dict, n: StaticArg[int | None] = None) -> Value:
     if cx.is_keyed(self) or not all(cx.try_static(v)[0] for v in cx.entries_of(self).values()):
         most = None if n is None else max(n, 0)
-        return cx.keyed(cx.keyed_copy(self), "most_common", Static(most))  # type: ignore[no-any-return]
+        return cx.keyed(cx.copy_of_dict(self), "most_common", Static(most))  # type: ignore[no-any-return]
     return cx.run_python(collections.Counter.most_common, _known_counts(cx, self), n)  # type: ignore
 
 
@@ -289,7 +289,7 @@ def _known_counts(cx: Any, counter: Dict) -> collections.Counter[Any]:
 @rule(collections.Counter.copy)
 def counter_copy(cx: Any, self: Dict) -> Value:
     if cx.is_keyed(self):
-        return cx.keyed_copy(self)  # type: ignore[no-any-return]
+        return cx.copy_of_dict(self)  # type: ignore[no-any-return]
     return replace(cx.heap.new_dict(cx.entries_of(self)), cls=collections.Counter)  # type: ignore
 
 

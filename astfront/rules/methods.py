@@ -11,7 +11,7 @@ import gast
 from astfront.contents import GrownList, Items
 from astfront.environment import same
 from astfront.rules import folds
-from astfront.rules.builtins import as_dict, copy_list, dict_, set_
+from astfront.rules.builtins import as_dict, copy_list, set_
 from astfront.rules.ordering import sorted_
 from astfront.rules.registry import pure, rule
 from astfront.values import (
@@ -187,8 +187,8 @@ def update(cx: Any, self: Dict, *others: Value, **kwargs: Value) -> Value:
     if any(map(cx.is_keyed, (self, *others))):
         cx.update_keyed(self, others, kwargs)
         return NONE
-    new: Any = dict_(cx, self, *others, **kwargs)
-    cx.heap[self.cell] = cx.heap[new.cell]
+    for other in (*others, cx.heap.new_dict(kwargs)):
+        cx.update_entries(self, cx.as_dict(other))
     return NONE
 
 
@@ -205,8 +205,8 @@ def setdefault(cx: Any, self: Dict, key: Value, default: Value = NONE) -> Value:
 
 @rule(dict.copy)
 def dict_copy(cx: Any, self: Value) -> Value:
-    if cx.is_keyed(self):
-        return cx.keyed_copy(self)  # type: ignore[no-any-return]
+    if isinstance(self, Dict):
+        return cx.copy_of_dict(self)  # type: ignore[no-any-return]
     return cx.heap.new_dict(cx.entries_of(self))
 
 
@@ -232,16 +232,16 @@ def _changed_by(method: str) -> None:
     def changed(cx: Any, self: Set, *args: Value) -> Value:
         if method == "remove" and cx.is_keyed(self):
             return cx.keyed(self, "remove", *args)  # type: ignore[no-any-return]
-        if method == "copy" and cx.is_keyed(self):
-            return cx.keyed_copy(self)  # type: ignore[no-any-return]
-        if method == "update" and any(map(cx.is_keyed, (self, *args))):
+        if method == "copy" and cx.has_staged_keys(self):
+            return cx.copy_of_dict(self)  # type: ignore[no-any-return]
+        if method == "update" and any(map(cx.has_staged_keys, (self, *args))):
             for arg in args:
                 if isinstance(arg, Set):
                     cx.heap[self.cell] = cx.heap[cx.keyed_sets("union", self, arg).cell]
                 else:
                     cx.keyed(self, "added", arg)
             return NONE
-        if method in _OF_SETS and args and any(map(cx.is_keyed, (self, *args))):
+        if method in _OF_SETS and args and any(map(cx.has_staged_keys, (self, *args))):
             sets = [arg if isinstance(arg, Set) else set_(cx, arg) for arg in args]
             return cx.keyed_sets(method, self, *sets)  # type: ignore[no-any-return]
         args = tuple(cx.static(arg, f"what `{method}` takes") for arg in args)

@@ -181,6 +181,19 @@ def dict_keys_in_branch(x, n):
     return table.get("h", x)
 
 
+@construct("a walk over a dict that has a key on some ways only")
+def walk_over_optional_keys(x, n):
+    losses = {"main": F.sum(x)}
+    if n > 1:
+        losses["extra"] = F.sum(x * x)
+    total = sum(losses.values())
+    for k, v in losses.items():
+        total = total + v * len(k)
+    copied = dict(losses)
+    copied.update({"last": x})
+    return total, len(copied), "extra" in copied
+
+
 @construct("a dict with staged keys")
 def staged_keys(x, n):
     table = {1: x}
