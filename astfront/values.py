@@ -366,9 +366,12 @@ class Super(Value):
 @dataclass(frozen=True, eq=False)
 class Generator(Value):
     """A generator: ``run`` gives its values to a function, and what it returns. Its cell says whether it
-    has run."""
+    has run.
 
-    run: Callable[[Callable[[Value], None]], Value | None]
+    Where ``run`` is told so, that function gives whether no more of them are wanted.
+    """
+
+    run: Callable[[Callable[[Value], Value | None], bool], Value | None]
     cell: int
     cells: frozenset[int] = frozenset()
     """Of its own names."""

@@ -6,7 +6,7 @@ import builtins
 import functools
 import sysconfig
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from astfront.diagnostics import Diagnostic
 from astfront.source import FunctionSource
 from astfront.spans import Span, span_of
 from astfront.values import Value
-from passes.syntax import canonicalise, check, liveness, tree
+from passes.syntax import canonicalise, check, early_end, liveness, tree
 
 _LIBRARIES = ("chainer", "numpy", "six", "astfront")
 _STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
@@ -34,6 +34,8 @@ class Prepared:
     liveness: liveness.Liveness | None
     locals: frozenset[str]
     problems: tuple[check.Problem, ...]
+    original: Prepared | None = None
+    """What it's made of, which does what's needed in most cases."""
 
     @functools.cached_property
     def has_closures(self) -> bool:
@@ -50,6 +52,14 @@ class Prepared:
     @functools.cached_property
     def is_generator(self) -> bool:
         return isinstance(self.node, gast.FunctionDef) and _yields(self.node.body)
+
+    @functools.cached_property
+    def ending_early(self) -> Prepared | None:
+        """A generator that asks at each yield whether more is wanted; None where it can't end there."""
+        node = early_end.run(self.node) if isinstance(self.node, gast.FunctionDef) else None
+        if node is None or self.problems:
+            return None
+        return replace(prepare(canonicalise(node), canonical=True), original=self)
 
     @functools.cached_property
     def global_names(self) -> frozenset[str]:
@@ -136,7 +146,7 @@ class Frame:
     """The heap's cells from here on were made in the call, those below it before ..."""
     statement_cell: int = 0
     """... and from here on in the present statement."""
-    on_yield: Callable[[Any], None] | None = None
+    on_yield: Callable[[Any], Any] | None = None
     """Of a generator: what is done with the values that it yields."""
 
     def span(self) -> Span | None:

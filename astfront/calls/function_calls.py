@@ -89,7 +89,7 @@ class FunctionCalls(Machine):
             self.refuse_syntax(frame, prepared)
         # What depends on a tree of any depth has no end here; where it can, it's kept at once.
         limit = TREE_LIMIT if self.forests else RECURSION_LIMIT
-        inside = sum(f.prepared is prepared for f in self.frames)
+        inside = sum(prepared in (f.prepared, f.prepared.original) for f in self.frames)
         if inside and prepared.node in self.endless:
             # There may be several in each of those further out.
             self.give_up(self.endless[prepared.node])

@@ -87,6 +87,9 @@ class Attempts(Machine):
             if isinstance(e, Refused):
                 raise
             raise Refused([*found, *more]) from e
+        except BaseException:
+            outer.extend(self.diagnostics)  # A generator is left: the program goes on.
+            raise
         finally:
             self.diagnostics = outer
 

@@ -199,7 +199,7 @@ class Catching(Machine):
                 self.branch_on_caught(
                     lambda i=i: self.try_block(node, handler, statements[i:]),  # type: ignore[misc]
                     lambda since=since: self._handle_code(node, handler, since),  # type: ignore[misc]
-                    self.live_after(node),
+                    self._live_after_handlers(node),
                 )
                 return
         with self._outside(handler):
@@ -234,12 +234,20 @@ class Catching(Machine):
                 way()  # None of the others is it.
                 return
             self.stage_if(
-                self._is_one_of(code, found), way, lambda: dispatch(others), self.live_after(node)
+                self._is_one_of(code, found),
+                way,
+                lambda: dispatch(others),
+                self._live_after_handlers(node),
             )
 
         self.at_raise = None
         with self._outside(handler):
             dispatch(ways)
+
+    def _live_after_handlers(self, node: gast.Try) -> Callable[[int, Any], bool]:
+        """What its ``finally``, too, may read."""
+        flow = self.frame.prepared.liveness
+        return self.live_after(node, flow.exposed(node.finalbody) if flow is not None else ())
 
     # --- with --------------------------------------------------------------------------------
 

@@ -16,9 +16,11 @@ import gast
 from astfront.calls.frames import Frame
 from astfront.contents import Items, Names
 from astfront.control.attempts import Refused
+from astfront.environment import same
 from astfront.machine import Machine
 from astfront.rules import folds
 from astfront.values import (
+    FALSE,
     NONE,
     POISON,
     Generator,
@@ -31,7 +33,11 @@ from astfront.values import (
     Value,
 )
 
-OnYield = Callable[[Value], None]
+OnYield = Callable[[Value], Value | None]
+
+
+#: Why a generator is compiled so that it asks at each yield whether more is wanted.
+_ENDS_EARLY = "a loop over it ends early, which depends on data"
 
 
 class Abandoned(BaseException):
@@ -42,60 +48,88 @@ class Generators(Machine):
     def make_generator(self, frame: Frame) -> Value:
         """The generator of a call, whose arguments are bound already."""
 
-        def run(on_yield: OnYield) -> Value:
+        def run(on_yield: OnYield, early: bool) -> Value:
             frame.on_yield = on_yield
+            if early:
+                ending = frame.prepared.ending_early
+                if ending is None:
+                    self.fail(
+                        "AF0101",
+                        f"a loop over the generator {frame.name} ends early, which depends on data",
+                        help="append the values to a list and return the list",
+                    )
+                frame.prepared = ending
             self.begin(frame)
             try:
                 return self.run_body(frame.prepared)
             finally:
                 self.frames.pop()
                 self.leave(frame)
+                frame.prepared = frame.prepared.original or frame.prepared
 
         return self.generator(run, {frame.cell}, frame.name)
 
     def generator(
-        self, run: Callable[[OnYield], Value | None], cells: Iterable[int], name: str = "generator"
+        self,
+        run: Callable[[OnYield, bool], Value | None],
+        cells: Iterable[int],
+        name: str = "generator",
     ) -> Generator:
-        made = self.heap.new(Names({"taken": Static(False)}))
+        made = self.heap.new(Names({"taken": Static(False), "left": FALSE}))
         return Generator(run, made, frozenset(cells), name)
 
-    def run_generator(self, generator: Generator, on_yield: OnYield) -> Value:
+    def run_generator(self, generator: Generator, on_yield: OnYield, early: bool = False) -> Value:
         """Give all values of a generator to ``on_yield``; one that has run gives nothing more.
 
-        What it returns is the value of ``yield from``.
+        What it returns is the value of ``yield from``. Where it may end ``early``, ``on_yield`` gives
+        whether it does, which is noted.
         """
         taken = self.heap.lookup(generator.cell, "taken")
         if not isinstance(taken, Static) or taken.obj is None:
-            self.fail("AF0101", f"the generator {generator.name} goes on in another place")
+            self.refuse_generator(generator, "it goes on in another place")
         if taken.obj:
             return NONE
         self.heap.bind(generator.cell, "taken", Static(True))
         consumers = self.frames[:]
 
-        def resumed(value: Value) -> None:
+        def resumed(value: Value) -> Value | None:
             # The consumer's code runs in its own frames.
             frames, self.frames = self.frames, [*consumers]
             try:
-                on_yield(value)
+                left = on_yield(value)
             finally:
                 self.frames = frames
+            if early:
+                self.heap.bind(generator.cell, "left", left or FALSE)
+            return left
 
-        return generator.run(resumed) or NONE
+        try:
+            result = generator.run(resumed, early) or NONE
+        except Abandoned:
+            self.heap.bind(generator.cell, "taken", NONE)
+            raise
+        if not same(self.heap.lookup(generator.cell, "left"), FALSE):
+            self.heap.bind(generator.cell, "taken", NONE)
+        return result
 
     def yield_value(self, value: Value) -> Value:
         on_yield = self.frame.on_yield
         if on_yield is None:
             self.fail("AF0101", "`yield` outside of a generator function")
-        if not isinstance(value, Poison):
-            on_yield(value)
-        return NONE
+        if isinstance(value, Poison):
+            return FALSE
+        left = on_yield(value)
+        return left or FALSE if self.frame.prepared.original is not None else NONE
 
     def yield_from(self, value: Value) -> Value:
+        early = self.frame.prepared.original is not None
         if isinstance(value, Poison):
-            return POISON
+            return FALSE if early else POISON
         if isinstance(value, Generator):
-            return self.run_generator(value, lambda item: self.frame.on_yield(item))  # type: ignore
-        if isinstance(value, List | Tensor | Range) and not isinstance(self.length(value), Static):
+            result = self.run_generator(value, lambda item: self.frame.on_yield(item), early)  # type: ignore
+            return self.heap.lookup(value.cell, "left") if early else result
+        is_staged = isinstance(value, List | Tensor | Range)
+        if early or (is_staged and not isinstance(self.length(value), Static)):
             value = self.call(Static(folds.given_on), [value], {})
             return self.yield_from(value)
         for item in self.items_of(value):
@@ -103,14 +137,13 @@ class Generators(Machine):
         return NONE
 
     @contextmanager
-    def _left_by(self, stop: Abandoned, generator: Generator) -> Iterator[None]:
-        """Where ``stop`` is raised inside, the generator isn't used further."""
+    def _left_by(self, stop: Abandoned) -> Iterator[None]:
+        """Where ``stop`` is raised inside, what's walked over there isn't used further."""
         try:
             yield
         except Abandoned as e:
             if e is not stop:
                 raise
-            self.heap.bind(generator.cell, "taken", NONE)
 
     def for_each(self, node: gast.For, generator: Generator, breaks: str | None, body: Any) -> None:
         """``for node.target in generator:``"""
@@ -118,18 +151,33 @@ class Generators(Machine):
         loops = self.loop_depth
         stop = Abandoned()
 
-        def turn(value: Value) -> None:
+        def turn(value: Value) -> Value:
             self.assign(node.target, value)
             self.exec_block(body)
-            flag = self.load_name(breaks) if breaks else Static(False)
+            return self.load_name(breaks) if breaks else FALSE
+
+        def last_turn(value: Value) -> None:
+            flag = turn(value)
             if isinstance(flag, Static) and not flag.obj:
                 return
             if isinstance(flag, Scalar) or (self.staged_depth, self.loop_depth) != (depth, loops):
-                self.refuse_generator(generator, "a loop over it ends early, which depends on data")
+                self.refuse_generator(generator, _ENDS_EARLY)
             raise stop
 
-        with self._left_by(stop, generator):
+        def as_long_as_wanted() -> None:
+            with self._left_by(stop):
+                self.run_generator(generator, last_turn)
+
+        if breaks is None:
             self.run_generator(generator, turn)
+            return
+        try:
+            self.attempted(as_long_as_wanted)
+            return
+        except Refused as e:
+            if not any(_ENDS_EARLY in d.message for d in e.diagnostics):
+                self.give_up(e.diagnostics)
+        self.run_generator(generator, turn, early=True)
 
     def refuse_generator(self, generator: Generator, why: str) -> NoReturn:
         self.fail(
@@ -169,7 +217,7 @@ class Generators(Machine):
             found.append(value)
             raise stop
 
-        with self._left_by(stop, generator):
+        with self._left_by(stop):
             self.run_generator(generator, take)
         return found[0] if found else None
 
@@ -197,7 +245,7 @@ class Generators(Machine):
             if isinstance(truth, Static) and truth.obj is decisive and self.staged_depth == depth:
                 raise stop
 
-        with self._left_by(stop, generator):
+        with self._left_by(stop):
             self.run_generator(generator, take)
         own = {generator.cell, *generator.cells, made.cell}
         changed = [c for c, v in before.items() if c not in own and self.heap[c] is not v]
@@ -210,8 +258,8 @@ class Generators(Machine):
     ) -> Generator:
         """A generator of changed values."""
 
-        def run(on_yield: OnYield) -> None:
-            self.run_generator(generator, lambda value: on_yield(change(value)))
+        def run(on_yield: OnYield, early: bool) -> None:
+            self.run_generator(generator, lambda value: on_yield(change(value)), early)
 
         own = {generator.cell, *generator.cells, *cells}
         return self.generator(run, own, generator.name)

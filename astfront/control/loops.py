@@ -371,6 +371,7 @@ class Loops(Unrolling, KeptLoops):
             rest = None if turns.count is None else turns.count - 1
             strict = Strict(shapes=way.few, types=not (way.loose or way.tuples))
             self.kept_loop(replace(turns, count=rest), live, strict)
+            self.at_raise = None  # The state in a turn isn't one of the program after the loop.
 
         self.stage_if(turns.test(), first_turn_and_loop, lambda: None, live)
 

@@ -116,6 +116,23 @@ def nested(n):
     return len(done), sum(done)
 
 
+def bound_in_turns(n):
+    try:
+        for i in range(n + 2):
+            try:
+                if i > 3:
+                    raise TooLarge(i)
+                if i == 1:
+                    raise KeyError(i)
+            except KeyError:
+                i = -5
+            finally:
+                last = i
+    except ValueError:
+        return last
+    return n
+
+
 def every_way_raises(n):
     try:
         if n > 2:
@@ -208,7 +225,7 @@ def shapes(x, n):
 
 def test_handlers():
     together = [what_was_done_stays, raised_in_a_function, in_a_loop, around_loops, nested]
-    together += [every_way_raises, once_more, in_a_comprehension]
+    together += [bound_in_turns, every_way_raises, once_more, in_a_comprehension]
     together += [around_a_with, stopped_by_a_with]
 
     def f(x, n):

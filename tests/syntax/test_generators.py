@@ -10,6 +10,7 @@ import pytest
 
 import astfront
 from astfront.program import lower
+from tests.support import assert_same, prepared
 from tests.syntax.test_exceptions import agrees
 
 X = np.array([[0.5, -1.0, 2.0], [1.5, -0.5, 0.25]], "f")
@@ -246,12 +247,52 @@ def test_nonlocal_of_a_function_around_the_model():
         assert n == turn
 
 
+def noted(rows, log):
+    try:
+        for i, row in enumerate(rows):
+            log.append(i)
+            if row[0] < 0:
+                continue
+            yield i, row
+            log.append(-i)
+        yield from ((i, row) for i, row in enumerate(rows))
+    finally:
+        log.append(50)
+
+
 def test_what_ends_early_depending_on_data():
-    def f(x):
+    def first(log, x, n):
+        for i, row in noted(x, log):
+            if row[1] > n:
+                return i
+        return -1
+
+    def f(x, n):
+        log, found = [], []
         for v in fibonacci():
+            if v > n:
+                break
+        for i, row in noted(x, log):
+            found.append(row)
+            if i >= n:
+                break
+        else:
+            log.append(7)
+        return v, log, found, first([], x, n)
+
+    compiled = prepared(f, (X, np.int64(0)))
+    for x in (X, -X, abs(X)):
+        for n in (-1, 0, 1, 5):
+            assert_same(compiled((x, np.int64(n))), f(x, n))
+
+
+def test_what_goes_on_after_an_early_end_is_refused():
+    def f(x):
+        values = fibonacci()
+        for v in values:
             if v > x[0]:
                 break
-        return v
+        return next(values)
 
     with pytest.raises(astfront.CompileError, match="AF0101"):
         astfront.compile(f)(X[0])

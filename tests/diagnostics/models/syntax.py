@@ -10,12 +10,12 @@ def af0101_generator(x, n):
         for row in x:
             yield row * 2
 
-    total = 0
-    for i, row in enumerate(rows()):
+    left = rows()
+    for i, row in enumerate(left):
         if i == n:
             break
-        total = total + row
-    return total
+        x = x + row
+    return x + next(left)
 
 
 async def af0102_coroutine(x):
