@@ -23,7 +23,9 @@ import numpy as np
 from astfront.contents import GrownList, Items, Names
 from astfront.descriptions import describe
 from astfront.machine import Machine, Site
+from astfront.rules.dataclass import is_representation, represented
 from astfront.values import (
+    NONE,
     SCALAR_DTYPES,
     UNBOUND,
     BoundMethod,
@@ -236,15 +238,37 @@ class Effects(Machine):
         """A value as it's formatted: an object with a method for that shows what the method says."""
         if isinstance(value, Tuple) and value.cls is tuple:
             return self.tuple([self.shown(v) for v in value.items])
-        if not isinstance(value, Object):
+        if not isinstance(value, Object) or value.instance is not None:
             return value
-        for name in ("__str__", "__repr__"):
-            method = getattr(value.cls, name)
-            if method is not getattr(object, name):
-                if isinstance(method, type(_list)) and value.instance is None:
-                    return self.call(self.get_attribute(value, name), [], {})
-                break
-        return value
+        texts = [self._shown_by(value, name) for name in ("__str__", "__repr__")]
+        if texts == [NONE, NONE]:
+            return value
+        if all(isinstance(t, Static) for t in texts):
+            return Static(_Shown(value.cls, *(t.obj for t in texts)))  # type: ignore[attr-defined]
+        return Deferred(_Shown, (Static(value.cls), *texts))
+
+    def _shown_by(self, value: Object, name: str) -> Value:
+        method = getattr(value.cls, name)
+        if method is getattr(object, name) or not isinstance(method, type(_list)):
+            return NONE
+        if is_representation(method):
+            return represented(self, value)
+        return self.call(self.get_attribute(value, name), [], {})  # type: ignore[no-any-return]
+
+
+class _Shown:
+    """An object of the program, as it's formatted."""
+
+    def __init__(self, cls: type, text: str | None, representation: str | None) -> None:
+        self.cls, self.text, self.representation = cls, text, representation
+
+    def __str__(self) -> str:
+        return repr(self) if self.text is None else self.text
+
+    def __repr__(self) -> str:
+        if self.representation is None:
+            return f"<{self.cls.__module__}.{self.cls.__qualname__} object at {hex(id(self))}>"
+        return self.representation
 
 
 def _place(node: gast.AST | None) -> Any:

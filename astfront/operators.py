@@ -106,6 +106,8 @@ class Operators(Machine):
             return new
         if isinstance(a, Static) and isinstance(b, Static):
             return self.run_python(f, a.obj, b.obj)
+        if isinstance(a, Static) and isinstance(a.obj, str) and f is operator.mod:
+            return self.text(f, a, b)
         if isinstance(a, Object) or isinstance(b, Object):
             return self.overloaded(DUNDER[f], a, b)
         tensors = [v for v in (a, b) if isinstance(v, Tensor)]
@@ -113,8 +115,6 @@ class Operators(Machine):
             return self.either_operator(f, a, b)
         if any(t.kind == "variable" for t in tensors):
             return self.variable_operator(f, a, b)
-        if isinstance(a, Static) and isinstance(a.obj, str) and f is operator.mod:
-            return self.text(f, a, b)
         if f is operator.mul:
             for sequence, times in ((a, b), (b, a)):
                 is_sequence = self.is_tuple(sequence) or isinstance(sequence, List)
@@ -372,8 +372,6 @@ class Operators(Machine):
                     return self.text(f, seq, times)
                 if (self.is_tuple(seq) or isinstance(seq, List)) and self.is_number(times):
                     return self.like(seq, self.repeated_list(self.listed_copy(seq), times))
-        if f is operator.mod and isinstance(a, Static) and isinstance(a.obj, str):
-            return self.text(f, a, b)
         if f is operator.add and is_text(a) and is_text(b):
             return self.text(f, a, b)
         if isinstance(a, Static | Dict | Tuple | List) and isinstance(b, Static | Tuple | List):

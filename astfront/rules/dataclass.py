@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from typing import Any
 
 from astfront.descriptions import describe
 from astfront.locations import Location
 from astfront.rules.registry import rule
-from astfront.values import Object, Value
+from astfront.values import Object, Static, Value
 
 
 def is_generated(method: Any) -> bool:
@@ -60,6 +61,20 @@ def compared(cx: Any, owner: Object) -> Value:
     cls: Any = owner.cls
     names = [f.name for f in dataclasses.fields(cls) if f.compare]
     return cx.tuple([cx.get_attribute(owner, name) for name in names])  # type: ignore
+
+
+def is_representation(method: Any) -> bool:
+    """Whether it's the generated ``__repr__``."""
+    return is_generated(getattr(method, "__wrapped__", None))
+
+
+def represented(cx: Any, owner: Object) -> Value:
+    """What the generated ``__repr__`` of a dataclass gives."""
+    cls: Any = owner.cls
+    names = [f.name for f in dataclasses.fields(cls) if f.repr]
+    form = f"{cls.__qualname__}({', '.join(f'{name}=%r' for name in names)})"
+    parts = cx.tuple([cx.get_attribute(owner, name) for name in names])
+    return cx.text(operator.mod, Static(form), parts)  # type: ignore[no-any-return]
 
 
 @rule(dataclasses.replace)

@@ -2,6 +2,7 @@
 
 import collections
 import copy
+import dataclasses
 import enum
 
 import chainer
@@ -23,6 +24,29 @@ class Memory:
         self.h = y if self.h is None else self.h * 0.5 + y
         self.steps += 1
         return self
+
+
+class Named:
+    def __init__(self, name):
+        self.name = name
+
+    def __str__(self):
+        return f"the {self.name}"
+
+    def __repr__(self):
+        return f"Named({self.name!r})"
+
+
+@dataclasses.dataclass
+class Point:
+    a: int
+    b: str = "b"
+
+
+@construct("`__str__` and `__repr__`, those that dataclasses make too")
+def representations(x, n):
+    named, point = Named(n), Point(n)
+    return f"{named} {named!r} {point}", repr(named), str(named), "%s" % named, "%r" % (named,)
 
 
 @construct("attributes made, changed and deleted in `forward`")
