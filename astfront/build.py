@@ -29,7 +29,6 @@ from astfront.progress import Watch, unwatched
 from astfront.relay import cache as relay_cache
 from astfront.relay import math as relay_math
 from astfront.relay import memory as relay_memory
-from astfront.relay import quick_tvm  # noqa: F401  (changes TVM's classes)
 from astfront.relay.aliases import hide_known_places
 from astfront.relay.alignment import unaligned_arrays
 from astfront.relay.joined_loops import joined_loops
@@ -37,6 +36,7 @@ from astfront.relay.kernel_checks import TrustedTypes
 from astfront.relay.memory import Argument
 from astfront.relay.pipeline import NeededPasses
 from astfront.relay.places import places_of_turns
+from astfront.relay.quick_tvm import fields_of
 from astfront.relay.strides import known_strides
 from astfront.relay.threads import serial_small_loops
 from astfront.relay.turns import parts_of_turns
@@ -138,8 +138,7 @@ class Executable:
             if "Incompatible broadcast" in str(e):
                 raise SizesDiffer from e
             raise _tvm_failed("runs", e) from e
-        is_one = isinstance(result, tvm.nd.NDArray)
-        results = [result] if is_one else [result[i] for i in range(len(result))]
+        results = [result] if type(result) is tvm.nd.NDArray else fields_of(result)
         return relay_memory.handed_over(results, self.fresh, arguments)
 
 

@@ -31,9 +31,10 @@ class Frozen:
     """A copy to compare with, where someone may have a view of the array to write through."""
 
     def holds(self) -> bool:
-        if self.source.fetch() is not self.array or self.array.flags.writeable:
+        array = self.array
+        if self.source.fetch() is not array or array.flags.writeable:
             return False
-        return self.contents is None or np.array_equal(_bytes(self.array), _bytes(self.contents))
+        return self.contents is None or np.array_equal(_bytes(array), _bytes(self.contents))
 
     def thaw(self) -> None:
         if self.was_writeable:

@@ -77,6 +77,12 @@ tvm.ir.Array.__iter__ = _items
 tvm.ir.Array.__getitem__ = _item_at
 
 
+def fields_of(made: tvm.runtime.container.ADT) -> list[Any]:
+    """What is in a tuple of the VM's."""
+    get = _ffi_api.GetADTFields
+    return [get(made, i) for i in range(_ffi_api.GetADTSize(made))]
+
+
 def _cast(value: Any, kind: Any) -> Any:
     # What ``ctypes.cast`` gives for a pointer that's a number, in a fifth of its time.
     if type(value) is int and kind is ctypes.c_void_p:
