@@ -22,12 +22,14 @@ _LOWERING = {
     "FoldConstant",
     "FuseOps",
     "InferType",
-    "LabelOps",
     "LowerTE",
     "LowerTensorExpr",
     "ManifestAlloc",
     "RelayToTIRTargetHook",
 }
+
+#: Passes after which no pass looks at types before they're inferred again.
+_UNTYPED = {"FuseOps", "LowerTensorExpr"}
 
 #: Operators that the VM's code generator takes as they are.
 _INSTRUCTIONS = ("vm.", "memory.", "on_device", "device_copy")
@@ -38,7 +40,8 @@ class NeededPasses:
     """A pass instrument, for one ``relay.vm.compile``, that leaves out what can't change the module.
 
     - types are inferred only where a function isn't the very one that was typed last, and not after
-      fusion: no pass that comes next looks at them before they're inferred again;
+      fusion and lowering: no pass that comes next looks at them before they're inferred again;
+    - functions get no hashes, by which only TVM's profilers and debuggers know them;
     - once no operator is left to lower, the module is neither lowered nor given memory again;
     - the constants in the sizes of buffers aren't folded: each would be compiled by itself, where
       they're part of a kernel that's there anyhow. Only shapes are.
@@ -64,9 +67,9 @@ class NeededPasses:
         if name == "InferType" and within == "ManifestAllocImpl":
             self._is_lowered = self._is_allocated and not _has_operators(mod)
             self._is_allocated = True
-        if self._is_lowered and name in _LOWERING:
+        if name == "LabelOps" or (self._is_lowered and name in _LOWERING):
             return False
-        return name != "InferType" or (within != "FuseOps" and not self._is_typed(mod))
+        return name != "InferType" or (within not in _UNTYPED and not self._is_typed(mod))
 
     def _leaves_to_fold(self, mod: Any) -> bool:
         """Fold what there are faster passes for; whether TVM's own has to look for more."""

@@ -30,17 +30,21 @@ import tvm
 from tvm import relay, tir
 
 from passes.relay.bindings import Scope, chain, operator, substitute, unchain, variables
+from passes.relay.size_kernels import bytes_of
 from passes.relay.size_terms import Terms, UnknownError, product, results
 
 #: What nobody misses where its result isn't used.
-_WITHOUT_EFFECT = ("memory.alloc_storage", "memory.alloc_tensor", "vm.shape_of", "multiply")
+_WITHOUT_EFFECT = ("memory.alloc_storage", "memory.alloc_tensor", "vm.shape_of")
 
 
 def run(function: relay.Function, kernels: tvm.IRModule) -> relay.Function:
     """A function, with types, whose shape functions are among ``kernels``."""
     if not any(isinstance(d, tir.Any) for d in _dimensions(function)):
         return function
-    body = _Sizes(kernels).chain(function.body)
+    if isinstance(function.body, relay.Function):  # A closure: what it captured, and a function.
+        body: Any = run(function.body, kernels)
+    else:
+        body = _Sizes(kernels).chain(function.body)
     return relay.function.FunctionWithFields(function, body=body)
 
 
@@ -197,13 +201,10 @@ class _Sizes:
         item = -(-dtype.bits * dtype.lanes // 8)
         terms = self.terms.get(shape)
         key = (shape, item) if terms is None else functools.reduce(product, terms, item)
-        before = []
+        before: Scope = []
         if key not in self.bytes:
-            made = relay.const(item, "int64")
-            for i in range(int(shape.checked_type.shape[0])):
-                made = relay.multiply(relay.take(shape, relay.const(i, "int64")), made)
-            self.bytes[key] = relay.Var("bytes", relay.TensorType((), "int64"))
-            before.append((self.bytes[key], _in_place(given, made)))
+            before = bytes_of(shape, item, given.attrs.virtual_device, self.kernels)
+            self.bytes[key] = before[-2][0]
         allocation = relay.Call(
             allocation.op, [self.bytes[key], *others], allocation.attrs, allocation.type_args
         )
