@@ -19,10 +19,9 @@ from astfront.calls.classes import frame_around
 from astfront.calls.frames import Frame
 from astfront.calls.function_calls import FunctionCalls
 from astfront.calls.function_nodes import as_variables
+from astfront.calls.mixed_items import mixed_items
 from astfront.calls.wrappers import call_wrapper
-from astfront.contents import GrownList, Items
 from astfront.descriptions import describe
-from astfront.joins.leaves import number_dtypes
 from astfront.joins.options import choice_in
 from astfront.rules import dataclass, folds
 from astfront.rules.registry import PURE, RULES, Rule, nearest
@@ -34,15 +33,12 @@ from astfront.values import (
     Deferred,
     Function,
     Iterator,
-    List,
     Node,
     Object,
-    Option,
     Partial,
     Poison,
     Static,
     Super,
-    Tensor,
     Tuple,
     Value,
 )
@@ -304,33 +300,6 @@ class Calls(FunctionCalls):
 
     # --- rules -------------------------------------------------------------------------------
 
-    def _mixed_numbers(self, value: Value, target: Any) -> Value:
-        """A list in which a number is of one of several types, as a tuple: numpy takes either.
-
-        One that grew in a kept loop comes as one of several arrays.
-        """
-        if not isinstance(value, List) or getattr(target, "__module__", None) != "numpy":
-            return value
-        content = self.heap[value.cell]
-        if isinstance(content, GrownList) and isinstance(content.element, Option):
-            dtypes = number_dtypes(content.element)
-            if len(dtypes) > 1:
-                return self.call(Static(folds.numbers), [value, Static(dtypes)], {})
-        if target in (np.array, np.asarray, np.asanyarray):
-            return value  # which take the items one by one: the ways don't multiply
-        items = content.items if isinstance(content, Items) else ()
-        mixed = [x for x in items if isinstance(x, Option)]
-        if not mixed or not all(map(self._is_of_numbers, mixed)):
-            return value
-        return Tuple(tuple(items))
-
-    def _is_of_numbers(self, v: Value) -> bool:
-        if isinstance(v, Option):
-            return self._is_of_numbers(v.value) and self._is_of_numbers(v.absent)
-        if isinstance(v, Static) and isinstance(v.obj, np.generic):
-            return True
-        return self.is_number(v) or (isinstance(v, Tensor) and v.shape == ())
-
     def apply_rule(
         self, found: Rule, args: Sequence[Value], kwargs: dict[str, Value], target: Any
     ) -> Value:
@@ -338,7 +307,7 @@ class Calls(FunctionCalls):
         if any(isinstance(v, Poison) for v in (*args, *kwargs.values())):
             return POISON
         for place, value in [*enumerate(args), *kwargs.items()]:
-            value = self._mixed_numbers(value, target)
+            value = mixed_items(self, value, target)
             part = choice_in(value)
             if isinstance(part, Node) or (part is not None and found.splits):
                 return self.split_in(

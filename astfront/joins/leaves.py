@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from astfront.contents import ByValue
 from astfront.descriptions import describe
 from astfront.environment import UNKNOWN_STORAGE
 from astfront.values import (
@@ -17,6 +18,7 @@ from astfront.values import (
     Static,
     Tensor,
     TensorKind,
+    Tuple,
     Value,
 )
 
@@ -60,17 +62,26 @@ def number_type(value: Value) -> type | None:
     return value.scalar if isinstance(value, Leaf) else None
 
 
-def number_dtypes(v: Value) -> tuple[np.dtype[Any], ...]:
-    """The dtypes that a number, or one of several, may have as an array; none of another value."""
+def item_types(v: Value) -> tuple[tuple[Shape, np.dtype[Any]], ...]:
+    """Shape and dtype of each number or array that a value may be; none, of another value."""
     if isinstance(v, Option):
-        first, second = number_dtypes(v.value), number_dtypes(v.absent)
+        first, second = item_types(v.value), item_types(v.absent)
         return tuple(dict.fromkeys(first + second)) if first and second else ()
     if isinstance(v, Static) and isinstance(v.obj, np.number | np.bool_):
-        return (v.obj.dtype,)
-    if isinstance(v, Leaf) and v.shape == () and v.kind != "variable":
-        return (v.dtype,)
+        return (((), v.obj.dtype),)
+    if isinstance(v, Leaf) and v.kind in ("array", "generic"):
+        return ((v.shape, v.dtype),)
     number = number_type(v)
-    return () if number is None else (np.dtype(SCALAR_DTYPES[number]),)
+    return () if number is None else (((), np.dtype(SCALAR_DTYPES[number])),)
+
+
+def has_rows(v: Value) -> bool:
+    """Whether an item of a list that grew is a tuple or list, or one of several values that all are."""
+    if isinstance(v, Option):
+        return has_rows(v.value) and has_rows(v.absent)
+    if isinstance(v, Static):
+        return type(v.obj) is tuple
+    return isinstance(v, Tuple | ByValue)
 
 
 def with_leaf(v: Value) -> Value:

@@ -21,17 +21,17 @@ def arrays(items: Iterable[Any]) -> list[Any]:
     return [np.array(x) for x in items]
 
 
-def numbers(items: Sequence[Any], dtypes: Sequence[np.dtype[Any]]) -> Any:
-    """``np.array`` of numbers that may be of these dtypes: where all are of one, it has that one."""
+def of_dtypes(items: Sequence[Any], dtypes: Sequence[np.dtype[Any]]) -> Any:
+    """``np.array`` of items that may be of these dtypes: where all are of one, it has that one."""
     for dtype in dtypes:
         others = 0
         for x in items:
             if np.asarray(x).dtype != dtype:
                 others += 1
         if others == 0:
-            return np.array([dtype.type(x) for x in items])
+            return np.array([np.asarray(x).astype(dtype) for x in items])
     joint = np.result_type(*dtypes)
-    return np.array([joint.type(x) for x in items])
+    return np.array([np.asarray(x).astype(joint) for x in items])
 
 
 def keyed(pairs: Iterable[Any]) -> dict[Any, Any]:

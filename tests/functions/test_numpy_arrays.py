@@ -109,6 +109,12 @@ def test_each_row_as_often_as_its_count_says():
     counts = [np.array(n) for n in ([2, 0, 1], [0, 0, 0], [1, -1, 2])]
     same(repeated, *((Y, n) for n in counts), (Y[:2], counts[0]), specs=[(None, 4), None])
     same(repeated, (Y, counts[0][:1]), (Y[:1], counts[0][:1]), specs=[(None, 4), None])
+
+    def divided(x, n):
+        ends = np.cumsum(np.bincount(n, minlength=2))
+        return np.split(x, ends), np.array_split(x, ends[1:], axis=1)[-1]
+
+    same(divided, *((Y, np.array(n)) for n in ([0, 1, 1], [0, 3, 0])))
     for split in (np.split, np.array_split):
         with pytest.raises(CompileError, match="AF0205"):
             lower(lambda x, n, split=split: split(x, n[0]), (Y, np.array([3])), {})

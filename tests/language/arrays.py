@@ -220,11 +220,13 @@ def mixed_numbers(x, n):
 
 @construct("lists that grow, of numbers whose types differ from way to way")
 def mixed_in_a_list(x, n):
-    found = []
+    found, rows, pairs = [], [], []
     for row in x.array:
         best = 0
         for value in row:
             if value > n:
                 best = max(best, float(value))
         found.append(best)
-    return np.mean(found), np.array(found) + 1
+        rows.append([best, 2, row[0]])
+        pairs.append((row[0], row[1]) if row[0] > n else (0, 0))
+    return np.mean(found), np.array(found) + 1, np.array(rows), np.array(pairs)

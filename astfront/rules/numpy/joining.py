@@ -203,24 +203,24 @@ def append(cx: Any, arr: Value, values: Value, axis: Value = NONE) -> Value:
 
 
 @numpy_rule(np.split)
-def split(cx: Any, ary: Value, indices_or_sections: Value, axis: Value = Static(0)) -> list[Value]:
+def split(cx: Any, ary: Value, indices_or_sections: Value, axis: Value = Static(0)) -> Any:
     return _split(cx, ary, indices_or_sections, axis, even=True)
 
 
 @numpy_rule(np.array_split)
-def array_split(
-    cx: Any, ary: Value, indices_or_sections: Value, axis: Value = Static(0)
-) -> list[Value]:
+def array_split(cx: Any, ary: Value, indices_or_sections: Value, axis: Value = Static(0)) -> Any:
     return _split(cx, ary, indices_or_sections, axis, even=False)
 
 
-def _split(cx: Any, ary: Value, sections: Value, axis: Value, even: bool) -> list[Value]:
+def _split(cx: Any, ary: Value, sections: Value, axis: Value, even: bool) -> Any:
     x = as_array(cx, ary)
     along = axis_of(cx, cx.static(axis, "`axis`"), x.ndim)
     size = cx.dim_of(x, along)
     known, given = cx.try_static(sections)
     if cx.is_number(sections) or getattr(sections, "shape", None) == ():
         given = cx.static(sections, "a number of sections")
+    if getattr(sections, "shape", None) == (None,):
+        return cx.call(Static(_parts), [x, sections, Static((slice(None),) * along)], {})
     if not known:
         ends = list(cx.items_of(sections))
     elif np.ndim(given):
@@ -233,6 +233,16 @@ def _split(cx: Any, ary: Value, sections: Value, axis: Value, even: bool) -> lis
         index = cx.tuple([*[Static(slice(None))] * along, _slice(cx, start, stop)])
         parts.append(cx.get_item(x, index))
         start = stop
+    return parts
+
+
+def _parts(x: Any, ends: Any, before: tuple[slice, ...]) -> list[Any]:
+    """What ``np.split`` gives, of positions of which there are a staged number."""
+    parts, start = [], 0
+    for end in ends:
+        parts.append(x[(*before, slice(start, end))])
+        start = end
+    parts.append(x[(*before, slice(start, None))])
     return parts
 
 
