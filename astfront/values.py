@@ -395,6 +395,17 @@ class Iterator(Value):
     """The lists and arrays walked over."""
     cell: int | None = None
     """Where the next index is, of what Python calls an iterator: it's walked over only once."""
+    arrays: tuple[Walked, ...] = ()
+    """The arrays among what's walked over, if each turn of a loop can see what they are then."""
+
+
+@dataclass(eq=False)
+class Walked:
+    """An array that something walks over by position."""
+
+    array: Tensor
+    cell: int | None = None
+    """Where it is while a loop walks over it: what the loop writes to it, later turns see."""
 
 
 class Unbound(Value):

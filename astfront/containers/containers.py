@@ -33,6 +33,7 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
+    Walked,
 )
 
 #: A list that grew to this length is taken apart where its items are changed one by one.
@@ -246,8 +247,7 @@ class Containers(Machine):
             case Tensor(ndim=0):
                 self.raise_python(TypeError("iteration over a 0-d array"))
             case Tensor():
-                # item() only sees indices in range: no bounds check.
-                return Iterator(self.length(v), lambda i: self.tensor_row(v, i), "tensor", (v,))
+                return self._rows_of(v)
             case List():
                 return self._list_iterator(v)
             case DictView():
@@ -265,6 +265,17 @@ class Containers(Machine):
                 if hasattr(cls, "__getitem__") and hasattr(cls, "__len__"):
                     return Iterator(self.length(v), lambda i: self.get_item(v, i), cls.__name__)
         self.fail("AF0503", f"a loop over {describe(v)} isn't supported")
+
+    def _rows_of(self, v: Tensor) -> Iterator:
+        """An array is walked over as it is at each turn of a loop (``Walked``)."""
+        walked = Walked(v)
+
+        def item(i: Value) -> Value:
+            # It only sees indices in range: no bounds check.
+            now = v if walked.cell is None else self.heap.lookup(walked.cell, "array")
+            return self.tensor_row(now, i)  # type: ignore[arg-type]
+
+        return Iterator(self.length(v), item, "tensor", (v,), arrays=(walked,))
 
     def _list_iterator(self, v: List) -> Iterator:
         """A list is walked over as it is at each turn."""
@@ -343,9 +354,12 @@ class Containers(Machine):
         """``x[i]`` for an index in range."""
         if x.const is not None and isinstance(i, Static):
             return self.get_item(x, i)
-        row = self.row(x, i)
         kind = "generic" if x.ndim == 1 and x.kind == "array" else x.kind
-        return x.viewed_as(replace(row, kind=kind, is_variable=x.is_variable))
+
+        def of(base: Tensor) -> Tensor:
+            return replace(self.row(base, i), kind=kind, is_variable=x.is_variable)
+
+        return x.viewed_as(of(x), of if kind == "array" else None)
 
     def _range_iterator(
         self, start: Value, stop: Value, by: Value, length: Value | None = None

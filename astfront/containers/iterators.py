@@ -35,7 +35,7 @@ class Iterators(Machine):
         def item(i: Value) -> Value:
             return v.item(self.binary_op(operator.add, start, i))
 
-        return Iterator(length, item, v.name, v.sources)
+        return Iterator(length, item, v.name, v.sources, arrays=v.arrays)
 
     def exhausted(self, v: Value) -> None:
         """Whoever walked over ``v`` took all of it."""

@@ -33,6 +33,7 @@ from astfront.values import (
     Static,
     Value,
 )
+from astfront.values import Iterator as ForIterator
 from passes.syntax import tree
 
 #: Refusals of a kept loop after which unrolling may succeed: something in it has to be static.
@@ -101,7 +102,10 @@ class Loops(Unrolling, KeptLoops):
         iterator = self.iterator_of(iterable)
         sources = [v for v in iterator.sources if isinstance(v, List | Dict)]
         walked_over = [(v, self.heap[v.cell]) for v in sources]
-        counter = self.heap.new(Names({"i": Static(0), "iterator": iterator}))
+        others = tuple(v for v in iterator.sources if not self._is_walked(v, iterator))
+        counter = self.heap.new(
+            Names({"i": Static(0), "iterator": replace(iterator, sources=others)})
+        )
 
         def header() -> Value:
             i = self.heap.lookup(counter, "i")
@@ -123,7 +127,7 @@ class Loops(Unrolling, KeptLoops):
 
         count = iterator.length.obj if isinstance(iterator.length, Static) else None
         try:
-            with self.around(node):
+            with self.around(node), self._seen_at_each_turn(iterator):
                 self.loop(node, Turns(header, body, counter, count), iterable)
         finally:
             self.heap[counter] = Names()
@@ -163,6 +167,23 @@ class Loops(Unrolling, KeptLoops):
             self.unroll(self._ending(turns, breaks), live, list(why), self.span())
         self._forget_last_item(node)
         self.at_raise = None
+
+    def _is_walked(self, v: Value, iterator: ForIterator) -> bool:
+        return any(v is walked.array for walked in iterator.arrays)
+
+    @contextmanager
+    def _seen_at_each_turn(self, iterator: ForIterator) -> Iterator[None]:
+        """Inside is a loop, each turn of which sees the arrays that it walks over as they are then."""
+        arrays = [walked for walked in iterator.arrays if walked.cell is None]
+        for walked in arrays:
+            walked.cell = self.heap.new(Names({"array": walked.array}))
+        try:
+            yield
+        finally:
+            for walked in arrays:
+                if walked.cell is not None:
+                    self.heap[walked.cell] = Names()
+                    walked.cell = None
 
     def _forget_last_item(self, node: gast.For) -> None:
         """A row that the loop took last, and nothing reads, isn't in the way of changes in place."""

@@ -85,7 +85,7 @@ def enumerate_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
     def item(i: Value) -> Value:
         return cx.tuple([cx.binary_op(operator.add, start, i), inner.item(i)])
 
-    return cx.once(Iterator(inner.length, item, "enumerate", inner.sources))
+    return cx.once(Iterator(inner.length, item, "enumerate", inner.sources, arrays=inner.arrays))
 
 
 @rule(zip)
@@ -100,7 +100,10 @@ def _side_by_side(
     inner = [cx.iterator_of(x) for x in iterables]
     length = functools.reduce(lambda a, b: minimum(cx, a, b), (x.length for x in inner))
     sources = tuple(s for x in inner for s in x.sources)
-    items = Iterator(length, lambda i: made([x.item(i) for x in inner]), name, sources)
+    arrays = tuple(a for x in inner for a in x.arrays)
+    items = Iterator(
+        length, lambda i: made([x.item(i) for x in inner]), name, sources, arrays=arrays
+    )
     _leave_rest(cx, iterables, [x.length for x in inner])
     return cx.once(items)  # type: ignore[no-any-return]
 
@@ -135,7 +138,7 @@ def reversed_(cx: Any, sequence: Value) -> Value:
         last = cx.binary_op(operator.sub, inner.length, Static(1))
         return inner.item(cx.binary_op(operator.sub, last, i))
 
-    return cx.once(Iterator(inner.length, item, "reversed", inner.sources))
+    return cx.once(Iterator(inner.length, item, "reversed", inner.sources, arrays=inner.arrays))
 
 
 @rule(map)
@@ -496,6 +499,8 @@ for _method in (
 
 @rule(str.join)
 def join(cx: Any, self: Value, items: Value) -> Value:
+    if isinstance(items, Iterator | Generator):
+        items = cx.call(Static(list), [items], {})
     if cx.has_grown(items):
         return cx.text(str.join, self, items)
     return cx.text(str.join, self, cx.tuple(cx.items_of(items)))

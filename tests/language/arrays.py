@@ -30,6 +30,23 @@ def changed_after_loop(x, n):
     return y, first
 
 
+@construct("rows that a loop walks over are changed, as padding does")
+def changed_rows(x, n):
+    y, z = np.zeros((4, 3), "float32"), x.array.copy()
+    for i, (row, part) in enumerate(zip(y, x.array)):
+        row[: n % 3] = part[: n % 3]
+        row[2] -= i
+        if i + 1 < len(y):
+            y[i + 1] += row
+    for column in z.T:
+        column[n:] = column[:n].sum()
+    for row in z:
+        if row.sum() > n:
+            row[:] = 0
+            break
+    return y, z
+
+
 @construct("slices with staged ends as targets")
 def slice_assignment(x, n):
     y = x.array.copy()

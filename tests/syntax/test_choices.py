@@ -66,7 +66,8 @@ def test_texts(capsys):
             few.append(WORDS[i])
             many.append(MANY[i])
         known = {"a": 1, "b": 2}.get(word, 0)
-        return word, word == "b", known, few, " ".join(many), many
+        listed = ",".join(map(lambda w: w.upper(), filter(None, many))), "".join(w for w in few)
+        return word, word == "b", known, few, " ".join(many), many, listed
 
     agrees(f, *CALLS, programs=1)
     printed = capsys.readouterr().out.splitlines()
