@@ -286,6 +286,23 @@ def is_text(value: Value) -> bool:
     return isinstance(value, Deferred) and value.cls is str
 
 
+def grown_text(start: str, pieces: Iterable[str]) -> str:
+    """A text to which a loop adds pieces."""
+    return start + "".join(pieces)
+
+
+def is_grown_text(value: Value) -> bool:
+    return isinstance(value, Deferred) and value.function is grown_text
+
+
+def pieces_of(text: Value) -> tuple[Value, Value]:
+    """A text as what it starts with and a tuple of pieces."""
+    if isinstance(text, Deferred) and is_grown_text(text):
+        start, pieces = text.args
+        return start, pieces
+    return text, Tuple(())
+
+
 def is_exception(value: Value) -> bool:
     return (
         isinstance(value, Deferred)

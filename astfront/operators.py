@@ -13,8 +13,9 @@ import numpy as np
 
 from astfront.descriptions import describe
 from astfront.diagnostics import CompileError
-from astfront.effects import is_text
+from astfront.effects import grown_text, is_grown_text, is_text, pieces_of
 from astfront.environment import UNKNOWN_STORAGE
+from astfront.joins.options import alternatives
 from astfront.machine import Machine
 from astfront.numbers import NUMBERS, is_generic, is_numpy_number
 from astfront.values import (
@@ -96,8 +97,11 @@ class Operators(Machine):
         """``f`` is one of the functions of Python's ``operator`` module."""
         if isinstance(a, Poison) or isinstance(b, Poison):
             return POISON
-        if isinstance(a, Choice):
+        longer = f is operator.add and self._adds_texts(a, b)
+        if isinstance(a, Choice) and not (longer and not any(map(is_grown_text, alternatives(a)))):
             return self.split(a, lambda v: self.binary_op(f, v, b))
+        if longer:
+            return self._longer_text(a, b)
         if isinstance(b, Choice):
             return self.split(b, lambda v: self.binary_op(f, a, v))
         if f is operator.add and self._adds_tuples(a, b):
@@ -127,6 +131,23 @@ class Operators(Machine):
         if self.is_number(a) and self.is_number(b):
             return self.scalar_arithmetic(f, a, b)
         return self.sequence_operator(f, a, b)
+
+    def _adds_texts(self, a: Value, b: Value) -> bool:
+        """Whether it's ``a + b`` of texts that data chooses, in a loop that may make them ever longer."""
+        if not self.loop_depth or self.frame.is_library or isinstance(a, Tensor | Scalar | List):
+            return False
+        if isinstance(a, Static) and isinstance(b, Static):
+            return False
+        if not all(is_text(v) for way in (a, b) for v in alternatives(way)):
+            return False
+        self.tuples_added += 1
+        return self.long_tuples
+
+    def _longer_text(self, a: Value, b: Value) -> Value:
+        (start, pieces), (first, others) = pieces_of(a), pieces_of(b)
+        for more in (Tuple((first,)), others):
+            pieces = self.binary_op(operator.add, pieces, more)
+        return Deferred(grown_text, (start, pieces))
 
     def _adds_tuples(self, a: Value, b: Value) -> bool:
         """Whether it's ``a + b`` of tuples, in a loop whose turns may make them ever longer."""

@@ -312,14 +312,14 @@ class Loops(Unrolling, KeptLoops):
                     continue
                 if way.loose:
                     self.give_up(_clearest(refusals, e.diagnostics))
-                way.tuples = False
+                with_tuples_now, way.tuples = way.tuples, False
                 if (codes & PEELABLE or isinstance(e, AlwaysRaises)) and not way.peel:
                     way.peel = True
                     self.heap.restore(start)
                     way.few = way.few or (count is None and self._ends_soon(turns))
                     continue
                 if isinstance(e, ConditionChanges) and not way.rotate:
-                    way.rotate = True
+                    way.rotate, way.tuples = True, with_tuples_now
                     continue
             self.heap.restore(start)
             # What else was refused may only follow from that (read on a way that isn't taken then).
@@ -336,7 +336,8 @@ class Loops(Unrolling, KeptLoops):
                 self.attempted(unroll)
                 return
             except Refused as e:
-                if not way.peel:
+                # A text that gets longer is one of ever more only where the loop isn't kept.
+                if not way.peel and not any(d.code == "AF0204" for d in e.diagnostics):
                     self.give_up(e.diagnostics)
                 refusals = e.diagnostics
             way.loose, way.few = True, False

@@ -15,12 +15,13 @@ from dataclasses import replace
 from typing import Any
 
 from astfront.contents import Content, GrownList, Items, Names
+from astfront.effects import grown_text, is_grown_text, is_text, pieces_of
 from astfront.environment import State
 from astfront.joins.contained import items_of_tuple
 from astfront.joins.options import alike, alternatives
 from astfront.joins.reachability import reached
 from astfront.machine import Machine
-from astfront.values import UNBOUND, Dict, List, Object, Option, Static, Tuple, Value
+from astfront.values import UNBOUND, Deferred, Dict, List, Object, Option, Static, Tuple, Value
 
 Place = tuple[int, Any]
 
@@ -84,6 +85,8 @@ class Merging(Machine):
         """What makes tuples of staged length of those that a turn makes longer or shorter."""
         if _tuple_changes_length(before, after):
             return self._as_staged_tuple
+        if _text_grows(before, after):
+            return self._as_grown_text
         olds, news = items_of_tuple(before), items_of_tuple(after)
         if olds is None or news is None or len(olds) != len(news):
             return None
@@ -102,6 +105,13 @@ class Merging(Machine):
         if isinstance(value, Option):
             return self.split(value, self._as_staged_tuple)
         return self.listed_copy(value, tuple)
+
+    def _as_grown_text(self, value: Value) -> Value:
+        """A text, or one of several, with its pieces in a cell."""
+        if isinstance(value, Option):
+            return self.split(value, self._as_grown_text)
+        start, pieces = pieces_of(value)
+        return Deferred(grown_text, (start, self._as_staged_tuple(pieces)))
 
     def _put(self, cell: int, key: Any, value: Value) -> None:
         content: Any = self.heap.cells[cell]
@@ -152,6 +162,12 @@ def _tuple_changes_length(before: Value, after: Value) -> bool:
     """Whether these are tuples, of which not all have one length that's known."""
     lengths = {_tuple_length(v) for way in (before, after) for v in alternatives(way)}
     return None not in lengths and (len(lengths) > 1 or -1 in lengths)
+
+
+def _text_grows(before: Value, after: Value) -> bool:
+    """Whether these are texts, to which a turn adds pieces."""
+    ways = [v for way in (before, after) for v in alternatives(way)]
+    return all(map(is_text, ways)) and any(map(is_grown_text, ways))
 
 
 def _tuple_length(v: Value) -> int | None:
