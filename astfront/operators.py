@@ -133,7 +133,7 @@ class Operators(Machine):
         return self.sequence_operator(f, a, b)
 
     def _adds_texts(self, a: Value, b: Value) -> bool:
-        """Whether it's ``a + b`` of texts that data chooses, in a loop that may make them ever longer."""
+        """Whether it's ``a + b`` of texts that data chooses, in a loop that may make them longer."""
         if not self.loop_depth or self.frame.is_library or isinstance(a, Tensor | Scalar | List):
             return False
         if isinstance(a, Static) and isinstance(b, Static):
