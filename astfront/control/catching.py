@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import itertools
 import operator
+import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -29,7 +30,8 @@ from astfront.control.endings import Caught, Handler, Noted, PythonError, Shorte
 from astfront.control.generators import Abandoned
 from astfront.environment import State
 from astfront.machine import Machine
-from astfront.values import NONE, UNBOUND, Deferred, Option, Scalar, Static, Value
+from astfront.source import get_source
+from astfront.values import NONE, UNBOUND, BoundMethod, Deferred, Option, Scalar, Static, Value
 
 _CODE = "code"
 
@@ -301,7 +303,8 @@ class Catching(Machine):
         def leave_by(found: int) -> None:
             self.heap.bind(self.caught_cell, _CODE, Static(0))
             exception = self.exceptions[found - 1][0]
-            self._require_text(exception, found)
+            if isinstance(exception, Noted) or _looks_at_exception(leave):
+                self._require_text(exception, found)
             self._leave_by(leave, exception)
 
         def dispatch(rest: Sequence[int]) -> None:
@@ -376,6 +379,17 @@ class Catching(Machine):
         if isinstance(exception, Noted):
             exception = exception.cls()  # nobody looks at it
         self.run_handler(clause, PythonError(exception, span))
+
+
+def _looks_at_exception(leave: Value) -> bool:
+    """Whether an ``__exit__`` may use the exception itself, not only its class."""
+    function = leave.function if isinstance(leave, BoundMethod) else None
+    if not isinstance(function, Static) or not isinstance(function.obj, types.FunctionType):
+        return True
+    node = get_source(function.obj).node
+    if not isinstance(node, gast.FunctionDef) or len(node.args.args) != 4:
+        return True
+    return _reads(node.body, node.args.args[2].id)
 
 
 def _reads(statements: Sequence[gast.stmt], name: str) -> bool:

@@ -213,6 +213,14 @@ def stopped_by_a_with(n):
     return z, noting.log
 
 
+def index_in_a_with(x, n):
+    noting, k = Noting(IndexError), 0
+    with noting:
+        k = F.sum(x[n])
+        k += 1
+    return k, noting.log
+
+
 def shapes(x, n):
     try:
         assert n > 1, "small"
@@ -231,7 +239,7 @@ def test_handlers():
     def f(x, n):
         n = int(n)
         y, kind = shapes(x, n)
-        return [g(n) for g in together], kind, F.sum(y)
+        return [g(n) for g in together], kind, F.sum(y), index_in_a_with(x, n)
 
     compiled = prepared(f, (X, NUMBERS[0]))
     with chainer.no_backprop_mode():
