@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
+import gast
 import numpy as np
 
 from astfront.contents import Attributes, Entries, Items, Names
 from astfront.environment import UNKNOWN_STORAGE, same_array, values_of, walk
 from astfront.machine import Machine
 from astfront.rules.registry import RULES
-from astfront.values import Flat, Static, Tensor, Tuple, Value, View
+from astfront.values import NONE, Flat, List, Static, Tensor, Tuple, Value, View
+
+#: Of so many arrays at most, a staged index chooses the one that is changed in place.
+MOST_PLACES = 16
 
 
 class InPlace(Machine):
@@ -60,6 +64,65 @@ class InPlace(Machine):
             )
         self.lifter.layouts.changed(old, new)
         return new
+
+    def change_chosen(self, target: gast.Subscript, given: Any, op: gast.AST | None) -> bool:
+        """``xs[k] += y``, or ``xs[k][i] = y`` (where there's no ``op``), if it's a list of arrays.
+
+        For a staged ``k``, each of them is changed under an If, so that it's known which memory is.
+        """
+        nested = isinstance(target.value, gast.Subscript)
+        place = target.value if nested else target
+        if not isinstance(place.value, gast.Name) or isinstance(
+            place.slice, gast.Slice | gast.Tuple
+        ):
+            return False
+        owner = self.load_name(place.value.id)
+        if not self._is_of_arrays(owner):
+            return False
+        before = self.heap[owner.cell]
+        k, count = self.visit(place.slice), len(before.items)  # type: ignore[union-attr]
+        if isinstance(k, Static) and not isinstance(k.obj, int | np.integer):
+            self.get_item(owner, k)
+        chosen = self.checked_index(k, Static(count), "list")
+        inner, value = self.operands([target.slice if nested else NONE, given])
+        if self.heap[owner.cell] is not before:
+            self.fail(
+                "AF0209",
+                "arrays of a list are changed while it's computed what is put in one of them",
+                help="compute it before",
+            )
+
+        def change(i: Value) -> None:
+            container, index = (self.get_item(owner, i), inner) if nested else (owner, i)
+            new = value
+            if op is not None:
+                new = self.augmented(op, self.get_item(container, index), value, nested)
+            self.set_item(container, index, new)
+
+        self._among(chosen, 0, count, change)
+        return True
+
+    def _is_of_arrays(self, owner: Value) -> TypeGuard[List]:
+        """Whether it's a list of a few arrays."""
+        content = self.heap[owner.cell] if isinstance(owner, List) else None
+        return (
+            isinstance(content, Items)
+            and not self.is_tuple(owner)
+            and 1 < len(content.items) <= MOST_PLACES
+            and all(isinstance(v, Tensor) and v.kind == "array" and v.ndim for v in content.items)
+        )
+
+    def _among(self, i: Value, first: int, count: int, way: Callable[[Value], None]) -> None:
+        """Go the way of one of ``count`` places, of which the first has this index."""
+        if isinstance(i, Static) or count == 1:
+            way(i if isinstance(i, Static) else Static(first))
+            return
+        half = count // 2
+        self.stage_if(
+            self.compare(gast.Lt(), i, Static(first + half)),
+            lambda: self._among(i, first, half, way),
+            lambda: self._among(i, first + half, count - half, way),
+        )
 
     def put_everywhere(self, put: Callable[[Value], Value]) -> None:
         """Each place holds what ``put`` makes of what it held."""

@@ -302,6 +302,8 @@ class Interpreter(
             elif not isinstance(new, Tensor) or new.kind != "array":
                 self.set_attribute(owner, target.attr, new)  # another one; else it holds it still
         else:
+            if self.change_chosen(target, node.value, node.op):
+                return
             container, index = self.operands([target.value, target.slice])
             held = [container, index, self.get_item(container, index), node.value]
             container, index, old, value = self.operands(held)

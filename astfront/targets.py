@@ -39,6 +39,10 @@ class Targets(Machine):
                 value, owner = self.operands([value, target.value])
                 self.set_attribute(owner, target.attr, value)
             elif isinstance(target, gast.Subscript):
+                if isinstance(target.value, gast.Subscript) and self.change_chosen(
+                    target, value, None
+                ):
+                    return
                 value, *place = self.operands([value, target.value, target.slice])
                 self.set_item(*place, value)
             elif isinstance(target, gast.Tuple | gast.List):

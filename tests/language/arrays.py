@@ -9,6 +9,15 @@ from tests.language.construct import Section
 construct = Section("Arrays")
 
 
+@construct("an array of a list changed in place, of which a staged index chooses")
+def chosen_array(x, n):
+    sums = [np.zeros(3, "f"), np.ones(3, "f"), np.ones(2, "i")]
+    for i in range(n):
+        sums[i % 2] += x.array[i]
+        sums[n - 2][i % 2] += 1
+    return sums
+
+
 @construct("`x[i] = v`, `x[:, j] += v`")
 def item_assignment(x, n):
     y = x.array.copy()
