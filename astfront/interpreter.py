@@ -160,6 +160,7 @@ class Interpreter(
         self.handled: list[PythonError] = []
         self.effects_refused = False
         self.minima: dict[Any, int] = {}
+        self.counts: dict[Any, Value] = {}
         self.fallback = fallback
         self.eager_calls: list[EagerCall] = []
         self.forests: list[Forest] = []

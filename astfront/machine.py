@@ -99,6 +99,8 @@ class Machine:
     checks: bool
     minima: dict[Any, int]
     """Lower bounds that hold where the interpreter is: see ``bounds.py``."""
+    counts: dict[Any, Value]
+    """What the numbers in arrays of 0, 1, 2 … are less than, by the arrays' expressions."""
     sites: list[Site]
     """Where effects are noted, in the order in which they were come to: see ``effects.py``."""
     performed: dict[Span, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from dataclasses import replace
@@ -309,9 +310,14 @@ def advanced(cx: Any, x: Tensor, entries: Sequence[Entry]) -> Tensor:
         first = fancy[0]
         x = cx.b.call("take", x, indices[0], axis=first, mode="clip")
     else:
-        first = 0
         (mask, *others) = masks.values()
-        x = _gather(cx, x, fancy, indices, None if others else mask)
+        together = adjacent and fancy == list(range(fancy[0], fancy[-1] + 1))
+        if mask is not None and not others and mask.shape[0] == len(fancy):
+            first = 0
+            x = _gather_by_mask(cx, x, fancy, mask)
+        else:
+            first = fancy[0] if together else 0
+            x = _gather(cx, x, fancy, indices, first)
     target = sum(isinstance(e, Part) for e in entries[: places[0]])
     if adjacent and first != target:
         rest = list(range(picked_rank, x.ndim))
@@ -349,62 +355,74 @@ def _positions(cx: Any, x: Tensor, axis: int, entry: Entry) -> Tensor:
                     IndexError(f"index {i} is out of bounds for axis {axis} with size {n}")
                 )
         return constant(np.where(index.const < 0, index.const + n, index.const).astype(INT64))
+    counted = None if index.const is not None else cx.counts.get(index.expr)
+    if counted is not None and cx.is_at_most(counted, size):
+        return index
     if index.dtype.name not in ("int32", "int64"):
         index = cx.cast(index, INT64)
     if entry.safe:  # type: ignore[union-attr]
         return index
     call = cx.b.call
     n = cx.cast(cx.as_tensor(size), index.dtype)
-    low = call("greater_equal", index, call("negative", n))
+    zero, shifted = full(0, index.dtype), call("add", index, n)
+    low = call("greater_equal", shifted, zero)
     inside = call("all", call("logical_and", low, call("less", index, n)))
     shown = size.obj if isinstance(size, Static) else "?"
     error = IndexError(Shortened(f"index is out of bounds for axis {axis} with size {shown}"))
     cx.check(Scalar(inside.expr, bool), error)
-    zero = full(0, index.dtype)
-    return call("where", call("less", index, zero), call("add", index, n), index)  # type: ignore[no-any-return]
+    return call("where", call("less", index, zero), shifted, index)  # type: ignore[no-any-return]
+
+
+def _gather_by_mask(cx: Any, x: Tensor, fancy: Sequence[int], mask: Tensor) -> Tensor:
+    x = _with_first(cx, x, fancy)
+    if None in mask.shape:
+        # TVM can't make the shape function of a fused operator whose result alone is staged in size.
+        x = cx.b.call("annotation.stop_fusion", x)
+    return cx.b.call("gather_nd", x, mask, index_rank=len(fancy))  # type: ignore[no-any-return]
+
+
+def _with_first(cx: Any, x: Tensor, fancy: Sequence[int]) -> Tensor:
+    """``x`` with these axes in front."""
+    order = [*fancy, *(i for i in range(x.ndim) if i not in fancy)]
+    return x if order == list(range(x.ndim)) else cx.b.call("transpose", x, axes=order)  # type: ignore[no-any-return]
 
 
 def _gather(
-    cx: Any, x: Tensor, fancy: Sequence[int], indices: Sequence[Tensor], mask: Tensor | None
+    cx: Any, x: Tensor, fancy: Sequence[int], indices: Sequence[Tensor], first: int
 ) -> Tensor:
-    """Elements at several axes' positions together; their axes come first."""
-    others = [i for i in range(x.ndim) if i not in fancy]
-    order = [*fancy, *others]
-    if order != list(range(x.ndim)):
-        x = cx.b.call("transpose", x, axes=order)
-    if None in (d for i in indices for d in i.shape):
-        # TVM can't make the shape function of a fused operator whose result alone is staged in size.
-        x = cx.b.call("annotation.stop_fusion", x)
-    if mask is not None and mask.shape[0] == len(fancy):
-        return cx.b.call("gather_nd", x, mask, index_rank=len(fancy))  # type: ignore[no-any-return]
-    known: list[Any] = [i.shape for i in indices if None not in i.shape]
+    """Elements at several axes' positions together, whose axes begin at ``first``.
+
+    The axes are made one, along which the elements are taken.
+    """
+    shapes = [i.shape for i in indices]
     try:
-        shape = np.broadcast_shapes(*known)
+        np.broadcast_shapes(*(s for s in shapes if None not in s))  # type: ignore[arg-type]
     except ValueError:
-        text = " ".join(str(i.shape).replace(" ", "") for i in indices)
+        text = " ".join(str(s).replace(" ", "") for s in shapes)
         cx.raise_python(
             IndexError(
                 f"shape mismatch: indexing arrays could not be broadcast together with shapes {text} "
             )
         )
-    wide = [cx.cast(i, INT64) for i in indices]
-    if all(None not in i.shape for i in wide):
-        same = [i if i.shape == shape else broadcast_static(cx, i, shape) for i in wide]
+    if any(None in s for s in shapes):
+        broadcast(cx, *shapes)
+    places, *others = [cx.cast(i, INT64) for i in indices]
+    for axis, index in zip(fancy[1:], others):
+        size = cx.cast(cx.as_tensor(cx.dim_of(x, axis)), INT64)
+        places = cx.b.call("add", cx.b.call("multiply", places, size), index)
+    if not first:
+        x = _with_first(cx, x, fancy)
+    count = len(fancy)
+    if None not in x.shape:
+        joined = math.prod(x.shape[first : first + count])  # type: ignore[arg-type]
+        newshape = (*x.shape[:first], joined, *x.shape[first + count :])
+        x = cx.b.call("reshape", x, newshape=newshape)
+    elif x.ndim == count:
+        x = cx.b.call("reshape", x, newshape=(-1,))
     else:
-        broadcast(cx, *(i.shape for i in wide))
-        none = [cx.b.call("multiply", i, full(0, INT64)) for i in wide]
-        zero = none[0]
-        for i in none[1:]:
-            zero = cx.b.call("add", zero, i)
-        same = [cx.b.call("add", i, zero) for i in wide]
-    stacked = cx.b.call("stack", same, axis=0)
-    return cx.b.call("gather_nd", x, stacked, index_rank=len(fancy))  # type: ignore[no-any-return]
-
-
-def broadcast_static(cx: Any, x: Tensor, shape: Sequence[int]) -> Tensor:
-    if x.const is not None:
-        return constant(np.broadcast_to(x.const, shape))
-    return cx.b.call("broadcast_to", x, shape=tuple(shape))  # type: ignore[no-any-return]
+        for _ in range(count - 1):
+            x = cx.b.call("reshape", x, newshape=(*[0] * first, -3, -2))
+    return cx.b.call("take", x, places, axis=first, mode="clip")  # type: ignore[no-any-return]
 
 
 __all__ = ["index_tensor", "known_sizes", "require_equal"]

@@ -81,7 +81,13 @@ def test_staged_sizes():
 
 def test_staged_arrays():
     def use(x, i, m):
-        more = x[range(len(i)), i], x[range(len(x) - 1, -1, -2)]
+        more = (
+            x[range(len(i)), i],
+            x[range(len(x) - 1, -1, -2)],
+            x[np.arange(len(x)), 0],
+            x[np.arange(len(x) - 1), -1],
+        )
+        more = more, (x[:, :, None] * x[0])[:, i, i], (x[:, :, None] * x[0])[np.ix_(i, i)]
         return x[i], x[:, i], x[i, i], x[m], x[m[:, 0]], x[x[:, 0] > 2, 1], more
 
     same(

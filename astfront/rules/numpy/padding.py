@@ -47,7 +47,12 @@ def pad(
                 x = _padded_along(cx, x, axis, Static(before), Static(after), how, ends[axis])
                 continue
             places = np.pad(np.arange(size), (before, after), how)
-            x = cx.b.call("take", x, constant(places), axis=axis, mode="clip")
+            parts = [
+                cx.b.call("take", x, constant(at), axis=axis, mode="clip") if at.size else None
+                for at in (places[:before], places[before + size :])
+            ]
+            parts.insert(1, x)
+            x = cx.b.call("concatenate", [p for p in parts if p is not None], axis=axis)
         return x
     fill = ends[0][0] if ends else Static(0)
     if any(end is not fill for pair in ends for end in pair):
@@ -80,6 +85,8 @@ def _ends_of(cx: Any, x: Tensor, given: Value) -> Ends:
 def _padded_by_staged(cx: Any, x: Tensor, pad_width: Value, how: str, ends: Ends) -> Tensor:
     """``np.pad`` with numbers that are known when the program runs, each axis after the other."""
     for axis, (before, after) in enumerate(_staged_pairs(cx, x, pad_width)):
+        if all(isinstance(n, Static) and n.obj == 0 for n in (before, after)):
+            continue
         if how == "constant":
             given = [x, Static(axis), before, after, *ends[axis]]
             x = cx.call(Static(folds.padded), given, {})
@@ -123,7 +130,10 @@ def _taken_along(x: Any, axis: int, before: int, after: int, places: Any) -> Any
     n = x.shape[axis]
     if n == 0:
         raise ValueError("can't extend empty axis using modes other than 'constant' or 'empty'")
-    return np.take(x, places(n, before, after), axis=axis)
+    at = places(n, before, after)
+    # Most of it are whole rows of what's there.
+    parts = np.take(x, at[:before], axis=axis), x, np.take(x, at[before + n :], axis=axis)
+    return np.concatenate(parts, axis)
 
 
 def _filled_along(x: Any, axis: int, before: int, after: int, statistic: Any) -> Any:

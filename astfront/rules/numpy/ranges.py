@@ -37,7 +37,11 @@ def arange(
         made = cx.b.call("multiply", made, full_scalar(width, INT64))
     if not (isinstance(first, Static) and first.obj == 0):
         made = cx.b.call("add", made, cx.as_tensor(cx.as_scalar(first, int)))
-    return convert(cx, made, wanted)
+    made = convert(cx, made, wanted)
+    counts = width == 1 and isinstance(first, Static) and first.obj == 0
+    if counts and made.const is None and wanted.name in ("int32", "int64"):
+        cx.counts[made.expr] = last
+    return made
 
 
 def _number(cx: Any, v: Value) -> Value:
