@@ -10,6 +10,7 @@ X = variable(2, 3)
 CALLS = [(X, N(n)) for n in (0, 1, 2, 3, -1)]
 WORDS = ["<s>", "a", "b", "c"]
 MANY = {i: str(i) * 2 for i in range(100)}
+TEXTS = {str(i): f"text {i}" for i in range(22)} | {"01": "no int's", "two": "a word"}
 
 
 class Layers(chainer.ChainList):
@@ -66,9 +67,10 @@ def test_texts(capsys):
             few.append(WORDS[i])
             many.append(MANY[i])
         known = {"a": 1, "b": 2}.get(word, 0)
+        decimal = [TEXTS[str(i)] for i in range(int(n))], TEXTS.get(str(int(n) + 20), "none")
         chosen = filter(lambda i: i > 1, range(int(n)))
         listed = ",".join(map(lambda i: WORDS[i], chosen)), "".join(w for w in few)
-        return word, word == "b", known, few, " ".join(many), many, listed
+        return word, word == "b", known, few, " ".join(many), many, listed, decimal
 
     agrees(f, *CALLS, programs=1)
     printed = capsys.readouterr().out.splitlines()
