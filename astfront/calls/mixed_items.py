@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -51,5 +53,13 @@ def _stacked(cx: Any, value: List, content: GrownList) -> Value:
     types = item_types(content.element)
     if len(types) < 2 or len({shape for shape, _ in types}) > 1:
         return value
-    dtypes = tuple(dtype for _, dtype in types)
-    return cx.call(Static(folds.of_dtypes), [value, Static(dtypes)], {})  # type: ignore[no-any-return]
+    joint = _joint([dtype for _, dtype in types])
+    return cx.call(Static(folds.of_dtypes), [value, Static(joint)], {})  # type: ignore[no-any-return]
+
+
+def _joint(dtypes: Sequence[np.dtype[Any]]) -> tuple[tuple[np.dtype[Any], Any], ...]:
+    """The dtypes of numpy's arrays of items of some of these: see :func:`folds.of_dtypes`."""
+    sizes = range(1, len(dtypes) + 1)
+    found = {np.result_type(*some) for n in sizes for some in itertools.combinations(dtypes, n)}
+    taken = [(made, tuple(d for d in dtypes if np.result_type(d, made) == made)) for made in found]
+    return tuple(sorted(taken, key=lambda choice: (len(choice[1]), choice[0].str)))

@@ -21,17 +21,21 @@ def arrays(items: Iterable[Any]) -> list[Any]:
     return [np.array(x) for x in items]
 
 
-def of_dtypes(items: Sequence[Any], dtypes: Sequence[np.dtype[Any]]) -> Any:
-    """``np.array`` of items that may be of these dtypes: where all are of one, it has that one."""
-    for dtype in dtypes:
+def of_dtypes(items: Sequence[Any], joint: Sequence[tuple[Any, Sequence[Any]]]) -> Any:
+    """``np.array`` of items that may be of several dtypes.
+
+    ``joint`` has the dtypes that the array may have, each with those of the items that it takes; one
+    that takes fewer comes first, and the last one takes all.
+    """
+    for dtype, taken in joint[:-1]:
         others = 0
         for x in items:
-            if np.asarray(x).dtype != dtype:
+            if all(np.asarray(x).dtype != one for one in taken):
                 others += 1
         if others == 0:
             return np.array([np.asarray(x).astype(dtype) for x in items])
-    joint = np.result_type(*dtypes)
-    return np.array([np.asarray(x).astype(joint) for x in items])
+    last = joint[-1][0]
+    return np.array([np.asarray(x).astype(last) for x in items])
 
 
 def keyed(pairs: Iterable[Any]) -> dict[Any, Any]:

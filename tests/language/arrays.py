@@ -246,8 +246,9 @@ def mixed_numbers(x, n):
 
 @construct("lists that grow, of numbers whose types differ from way to way")
 def mixed_in_a_list(x, n):
-    found, rows, pairs = [], [], []
+    found, rows, pairs, kinds = [], [], [], []
     for row in x.array:
+        kinds.append(True if row[0] > n else 2 if row[1] > n - 1 else 0.5)
         best = 0
         for value in row:
             if value > n:
@@ -255,4 +256,4 @@ def mixed_in_a_list(x, n):
         found.append(best)
         rows.append([best, 2, row[0]])
         pairs.append((row[0], row[1]) if row[0] > n else (0, 0))
-    return np.mean(found), np.array(found) + 1, np.array(rows), np.array(pairs)
+    return np.mean(found), np.array(found) + 1, np.array(rows), np.array(pairs), np.array(kinds)
