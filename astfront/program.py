@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
@@ -169,11 +170,22 @@ class Unsettled(Exception):
 def raise_at(exception: BaseException, span: Span | None) -> NoReturn:
     """Raise what the model's code raises, with the line as its cause."""
     place = f"raised at {span.location()}: {(span.first_line() or '').strip()}" if span else ""
+    raise _fresh(exception) from (RaisedAt(place) if place else None)
+
+
+def _fresh(exception: BaseException) -> BaseException:
+    """One of each call's own, as it's raised with a traceback, a cause and a context."""
+    cls = type(exception)
     try:
-        fresh = type(exception)(*exception.args)
+        if not isinstance(cls.__init__, types.FunctionType):
+            return cls(*exception.args)
+        # What an `__init__` of its own was given needn't be its `args`.
+        fresh = cls.__new__(cls, *exception.args)
     except Exception:
-        fresh = exception
-    raise fresh from (RaisedAt(place) if place else None)
+        return exception
+    fresh.args = exception.args
+    vars(fresh).update(vars(exception))
+    return fresh
 
 
 class RaisedAt(Exception):

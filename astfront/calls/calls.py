@@ -20,6 +20,7 @@ from astfront.calls.frames import Frame
 from astfront.calls.function_calls import FunctionCalls
 from astfront.calls.function_nodes import as_variables
 from astfront.calls.mixed_items import mixed_items
+from astfront.calls.own_exceptions import can_be_made_later
 from astfront.calls.wrappers import call_wrapper
 from astfront.descriptions import describe
 from astfront.joins.options import choice_in
@@ -257,7 +258,8 @@ class Calls(FunctionCalls):
             python_made = isinstance(cls.__init__, types.FunctionType)
             python_made |= isinstance(cls.__new__, types.FunctionType)
             # Chainer's own look at nothing that isn't there when the program has run.
-            if kwargs or (python_made and not self.is_trusted({"__name__": cls.__module__})):
+            is_trusted = self.is_trusted({"__name__": cls.__module__}) or can_be_made_later(cls)  # type: ignore[arg-type]
+            if kwargs or (python_made and not is_trusted):
                 self.fail("AF0305", f"a {cls.__name__} is made with staged arguments")
             return Deferred(cls, tuple(map(self.as_it_is, args)))
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):

@@ -377,7 +377,7 @@ class Catching(Machine):
         exception, span = self.exceptions[code - 1]
         self.heap.bind(self.caught_cell, _CODE, Static(0))
         if isinstance(exception, Noted):
-            exception = exception.cls()  # nobody looks at it
+            exception = exception.cls.__new__(exception.cls)  # nobody looks at it
         self.run_handler(clause, PythonError(exception, span))
 
 

@@ -191,6 +191,12 @@ def test_branches_and_loops() -> None:
     compare(f, ints(1, 3), ints(-4, 5, 2), ints(0))
 
 
+class TooMuch(RuntimeError):
+    def __init__(self, value, where="here"):
+        super().__init__(f"{value} {where}")
+        self.value = value
+
+
 def test_before_and_after_an_exception() -> None:
     def f(x):
         print("before")
@@ -204,10 +210,24 @@ def test_before_and_after_an_exception() -> None:
         if x[1] > 7:
             print("raising")
             raise RuntimeError(f"{x[1]} is too much")
+        try:
+            if x[1] == 5:
+                raise TooMuch(int(x[0]))
+        except RuntimeError:
+            print("caught")
+        if x[1] == 6:
+            raise TooMuch(int(x[0]), "there")
+        if x[1] == 4:
+            raise TooMuch(8)
         print("after")
         return x
 
-    compare(f, ints(1, 2), ints(1, -2, 3), ints(0, 1), ints(1, 0), ints(1, 9))
+    calls = ints(1, 2), ints(1, -2, 3), ints(0, 1), ints(1, 0), ints(1, 9), ints(1, 5), ints(3, 6)
+    calls += (ints(1, 4),)
+    compare(f, *calls)
+    with pytest.raises(TooMuch) as raised:
+        astfront.compile(f)(*ints(3, 6))
+    assert raised.value.value == 3
 
 
 def test_that_always_raises() -> None:
