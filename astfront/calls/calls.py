@@ -40,6 +40,7 @@ from astfront.values import (
     Poison,
     Static,
     Super,
+    Tensor,
     Tuple,
     Value,
 )
@@ -309,9 +310,10 @@ class Calls(FunctionCalls):
         if any(isinstance(v, Poison) for v in (*args, *kwargs.values())):
             return POISON
         for place, value in [*enumerate(args), *kwargs.items()]:
-            value = mixed_items(self, value, target)
+            given, value = value, mixed_items(self, value, target)
             part = choice_in(value)
-            if isinstance(part, Node) or (part is not None and found.splits):
+            is_made = value is not given and isinstance(value, Tensor)
+            if isinstance(part, Node) or is_made or (part is not None and found.splits):
                 return self.split_in(
                     value,
                     lambda v, place=place: self.apply_rule(

@@ -51,7 +51,7 @@ def _stacked(cx: Any, value: List, content: GrownList) -> Value:
             return Tuple(tuple(cx.items_of(made)))
         content = held
     types = item_types(content.element)
-    if len(types) < 2 or len({shape for shape, _ in types}) > 1:
+    if not isinstance(content.element, Option) or len({shape for shape, _ in types}) != 1:
         return value
     joint = _joint([dtype for _, dtype in types])
     return cx.call(Static(folds.of_dtypes), [value, Static(joint)], {})  # type: ignore[no-any-return]

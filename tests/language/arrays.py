@@ -246,7 +246,7 @@ def mixed_numbers(x, n):
 
 @construct("lists that grow, of numbers whose types differ from way to way")
 def mixed_in_a_list(x, n):
-    found, rows, pairs, kinds = [], [], [], []
+    found, rows, pairs, kinds, places = [], [], [], [], []
     for row in x.array:
         kinds.append(True if row[0] > n else 2 if row[1] > n - 1 else 0.5)
         best = 0
@@ -256,4 +256,6 @@ def mixed_in_a_list(x, n):
         found.append(best)
         rows.append([best, 2, row[0]])
         pairs.append((row[0], row[1]) if row[0] > n else (0, 0))
-    return np.mean(found), np.array(found) + 1, np.array(rows), np.array(pairs), np.array(kinds)
+        places.append(np.argmax(row) if row[0] > n else 0)
+    numbers = np.array(found) + 1, np.array(kinds), np.sum(places)
+    return np.mean(found), numbers, np.array(rows), np.array(pairs)
