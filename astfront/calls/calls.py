@@ -310,9 +310,9 @@ class Calls(FunctionCalls):
         if any(isinstance(v, Poison) for v in (*args, *kwargs.values())):
             return POISON
         for place, value in [*enumerate(args), *kwargs.items()]:
-            given, value = value, mixed_items(self, value, target)
+            listed, value = value, mixed_items(self, value, target)
             part = choice_in(value)
-            is_made = value is not given and isinstance(value, Tensor)
+            is_made = value is not listed and isinstance(value, Tensor)
             if isinstance(part, Node) or is_made or (part is not None and found.splits):
                 return self.split_in(
                     value,
