@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copyreg
 import functools
 import logging
 import types
@@ -185,6 +186,9 @@ def _fresh(exception: BaseException) -> BaseException:
         return exception
     fresh.args = exception.args
     vars(fresh).update(vars(exception))
+    for slot in copyreg._slotnames(cls):  # type: ignore[attr-defined]
+        if hasattr(exception, slot):
+            setattr(fresh, slot, getattr(exception, slot))
     return fresh
 
 

@@ -72,10 +72,10 @@ def test_lists() -> None:
 
 
 def test_what_is_not_widened() -> None:
-    scales = {"1": 2.0, "2": 3.0, "3": 5.0}
+    scales = {"0x1": 2.0, "0x2": 3.0, "0x3": 5.0}
 
     def by_text(x: Any) -> Any:
-        return x.sum() * scales[str(len(x))]
+        return x.sum() * scales[hex(len(x))]
 
     def changed(a: Any, b: Any) -> Any:
         a += 1

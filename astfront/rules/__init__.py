@@ -23,6 +23,7 @@ from astfront.rules import (  # noqa: F401
     n_step,
     noise,
     normalization,
+    numbers,
     objects,
     operators,
     ordering,
@@ -30,6 +31,7 @@ from astfront.rules import (  # noqa: F401
     pooling,
     rnn,
     roi,
+    texts,
     warnings,
 )
 from astfront.rules.numpy import rules as numpy_rules  # noqa: F401

@@ -1,4 +1,4 @@
-"""Python's builtins and container methods, where an argument is staged or a container is changed."""
+"""Python's builtins that walk over values and gather them, where an argument is staged or changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import chainer
 import gast
 import numpy as np
 
@@ -20,9 +19,7 @@ from astfront.rules import folds, keyed
 from astfront.rules.objects import class_of
 from astfront.rules.registry import pure, rule
 from astfront.values import (
-    FALSE,
     NONE,
-    Deferred,
     Dict,
     DictView,
     Generator,
@@ -37,7 +34,6 @@ from astfront.values import (
     Tensor,
     Tuple,
     Value,
-    is_none,
 )
 
 _PURE = "ascii bin bytes callable chr complex frozenset hash hex oct ord pow"
@@ -304,103 +300,6 @@ def as_dict(cx: Any, arg: Value) -> Value:
     return cx.heap.new_dict(items)  # type: ignore[no-any-return]
 
 
-@rule(int)
-def int_(cx: Any, x: Value = Static(0), base: Value | None = None) -> Value:
-    if isinstance(x, Tensor):
-        x = cx.tensor_to_scalar(x)
-    if isinstance(x, Static):
-        extra = () if base is None else (cx.static(base),)
-        return cx.run_python(int, x.obj, *extra)
-    if isinstance(x, Scalar):
-        return cx.truncated(x)
-    return _converted(cx, int, x, "__int__")
-
-
-@rule(float)
-def float_(cx: Any, x: Value = Static(0.0)) -> Value:
-    if isinstance(x, Tensor):
-        x = cx.tensor_to_scalar(x)
-    if isinstance(x, Static):
-        return cx.run_python(float, x.obj)
-    if isinstance(x, Scalar):
-        return cx.as_scalar(x, float)
-    return _converted(cx, float, x, "__float__")
-
-
-def _converted(cx: Any, kind: type, x: Value, method: str) -> Value:
-    """``int(x)`` or ``float(x)`` of an object that says what it is as a number."""
-    if isinstance(x, Object) and hasattr(x.cls, method):
-        return cx.call(cx.get_attribute(x, method), [], {})
-    raise cx.error("AF0207", f"{kind.__name__}() of {describe(x)} isn't supported")
-
-
-@rule(bool)
-def bool_(cx: Any, x: Value = FALSE) -> Value:
-    return cx.truth_value(x)
-
-
-@rule(str)
-def str_(cx: Any, x: Value = Static("")) -> Value:
-    return cx.text(str, x)
-
-
-@rule(repr)
-def repr_(cx: Any, x: Value) -> Value:
-    return cx.text(repr, x)
-
-
-@rule(format)
-def format_value(cx: Any, x: Value, spec: Value = Static("")) -> Value:
-    return cx.text(format, x, spec)
-
-
-@rule(round)
-def round_(cx: Any, x: Value, ndigits: Value = NONE) -> Value:
-    if isinstance(x, Object):
-        return cx.call(cx.get_attribute(x, "__round__"), [ndigits], {})
-    if isinstance(x, Tensor) and x.kind == "generic":
-        if not is_none(ndigits):
-            return cx.call(Static(np.round), [x, ndigits], {})
-        x = cx.tensor_to_scalar(x)
-    if isinstance(x, Static) and isinstance(ndigits, Static):
-        return cx.run_python(round, x.obj, ndigits.obj)
-    if not isinstance(x, Scalar):
-        cx.fail("AF0207", f"round() of {describe(x)} isn't supported")
-    number: Any = x
-    if not is_none(ndigits):
-        return rounded(cx, number, ndigits)
-    if number.type is not float:
-        return cx.as_scalar(x, int)
-    nearest = cx.call(Static(np.rint), [Tensor(number.expr, (), number.dtype)], {})
-    return cx.truncated(Scalar(nearest.expr, float))
-
-
-def rounded(cx: Any, x: Scalar, ndigits: Value) -> Value:
-    """The nearest decimal of a float, found by Python itself when the program has run."""
-    if x.type is not float or not isinstance(ndigits, Static | Scalar):
-        cx.fail("AF0207", f"round() of {describe(x)} to {describe(ndigits)} digits isn't supported")
-    return Deferred(round, (x, ndigits))
-
-
-@rule(divmod)
-def divmod_(cx: Any, a: Value, b: Value) -> Value:
-    return cx.tuple([cx.binary_op(operator.floordiv, a, b), cx.binary_op(operator.mod, a, b)])
-
-
-@rule(abs)
-def abs_(cx: Any, x: Value) -> Value:
-    if isinstance(x, Static):
-        return cx.run_python(abs, x.obj)
-    if isinstance(x, Scalar):
-        number = cx.as_scalar(x, int if x.type is bool else x.type)
-        return Scalar(cx.b.call("abs", number).expr, number.type)
-    if isinstance(x, Tensor):
-        if x.kind == "variable":
-            return cx.call(Static(chainer.Variable.__abs__), [x], {})
-        return cx.call(Static(np.absolute), [x], {})
-    return cx.call(cx.get_attribute(x, "__abs__"), [], {})
-
-
 def known_items(
     cx: Any, iterable: Value, in_any_order: bool = False
 ) -> tuple[Value, list[Value] | None]:
@@ -469,38 +368,3 @@ def slice_(cx: Any, *args: Any) -> Value:
         return Static(slice(*(a.obj for a in args)))
     parts = (NONE, *args, NONE) if len(args) == 1 else (*args, NONE, NONE)[:3]
     return Slice(*parts)
-
-
-@rule(str.format)
-def format_(cx: Any, self: Value, *args: Value, **kwargs: Value) -> Value:
-    return cx.text(_format, self, Static(tuple(kwargs)), *args, *kwargs.values())
-
-
-def _format(text: str, names: tuple[str, ...], *values: Any) -> str:
-    count = len(values) - len(names)
-    return text.format(*values[:count], **dict(zip(names, values[count:])))
-
-
-def _of_text(method: Callable[..., str]) -> None:
-    """A rule for a method that makes another text of a text."""
-
-    def made(cx: Any, self: Value, *args: Value) -> Value:
-        return cx.text(method, self, *args)  # type: ignore[no-any-return]
-
-    rule(method)(made)
-
-
-for _method in (
-    *(str.replace, str.strip, str.lstrip, str.rstrip, str.ljust, str.rjust, str.zfill),
-    *(str.upper, str.lower, str.title, str.capitalize),
-):
-    _of_text(_method)
-
-
-@rule(str.join)
-def join(cx: Any, self: Value, items: Value) -> Value:
-    if isinstance(items, Iterator | Generator):
-        items = cx.call(Static(list), [items], {})
-    if cx.has_grown(items):
-        return cx.text(str.join, self, items)
-    return cx.text(str.join, self, cx.tuple(cx.items_of(items)))

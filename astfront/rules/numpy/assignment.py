@@ -10,6 +10,7 @@ import gast
 import numpy as np
 
 from astfront.rules.indexing import checked, index_tensor, minus, slice_ends
+from astfront.rules.numpy.promotion import resolve
 from astfront.rules.numpy.shaping import reshaped
 from astfront.rules.numpy.subscripts import (
     Among,
@@ -37,7 +38,6 @@ from astfront.rules.numpy.support import (
     operand,
     product,
     require_equal,
-    resolve,
     size_vector,
     sizes_of,
     tensor_of,

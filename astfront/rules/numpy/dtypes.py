@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from astfront.descriptions import describe
-from astfront.rules.numpy.support import numpy_rule, operand, rank, resolve
+from astfront.rules.numpy.promotion import resolve
+from astfront.rules.numpy.support import numpy_rule, operand, rank
 from astfront.values import Scalar, Static, Tensor, Value
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from astfront.operators import DUNDER, power
 from astfront.rules import nodes
 from astfront.rules.numpy import elementwise as e
+from astfront.rules.numpy.promotion import resolve
 from astfront.rules.numpy.support import (
     BOOL,
     as_array,
@@ -21,7 +22,6 @@ from astfront.rules.numpy.support import (
     numpy_rule,
     operand,
     refuse_out,
-    resolve,
     run_numpy,
     shape_of,
     store_out,
