@@ -7,7 +7,6 @@ signature and finds the one that fits a call.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import inspect
@@ -181,9 +180,8 @@ class Compiled:
             return loaded.call(arrays, args, kwargs)
         except Unsettled as e:
             unsettled = e
-        except SizesDiffer:
-            self._raise_for_sizes(args, kwargs)
-            raise
+        except SizesDiffer as e:
+            return self._of_known_sizes(args, kwargs, e)
         if self.specs is not None:
             key, leaves = "specs", matched(self.specs, {}, args, kwargs)
         else:
@@ -193,13 +191,20 @@ class Compiled:
             self._settling.settle(unsettled, key, leaves, random_key, args, kwargs)
         raise_at(unsettled.exception, unsettled.span)
 
-    def _raise_for_sizes(self, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    def _of_known_sizes(
+        self, args: Sequence[Any], kwargs: dict[str, Any], differ: SizesDiffer
+    ) -> Any:
         """Raise what Chainer or numpy raises where staged sizes don't broadcast.
 
-        Of sizes that are known, it's known while compiling.
+        A program of known sizes does, or it can't be lowered.
         """
-        with contextlib.suppress(CompileError):
-            lower(self.function, args, kwargs, random_keys=self._random_keys)
+        options = dataclasses.replace(self.options, dynamic=False, freeze=False)
+        compiled = Compiled(self.function, options)
+        compiled._random_keys = self._random_keys
+        try:
+            return compiled(*args, **kwargs)
+        except CompileError:
+            raise differ from None
 
     def _signatures(
         self, args: Sequence[Any], kwargs: dict[str, Any]

@@ -104,3 +104,23 @@ def test_sizes_that_do_not_broadcast() -> None:
         with pytest.raises(raised, match="broadcast") as found:
             compiled(made(rows(2)), made(rows(4)))
         assert found.type is raised
+
+
+def test_places_of_lengths_that_do_not_broadcast() -> None:
+    """What's raised after other checks of the program, of sizes that are known."""
+    places = astfront.TensorSpec((None,), "int64")
+    compiled = astfront.compile(lambda x, i, j: x[i, j], specs=(floats(4, 3), places, places))
+    x = floats(4, 3)
+    assert compiled(x, np.array([0, 3]), np.array([2])).shape == (2,)
+    with pytest.raises(IndexError, match="could not be broadcast"):
+        compiled(x, np.array([0, 1, 2]), np.array([0, 1]))
+
+
+def test_an_axis_of_no_rows_is_not_squeezed() -> None:
+    compiled = astfront.compile(
+        lambda x: np.squeeze(x[:1], 0), specs=(astfront.TensorSpec((None, 3)),)
+    )
+    x = floats(2, 3)
+    np.testing.assert_array_equal(compiled(x), x[0])
+    with pytest.raises(ValueError, match="cannot select an axis to squeeze out"):
+        compiled(x[:0])

@@ -264,11 +264,16 @@ def squeeze(cx: Any, a: Value, axis: Value = NONE) -> Value:
         axes: Sequence[int] = [i for i, d in enumerate(x.shape) if d == 1]
     else:
         axes = axes_of(cx, given, x.ndim)
-    for i in axes:
-        require_equal(cx, cx.dim_of(x, i), Static(1), message)
     if not axes:
         return x
-    return _view(x, lambda base: cx.b.call("squeeze", base, axis=list(axes)))
+
+    def squeezed(base: Tensor) -> Tensor:
+        made: Tensor = cx.b.call("squeeze", base, axis=list(axes))
+        return made
+
+    fits = [equal(cx, cx.dim_of(x, i), Static(1)) for i in axes]
+    made = guarded(cx, fits, ValueError(message), lambda: squeezed(x))
+    return x.viewed_as(_like(x, made), squeezed)
 
 
 # --- more of the same --------------------------------------------------------------------------
