@@ -191,18 +191,24 @@ class Compiled:
             self._settling.settle(unsettled, key, leaves, random_key, args, kwargs)
         raise_at(unsettled.exception, unsettled.span)
 
+    @functools.cached_property
+    def _by_sizes(self) -> Compiled:
+        """The same, with a program for each size."""
+        made = Compiled(
+            self.function, dataclasses.replace(self.options, dynamic=False, freeze=False)
+        )
+        made._random_keys = self._random_keys
+        return made
+
     def _of_known_sizes(
         self, args: Sequence[Any], kwargs: dict[str, Any], differ: SizesDiffer
     ) -> Any:
-        """Raise what Chainer or numpy raises where staged sizes don't broadcast.
+        """What a program of known sizes gives where staged ones don't broadcast.
 
-        A program of known sizes does, or it can't be lowered.
+        Mostly it raises what Chainer or numpy raises.
         """
-        options = dataclasses.replace(self.options, dynamic=False, freeze=False)
-        compiled = Compiled(self.function, options)
-        compiled._random_keys = self._random_keys
         try:
-            return compiled(*args, **kwargs)
+            return self._by_sizes(*args, **kwargs)
         except CompileError:
             raise differ from None
 

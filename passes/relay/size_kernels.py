@@ -16,6 +16,7 @@ from tvm import relay, te
 from passes.relay.bindings import Scope
 
 _alloc_storage = tvm.get_global_func("relay.op.memory._make.alloc_storage")
+_has_function = tvm.get_global_func("ir.Module_ContainGlobalVar")
 
 
 def bytes_of(shape: relay.Var, item: int, place: Any, kernels: tvm.IRModule) -> Scope:
@@ -47,9 +48,8 @@ def bytes_of(shape: relay.Var, item: int, place: Any, kernels: tvm.IRModule) -> 
 
 def _kernel(axes: int, item: int, target: Any, kernels: tvm.IRModule) -> tvm.ir.GlobalVar:
     name = f"bytes_of_{axes}_axes_by_{item}"
-    known = next((var for var in kernels.get_global_vars() if var.name_hint == name), None)
-    if known is not None:
-        return known
+    if _has_function(kernels, name):
+        return kernels.get_global_var(name)
     shape = te.placeholder((axes,), "int64", "shape")
 
     def product() -> Any:
