@@ -228,8 +228,9 @@ class Loops(Unrolling, KeptLoops):
                 return condition()
             return self.lazy(True, self.nothing_caught(), condition)
 
+        endless = isinstance(node.test, gast.Constant) and bool(node.test.value)
         with self.around(node):
-            self.loop(node, Turns(header, body))
+            self.loop(node, Turns(header, body, endless=endless))
         self.at_raise = None
 
     def loop(self, node: gast.For | gast.While, turns: Turns, walked: Value | None = None) -> None:

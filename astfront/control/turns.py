@@ -22,3 +22,5 @@ class Turns:
     """The cell of a for loop's counter."""
     count: int | None = None
     """How many turns there are, where it's known."""
+    endless: bool = False
+    """Whether only a ``break`` ends it."""

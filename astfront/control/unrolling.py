@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from astfront.contents import Attributes, Names
+from astfront.contents import Attributes, Content, GrownList, Items, Names
 from astfront.control.endings import Diverged, PythonError
 from astfront.control.generators import Abandoned
 from astfront.control.plain_loops import PlainLoops
 from astfront.control.turns import Live, Turns
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.environment import State, same, values_of
-from astfront.values import Option, Poison, Scalar, Static, Tensor, Value
+from astfront.values import List, Option, Poison, Scalar, Static, Tensor, Value
 
 #: A loop of at most so many turns is unrolled if that keeps the sizes of its tensors known.
 FEW_TURNS = 32
@@ -22,6 +22,9 @@ UNROLL_LIMIT = 4096
 
 #: More turns than this aren't put one under the other, where each may break.
 STAGED_TURNS = 64
+
+#: An endless loop in which only lists got longer for so many turns isn't taken to end with one of them.
+GROWING_TURNS = 8
 
 #: After so many turns in which nothing staged was computed, Python may run the rest of them.
 PLAIN_AFTER = 32
@@ -150,10 +153,18 @@ class Unrolling(PlainLoops):
             return False
 
         before: list[State] = []
+        growing = 0
 
         def rest() -> None:
+            nonlocal growing
             before.append(self.heap.snapshot())
             if len(before) > 2 and _stands_still(before[-2], before[-1]):
+                growing = GROWING_TURNS
+            elif loop.endless and len(before) > 2 and _only_grows(before[-2], before[-1]):
+                growing += 1
+            else:
+                growing = 0
+            if growing >= GROWING_TURNS:
                 self.unending.add(place)
                 self.give_up(refusals)
             depth = 0
@@ -180,17 +191,35 @@ class Unrolling(PlainLoops):
 
 def _stands_still(before: State, after: State) -> bool:
     """Whether only what is staged differs between two turns' beginnings: then so it goes on."""
+    return all(_is_like(was, now, _alike) for was, now in _changes(before, after))
+
+
+def _only_grows(before: State, after: State) -> bool:
+    """Whether only what is staged differs, and what lists hold."""
+    return all(
+        _is_like(was, now, _alike_or_lists)
+        or all(isinstance(c, Items | GrownList) for c in (was, now))
+        for was, now in _changes(before, after)
+    )
+
+
+def _changes(before: State, after: State) -> Iterator[tuple[Content, Content]]:
     for cell, content in after.items():
         was = before.get(cell, content)
-        if was is content:
-            continue
-        if type(was) is not type(content) or not isinstance(content, Names | Attributes):
-            return False
-        if list(was.items) != list(content.items):  # type: ignore[union-attr]
-            return False
-        if not all(map(_alike, values_of(was), values_of(content))):
-            return False
-    return True
+        if was is not content:
+            yield was, content
+
+
+def _is_like(was: Content, now: Content, alike: Callable[[Value, Value], bool]) -> bool:
+    if type(was) is not type(now) or not isinstance(now, Names | Attributes):
+        return False
+    if list(was.items) != list(now.items):  # type: ignore[union-attr]
+        return False
+    return all(map(alike, values_of(was), values_of(now)))
+
+
+def _alike_or_lists(a: Value, b: Value) -> bool:
+    return (isinstance(a, List) and isinstance(b, List)) or _alike(a, b)
 
 
 def _alike(a: Value, b: Value) -> bool:

@@ -72,7 +72,11 @@ def make_variable(
 ) -> Value:
     """Whether it requires gradients isn't kept, as nothing else knows it of what a program makes."""
     if isinstance(data, Static) and data.obj is None:
-        cx.fail("AF0207", "a Variable without an array isn't supported")
+        refusal = cx.error("AF0207", "a Variable without an array isn't supported")
+        if cx.staged_depth:
+            # Mostly a way that no call takes: Chainer's functions raise for such a Variable.
+            cx.refuse_way(refusal)
+        raise refusal
     if not isinstance(data, Tensor) or data.kind not in ("array", "either"):
         what = f"{describe(data)} can't be turned into a Variable: numpy.ndarray is expected"
         return cx.raise_python(TypeError(what))  # type: ignore[no-any-return]

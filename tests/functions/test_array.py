@@ -204,6 +204,8 @@ def grown(x):
         F.concat(rows, axis=-1),
         F.vstack(rows),
         F.hstack(rows),
+        F.dstack(rows),
+        F.dstack([F.expand_dims(r, 1) for r in rows]),
     )
 
 
@@ -212,7 +214,7 @@ def grown_vectors(x):
     rows = []
     for i in range(x.shape[0]):
         rows.append(x[i] * 2)
-    return F.stack(rows), F.concat(rows, axis=0), F.vstack(rows), F.hstack(rows)
+    return F.stack(rows), F.concat(rows, axis=0), F.vstack(rows), F.hstack(rows), F.dstack(rows)
 
 
 def test_lists_that_did_not_grow():

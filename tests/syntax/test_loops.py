@@ -652,3 +652,33 @@ def test_a_turn_that_may_change_nothing():
 
     x = np.array([0.3, -2, 4], np.float32)
     agrees(f, (x, np.float32(2)), (x, np.float32(-1)))
+
+
+def test_endless_loops_with_lists():
+    """They aren't unrolled until they'd be too deep; one that ends at a length of a list is."""
+
+    def closed(y):
+        way, at = [], 1
+        while True:
+            if at in way:
+                return len(way)
+            way.append(at)
+            if y[at - 1] == 0:
+                way, at = [], len(y)
+            else:
+                at = y[at - 1]
+
+    agrees(closed, *((np.array(y, "int32"),) for y in ((2, 3, 1), (2, 1, 3), (0, 3, 2))))
+
+    def rows(x, n):
+        found = []
+        while True:
+            found.append(x * len(found))
+            if len(found) == 3:
+                break
+            if F.sum(x).array > n:
+                break
+            x = F.concat((x, x), axis=0)
+        return found
+
+    agrees(rows, (X, N(100)), (X, N(-100)))

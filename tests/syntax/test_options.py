@@ -325,3 +325,14 @@ def test_what_isn_t_none_beside_something_else():
         return found, n > 0 and False, n > 0 or True
 
     agrees(forward, *CALLS)
+
+
+def test_what_no_call_makes_a_variable_of():
+    """Where data decides whether there's an array, only a call that has none is refused."""
+
+    def forward(x, n):
+        h = x * 2 if n > 0 else None
+        return F.tanh(chainer.as_variable(h))
+
+    agrees(forward, (X, N(1)), (X, N(2)))
+    refuses("AF0207", forward, X, N(0))

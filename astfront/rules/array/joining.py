@@ -222,3 +222,18 @@ def hstack_rule(cx: Any, xs: Value) -> Value:
     if not leaf.shape:
         return _rows(cx, content)
     return concat_grown(cx, content, 0 if len(leaf.shape) == 1 else 1, EMPTY, UNEVEN)
+
+
+@rule(F.dstack)
+def dstack_rule(cx: Any, xs: Value) -> Value:
+    found = _grown(cx, xs)
+    if found is None:
+        return cx.call_python(F.dstack, [xs], {})  # type: ignore[no-any-return]
+    content, leaf = found
+    if len(leaf.shape) > 2:
+        return concat_grown(cx, content, 2, EMPTY, UNEVEN)
+    rows = _rows(cx, content)
+    y = transpose_to(cx, rows, [*range(1, rows.ndim), 0])
+    for _ in range(y.ndim, 3):
+        y = cx.call_op("expand_dims", y, axis=0)
+    return y
