@@ -392,11 +392,11 @@ class Attributes(TensorAttributes):
                 raw = vars(base)[name]
                 if isinstance(raw, property):
                     return self.call(Static(raw.fget), [owner], {})
-                if isinstance(raw, types.WrapperDescriptorType) and name in (
-                    "__init__",
-                    "__setattr__",
-                ):
+                of_c = isinstance(raw, types.WrapperDescriptorType)
+                if of_c and name in ("__init__", "__setattr__"):
                     return BoundMethod(owner, Static(raw))
+                if raw is object.__new__:
+                    return Static(raw)
                 return self.bind_class_attribute(owner, kind, raw, name)
         self.raise_python(AttributeError(f"'super' object has no attribute '{name}'"))
 

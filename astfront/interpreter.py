@@ -25,6 +25,7 @@ from astfront.calls.calls import Calls
 from astfront.calls.classes import Classes
 from astfront.calls.frames import Frame
 from astfront.calls.function_nodes import FunctionNodes
+from astfront.calls.instances import Instances
 from astfront.comparisons import Comparisons
 from astfront.containers.containers import Containers
 from astfront.containers.dicts import Dicts
@@ -94,6 +95,7 @@ class Interpreter(
     InPlace,
     Attributes,
     Calls,
+    Instances,
     Classes,
     Fallbacks,
     Recursions,

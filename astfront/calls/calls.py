@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import inspect
 import random
@@ -24,7 +23,7 @@ from astfront.calls.own_exceptions import can_be_made_later
 from astfront.calls.wrappers import call_wrapper
 from astfront.descriptions import describe
 from astfront.joins.options import choice_in
-from astfront.rules import dataclass, folds
+from astfront.rules import folds
 from astfront.rules.registry import PURE, RULES, Rule, nearest
 from astfront.tuple_classes import methods_of_its_own
 from astfront.values import (
@@ -285,21 +284,7 @@ class Calls(FunctionCalls):
                 f"the metaclass of {cls.__name__} makes its objects: that isn't supported",
                 help="make the object outside the model",
             )
-        python_made = (
-            isinstance(cls.__init__, types.FunctionType) or cls.__init__ is object.__init__
-        )
-        plain_new = cls.__new__ is object.__new__
-        if not python_made or not plain_new:
-            self.unsupported(cls)
-        made = self.heap.new_object(cls)
-        if dataclasses.is_dataclass(cls) and dataclass.is_generated(cls.__init__):
-            dataclass.initialise(self, made, list(args), kwargs)
-            return made
-        if cls.__init__ is not object.__init__:
-            owner = next(c for c in cls.__mro__ if "__init__" in vars(c))
-            init: Any = cls.__init__
-            self.call_python(init, [made, *args], kwargs, owner=owner)
-        return made
+        return self.plain_object(cls, args, kwargs)  # type: ignore[no-any-return]
 
     # --- rules -------------------------------------------------------------------------------
 

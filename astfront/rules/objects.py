@@ -219,9 +219,14 @@ for _function in DUNDER:
     _operator(_function)
 
 
-@rule(object.__init__, object.__new__)
+@rule(object.__init__)
 def object_init(cx: Any, *args: Value, **kwargs: Value) -> Value:
     return NONE
+
+
+@rule(object.__new__)
+def object_new(cx: Any, cls: StaticArg[type], *args: Value, **kwargs: Value) -> Value:
+    return cx.object_new(cls, args, kwargs)  # type: ignore[no-any-return]
 
 
 @rule(object.__setattr__)

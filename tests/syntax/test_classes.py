@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import enum
 import sys
@@ -269,3 +270,72 @@ def test_what_classes_and_modules_get_later_is_seen(monkeypatch):
     for owner, name, found in changes:
         monkeypatch.setattr(owner, name, found, raising=False)
         agrees()
+
+
+class Made:
+    def __new__(cls, x):
+        if x.ndim > 2:
+            return x * 2
+        made = super().__new__(cls)
+        made.first = x
+        return made
+
+    def __init__(self, x):
+        self.second = self.first + x
+
+
+class Single:
+    made = None
+
+    def __new__(cls, *args):
+        if cls.made is None:
+            cls.made = super().__new__(cls)
+        return cls.made
+
+
+class Unfinished(abc.ABC):
+    @abc.abstractmethod
+    def step(self): ...
+
+
+class Bare:
+    pass
+
+
+def test_new():
+    def forward(x, n):
+        bare = Base.__new__(Base)
+        no_attributes = hasattr(bare, "a")
+        bare.a = x * n
+        other = object.__new__(Base)
+        made = Made(bare.a)
+        maybe = made if n > 1 else None
+        single, again = Single(), Single(1)
+        is_single = single is again
+        Single.made = None
+        return (
+            *(made.first, made.second, Made(x[None]), no_attributes, type(other) is Base),
+            *(is_single, bare is None, maybe is None, isinstance(made, Made)),
+        )
+
+    check(forward, *((X, n) for n in NUMBERS))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Unfinished,
+        lambda: Bare(1),
+        lambda: object.__new__(Bare, 1),
+        lambda: object.__new__(Made, 1),
+    ],
+)
+def test_what_cannot_be_made(make):
+    def forward(x):
+        return make()
+
+    with pytest.raises(TypeError) as wanted:
+        forward(X)
+    with pytest.raises(TypeError) as got:
+        astfront.compile(forward)(X)
+    assert str(got.value) == str(wanted.value)
