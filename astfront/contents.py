@@ -80,3 +80,17 @@ class ByValue(Value):
     content: Content
     sources: frozenset[int] = frozenset()
     """The cells that it may be a copy of."""
+
+
+@dataclass(frozen=True, eq=False)
+class ItemOf(Value):
+    """Where ways meet: a list, dict or object that is an item of a list that grew.
+
+    It's read from the list again as soon as they have met (``parts.py``).
+    """
+
+    of: List
+    index: Value
+    """From 0, in range."""
+    path: tuple[int, ...] = ()
+    """Its place in the item, where that's a tuple."""

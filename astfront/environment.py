@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from astfront.contents import Attributes, Content, Entries, GrownList, Items, Names
+from astfront.contents import Attributes, Content, Entries, GrownList, ItemOf, Items, Names
 from astfront.diagnostics import error
 from astfront.values import (
     TRUE,
@@ -66,6 +66,8 @@ class Heap:
         """Those of them that are of arguments."""
         self.parts: dict[int, Any] = {}
         """Those that are of items of lists that grew, which change with them: see ``parts.py``."""
+        self.changed_names: dict[int, frozenset[str]] = {}
+        """The names of which a function changes what they hold, by the cells of its calls."""
         self.shared: set[int] = set()
         """Cells of which a list that grew may hold two copies."""
         self.sources: dict[int, frozenset[int]] = {}
@@ -228,7 +230,7 @@ class Heap:
 
     def _put(self, cell: int, content: Content) -> None:
         self.cells[cell] = content
-        if cell in self.parts:
+        if cell in self.parts and self.is_frozen(cell):
             self.write_back(cell)
 
     def is_frozen(self, cell: int) -> bool:
@@ -251,9 +253,33 @@ class Heap:
 
     def take(self, cells: Iterable[int]) -> None:
         taken = self.taken_in(self.cells)
-        new = {cell: TRUE for cell in cells if cell not in taken}
+        new = {cell: TRUE for cell in cells if taken.get(cell) is not TRUE}
         if new:
             self.cells[self.taken] = Names({**taken, **new})
+
+    def take_as_parts(self, parts: dict[int, Value]) -> None:
+        """As :meth:`take`, of what one list took that grows, and that changes with it.
+
+        ``parts`` has, as a Static, the part that each cell is in.
+        """
+        if parts:
+            self.cells[self.taken] = Names({**self.taken_in(self.cells), **parts})
+
+    def part_of(self, cell: int, state: State) -> Any:
+        """Of which list a cell is an item, as ``parts.Part``; None where nothing is known of that, or
+        where anything else has a copy of it, too."""
+        taken = self.taken_in(state)
+        mark = taken.get(cell)
+        part: Any = None
+        if isinstance(mark, Static) and mark is not TRUE:
+            part = mark.obj
+        elif mark is None and cell in self.frozen:
+            part = self.parts.get(cell)
+        if part is None or ~cell in taken:
+            return None
+        owner = part.owner.cell
+        now = state.get(owner, self.base.get(owner))
+        return part if any(now is content for content in part.contents) else None
 
     def sources_of(self, *cells: int) -> frozenset[int]:
         """The cells, and those that they are copies of or stand for."""
@@ -370,6 +396,9 @@ def walk(value: Value) -> Iterator[Value]:
             yield array
         case DictView(of=owner):
             yield owner
+        case ItemOf(of=owner, index=index):
+            yield owner
+            yield index
         case BoundMethod(self=owner, function=function):
             yield from walk(owner)
             yield from walk(function)
@@ -421,6 +450,9 @@ def same(a: Value, b: Value) -> bool:
         case (EitherDtype(), EitherDtype()):
             same_flag = a.dtype == b.dtype and same(a.other, b.other)  # type: ignore[attr-defined]
             return same_flag and same(a.array, b.array)  # type: ignore[attr-defined]
+        case (ItemOf(), ItemOf()):
+            same_place = a.of == b.of and a.path == b.path  # type: ignore[attr-defined]
+            return same_place and same(a.index, b.index)  # type: ignore[attr-defined]
         case (BoundMethod(), BoundMethod()):
             return same(a.self, b.self) and same(a.function, b.function)  # type: ignore[attr-defined]
         case (Function(), Function()):

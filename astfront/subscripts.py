@@ -320,7 +320,7 @@ class Subscripts(Machine):
         made: Any
         if items is None and self.is_number(index):
             place = self.checked_index(index, self.length(container), "list assignment")
-            self.heap[container.cell] = self.with_item(container, place, value)
+            self.put_item(container, place, value)
             return
         if items is None or isinstance(index, Slice):
             start, stop, step = self._slice_parts(index)

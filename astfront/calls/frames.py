@@ -25,6 +25,12 @@ _CONSUMERS = frozenset(
     {"all", "any", "dict", "list", "max", "min", "set", "sorted", "sum", "tuple"}
 )
 
+#: The methods that change a list, dict, set or deque.
+_CHANGING = frozenset(
+    ["add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "pop"]
+    + ["popitem", "popleft", "remove", "reverse", "setdefault", "sort", "update"]
+)
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -67,9 +73,26 @@ class Prepared:
         found = tree.own(self.body, into_loops=True)
         return frozenset(n for stmt in found if isinstance(stmt, gast.Global) for n in stmt.names)
 
+    @functools.cached_property
+    def changed_names(self) -> frozenset[str]:
+        """The names of which it may change what they hold."""
+        changed = [
+            n.value
+            for n in gast.walk(self.node)
+            if isinstance(n, gast.Attribute | gast.Subscript) and _may_change(n)
+        ]
+        return frozenset(x.id for n in changed for x in gast.walk(n) if isinstance(x, gast.Name))
+
     @property
     def body(self) -> list[gast.stmt]:
         return self.node.body if isinstance(self.node, gast.FunctionDef) else []
+
+
+def _may_change(node: gast.Attribute | gast.Subscript) -> bool:
+    """Whether it's a target, or a method that isn't known to leave its object as it is."""
+    if not isinstance(node.ctx, gast.Load):
+        return True
+    return isinstance(node, gast.Attribute) and node.attr in _CHANGING
 
 
 def _yields(nodes: Iterable[gast.AST]) -> bool:

@@ -126,6 +126,7 @@ class FunctionCalls(Machine):
 
     def begin(self, frame: Frame) -> None:
         frame.entered = frame.statement_cell = self.heap.next_cell
+        self.heap.changed_names[frame.cell] = frame.prepared.changed_names
         self.frames.append(frame)
 
     def leave(self, frame: Frame) -> None:

@@ -136,7 +136,15 @@ class Containers(Machine):
             self.heap[target.cell] = Items((*content.items, item))
             return
         if isinstance(content, GrownList):
+            before = self.heap.snapshot()
             self.heap[target.cell] = self.concatenated(content, Items((item,)))
+            self.note_placed(target, content.length, item, before)
+
+    def put_item(self, target: List, place: Value, item: Value) -> None:
+        """``target[place] = item``, for a place that is in range, in a list that grew."""
+        before = self.heap.snapshot()
+        self.heap[target.cell] = self.with_item(target, place, item)
+        self.note_placed(target, place, item, before)
 
     def length(self, v: Value) -> Value:
         """``len(v)``, static where it's known."""

@@ -202,7 +202,7 @@ class Dicts(Machine):
         if not isinstance(place, Static) and next(led_to(pair), None) is not None:
             start = self.checkpoint()
             try:
-                self.heap[pairs.cell] = self.with_item(pairs, place, pair)
+                self.put_item(pairs, place, pair)
                 return
             except CompileError:
                 self.rewind(start)

@@ -9,12 +9,12 @@ list, isn't known to be what it was any more (``Heap.outdate``): it can't be rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from astfront.contents import ByValue, Content, GrownList, Items, Names
-from astfront.environment import same
+from astfront.contents import ByValue, Content, GrownList, ItemOf, Items, Names
+from astfront.environment import State, same
 from astfront.joins.reachability import reached
 from astfront.machine import Machine
 from astfront.rules import folds
@@ -41,15 +41,47 @@ class Parts(Machine):
         for cell in part.cells:
             self.heap.parts[cell] = part
 
+    def note_placed(self, owner: List, index: Value, item: Value, before: State) -> None:
+        """A list that grew got an item: what's in it changes with the list, if nothing else took it."""
+        heap = self.heap
+        was, now = heap.taken_in(before), heap.taken_now()
+        new = {c for c in now if c >= 0 and c not in was and c not in heap.frozen}
+        if new and isinstance(heap.cells[owner.cell], GrownList):
+            part = Part(owner, index, item, new, [heap.cells[owner.cell]])
+            heap.take_as_parts(dict.fromkeys(new, Static(part)))
+            self.note_part(part)
+
+    def read_items(self, places: Iterable[tuple[int, Any]]) -> None:
+        """Where ways have met: what names hold that are items of lists that grew."""
+        for cell, key in places:
+            content: Any = self.heap.cells.get(cell)
+            value = content.items.get(key) if content is not None else None
+            if isinstance(value, ItemOf | Option):
+                items = {**content.items, key: self._read(value)}
+                self.heap.cells[cell] = replace(content, items=items)
+
+    def _read(self, value: Value) -> Value:
+        if isinstance(value, Option):
+            return replace(value, value=self._read(value.value), absent=self._read(value.absent))
+        if not isinstance(value, ItemOf):
+            return value
+        content: Any = self.heap.cells[value.of.cell]
+        if isinstance(content, Items):
+            item = self.select(content.items, value.index)
+        else:
+            item = self.grown_element(content, value.index, value.of)
+        for place in value.path:
+            item = item.items[place]
+        return item  # type: ignore[no-any-return]
+
     def may_change_part(self, cell: int) -> bool:
         """Whether a copy can be changed, and with it the list of which it's an item."""
-        part, heap = self.heap.parts.get(cell), self.heap
-        if part is None or cell in heap.taken_now():
+        heap = self.heap
+        part = heap.part_of(cell, heap.cells)
+        if part is None:
             return False
         owner = part.owner.cell
-        now: Any = heap.cells.get(owner)
-        if not any(now is content for content in part.contents):
-            return False
+        now: Any = heap.cells[owner]
         if heap.is_frozen(owner) and not self.may_change_part(owner):
             return False
         sources = self.sources_in(now)
@@ -74,13 +106,13 @@ class Parts(Machine):
                 yield content
 
     def _owners(self, cell: int) -> Iterator[int]:
-        while cell in self.heap.parts:
-            cell = self.heap.parts[cell].owner.cell
+        while (part := self.heap.part_of(cell, self.heap.cells)) is not None:
+            cell = part.owner.cell
             yield cell
 
     def write_back(self, cell: int) -> None:
         """The list whose item was changed has it as it is now."""
-        heap, part = self.heap, self.heap.parts[cell]
+        heap, part = self.heap, self.heap.part_of(cell, self.heap.cells)
         owner = part.owner.cell
         before: Any = heap.cells[owner]
         length, taken = self.length_of(before), heap.taken_now()
@@ -133,8 +165,9 @@ class Parts(Machine):
         owners = {part.owner.cell, *self._owners(part.owner.cell)}
         family = {*part.cells, *owners}.union(*(other.cells for other in beside))
         for cell in owners:
-            if cell in heap.parts:
-                family |= heap.parts[cell].cells
+            around = heap.part_of(cell, heap.cells)
+            if around is not None:
+                family |= around.cells
         more = True
         while more:
             inner = {

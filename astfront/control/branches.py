@@ -242,7 +242,7 @@ class Branches(Machine):
         self.heap.restore({**then.state, **orelse.state, **pre})
         one, other = self.as_left(then.state, orelse.state), self.as_left(orelse.state, then.state)
         try:
-            join = Join.of(self.heap, pre, one, other, live, branches=True)
+            join = Join.of(self.heap, pre, one, other, live, branches=True, items=True)
         except JoinError as e:
             where = f"`{e.place}`" if e.place and e.place != _RESULT else "the value"
             self.fail(
@@ -259,6 +259,7 @@ class Branches(Machine):
         join.instantiate(out)
         for cell in join.cells:
             self._keep_length(cell, one, other)
+        self.read_items(join.items)
         return self._take(result)
 
     def _keep_length(self, cell: int, one: State, other: State) -> None:

@@ -82,6 +82,7 @@ class KeptLoops(LoopExits, Merging):
         if runs:
             self._bind_for_certain(loop)
         self._count_items(loop, turns.count, 1 if runs else 0)
+        self.read_items(loop.template.items)
 
     def _require_items_of_one_kind(self, loop: Settled) -> None:
         """Refuse to fill ``ys = [None] * n`` one by one: no item would surely be what it's set to."""
@@ -194,7 +195,10 @@ class KeptLoops(LoopExits, Merging):
                 fresh = self.b.fresh("i", (), np.dtype("int64"))
                 self.heap.bind(counter, "i", Scalar(fresh.expr, int))
             entry = self.heap.snapshot()
+            items = {} if template is None else template.items
             with self.b.new_scope() as head:
+                self.read_items(items)
+                before_test = self.heap.snapshot()
                 tested = turns.test()
                 if isinstance(tested, Poison):
                     break
@@ -204,10 +208,12 @@ class KeptLoops(LoopExits, Merging):
                     # A while loop might never end: values are what they happen to be.
                     more = Scalar(self.b.call("logical_and", more, fine).expr, bool)
             after_test = self.heap.snapshot()
-            if any(after_test[c] is not v for c, v in entry.items() if c != self.heap.taken):
+            if any(after_test[c] is not v for c, v in before_test.items() if c != self.heap.taken):
                 raise ConditionChanges([])
+            self.heap.cells.update({cell: entry[cell] for cell, _ in items})
             with self.b.new_scope() as turn:
                 try:
+                    self.read_items(items)
                     turns.body()
                 except Unreached:
                     raise
@@ -230,7 +236,7 @@ class KeptLoops(LoopExits, Merging):
             base = entry
             if template is None and counter is not None:
                 base = {**entry, counter: start[counter]}
-            joined = Join.of(self.heap, start, base, leave, live, template, strict)
+            joined = Join.of(self.heap, start, base, leave, live, template, strict, items=True)
             if template is not None and joined.equals(template):
                 return Settled(start, entry, state, template, head, more, turn, leave, joined)
             template = joined

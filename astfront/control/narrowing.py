@@ -18,14 +18,17 @@ from astfront.control.endings import Diverged, PythonError
 from astfront.diagnostics import CompileError
 from astfront.joins.options import alternatives, without
 from astfront.machine import Machine
-from astfront.values import Node, Object, Option, Static, Value
+from astfront.values import Node, Object, Option, Static, Tensor, Value
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A node, or an option in a name or attribute, that a condition is about."""
+    """A node, or what's in a name or attribute that is one of several, that a condition is about.
 
-    value: Node | Option
+    Of an array that is a Variable on some ways, these are the two.
+    """
+
+    value: Node | Option | Tensor
     cell: int = -1
     key: Any = None
 
@@ -47,7 +50,9 @@ class Narrowing(Machine):
 
         return narrow
 
-    def _ways(self, value: Node | Option) -> list[Any]:
+    def _ways(self, value: Node | Option | Tensor) -> list[Any]:
+        if isinstance(value, Tensor):
+            return [value.as_kind("variable"), value.as_kind("array")]
         return list(self.kinds_of(value) if isinstance(value, Node) else alternatives(value))
 
     def _narrow(self, part: _Part, ways: Sequence[Any]) -> None:
@@ -56,6 +61,9 @@ class Narrowing(Machine):
             self.known_kinds = {**self.known_kinds, part.value.key: tuple(ways)}
             return
         if self.heap.lookup(part.cell, part.key) is not part.value:
+            return
+        if isinstance(part.value, Tensor):
+            self.heap.bind(part.cell, part.key, ways[0])
             return
         known: Value = part.value
         for value in alternatives(part.value):
@@ -102,7 +110,7 @@ class Narrowing(Machine):
         value = self.visit(expression)
         if isinstance(value, Node) and len(self.kinds_of(value)) > 1:
             yield _Part(value)
-        elif isinstance(value, Option):
+        elif isinstance(value, Option) or (isinstance(value, Tensor) and value.kind == "either"):
             cell, key = self._place_of(expression)
             if cell is not None:
                 yield _Part(value, cell, key)

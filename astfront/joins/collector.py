@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 
 from astfront.builder import Builder
-from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, Items, Names
+from astfront.contents import (
+    Attributes,
+    ByValue,
+    Content,
+    Entries,
+    GrownList,
+    ItemOf,
+    Items,
+    Names,
+)
 from astfront.diagnostics import CompileError, error
 from astfront.environment import Heap, State, as_pairs, storages_of
 from astfront.joins.contained import contained_tuple
@@ -171,6 +180,8 @@ class Collector:
             self._node(template, actual)
         elif isinstance(template, ByValue):
             self._by_value(template, actual)
+        elif isinstance(template, ItemOf):
+            self.value(template.index, actual.index if isinstance(actual, ItemOf) else UNBOUND)
         elif isinstance(template, Option):
             self._option(template, actual)
 

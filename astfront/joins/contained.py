@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, Items
 from astfront.descriptions import describe
-from astfront.environment import Heap, State
+from astfront.environment import Heap, State, as_pairs
+from astfront.joins.options import is_optional
 from astfront.joins.reachability import led_to
-from astfront.values import Dict, List, Object, Option, Static, Tuple, Value
+from astfront.values import TRUE, Dict, List, Object, Option, Static, Tuple, Value
 
 
 class JoinError(Exception):
@@ -36,6 +37,7 @@ class Contained:
     _b: State
     _pre: State
     taken: frozenset[int]
+    parts: dict[int, Value]
     _taken: tuple[set[int], set[int]]
     if TYPE_CHECKING:
 
@@ -101,7 +103,15 @@ class Contained:
         firsts = {c: c if c in self._a else x for c, (x, _) in self.made.items()}
         made = [c for c, (_, y) in self.made.items() if firsts[c] in a or y in b]
         outdated = [~c for c, (_, y) in self.made.items() if ~firsts[c] in a or ~y in b]
-        return frozenset([*stay, *made, *outdated])
+        found = frozenset([*stay, *made, *outdated])
+        marks = [self.heap.taken_in(way) for way in ways]
+        more = self._taken[0] | self._taken[1]
+        self.parts = {}
+        for c in sorted((found - more) & known):
+            mark = marks[0].get(c) or marks[1].get(c)
+            if mark is not None and mark is not TRUE and all(m.get(c, mark) is mark for m in marks):
+                self.parts[c] = mark
+        return found
 
     def note_shared(self, *contents: Content) -> None:
         """Whether one thing is in a list twice, which will have its items by value."""
@@ -159,3 +169,17 @@ def _is_plain(v: List | Dict | Object) -> bool:
     if isinstance(v, Object):
         return not issubclass(v.cls, list | dict | tuple)
     return v.cls in (list, tuple, dict, set, collections.OrderedDict)
+
+
+def both_as_pairs(a: Content, b: Content, forced: Content | None) -> tuple[Content, Content]:
+    """A dict of known keys as a list of pairs, where it's one on the other way."""
+    kinds = [isinstance(v, Entries) for v in (a, b) if isinstance(v, Entries | Items | GrownList)]
+    if len(kinds) < 2 or (all(kinds) and not isinstance(forced, Items | GrownList)):
+        return a, b
+    if not any(kinds):
+        return a, b
+    for v in (a, b):
+        if isinstance(v, Entries) and (not v.ordered or any(map(is_optional, v.items.values()))):
+            raise JoinError("a dict whose keys depend on data gets a key that does so, too")
+    a, b = (as_pairs(v) if isinstance(v, Entries) else v for v in (a, b))
+    return a, b

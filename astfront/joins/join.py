@@ -17,23 +17,38 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from astfront.builder import Builder
-from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, Items, Names
+from astfront.contents import (
+    Attributes,
+    ByValue,
+    Content,
+    Entries,
+    GrownList,
+    ItemOf,
+    Items,
+    Names,
+)
 from astfront.descriptions import describe
 from astfront.environment import (
     UNKNOWN_STORAGE,
     Heap,
     State,
-    as_pairs,
     same,
     values_of,
     walk,
 )
 from astfront.joins.collector import Collector, buffer_leaves, is_ragged
-from astfront.joins.contained import Contained, JoinError, contained_tuple, is_long_tuple
+from astfront.joins.contained import (
+    Contained,
+    JoinError,
+    both_as_pairs,
+    contained_tuple,
+    is_long_tuple,
+)
+from astfront.joins.joined_items import JoinedItems
 from astfront.joins.joined_options import JoinedOptions
 from astfront.joins.joined_references import References
 from astfront.joins.leaves import BOOL_LEAF, INT_LEAF, Leaf, leaf_type, number_type, with_leaf
-from astfront.joins.options import alike, is_optional
+from astfront.joins.options import alike
 from astfront.joins.reachability import led_to, reached
 from astfront.joins.sharing import Sharing, same_storages
 from astfront.joins.templates import (
@@ -49,6 +64,7 @@ from astfront.joins.templates import (
 from astfront.values import (
     POISON,
     SCALAR_DTYPES,
+    TRUE,
     UNBOUND,
     BoundMethod,
     Deferred,
@@ -86,7 +102,7 @@ class Strict:
     """Values of different types, none of which is known while compiling."""
 
 
-class Join(Sharing, Contained, References, JoinedOptions):
+class Join(Sharing, Contained, References, JoinedOptions, JoinedItems):
     """The template of a join; make it with :meth:`of`."""
 
     def __init__(self, heap: Heap) -> None:
@@ -109,6 +125,10 @@ class Join(Sharing, Contained, References, JoinedOptions):
         """Whose new lists may be where the other way has none."""
         self._apart: set[int] = set()
         """Lists and objects that have several names: each stands for itself."""
+        self.items: dict[tuple[int, Any], int] = {}
+        """Places that hold items of lists that grow, and the cells of these: see ``JoinedItems``."""
+        self.parts: dict[int, Value] = {}
+        """The cells that were taken as parts."""
 
     @classmethod
     def of(
@@ -121,6 +141,7 @@ class Join(Sharing, Contained, References, JoinedOptions):
         force: Join | None = None,
         strict: Strict | None = None,
         branches: bool = False,
+        items: bool = False,
     ) -> Join:
         """Compare the states ``a`` and ``b``, both come from ``pre``.
 
@@ -128,6 +149,7 @@ class Join(Sharing, Contained, References, JoinedOptions):
         unbound instead of being joined. Places that are in ``force`` are joined even where equal.
         ``strict`` says which differences aren't joined but raise JoinError. With ``branches``, the
         states are those of two arms, each of which may hold lists and objects that it made.
+        With ``items``, the names of items of lists that grow go on being that.
         """
         apart: set[int] = set()
         while True:
@@ -138,6 +160,8 @@ class Join(Sharing, Contained, References, JoinedOptions):
             base = heap.base
             join._pre = {**base, **pre}
             join._a, join._b = {**base, **a}, {**base, **b}
+            if items:
+                join.find_items(live)
             join._compare(live)
             aliased = join._aliased(live)
             if not aliased:
@@ -163,6 +187,7 @@ class Join(Sharing, Contained, References, JoinedOptions):
     def export(cls, heap: Heap, pre: State, state: State, live: Callable[[int, Any], bool]) -> Join:
         """The template of all that ``state`` changed since ``pre``, every staged part a leaf."""
         join = cls(heap)
+        join._pre = {**heap.base, **pre}
         # What branches further in made, and left to nobody, is in terms of what only they know.
         kept = reached(state, [*pre, *heap.base], live)
         for cell, content in state.items():
@@ -186,7 +211,9 @@ class Join(Sharing, Contained, References, JoinedOptions):
                     else:
                         items[key] = exported(value) if live(cell, key) else UNBOUND
                 join.cells[cell] = replace(content, items=items)
-        join.taken = frozenset(c for c in heap.taken_in(state) if max(c, ~c) in kept)
+        taken = heap.taken_in(state)
+        join.taken = frozenset(c for c in taken if max(c, ~c) in kept)
+        join.parts = {c: taken[c] for c in join.taken if taken[c] is not TRUE}
         return join
 
     # --- step 1: the template ----------------------------------------------------------------
@@ -199,7 +226,7 @@ class Join(Sharing, Contained, References, JoinedOptions):
         live: Callable[[Any], bool] = lambda name: True,
         cell: int = -1,
     ) -> Content:
-        a, b = _both_as_pairs(a, b, forced)
+        a, b = both_as_pairs(a, b, forced)
         if isinstance(a, Items) and isinstance(b, Items) and len(a.items) == len(b.items):
             if isinstance(forced, GrownList):
                 return self._grown(a, b, forced)
@@ -317,6 +344,9 @@ class Join(Sharing, Contained, References, JoinedOptions):
             return self._parts(a, b, place, forced, whole)
         if isinstance(a, List | Dict | Object):
             return self._reference(a, b, whole)
+        if isinstance(a, ItemOf):
+            old = forced.index if isinstance(forced, ItemOf) else None
+            return replace(a, index=self.value(a.index, b.index, place, old, whole))  # type: ignore
         if isinstance(a, Static | Unbound):
             return a
         if isinstance(a, Function | BoundMethod | Partial | DictView) and all(
@@ -399,7 +429,7 @@ class Join(Sharing, Contained, References, JoinedOptions):
         """The tensors for the leaves, as they are in ``state``; conversions go to the scope."""
         collector = Collector(builder, self.heap)
         collector.made = self.made
-        collector.state = state = {**self.heap.base, **state}
+        collector.state = state = self.with_items({**self.heap.base, **state})
         for cell, content in self.cells.items():
             source = self.made[cell][side == "b"] if cell in self.made else cell
             if source in state:
@@ -432,7 +462,10 @@ class Join(Sharing, Contained, References, JoinedOptions):
                 self.heap.cells[cell] = filled  # What it was in the arm that made it.
             else:
                 self.heap[cell] = filled
-        self.heap.take(self.taken)
+        for cell in self.cells.keys() - self._pre.keys():
+            self.heap.parts.pop(cell, None)  # Its index may be known in one arm only.
+        self.heap.take(self.taken - self.parts.keys())
+        self.heap.take_as_parts(self.parts)
         for (cell, key), (first_cell, first_key) in self.aliases.items():
             first: Any = self.heap.lookup(first_cell, first_key)
             other: Any = self.heap.lookup(cell, key)
@@ -452,20 +485,6 @@ def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:
         return leaf if is_ragged(leaf) else replace(leaf, shape=first.shape[1:])
 
     return mapped(element, visit)  # type: ignore[no-any-return]
-
-
-def _both_as_pairs(a: Content, b: Content, forced: Content | None) -> tuple[Content, Content]:
-    """A dict of known keys as a list of pairs, where it's one on the other way."""
-    kinds = [isinstance(v, Entries) for v in (a, b) if isinstance(v, Entries | Items | GrownList)]
-    if len(kinds) < 2 or (all(kinds) and not isinstance(forced, Items | GrownList)):
-        return a, b
-    if not any(kinds):
-        return a, b
-    for v in (a, b):
-        if isinstance(v, Entries) and (not v.ordered or any(map(is_optional, v.items.values()))):
-            raise JoinError("a dict whose keys depend on data gets a key that does so, too")
-    a, b = (as_pairs(v) if isinstance(v, Entries) else v for v in (a, b))
-    return a, b
 
 
 def _parts(value: Any) -> tuple[Any, ...]:

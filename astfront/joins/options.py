@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeGuard
 
-from astfront.contents import ByValue
+from astfront.contents import ByValue, ItemOf
 from astfront.environment import same
 from astfront.joins.leaves import Leaf, number_type, with_leaf
 from astfront.values import (
@@ -127,6 +127,8 @@ def alike(a: Any, b: Any) -> bool:
             return True
         case Node(), Node():
             return a.forest is b.forest
+        case ItemOf(), ItemOf():
+            return a.of == b.of and a.path == b.path
         case ByValue(), ByValue():
             return a.reference.cls is b.reference.cls
         case (Object(), Object()) if a.cell != b.cell:

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 
 from astfront.builder import Builder
-from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, Items, Names
+from astfront.contents import (
+    Attributes,
+    ByValue,
+    Content,
+    Entries,
+    GrownList,
+    ItemOf,
+    Items,
+    Names,
+)
 from astfront.environment import same
 from astfront.joins.leaves import BOOL_LEAF, INT_LEAF, Leaf
 from astfront.values import (
@@ -54,6 +63,8 @@ def mapped(template: Value, f: Callable[[Leaf], Value]) -> Any:
         return replace(template, kind=kind, row=row, key=("row", getattr(row, "expr", row)))
     if isinstance(template, ByValue):
         return replace(template, content=mapped_content(template.content, f))
+    if isinstance(template, ItemOf):
+        return replace(template, index=mapped(template.index, f))
     if isinstance(template, EitherDtype):
         return replace(template, array=mapped(template.array, f), other=mapped(template.other, f))
     if isinstance(template, Option):
@@ -111,6 +122,8 @@ def leaves_of(template: Value) -> Iterator[Leaf]:
         yield from leaves_of(template.row)
     elif isinstance(template, ByValue):
         yield from content_leaves(template.content)
+    elif isinstance(template, ItemOf):
+        yield from leaves_of(template.index)
     elif isinstance(template, EitherDtype):
         yield from leaves_of(template.array)
         yield from leaves_of(template.other)
@@ -200,6 +213,9 @@ def same_template(a: Any, b: Any) -> bool:
         return a.forest is b.forest and a.kinds == b.kinds
     if isinstance(a, ByValue):
         return a.reference.cls is b.reference.cls and same_template(a.content, b.content)
+    if isinstance(a, ItemOf):
+        same_place = a.of == b.of and a.path == b.path
+        return same_place and same_template(a.index, b.index)
     if isinstance(a, EitherDtype):
         return a.dtype == b.dtype and same_template(a.array, b.array)
     if isinstance(a, Option):

@@ -10,6 +10,7 @@ import re
 import types
 from typing import Any
 
+import gast
 import numpy as np
 
 from astfront.descriptions import describe
@@ -93,7 +94,13 @@ _decorator(abc.abstractmethod)
 def isinstance_(cx: Any, x: Value, cls: Value) -> Value:
     classes = cx.static(cls, "the class")
     if isinstance(x, Tensor) and x.kind == "either":
-        cx.fail("AF0207", "whether this is a Variable isn't known while compiling")
+        as_variable, as_array = (
+            issubclass(class_of(cx, like), classes)
+            for like in (x.as_kind("variable"), x.as_kind("array"))
+        )
+        if as_variable is not as_array:
+            return x.is_variable if as_variable else cx.unary(gast.Not(), x.is_variable)  # type: ignore
+        return Static(as_variable)
     return Static(issubclass(class_of(cx, x), classes))
 
 

@@ -184,8 +184,8 @@ def compared_by_identity(x, n):
     ("code", "function"),
     [
         ("AF0209", changed_later),
-        ("AF0209", changed_by_its_old_name),
-        ("AF0209", changed_by_its_first_name),
+        ("AF0504", changed_by_its_old_name),
+        ("AF0504", changed_by_its_first_name),
         ("AF0209", new_on_one_way_only),
         ("AF0209", changed_in_a_turn),
         ("AF0209", an_array_in_it_is_changed),

@@ -134,15 +134,6 @@ def test_beam_search_with_hypotheses_that_end():
     agrees(forward, *((X, N(n)) for n in (0, 1, 5)), (X * 3, N(6)))
 
 
-def appended_then_changed(x, n):
-    rows = []
-    for i in range(int(n)):
-        row = [i]
-        rows.append(row)
-        row.append(i + 1)
-    return rows
-
-
 def one_object_again_and_again(x, n):
     memories = []
     memory = Memory(0, x[0])
@@ -182,7 +173,6 @@ def an_array_in_a_list(x, n):
 @pytest.mark.parametrize(
     "function",
     [
-        appended_then_changed,
         one_object_again_and_again,
         changed_under_another_name,
         changed_where_it_may_be_none,
@@ -294,6 +284,61 @@ def test_items_are_changed_where_they_are():
         return parts, rows, counts
 
     agrees(segments, *((np.array([1.0, -2, -3, 4, 5], "f"), N(n)) for n in (0, 1, 5)))
+
+
+def test_items_are_changed_under_the_name_that_they_had():
+    def forward(x, n):
+        rows, part, groups, ages = [], [], [], {}
+        rows.append(part)
+        group = None
+        for i in range(int(n)):
+            row = [i]
+            rows.append(row)
+            for j in range(2):
+                if x[i, j] > 0:
+                    row.append(j)
+            if group is None or x[i, 0] > 0:
+                group = {"n": 0, "rows": []}
+                groups.append(group)
+            group["n"] += 1
+            group["rows"].append(x[i, 1])
+            key = int(x[i, 2] * 3)
+            found = ages.get(key)
+            if found is None:
+                found = ages[key] = []
+            found.append(i)
+        return rows, groups, ages
+
+    x = np.random.RandomState(0).uniform(-1, 1, (5, 3)).astype("f")
+    agrees(forward, *((x, N(n)) for n in (0, 1, 5)), (-x, N(4)))
+
+
+@pytest.mark.parametrize(
+    "way", ["removed", "replaced", "before it", "in two lists", "a first name"]
+)
+def test_an_item_that_has_moved_is_refused(way):
+    def forward(x, n):
+        part = [0]
+        parts, others, first = [part], [[1]], part
+        for i in range(int(n)):
+            if x[i, 0] > 0:
+                part = [i]
+                parts.append(part)
+                if way == "in two lists":
+                    others.append(part)
+            if x[i, 1] > 0:
+                if way == "removed":
+                    parts.pop(0)
+                if way == "replaced":
+                    parts[-1] = [100]
+                if way == "before it":
+                    parts.insert(0, [])
+            part.append(i)
+            if way == "a first name":
+                first.append(-1)
+        return parts, others
+
+    refuses("AF0209", forward, X.array, N(2))
 
 
 def test_objects_in_tuples_are_changed_where_they_are():
