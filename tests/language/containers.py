@@ -99,6 +99,17 @@ def changed_lists(x, n):
     return rows, len(second)
 
 
+@construct("a list that's changed after it went into a list that grows")
+def changed_after_append(x, n):
+    runs, run = [], None
+    for i in range(n):
+        if run is None or i % 2 == 0:
+            run = []
+            runs.append(run)
+        run.append(i + n)
+    return runs
+
+
 @construct("a stack: push and pop")
 def stack(x, n):
     waiting = [x[0]]

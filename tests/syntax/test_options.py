@@ -90,6 +90,24 @@ def test_more_than_two():
     agrees(f, *CALLS, programs=1)
 
 
+def test_a_variable_or_an_array():
+    def of(y):
+        return y.array if isinstance(y, chainer.Variable) else y
+
+    def f(x, n):
+        y = F.tanh(x) if n > 1 else x.array
+        rows = [x[0].array]
+        for i in range(int(n)):
+            row = x[i % 2]
+            rows.append(row if row[0].array > 0 else row.array * 2)
+        if not isinstance(y, np.ndarray):
+            y = y.data + 1
+        kinds = [isinstance(row, (chainer.Variable, str)) for row in rows]
+        return of(rows[-1]), y, kinds, isinstance(rows[-1], (np.ndarray, chainer.Variable))
+
+    agrees(f, *CALLS, programs=1)
+
+
 def test_not_for_every_type():
     def f(x, n):
         y = x if int(n) > 1 else int(n)
