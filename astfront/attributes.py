@@ -315,6 +315,7 @@ class Attributes(TensorAttributes):
                 return self.lifted(
                     getattr(instance, name), Location(instance, "attribute", name), name
                 )
+            self.refuse_empty_slot(cls, raw)
             self.fail("AF0202", f"`{name}` is a descriptor of its class, which isn't supported")
         return self.class_attribute(cls, name)
 
@@ -446,6 +447,7 @@ class Attributes(TensorAttributes):
                 self.call(Static(setter), [owner, Static(name), value], {})
                 return
             self.fail("AF0209", f"assignment to an attribute of {describe(owner)}")
+        self.require_place(cls, on_class, name)
         self.heap.bind(owner.cell, name, value)
 
     def delete_attribute(self, owner: Value, name: str) -> None:

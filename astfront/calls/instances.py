@@ -1,4 +1,4 @@
-"""Objects that the program makes of the user's classes: ``C()``, and ``object.__new__(C)``."""
+"""Objects that the program makes of the user's classes: ``C()``, ``object.__new__(C)``; their slots."""
 
 from __future__ import annotations
 
@@ -81,6 +81,22 @@ class Instances(Machine):
         elif (args or kwargs) and _is_plain(own):
             self.raise_python(TypeError(f"{own.__name__}() takes no arguments"))
         return made
+
+    def require_place(self, cls: type, on_class: Any, name: str) -> None:
+        """AttributeError where instances have neither a dict nor a slot for an attribute."""
+        of_python = cls.__flags__ & _HEAP_TYPE
+        if cls.__dictoffset__ or not of_python or isinstance(on_class, types.MemberDescriptorType):
+            return
+        what = f"'{cls.__name__}' object has no attribute '{name}'"
+        if on_class is not None:
+            what = f"'{cls.__name__}' object attribute '{name}' is read-only"
+        self.raise_python(AttributeError(what))
+
+    def refuse_empty_slot(self, cls: type, raw: Any) -> None:
+        """AttributeError for a slot (``__slots__``) that nothing was put in."""
+        if isinstance(raw, types.MemberDescriptorType) and not hasattr(cls, "__getattr__"):
+            what = f"'{cls.__name__}' object has no attribute '{raw.__name__}'"
+            self.raise_python(AttributeError(what))
 
 
 def _is_plain(cls: Any) -> bool:

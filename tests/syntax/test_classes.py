@@ -339,3 +339,26 @@ def test_what_cannot_be_made(make):
     with pytest.raises(TypeError) as got:
         astfront.compile(forward)(X)
     assert str(got.value) == str(wanted.value)
+
+
+class Slotted:
+    __slots__ = ("a", "b")
+    kind = "small"
+
+    def __init__(self, a):
+        self.a = a
+
+
+def test_slots():
+    def forward(x, n):
+        made = Slotted(x * n)
+        said = [hasattr(made, "b"), hasattr(made, "a")]
+        for name in ("b", "c", "kind"):
+            try:
+                made.b if name == "b" else setattr(made, name, x)
+            except AttributeError as e:
+                said.append(str(e))
+        made.b = made.a + 1
+        return made.b, said, hasattr(made, "b")
+
+    check(forward, (X, NUMBERS[2]))
