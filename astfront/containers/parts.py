@@ -127,7 +127,12 @@ class Parts(Machine):
             added = before.added if isinstance(before, GrownList) else None
             content = replace(self.items_at(made, places), length=length, added=added)
             beside = self._beside(part, before)
+        new = {c for c in heap.taken_now() if c >= 0 and c not in taken and c not in heap.frozen}
         heap.cells[heap.taken] = Names(dict(taken))
+        # What was put into the item is part of it from here on.
+        heap.take_as_parts(dict.fromkeys(sorted(new), Static(part)))
+        heap.parts.update(dict.fromkeys(new, part))
+        part.cells |= new
         part.contents.append(content)
         for other in beside:
             other.contents.append(content)

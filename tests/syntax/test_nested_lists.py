@@ -307,6 +307,9 @@ def test_items_are_changed_under_the_name_that_they_had():
             if found is None:
                 found = ages[key] = []
             found.append(i)
+            inner = []
+            group["rows"] = inner  # It's part of an item from here on.
+            inner.append(x[i, 0])
         return rows, groups, ages
 
     x = np.random.RandomState(0).uniform(-1, 1, (5, 3)).astype("f")
