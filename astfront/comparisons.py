@@ -132,6 +132,9 @@ class Comparisons(Machine):
                 one = np.ones((), array.dtype)  # type: ignore[attr-defined]
                 operands = [one if v is array else None for v in (a, b)]
                 return self._compared_with_none(f, array, operands)  # type: ignore[arg-type]
+            texts = self._compared_texts(f, a, b)
+            if texts is not None:
+                return texts
             self.require_operand(f, a, b)
             return self.call(Static(ufunc), [a, b], {})
         if is_numpy_number(a, b):
@@ -186,6 +189,22 @@ class Comparisons(Machine):
             return differs
         made: Any = self.call(Static(np.full), [self.get_attribute(array, "shape"), differs], {})
         return made if array.ndim else made.as_kind("generic")  # type: ignore[no-any-return]
+
+    def _compared_texts(self, f: Callable[..., Any], a: Value, b: Value) -> Value | None:
+        """A comparison with an array of texts, or of an array with a text; None where it's neither."""
+        operands = [v.const if isinstance(v, Tensor) else getattr(v, "obj", None) for v in (a, b)]
+        if not any(isinstance(x, str | bytes) or _is_of_texts(x) for x in operands):
+            return None
+        if not any(x is None for x in operands):
+            return self.run_python(f, *operands)
+        if any(map(_is_of_texts, operands)):
+            self.fail("AF0207", "an array of texts is compared with what only the run knows")
+        # numpy compares no number with a text: what comes of it doesn't depend on the numbers.
+        operands = [
+            np.zeros((2,) * v.ndim, v.dtype) if isinstance(v, Tensor) else x
+            for v, x in zip((a, b), operands)
+        ]
+        return self.run_python(f, *operands)
 
     def compare_containers(self, f: Callable[..., Any], a: Value, b: Value) -> Value:
         if isinstance(a, Object) or isinstance(b, Object):
@@ -441,3 +460,7 @@ class Comparisons(Machine):
             return Scalar(x.expr, bool)
         zero = self.b.constant(np.zeros((), v.dtype))
         return Scalar(self.b.call("not_equal", x, zero).expr, bool)
+
+
+def _is_of_texts(x: Any) -> bool:
+    return isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "US"

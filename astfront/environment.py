@@ -83,6 +83,8 @@ class Heap:
         """Storages of arrays of which some place holds what they were, not what they'll become."""
         self.several: set[int] = set()
         """Storages of arrays that more than one place outside the program holds."""
+        self.layouts: Any = None
+        """What's known of the layout of the program's arrays, :class:`~astfront.layouts.Layouts`."""
         self.sole: set[int] = set()
         """Those of which a join took it for granted that only one place does."""
         self.array_cells: dict[int, int] = {}

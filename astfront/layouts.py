@@ -48,9 +48,12 @@ class Layouts:
         self._made[_identity(x)] = x
         return x
 
+    def is_made(self, x: Tensor) -> bool:
+        return _identity(x) in self._made
+
     def changed(self, old: Tensor, new: Tensor) -> None:
         """``new`` is what a change in place has made of ``old``."""
-        if _identity(old) in self._made:
+        if self.is_made(old):
             self.made(new)
 
     def is_in_order(self, heap: Heap, x: Tensor) -> bool:
@@ -65,7 +68,7 @@ class Layouts:
             x = view.base
         cell = heap.array_cells.get(x.storage)
         if cell is None:
-            return x if _identity(x) in self._made else None
+            return x if self.is_made(x) else None
         first: Any = heap.base[cell]
         if cell in self.scattered or not same_array(heap.lookup(cell, "array"), x):  # type: ignore[arg-type]
             return None

@@ -26,6 +26,7 @@ from astfront.values import (
     Deferred,
     Dict,
     DictView,
+    EitherDtype,
     List,
     Object,
     Poison,
@@ -263,6 +264,10 @@ class Operators(Machine):
         if isinstance(old, Choice):
             return self.split(old, lambda v: self.augmented(op, v, value, part))
         if isinstance(old, List) and f is operator.add:
+            if isinstance(value, Choice):
+                return self.split(value, lambda v: self.augmented(op, old, v, part))
+            if self._adds_itself(value):
+                return self.binary_op(f, old, value)
             self.extend_list(old, value)
             return old
         if isinstance(old, List) and f is operator.mul:
@@ -285,6 +290,15 @@ class Operators(Machine):
         if isinstance(old, Tensor) and old.kind in ("array", "either"):
             return self.in_place(f, old, value, part)
         return self.binary_op(f, old, value)
+
+    @staticmethod
+    def _adds_itself(value: Value) -> bool:
+        """Whether ``value`` says what a list plus it is: Python asks it before it extends the list."""
+        if isinstance(value, Static):
+            return isinstance(value.obj, np.generic) or hasattr(type(value.obj), "__radd__")
+        if isinstance(value, Object):
+            return hasattr(value.cls, "__radd__")
+        return isinstance(value, Tensor | EitherDtype)
 
     def _of_sets(self, f: Callable[..., Any], a: Value, b: Value) -> Value:
         owners = [v.of if isinstance(v, DictView) else v for v in (a, b)]

@@ -60,6 +60,15 @@ class FunctionNodes(Machine):
         return self.tuple([as_variables(self.as_tensor(y)) for y in outputs])
 
     def _run_rule(self, found: Callable[..., Any], node: Object, arrays: Sequence[Tensor]) -> Value:
+        given: Any = self.heap[node.cell]
+        for name, value in given.items.items():
+            if isinstance(value, Option):  # such as weights that only some ways have
+
+                def run(known: Value, name: str = name) -> Value:
+                    self.heap.bind(node.cell, name, known)
+                    return self._run_rule(found, node, arrays)
+
+                return self.split(value, run)  # type: ignore[no-any-return]
         result = self.result_value(found(self, NodeView(self, node), *arrays))
         after: Any = self.heap[node.cell].items  # type: ignore[union-attr]
         for name in _left_by(node.cls):

@@ -81,6 +81,8 @@ class Containers(Machine):
                 self.rewind(start)
                 self.run_generator(generator, lambda item: self.append(target, item))
                 return
+        elif not isinstance(more, List | Static | Tuple):
+            more = self.call(Static(list), [more], {})
         content = self.heap[target.cell]
         other = self.heap[more.cell] if isinstance(more, List) else None
         if isinstance(content, Items) and not isinstance(other, GrownList):

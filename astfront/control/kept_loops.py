@@ -194,9 +194,11 @@ class KeptLoops(LoopExits, Merging):
                 # The counter is staged from the first: its first value decides no branch.
                 fresh = self.b.fresh("i", (), np.dtype("int64"))
                 self.heap.bind(counter, "i", Scalar(fresh.expr, int))
-            entry = self.heap.snapshot()
             items = {} if template is None else template.items
             with self.b.new_scope() as head:
+                if template is not None:
+                    template.put_views()
+                entry = self.heap.snapshot()
                 self.read_items(items)
                 before_test = self.heap.snapshot()
                 tested = turns.test()

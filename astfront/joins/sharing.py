@@ -8,8 +8,8 @@ an array that came out of it may be one that another place holds too.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from astfront.contents import Attributes, Content, Entries, Names
@@ -127,6 +127,59 @@ class Sharing:
                 else:
                     known.append((cell, key, a, b))
         return found
+
+    def find_views(self) -> dict[tuple[int, Any], SharedView]:
+        """Places that hold, on both ways, one view of the array that another place holds.
+
+        Such an array is made anew of the joined one, so that a change of either is seen in the other.
+        """
+        found: dict[tuple[int, Any], SharedView] = {}
+        bases: dict[int, list[tuple[tuple[int, Any], Tensor, Tensor]]] = {}
+        views: list[tuple[int, tuple[int, Any], Tensor, Tensor]] = []
+        for cell, content in self.cells.items():
+            if not isinstance(content, Names | Entries | Attributes):
+                continue
+            for key, leaf in content.items.items():
+                if not isinstance(leaf, Leaf) or leaf.storage == UNKNOWN_STORAGE:
+                    continue
+                a, b = (self._held(cell, key, s) for s in (self._a, self._b))
+                if type(a) is not Tensor or type(b) is not Tensor:
+                    continue
+                if a.known_view is None and b.known_view is None:
+                    bases.setdefault(leaf.storage, []).append(((cell, key), a, b))
+                else:
+                    views.append((leaf.storage, (cell, key), a, b))
+        for storage, place, a, b in views:
+            (first, ways), (second, others) = _root(a), _root(b)
+            if ways != others:
+                continue
+            for base, x, y in bases.get(storage, ()):
+                if same_array(first, x) and same_array(second, y):
+                    in_order = all(map(self.heap.layouts.is_made, (first, second)))
+                    found[place] = SharedView(base, ways, in_order)
+                    break
+        return found
+
+
+@dataclass(frozen=True)
+class SharedView:
+    """How a joined array is made of another one, in whose memory it lies."""
+
+    base: tuple[int, Any]
+    """The place that holds the array that it's a view of."""
+    steps: tuple[tuple[Callable[[Tensor], Tensor], bool], ...]
+    """The views that lead to it, and whether each is one of an array in C order only."""
+    in_order: bool
+    """Whether the program has made that array in C order."""
+
+
+def _root(x: Tensor) -> tuple[Tensor, tuple[tuple[Callable[[Tensor], Tensor], bool], ...]]:
+    """The array of which ``x`` is a view, or a view of a view, and the views that lead to it."""
+    steps = []
+    while (view := x.known_view) is not None:
+        steps.append((view.of, view.in_order))
+        x = view.base
+    return x, tuple(reversed(steps))
 
 
 def _with_storage(template: Value, storage: int) -> Value:

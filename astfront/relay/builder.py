@@ -28,6 +28,7 @@ import astfront.relay.sort_values
 import astfront.relay.special  # noqa: F401  (they register what they have)
 from astfront.builder import Builder, OperatorError, Scope
 from astfront.control.bounds import LARGEST_SIZE, Bounds
+from astfront.diagnostics import error
 from astfront.relay import fallback as relay_fallback
 from astfront.relay import simplifier as relay_simplifier
 from astfront.relay.spans import span_in_relay
@@ -153,6 +154,7 @@ class RelayBuilder(Builder):
         """Scalars stand in the text; larger constants become parameters bound to their data."""
         array = np.asarray(array)
         if array.ndim == 0:
+            _relay_type((), array.dtype.name)
             expr = relay.const(array, dtype=array.dtype.name)
             return Tensor(expr, (), array.dtype, const=array)
         key = array.dtype, array.shape, hashlib.blake2b(array.tobytes()).digest()
@@ -447,6 +449,8 @@ def _from_relay(t: Any) -> TensorType:
 
 
 def _relay_type(shape: Sequence[Dim], dtype: str) -> relay.TensorType:
+    if not dtype.startswith(("bool", "int", "uint", "float")):
+        raise error("AF0307", f"an array of dtype {dtype} can't be in the program")
     return relay.TensorType([relay.Any() if d is None else d for d in shape], dtype)
 
 

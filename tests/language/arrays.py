@@ -259,3 +259,57 @@ def mixed_in_a_list(x, n):
         places.append(np.argmax(row) if row[0] > n else 0)
     numbers = np.array(found) + 1, np.array(kinds), np.sum(places)
     return np.mean(found), numbers, np.array(rows), np.array(pairs)
+
+
+@construct("a view and what it's a view of, both changed in a loop where data decides")
+def views_where_data_decides(x, n):
+    y = x.array.copy()
+    flat, rest, turned = y.reshape(-1), y[1:], y.T[1:]
+    for i in range(len(flat)):
+        if flat[i] > n - 1:
+            flat[i] = n
+        elif flat[i] < 0:
+            y[i // 3] += 1
+    if rest.sum() > n:
+        rest[0] -= y[0]
+        turned[:, n] = 7
+    made = np.zeros((4, 3), "f")
+    places = made.reshape(-1)
+    k = 0
+    while places.sum() < n:
+        made[k, 1] = 0.5
+        places[k] += 1
+        k += 1
+    made[0, 2] = 5
+    return y, flat, rest, turned, made, places
+
+
+@construct("arrays joined that are rows of one, whose number data decides")
+def joined_rows(x, n):
+    y = x.array
+    some = y[y[:, 0] >= y[n, 0]]
+    sums = []
+    for row in y:
+        part = row[row > n]
+        if len(part) == 0:
+            sums.append(row.min())
+        sums.append(part.sum())
+    rows = np.concatenate(some), np.stack(some, 1), np.vstack(some), np.hstack(some)
+    return *rows, np.stack(sums), np.hstack(sums)
+
+
+@construct("arrays of texts that are known, compared")
+def compared_texts(x, n):
+    kinds = np.array(["a", "b", "a", "c"])
+    found = np.logical_and(kinds == "a", x.array[:, 0] > n)
+    return found, "b" != kinds, kinds[1:] == kinds[:-1], kinds[0] == "a", x.array == "a"
+
+
+@construct("weights that some ways have and others haven't")
+def optional_weights(x, n):
+    labels = (x.array[:, 0] > n).astype("i")
+    weights = None
+    if labels.any():
+        weights = np.bincount(labels, minlength=3).astype("f") + 1
+    loss = F.softmax_cross_entropy(x, labels, class_weight=weights, normalize=False)
+    return loss, F.linear(x, np.ones((2, 3), "f"), None if weights is None else weights[:2])

@@ -6,6 +6,7 @@ import itertools
 
 import chainer
 import chainer.functions as F
+import numpy as np
 
 from tests.language.construct import Section
 
@@ -22,6 +23,30 @@ def list_methods(x, n):
     first = items.pop(0)
     items.reverse()
     return tuple(items), last, first, items.copy()[0]
+
+
+@construct("`extend` by rows, whose number data decides")
+def extended(x, n):
+    items, by_sign, counts = [], {}, [7]
+    for row in x.array:
+        if row[0] > n:
+            items.append(row)
+        else:
+            items.extend(x.array[: int((row > 0).sum())])
+        by_sign.setdefault(int(row[1] > n - 1), []).extend(row[row > 0])
+    counts.extend(range(len(items)))
+    counts.extend(np.where(x.array[:, 0] > n)[0])
+    return items, by_sign, counts
+
+
+@construct("`+=` of a list and an array: numpy adds the numbers")
+def list_and_array(x, n):
+    items = first = [1.0, n]
+    items += x.array[0, :2]
+    ones, twos = [1.0], [2, 3]
+    ones += np.float32(n)
+    twos += x.array[1, 0] if n > 1 else [n]
+    return items, first, ones, twos
 
 
 @construct("`index`, `count` of a list")

@@ -345,14 +345,35 @@ def test_views_that_are_refused():
     agrees(flattened, (X,))
     refused(flattened, X.copy().T)
 
-    def carried(x):
+    def chosen(x, n):
+        y, other = x * 1, x + 1
+        tail = y[1:] if n > 1 else other
+        tail[0] = 5
+        return y, tail
+
+    refused(chosen, X, np.int64(2))
+
+
+def test_views_that_a_loop_or_branch_changes():
+    def carried(x, n):
         y = x * 1
         tail = y[1:]
-        for i in range(int(x[0, 0])):
+        for i in range(int(n)):
             y += i
         return y, tail
 
-    refused(carried, X + 2)
+    agrees(carried, (X, np.int64(0)), (X, np.int64(3)))
+
+    def of_the_argument(x, n):
+        turned = x.T
+        if n > 1:
+            turned[0] = x[1, 1]
+        else:
+            x[1] *= 3
+        turned[1] += 1
+        return turned
+
+    agrees(of_the_argument, (X.copy(), np.int64(0)), (X.copy(), np.int64(3)))
 
 
 def refused(f, *args):

@@ -28,6 +28,13 @@ def grown_list(cx: Any, v: Value, may_be_empty: bool = False) -> GrownList | Non
     return content
 
 
+def rows_of(cx: Any, v: Value) -> Value:
+    """An array of a staged number of rows as the list of them, which numpy takes it for."""
+    if isinstance(v, Tensor) and v.ndim and v.shape[0] is None:
+        return cx.call(Static(list), [v], {})  # type: ignore[no-any-return]
+    return v
+
+
 def _with_rows(cx: Any, content: GrownList) -> GrownList:
     """A list that holds one known number, over and over, with that number in rows."""
     number = content.element.obj  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ import numpy as np
 from astfront.contents import GrownList
 from astfront.rules.array.joining import concat_grown
 from astfront.rules.numpy.creation import joint_shape, require_same_sizes, stack_tensors
-from astfront.rules.numpy.grown import NO_ARRAYS, UNEVEN, grown, grown_list
+from astfront.rules.numpy.grown import NO_ARRAYS, UNEVEN, grown, grown_list, rows_of
 from astfront.rules.numpy.shaping import reshaped, transposed
 from astfront.rules.numpy.support import (
     as_array,
@@ -69,6 +69,7 @@ def _with_either_dtype(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def apply(cx: Any, arrays: Value, *args: Value, **kwargs: Value) -> Value:
+        arrays = rows_of(cx, arrays)
         content = cx.heap[arrays.cell] if isinstance(arrays, List) else None
         if isinstance(content, GrownList):
             element = content.element
@@ -144,6 +145,7 @@ def concatenate(
 
 @numpy_rule(np.stack)
 def stack(cx: Any, arrays: Value, axis: Value = Static(0), out: Value = NONE) -> Tensor:
+    arrays = rows_of(cx, arrays)
     rows = grown(cx, arrays)
     given = cx.static(axis, "`axis`")
     if rows is not None:
