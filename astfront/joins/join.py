@@ -50,7 +50,7 @@ from astfront.joins.joined_references import References
 from astfront.joins.leaves import BOOL_LEAF, INT_LEAF, Leaf, leaf_type, number_type, with_leaf
 from astfront.joins.options import alike
 from astfront.joins.reachability import led_to, reached
-from astfront.joins.sharing import SharedView, Sharing, same_storages
+from astfront.joins.sharing import Sharing, same_storages
 from astfront.joins.templates import (
     content_leaves,
     exported,
@@ -113,8 +113,7 @@ class Join(Sharing, Contained, References, JoinedOptions, JoinedItems):
         """Cells that this join made, and the two cells that each stands for."""
         self.aliases: dict[tuple[int, Any], tuple[int, Any]] = {}
         """Places that hold, on both ways, the array that another place holds."""
-        self.views: dict[tuple[int, Any], SharedView] = {}
-        """Places that hold, on both ways, one view of the array that another place holds."""
+        self.views = {}
         self._pairs: dict[tuple[int, int], int] = {}
         self._force: Join | None = None
         self.taken: frozenset[int] = frozenset()
@@ -451,10 +450,7 @@ class Join(Sharing, Contained, References, JoinedOptions, JoinedItems):
     # --- step 3: the joined contents ---------------------------------------------------------
 
     def put_fresh(self, builder: Builder) -> list[Tensor]:
-        """Put new names in the place of the leaves, as a loop or function takes them.
-
-        What's computed of them is up to the caller, who has the scope for it: :meth:`put_views`.
-        """
+        """Put new names in the place of the leaves; :meth:`put_views` is for who has a scope for it."""
         made = [builder.fresh(x.name, x.shape, x.dtype) for x in self.leaves()]
         self._put(made)
         return made
@@ -480,20 +476,6 @@ class Join(Sharing, Contained, References, JoinedOptions, JoinedItems):
             first: Any = self.heap.lookup(first_cell, first_key)
             other: Any = self.heap.lookup(cell, key)
             self.heap.bind(cell, key, replace(other, expr=first.expr))
-
-    def put_views(self) -> None:
-        """Each view is made anew of the array that it's a view of."""
-        for (cell, key), view in self.views.items():
-            base: Any = self.heap.lookup(*view.base)
-            held: Any = self.heap.lookup(cell, key)
-            if type(base) is not Tensor or type(held) is not Tensor:
-                continue
-            made = base.as_kind("array")
-            if view.in_order:
-                self.heap.layouts.made(made)
-            for of, in_order in view.steps:
-                made = made.viewed_as(of(made), of, held.writeable, in_order)
-            self.heap.bind(cell, key, replace(made, kind=held.kind, is_variable=held.is_variable))
 
 
 def _as_template(element: Value, buffers: Sequence[Tensor]) -> Value:

@@ -31,6 +31,8 @@ class Sharing:
 
     heap: Heap
     cells: dict[int, Content]
+    views: dict[tuple[int, Any], SharedView]
+    """Places that hold, on both ways, one view of the array that another place holds."""
     if TYPE_CHECKING:
         _a: State
         _b: State
@@ -159,6 +161,20 @@ class Sharing:
                     found[place] = SharedView(base, ways, in_order)
                     break
         return found
+
+    def put_views(self) -> None:
+        """Each view is made anew of the array that it's a view of."""
+        for (cell, key), view in self.views.items():
+            base: Any = self.heap.lookup(*view.base)
+            held: Any = self.heap.lookup(cell, key)
+            if type(base) is not Tensor or type(held) is not Tensor:
+                continue
+            made = base.as_kind("array")
+            if view.in_order:
+                self.heap.layouts.made(made)
+            for of, in_order in view.steps:
+                made = made.viewed_as(of(made), of, held.writeable, in_order)
+            self.heap.bind(cell, key, replace(made, kind=held.kind, is_variable=held.is_variable))
 
 
 @dataclass(frozen=True)
