@@ -19,6 +19,7 @@ from astfront.environment import UNKNOWN_STORAGE, same
 from astfront.machine import Machine
 from astfront.numbers import NUMBERS, is_numpy_number
 from astfront.rules import dataclass, folds
+from astfront.rules.numpy.complex_arrays import is_complex
 from astfront.values import (
     FALSE,
     POISON,
@@ -126,6 +127,8 @@ class Comparisons(Machine):
             if isinstance(owner, Tensor) and owner.kind in ("variable", "either"):
                 # Variable has these methods to raise an exception.
                 return self.call(Static(getattr(chainer.Variable, method)), [owner, other], {})
+        if is_complex(a) or is_complex(b):
+            return self.compare_containers(f, a, b)
         if isinstance(a, Tensor) or isinstance(b, Tensor):
             array, other = (a, b) if isinstance(a, Tensor) else (b, a)
             if isinstance(other, Static) and other.obj is None:

@@ -53,6 +53,8 @@ def describe(value: Value) -> str:
             return "a set"
         case Dict(cls=cls):
             return f"a {cls.__name__}"
+        case Object(cls=cls) if cls.__module__ == "astfront.rules.numpy.complex_arrays":
+            return "an array of complex numbers"
         case Object(cls=cls) | DictView(cls=cls):
             return f"a {cls.__name__}"
         case ByValue(reference=reference):

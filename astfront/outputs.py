@@ -24,6 +24,7 @@ from astfront.joins.collector import is_ragged, leaf_buffers
 from astfront.joins.leaves import Leaf
 from astfront.joins.templates import leaves_of
 from astfront.locations import Location
+from astfront.rules.numpy import complex_arrays
 from astfront.values import (
     NONE,
     UNBOUND,
@@ -201,6 +202,19 @@ class ObjectOut(Template):
 
 
 @dataclass(frozen=True)
+class ComplexOut(Template):
+    """An array of complex numbers, of its parts."""
+
+    cell: int
+    parts: tuple[Template, ...]
+
+    def build(self, run: Outcome) -> Any:
+        if self.cell not in run.made:
+            run.made[self.cell] = complex_arrays.put_together(*(p.build(run) for p in self.parts))
+        return run.made[self.cell]
+
+
+@dataclass(frozen=True)
 class CallOut(Template):
     """What a Python function makes of other results."""
 
@@ -285,6 +299,9 @@ class Results:
         match value:
             case Static(obj=obj) if not isinstance(obj, type) or not is_local(obj):
                 return Known(obj)
+            case Tensor(const=const) if const is not None and const.dtype.kind == "c":
+                is_number = value.kind == "generic"
+                return Known(const[()]) if is_number else CallOut(np.array, (Known(const),))
             case Tensor(origin=Argument(path=path)):
                 return ArgumentOut(path)
             case Tensor(origin=Copied(cls=chainer.Variable, requires_grad=True) as named):
@@ -323,6 +340,9 @@ class Results:
                 return self._once(cell, lambda: self.contents(value))
             case Object(instance=instance) if instance is not None:
                 return Known(instance)
+            case Object(cell=cell) if complex_arrays.is_complex(value):
+                content = self.cx.heap[cell].items
+                return ComplexOut(cell, tuple(self.template(content[k]) for k in ("_re", "_im")))
             case Object(cell=cell, cls=cls) if not _is_inner(cls):
                 return self._once(cell, lambda: self._object(cell, cls))
             case EitherDtype(array=array, dtype=dtype, other=other):

@@ -111,6 +111,9 @@ class TensorAttributes(VariableAttributes):
             return Flat.of(self.as_tensor(self.call(Static(np.ndarray.ravel), [x], {})))
         if name == "data" and x.kind == "array":
             return Memory(x)
+        if x.dtype.kind == "c" and x.const is not None and name in ("real", "imag"):
+            part = self.as_tensor(self.constant_value(np.array(getattr(x.const, name))))
+            return part.as_kind(x.kind)
         if name == "real":
             return x
         if name == "imag":

@@ -24,6 +24,7 @@ from astfront.calls.wrappers import call_wrapper
 from astfront.descriptions import describe
 from astfront.joins.options import choice_in
 from astfront.rules import folds
+from astfront.rules.numpy import complex_functions
 from astfront.rules.registry import PURE, RULES, Rule, nearest
 from astfront.tuple_classes import methods_of_its_own
 from astfront.values import (
@@ -148,6 +149,9 @@ class Calls(FunctionCalls):
     # --- Python objects ----------------------------------------------------------------------
 
     def call_static(self, f: Any, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
+        of_complex = complex_functions.applied(self, f, args, kwargs)
+        if of_complex is not None:
+            return of_complex
         found = rule_for(f)
         if found is not None:
             return self.apply_rule(found, args, kwargs, f)

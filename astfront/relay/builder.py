@@ -455,6 +455,8 @@ def _relay_type(shape: Sequence[Dim], dtype: str) -> relay.TensorType:
 
 
 def _type_of(x: Tensor | Scalar) -> TensorType:
+    if x.dtype.kind == "c":
+        raise OperatorError("complex numbers are used where they aren't supported")
     return (x.shape if isinstance(x, Tensor) else ()), x.dtype.name
 
 

@@ -16,6 +16,7 @@ from astfront.descriptions import describe
 from astfront.diagnostics import CompileError
 from astfront.effects import is_exception
 from astfront.locations import Location
+from astfront.rules.numpy import complex_arrays
 from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (
     FALSE,
@@ -77,6 +78,8 @@ def make_variable(
             # Mostly a way that no call takes: Chainer's functions raise for such a Variable.
             cx.refuse_way(refusal)
         raise refusal
+    if complex_arrays.is_complex(data):
+        cx.fail("AF0307", "a Variable of complex numbers isn't supported")
     if not isinstance(data, Tensor) or data.kind not in ("array", "either"):
         what = f"{describe(data)} can't be turned into a Variable: numpy.ndarray is expected"
         return cx.raise_python(TypeError(what))  # type: ignore[no-any-return]

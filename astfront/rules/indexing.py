@@ -66,9 +66,10 @@ def index_tensor(cx: Any, x: Tensor, index: Value) -> Tensor:
     ellipsis = any(is_ellipsis(e) for e in index_items(cx, index))
     all_at = all(isinstance(e, At) for e in entries) and not ellipsis
     kind = "generic" if all_at and x.kind == "array" else x.kind
-    made = replace(basic(cx, x, entries), kind=kind, is_variable=x.is_variable)
+    found = basic(cx, x, entries)
     if kind == "generic":
-        return made.copied()
+        return found.copied().as_kind("generic")
+    made = replace(found, kind=kind, is_variable=x.is_variable)
     return x.viewed_as(made, lambda base: basic(cx, base, entries))
 
 

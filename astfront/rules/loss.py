@@ -32,6 +32,7 @@ from astfront.rules.nodes import (
     require_equal_dims,
     require_floats,
     require_integers,
+    require_rows,
     require_same_dtype,
     require_same_shape,
     reshape,
@@ -264,6 +265,7 @@ def contrastive_(cx: Any, node: Any, x0: Tensor, x1: Tensor, y: Tensor) -> Tenso
     if x0.ndim != 2 or y.ndim != 1:
         invalid_type(cx, "x0.ndim == 2, y.ndim == 1", f"{x0.ndim}, {y.ndim}")
     require_equal_dims(cx, x0, 0, y, 0)
+    require_rows(cx, x0)
     margin = number(cx, node.value("margin"), x0)
     difference = cx.call_op("subtract", x0, x1)
     near = total(cx, cx.call_op("multiply", difference, difference), [1])
@@ -283,6 +285,7 @@ def triplet_(cx: Any, node: Any, anchor: Tensor, positive: Tensor, negative: Ten
     require_same_shape(cx, anchor, positive, negative)
     if anchor.ndim < 2:
         cx.raise_python(np.AxisError(1, anchor.ndim))
+    require_rows(cx, anchor)
     near, far = (cx.call_op("subtract", anchor, x) for x in (positive, negative))
     near, far = (cx.call_op("multiply", d, d) for d in (near, far))
     gap = total(cx, cx.call_op("subtract", near, far), [1])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import gast
 import numpy as np
 from chainer.utils import type_check
 
@@ -77,6 +78,12 @@ def require_equal_dims(cx: Any, a: Tensor, i: int, b: Tensor, j: int) -> None:
     n_, m_ = cx.as_scalar(cx.dim_of(a, i), int), cx.as_scalar(cx.dim_of(b, j), int)
     ok = Scalar(cx.b.call("equal", n_, m_).expr, bool)
     cx.check(ok, type_check.InvalidType(f"shape[{i}] == shape[{j}]", "they differ"))
+
+
+def require_rows(cx: Any, x: Tensor) -> None:
+    """There must be something along the first axis."""
+    some = cx.compare(gast.Gt(), cx.dim_of(x, 0), Static(0))
+    cx.check(some, type_check.InvalidType("shape[0] > 0", "0 <= 0"))
 
 
 def mismatch(message: str) -> type_check.InvalidType:

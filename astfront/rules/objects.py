@@ -16,6 +16,7 @@ import numpy as np
 from astfront.descriptions import describe
 from astfront.locations import MISSING, Location
 from astfront.operators import DUNDER
+from astfront.rules.numpy import complex_arrays
 from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (
     FALSE,
@@ -93,6 +94,8 @@ _decorator(abc.abstractmethod)
 @rule(isinstance, splits=True)
 def isinstance_(cx: Any, x: Value, cls: Value) -> Value:
     classes = cx.static(cls, "the class")
+    if classes is complex_arrays.ComplexArray:
+        return Static(complex_arrays.is_complex(x))
     if isinstance(x, Tensor) and x.kind == "either":
         as_variable, as_array = (
             issubclass(class_of(cx, like), classes)
@@ -117,6 +120,8 @@ def class_of(cx: Any, x: Value) -> type:
             return x.dtype.type
         case Scalar(type=kind):
             return kind
+        case Object(cls=cls) if cls is complex_arrays.ComplexArray:
+            return complex_arrays.class_of(cx, x)
         case Tuple(cls=cls) | Object(cls=cls) | DictView(cls=cls) | Deferred(cls=cls):
             return cls
         case Set():

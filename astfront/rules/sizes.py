@@ -181,8 +181,8 @@ def take_checked(cx: Any, x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
         if None not in indices.shape:
             cx.raise_python(IndexError(f"index out of bounds for axis {axis} with size 0"))
         cx.fail("AF0208", f"a staged index into an axis of size 0 (axis {axis})")
+    limit = cx.cast(cx.as_tensor(size), indices.dtype)
     if cx.checks:
-        limit = cx.cast(cx.as_tensor(size), indices.dtype)
         high = cx.b.call("less", indices, limit)
         low = cx.b.call("greater_equal", indices, cx.b.call("negative", limit))
         ok = cx.b.call("logical_and", low, high)
@@ -191,7 +191,13 @@ def take_checked(cx: Any, x: Tensor, indices: Tensor, axis: int = 0) -> Tensor:
         if isinstance(size, Static):
             message += f" with size {size.obj}"
         cx.check(Scalar(ok.expr, bool), IndexError(Shortened(message)))
-    return cx.b.call("take", x, indices, axis=axis, mode="wrap")  # type: ignore[no-any-return]
+    if isinstance(size, Static):
+        return cx.b.call("take", x, indices, axis=axis, mode="wrap")  # type: ignore[no-any-return]
+    # "wrap" divides by the size, which may be 0.
+    zero = cx.b.constant(np.zeros((), indices.dtype))
+    behind = cx.b.call("less", indices, zero)
+    indices = cx.b.call("where", behind, cx.b.call("add", indices, limit), indices)
+    return cx.b.call("take", x, indices, axis=axis, mode="clip")  # type: ignore[no-any-return]
 
 
 def evaluated(cx: Any, function: Callable[..., Any], *args: Value) -> Any:

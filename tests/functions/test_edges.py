@@ -70,6 +70,21 @@ def of_no_axes(x):
     return F.repeat(x, 2, 0), F.repeat(x, 3), F.pad(x, 1, "constant"), F.relu(x), F.sum(x)
 
 
+def looked_up(x, i):
+    return F.embed_id(i, x), x[()].sum(), np.array(2.0)[()], F.triplet(x, x * 2, x, reduce="no")
+
+
+def test_tables_of_no_rows():
+    staged = {0: (None, None), 1: (None,)}
+    for table, ids in ((f(3, 2), np.array([2, -3])), (f(1, 2), np.zeros(0, "i8"))):
+        assert_same(run_staged(looked_up, [table, ids], staged), looked_up(table, ids))
+    with pytest.raises(IndexError):
+        run_staged(lambda x, i: F.embed_id(i, x), [f(0, 2), np.array([0])], staged)
+    with pytest.raises(chainer.utils.type_check.InvalidType):
+        run_staged(looked_up, [f(0, 2), np.zeros(0, "i8")], staged)
+    check(lambda x, z: (-V(x), z[()]), (np.array([1, 0, 7], "u1"), np.array(3.0)))
+
+
 def extremes(x):
     square = np.where(np.eye(4) > 0, 1 + abs(x.array[0]), 0.5)
     return (

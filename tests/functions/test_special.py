@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from tests.functions.cases import FLOATS, V, cases, programs, refused, rows
-from tests.support import run
+from tests.functions.cases import FLOATS, V, cases, programs, rows
+from tests.support import check, run
 
 EDGES = [
     0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.5, -3.5, 1e-3, -1e-3, 10.0, -10.0, 27.0, -30.0, np.inf,
@@ -71,11 +71,6 @@ def transforms(x, y, z):
     return F.fft((x, y)), F.ifft((x, y)), F.fft((z, z * 0))
 
 
-@refused("AF0306", V(rows(2, 7)), staged={0: (2, None)})
-def transforms_of_staged_sizes(x):
-    return F.fft((x, x))
-
-
 WELL = np.eye(5, dtype="f")[[1, 0, 4, 2, 3]] * 2 + rows(5, 5) / 4
 FACTORED = [V(WELL), V(rows(3, 4, 4, seed=3)), V(WELL @ WELL.T + np.eye(5, dtype="f"))]
 
@@ -89,6 +84,34 @@ def factored(x, batch, spd):
         np.linalg.inv(a), np.linalg.solve(a, a[:, :, :2]), np.linalg.solve(a, a[:, 0]),
         np.linalg.det(a), np.linalg.slogdet(a), np.linalg.inv(a[0]), np.linalg.cholesky(spd.array[None]),
     )  # fmt: skip
+
+
+@cases([rows(3, 6)], rtol=1e-4, atol=1e-5)
+def transformed(x):
+    y, z = np.fft.rfft(x), np.fft.fft(x, 5, axis=0)
+    z[0] += 1
+    return (
+        y, np.abs(y), y.real, y.imag, abs(y) ** 2, np.angle(z + 2), (y * np.conj(y)).real, np.fft.ifft(z, norm="ortho").real,
+        np.fft.irfft(y), np.fft.irfft(y, 5), np.fft.fft2(x), np.fft.irfft2(np.fft.rfft2(x)), z / (z + 3), 1j * x, np.exp(2j * x),
+        np.fft.fftshift(z, 0)[1:, 0], np.fft.ifftshift(x, 1), np.fft.fftfreq(x.shape[1], 0.5) * x, z @ x.T, y.sum(0).conj(), y[0, 1],
+        isinstance(y, np.ndarray), np.iscomplexobj(y), y.dtype == np.complex128, y.astype(np.complex64), x @ np.exp(1j * np.arange(6)),
+        np.concatenate([y, y]).T, [abs(q) for q in y], 2 - y, np.fft.fftn(x)[1] == 0, np.where(x > 0, z[:3, :6], 0),
+    )  # fmt: skip
+
+
+@cases([rows(3, 6)], [rows(2, 5)], dtypes=("float64",), staged={0: (None, None)}, atol=1e-6)
+def staged_transformed(x):
+    y = np.fft.rfft(x)
+    return abs(y), np.fft.irfft(y, x.shape[1]), F.fft((x, x))
+
+
+def long_transformed(x):
+    """Of lengths that are taken apart."""
+    return np.fft.fft(x), np.fft.irfft(x, 514)
+
+
+def test_long_transforms():
+    check(long_transformed, (np.random.RandomState(0).randn(2, 600),), rtol=1e-5, atol=1e-5)
 
 
 TALL, RANK_1 = rows(5, 3), np.outer([1, 2, 3], [1, 2]).astype("f")

@@ -27,6 +27,7 @@ from astfront.rules.nodes import (
     require_same_dtype,
     require_same_shape,
 )
+from astfront.rules.numpy import elementwise
 from astfront.rules.numpy.support import check_broadcast
 from astfront.rules.registry import node_rule
 from astfront.values import NONE, Static, Tensor
@@ -116,8 +117,7 @@ def power_of_constant(cx: Any, node: Any, x: Tensor) -> Tensor:
 @node_rule(basic_math.Neg)
 def negative(cx: Any, node: Any, x: Tensor) -> Tensor:
     require_numbers(cx, x)
-    result: Tensor = cx.call_op("negative", x)
-    return result
+    return elementwise.negative(cx, x)
 
 
 @node_rule(basic_math.MultiAdd)

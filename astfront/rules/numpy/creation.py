@@ -11,6 +11,7 @@ import numpy as np
 
 from astfront.contents import GrownList
 from astfront.numbers import is_generic
+from astfront.rules.numpy import complex_arrays
 from astfront.rules.numpy.grown import UNEVEN, grown_list
 from astfront.rules.numpy.shaping import transposed
 from astfront.rules.numpy.support import (
@@ -438,8 +439,10 @@ def astype(
     casting: Value = NONE,
     subok: Value = NONE,
     copy: Value = Static(True),
-) -> Tensor:
+) -> Value:
     x = as_array(cx, self)
+    if complex_arrays.is_complex_dtype(dtype):
+        return cx.call(Static(complex_arrays.as_complex), [x, dtype], {})  # type: ignore[no-any-return]
     wanted = dtype_of(cx, dtype, float)
     if wanted == x.dtype:
         kept = x if not cx.static(copy, "`copy`") else _fresh(x)

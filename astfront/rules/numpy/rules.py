@@ -11,6 +11,7 @@ from astfront.rules.numpy import (  # noqa: F401
     editing,
     einsum,
     factorisation,
+    fourier,
     integers,
     iteration,
     joining,
