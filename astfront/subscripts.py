@@ -26,6 +26,7 @@ from astfront.joins.leaves import number_type
 from astfront.joins.options import MOST_ALTERNATIVES, choice_in
 from astfront.machine import Machine
 from astfront.rules import folds
+from astfront.rules.numpy import assignment
 from astfront.rules.registry import RULES
 from astfront.values import (
     FALSE,
@@ -394,6 +395,10 @@ class Subscripts(Machine):
             self.fail("AF0209", f"an item of {describe(array)} is assigned")
         if not array.writeable:
             self.raise_python(ValueError("assignment destination is read-only"))
+        if isinstance(array, Flat) and not self.is_number(index) and not self.is_number(value):
+            part, values = self.as_tensor(self.get_item(array, index)), self.as_tensor(value)
+            if part.shape != values.shape or None in part.shape:
+                value = self.call(Static(assignment.in_turn), [part, values], {})
         self.replace_array(array, rule.function(self, array, index, value))
 
     def _found(self, choice: Choice, value: Value) -> Value:

@@ -60,7 +60,10 @@ class VariableAttributes(Machine):
         self.fail("AF0209", f"the attribute `{name}` of {describe(x)} is assigned", **details)
 
     def _set_of_array(self, x: Tensor, name: str, value: Value) -> None:
-        """``x.shape = …`` of an array that the program made."""
+        """``x.shape = …`` of an array that the program made, and ``x.flat = …``."""
+        if name == "flat" and x.kind == "array":
+            self.set_item(self.get_attribute(x, "flat"), Static(slice(None)), value)
+            return
         if name != "shape" or x.kind == "generic":
             if not hasattr(np.ndarray, name):
                 kind = "ndarray" if x.kind == "array" else x.dtype.name

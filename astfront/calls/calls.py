@@ -276,12 +276,6 @@ class Calls(FunctionCalls):
         if issubclass(cls, enum.Enum):
             given = [self.static(a, "the value of an enum") for a in (*args, *kwargs.values())]
             return self.run_python(cls, *given)
-        if issubclass(cls, chainer.Link):
-            self.fail(
-                "AF0305",
-                f"a {cls.__name__} is made in the compiled code, with random parameters",
-                help="make it in __init__, inside init_scope()",
-            )
         if isinstance(type(cls).__call__, types.FunctionType):
             self.fail(
                 "AF0301",

@@ -7,7 +7,7 @@ from typing import Any
 
 import chainer
 import numpy as np
-from chainer import backend, function_node, variable
+from chainer import backend, device_resident, function_node, variable
 from chainer.backends import cuda, intel64
 from chainer.links.normalization import batch_normalization as normalization
 from chainer.links.rnn import lstm
@@ -31,6 +31,8 @@ from astfront.values import (
     Tuple,
     Value,
 )
+
+_RESIDENT = device_resident.DeviceResident
 
 
 @rule(function_node.FunctionNode.apply)
@@ -170,6 +172,23 @@ def isscalar(cx: Any, value: Value) -> Value:
 @rule(chainer.utils.experimental)
 def experimental(cx: Any, api_name: StaticArg[str]) -> Value:
     return NONE
+
+
+@rule(chainer.Parameter)
+def make_parameter(cx: Any, *args: Value, **kwargs: Value) -> Value:
+    cx.fail(
+        "AF0305",
+        "a link with parameters is made in the compiled code, or a Parameter itself",
+        help="make it in __init__, inside init_scope()",
+    )
+    return NONE
+
+
+@rule(device_resident._is_to_device_method_overridden)
+def is_to_device_overridden(cx: Any, device_resident: Value, method_name: StaticArg[str]) -> Value:
+    """Of a link that the program makes: which methods it has is known of its class."""
+    cls: Any = getattr(device_resident, "cls", None)
+    return Static(getattr(cls, method_name) is not getattr(_RESIDENT, method_name))
 
 
 @rule(variable.Parameter.initialize)

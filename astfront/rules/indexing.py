@@ -60,6 +60,11 @@ def index_tensor(cx: Any, x: Tensor, index: Value) -> Tensor:
         return value.as_kind("generic") if not value.ndim and x.ndim else value  # type: ignore[no-any-return]
     if x.kind == "generic":
         x = x.copied().as_kind("array")
+    if isinstance(index, Static) and isinstance(index.obj, bool | np.bool_):
+        whole = cx.b.call("expand_dims", x, axis=0)  # copied, as an array of indices does
+        if not index.obj:
+            whole = strided_slice(cx, whole, [(0, slice(0, 0))])
+        return replace(whole, kind=x.kind, is_variable=x.is_variable)
     entries = entries_of(cx, x, index)
     if any(isinstance(e, Among) for e in entries):
         return replace(advanced(cx, x, entries), kind=x.kind)

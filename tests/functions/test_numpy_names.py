@@ -85,7 +85,7 @@ def shapes_and_types(x, v, w, i):
         np.rollaxis(x, 1), np.dsplit(x[None], 2), np.result_type(x, i), np.result_type(x, 3), np.common_type(x, i),
         np.min_scalar_type(x), np.can_cast(x, "d"), np.promote_types(x.dtype, "d"), np.shape(x), np.size(x, 0), np.ndim(x),
         np.broadcast_arrays(x, v)[1], np.copysign(v, -v), np.signbit(v), np.modf(v), np.float_power(v, 2),
-        np.nextafter(v, -v),
+        np.nextafter(v, -v), x[True], x[False], x.ravel("A"), x.ravel(order="K"), x.reshape((x.shape[1], -1), order="A"),
     )  # fmt: skip
 
 
@@ -99,7 +99,9 @@ def by_python_functions(x, v):
 
 @cases([X, V, I, B])
 def changed_in_place(x, v, i, b):
-    y, z, p, q, t, u, g, h, k = (x.copy() for _ in range(9))
+    y, z, p, q, t, u, g, h, k, e, j = (x.copy() for _ in range(11))
+    e.flat = v[:3]
+    j.flat[1:6] = [7, 8]
     np.subtract.at(g, i, 2 * x[:1])
     np.multiply.at(g, (i, i), v)
     np.maximum.at(h, (i[:2], 1), v[2:] * np.nan)
@@ -113,7 +115,7 @@ def changed_in_place(x, v, i, b):
     np.copyto(u, 7, where=b)
     y.itemset(3, 5)
     z.put(1, 4)
-    return y, z, p, q, t, u, g, h, k
+    return y, z, p, q, t, u, g, h, k, e, j
 
 
 @cases([X, V], [X[:1], V], dtypes=(), staged={0: (None, 4)}, rtol=2e-4)

@@ -10,6 +10,7 @@ import chainer.links as L
 import numpy as np
 import pytest
 
+from astfront.diagnostics import CompileError
 from astfront.program import lower
 from tests.functions.cases import (
     V,
@@ -232,6 +233,44 @@ def trees(links, c, h, x):
         links.nary(c, None, c, h, None, h, None),
         links.child_sum(c, None, h, None, x),
     )
+
+
+class Expectation(chainer.Chain):
+    """A link without parameters, which models make where they use it."""
+
+    def __init__(self, n, scale):
+        super().__init__()
+        self.places = np.arange(n, dtype="f").reshape(1, -1, 1)
+        with self.init_scope():
+            self.scale = scale
+
+    def __call__(self, x):
+        return F.sum(x * self.places, axis=1) * self.scale
+
+
+class Nested(chainer.Chain):
+    def __init__(self, scale):
+        super().__init__()
+        with self.init_scope():
+            self.inner = Expectation(3, scale)
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+def made_where_used(x):
+    y = Expectation(3, 2)(x)
+    for row in x:
+        y += Nested(F.sum(row).array)(x)
+    chosen = Expectation(3, 1) if x[0, 0, 0] > 0 else Nested(3)
+    return y + chosen(x)
+
+
+def test_links_made_where_they_are_used():
+    x = f(2, 3, 4)
+    check(made_where_used, (x,), (-x,))
+    with pytest.raises(CompileError, match="AF0305"):
+        lower(lambda x: L.Linear(4, 2)(x[0]), (x,), {})
 
 
 class Held:

@@ -126,6 +126,12 @@ def fitted(cx: Any, value: Tensor, sizes: Sequence[Value]) -> Tensor:
     return broadcast_to(cx, value, sizes)
 
 
+def in_turn(part: Any, value: Any) -> Any:
+    """What is put into a part of ``x.flat``: the items in turn, again and again; compiled."""
+    items = np.ravel(value)
+    return items[np.arange(part.size) % max(items.size, 1)].reshape(part.shape)
+
+
 def _row(cx: Any, x: Tensor, ats: Sequence[Entry], value: Tensor) -> Tensor:
     """One position of the leading axes, staged."""
     places = [

@@ -106,11 +106,19 @@ def _like(x: Tensor, made: Tensor) -> Tensor:
 
 @numpy_rule(np.reshape)
 def reshape(cx: Any, a: Value, newshape: Value, order: Value = Static("C")) -> Tensor:
+    _refuse_memory_order(cx, order)
     return _reshaped_in(cx, as_array(cx, a), shape_values(cx, newshape), order)
+
+
+def _refuse_memory_order(cx: Any, order: Value) -> None:
+    """numpy's exception for an order that only ``ravel`` and copies have."""
+    if isinstance(order, Static) and order.obj == "K":
+        cx.raise_python(ValueError("order 'K' is not permitted for reshaping"))
 
 
 @numpy_rule(np.ndarray.reshape)
 def reshape_method(cx: Any, self: Value, *shape: Value, order: Value = Static("C")) -> Tensor:
+    _refuse_memory_order(cx, order)
     given = shape[0] if len(shape) == 1 else Tuple(shape)
     return _reshaped_in(cx, as_array(cx, self), shape_values(cx, given), order)
 
@@ -121,7 +129,9 @@ def _reshaped_in(cx: Any, x: Tensor, sizes: Sequence[Value], order: Value) -> Te
     if wanted == "F":
         backwards = reshaped(cx, transposed(cx, x, range(x.ndim)[::-1]), sizes[::-1])
         return transposed(cx, backwards, range(len(sizes))[::-1])
-    if wanted != "C" and x.ndim > 1:
+    if wanted not in ("A", "C", "K"):
+        cx.fail("AF0306", f"order={wanted!r} isn't supported", help="write order='C' or order='F'")
+    if wanted != "C" and x.ndim > 1 and not cx.lifter.layouts.is_in_order(cx.heap, x):
         cx.fail(
             "AF0306",
             f"order={wanted!r} looks at how an array lies in memory",

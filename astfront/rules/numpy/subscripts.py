@@ -137,7 +137,9 @@ def _entry(cx: Any, x: Tensor, item: Value, axis: int) -> list[Entry]:
         if isinstance(obj, slice):
             return [Part(*(_bound(cx, Static(v)) for v in (obj.start, obj.stop, obj.step)))]
         if isinstance(obj, bool | np.bool_):
-            cx.fail("AF0208", "a bool as an index isn't supported")
+            cx.fail(
+                "AF0208", "a bool among other indices isn't supported", help="write None for True"
+            )
         if hasattr(obj, "__index__"):
             return [At(Static(operator.index(obj)))]
         if not isinstance(obj, tuple | range):
