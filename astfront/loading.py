@@ -162,6 +162,8 @@ def _is_random_key(source: Any) -> bool:
 
 
 def _array_of(leaf: Any) -> np.ndarray:
+    if type(leaf) is np.ndarray:
+        return leaf
     return leaf.array if isinstance(leaf, chainer.Variable) else np.asarray(leaf)
 
 

@@ -30,8 +30,9 @@ typedef int (*FTVMParallelLambda)(int task_id, TVMParallelGroupEnv *env, void *d
 
 enum { TASKS_PER_THREAD = 4, MOST_THREADS = 256, NO_TASK = INT32_MAX };
 
-/* How long a thread looks for work before it sleeps, in nanoseconds. */
-static const int64_t PATIENCE = 50000;
+/* How long a thread looks for work before it sleeps, in nanoseconds: the time between two loops of a
+ * small model's calls. To wake a thread takes the caller some 10 microseconds, and the thread more. */
+static const int64_t PATIENCE = 500000;
 
 static struct {
   FTVMParallelLambda function;

@@ -44,7 +44,8 @@ def _place_of(array: np.ndarray[Any, Any]) -> int:
 
 def holder_of(array: np.ndarray[Any, Any]) -> Any:
     """The TVM array that has an array's memory; None for an array of numpy's own, and for a view."""
-    found = getattr(array.base, _HOLDER, None)  # a view's base is the array it was taken from
+    base = array.base  # a view's is the array it was taken from
+    found = None if base is None else getattr(base, _HOLDER, None)
     if found is None:
         return None
     holder, shape, dtype = found
