@@ -32,11 +32,13 @@ from astfront.values import (
     Option,
     Partial,
     Range,
+    Scalar,
     Set,
     Slice,
     Static,
     Tensor,
     Tuple,
+    Unbound,
     Value,
 )
 from astfront.values import (
@@ -318,6 +320,10 @@ class Heap:
         self._changing(cell)
         self._put(cell, content.with_items({**content.items, name: value}))
 
+    def drop(self, cell: int) -> None:
+        """Forget a cell that nothing leads to any more: each state has all cells, each join asks all."""
+        self.cells.pop(cell, None)
+
     def unbind(self, cell: int, name: Any) -> None:
         content: Any = self.cells[cell]
         self._changing(cell)
@@ -352,7 +358,7 @@ class Heap:
 def storages_of(values: Iterable[Value]) -> Iterator[int]:
     """The storages of the arrays that a program could change in place, once for each place."""
     for value in values:
-        for inner in walk(value):
+        for inner in (value,) if type(value) in _SIMPLE else walk(value):
             if isinstance(inner, Tensor) and inner.kind != "generic":
                 yield inner.storage
 
@@ -362,15 +368,11 @@ def storages_in(state: State) -> Iterator[int]:
     return storages_of(value for content in state.values() for value in values_of(content))
 
 
-def values_of(content: Content) -> Iterator[Value]:
-    match content:
-        case Items(items=items):
-            yield from items
-        case GrownList(element=element, buffers=buffers):
-            yield element
-            yield from buffers
-        case Entries(items=entries) | Attributes(items=entries) | Names(items=entries):
-            yield from entries.values()
+def values_of(content: Content) -> Iterable[Value]:
+    if isinstance(content, GrownList):
+        return (content.element, *content.buffers)
+    items = content.items
+    return items.values() if isinstance(items, dict) else items
 
 
 def as_pairs(content: Entries) -> Items:
@@ -378,9 +380,15 @@ def as_pairs(content: Entries) -> Items:
     return Items(tuple(Tuple((Static(key), value)) for key, value in content.items.items()))
 
 
+#: Values that have none inside, which most are: each join asks all.
+_SIMPLE = frozenset({Static, Tensor, Scalar, List, Dict, Set, Object, Range, Unbound})
+
+
 def walk(value: Value) -> Iterator[Value]:
     """``value`` and the values inside it (not through references)."""
     yield value
+    if type(value) in _SIMPLE:
+        return
     match value:
         case Tuple(items=items):
             for item in items:

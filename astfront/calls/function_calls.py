@@ -131,8 +131,10 @@ class FunctionCalls(Machine):
 
     def leave(self, frame: Frame) -> None:
         """Forget the names of a call that has ended: what they hold would count as held."""
-        if not frame.prepared.has_closures:
+        if frame.prepared.is_generator:  # it's older than the way on which it ends
             self.heap[frame.cell] = Names()
+        elif not frame.prepared.has_closures:
+            self.heap.drop(frame.cell)
 
     def run_body(self, prepared: Prepared) -> Value:
         if isinstance(prepared.node, gast.Lambda):

@@ -271,9 +271,9 @@ class Branches(Machine):
             self.heap.cells[cell] = replace(made, length=a.length)
 
     def _take(self, result: int) -> Value:
-        """The value in a result's cell, which no longer holds it."""
+        """The value in a result's cell, which is no more."""
         value = self.heap.lookup(result, _RESULT)
-        self.heap[result] = Names()
+        self.heap.drop(result)
         return value
 
     def _join_diverged(
@@ -417,8 +417,10 @@ class Branches(Machine):
         )
         if is_bool and unchanged and same(value, FALSE if conjunction else TRUE):
             self.heap.restore(pre)
+            self.heap.drop(result)
             return value  # whatever comes first
         if is_bool and unchanged and _is_bool(value) and self.b.is_cheap(arm.scope):
+            self.heap.drop(result)
             self.b.scope.bindings.extend(arm.scope.bindings)
             name = "logical_and" if conjunction else "logical_or"
             return Scalar(self.b.call(name, truth, self.as_scalar(value, bool)).expr, bool)

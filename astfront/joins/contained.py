@@ -97,8 +97,9 @@ class Contained:
         """
         ways = (self._a, self._b)
         a, b = ({*self.heap.taken_in(way), *more} for way, more in zip(ways, self._taken))
-        known = {*self._pre, *self.heap.base, *self.cells} - {*self.made}
-        stay = (a | b) & (known | {~c for c in known})
+        known = {max(c, ~c) for c in a | b} - {*self.made}
+        known = {c for c in known if c in self._pre or c in self.heap.base or c in self.cells}
+        stay = {c for c in a | b if max(c, ~c) in known}
         # In a loop it's there when a turn begins: that it was taken is known of itself.
         firsts = {c: c if c in self._a else x for c, (x, _) in self.made.items()}
         made = [c for c, (_, y) in self.made.items() if firsts[c] in a or y in b]

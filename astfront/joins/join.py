@@ -177,13 +177,14 @@ class Join(Sharing, Contained, References, JoinedOptions, JoinedItems):
         return join
 
     def _compare(self, live: Callable[[int, Any], bool]) -> None:
-        for cell in self._pre:
-            if cell == self.heap.taken:
-                continue
-            forced = self._force.cells.get(cell) if self._force else None
-            x, y = self._a[cell], self._b[cell]
-            if x is not y or forced is not None:
-                self.cells[cell] = self._content(x, y, forced, functools.partial(live, cell), cell)
+        a, b = self._a, self._b
+        force = self._force.cells if self._force else {}
+        # One that a way has dropped is nobody's any more.
+        common = [cell for cell in self._pre if cell in a and cell in b]
+        for cell in [cell for cell in common if a[cell] is not b[cell] or cell in force]:
+            if cell != self.heap.taken:
+                is_live = functools.partial(live, cell)
+                self.cells[cell] = self._content(a[cell], b[cell], force.get(cell), is_live, cell)
 
     @classmethod
     def export(cls, heap: Heap, pre: State, state: State, live: Callable[[int, Any], bool]) -> Join:
@@ -377,7 +378,7 @@ class Join(Sharing, Contained, References, JoinedOptions, JoinedItems):
         if isinstance(a, List | Dict | Object) and isinstance(b, List | Dict | Object):
             if a.cell == b.cell:
                 return True
-            if {a.cell, b.cell} & {*self.heap.base, *self._apart}:
+            if any(c in self.heap.base or c in self._apart for c in (a.cell, b.cell)):
                 return False
             # One that stands for two isn't joined to a third.
             if a.cell not in self._a or b.cell not in self._b:

@@ -7,7 +7,7 @@ from typing import Any
 
 from astfront.contents import Content, GrownList, Names
 from astfront.environment import State, walk
-from astfront.values import Dict, Function, List, Object, Value
+from astfront.values import Dict, Function, List, Object, Static, Tensor, Value
 
 
 def reached(state: State, roots: Iterable[int], live: Callable[[int, Any], bool]) -> set[int]:
@@ -27,6 +27,8 @@ def reached(state: State, roots: Iterable[int], live: Callable[[int, Any], bool]
 
 
 def led_to(value: Value) -> Iterator[int]:
+    if type(value) in (Static, Tensor):  # most
+        return
     for inner in walk(value):
         match inner:
             case List(cell=cell) | Dict(cell=cell) | Object(cell=cell):

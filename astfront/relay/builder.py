@@ -134,6 +134,7 @@ class RelayBuilder(Builder):
         self.param_types: dict[relay.Var, TensorType] = {}
         self.constants: dict[str, np.ndarray[Any, Any]] = {}
         self._known_constants: dict[Any, relay.Var] = {}
+        self._scalars: dict[Any, tvm.nd.NDArray] = {}
         self._names: set[str] = set()
         self._type_cache: dict[Any, Any] = {}
         self._copies: dict[Any, int] = {}
@@ -155,8 +156,10 @@ class RelayBuilder(Builder):
         array = np.asarray(array)
         if array.ndim == 0:
             _relay_type((), array.dtype.name)
-            expr = relay.const(array, dtype=array.dtype.name)
-            return Tensor(expr, (), array.dtype, const=array)
+            number = array.dtype, array.tobytes()
+            if number not in self._scalars:
+                self._scalars[number] = relay.const(array, dtype=array.dtype.name).data
+            return Tensor(relay.Constant(self._scalars[number]), (), array.dtype, const=array)
         key = array.dtype, array.shape, hashlib.blake2b(array.tobytes()).digest()
         if key not in self._known_constants:
             tensor = self.parameter("const", array.shape, array.dtype)
