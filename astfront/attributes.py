@@ -312,9 +312,8 @@ class Attributes(TensorAttributes):
             return self.call(Static(getter), [descriptor, owner, Static(cls)], {})
         if hasattr(type(raw), "__get__") and not isinstance(raw, types.BuiltinFunctionType):
             if instance is not None:
-                return self.lifted(
-                    getattr(instance, name), Location(instance, "attribute", name), name
-                )
+                place = Location(instance, "attribute", name)
+                return self.lifted(getattr(instance, name), place, name)
             self.refuse_empty_slot(cls, raw)
             self.fail("AF0202", f"`{name}` is a descriptor of its class, which isn't supported")
         return self.class_attribute(cls, name)
@@ -440,9 +439,8 @@ class Attributes(TensorAttributes):
             return
         setter = cls.__setattr__
         defined_in = getattr(setter, "__qualname__", "").split(".")[0]
-        if defined_in not in _PLAIN_SETATTR and not isinstance(
-            owner.instance, type(chainer.config)
-        ):
+        is_config = isinstance(owner.instance, type(chainer.config))
+        if defined_in not in _PLAIN_SETATTR and not is_config:
             if isinstance(setter, types.FunctionType):
                 self.call(Static(setter), [owner, Static(name), value], {})
                 return
@@ -464,9 +462,8 @@ class Attributes(TensorAttributes):
 def has_plain_items(cls: type, kind: type) -> bool:
     """Whether a subclass of a container's class finds its items as that does."""
     names = ("__getitem__", "__iter__", "__len__")
-    return not hasattr(cls, "__missing__") and all(
-        getattr(cls, name) is getattr(kind, name) for name in names
-    )
+    inherited = (getattr(cls, name) is getattr(kind, name) for name in names)
+    return not hasattr(cls, "__missing__") and all(inherited)
 
 
 def is_open(owner: Any, name: str, value: Value) -> bool:

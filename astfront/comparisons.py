@@ -15,11 +15,12 @@ import gast
 import numpy as np
 
 from astfront.descriptions import describe
-from astfront.environment import UNKNOWN_STORAGE, same
+from astfront.environment import UNKNOWN_STORAGE
 from astfront.machine import Machine
 from astfront.numbers import NUMBERS, is_numpy_number
 from astfront.rules import dataclass, folds
 from astfront.rules.numpy.complex_arrays import is_complex
+from astfront.sameness import same
 from astfront.values import (
     FALSE,
     POISON,

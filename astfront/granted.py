@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from astfront.environment import same_static
 from astfront.lifting import Condition, Guard
 from astfront.locations import MISSING, READ_ERRORS
+from astfront.sameness import same_static
 
 
 class Granted:

@@ -11,9 +11,10 @@ import gast
 import numpy as np
 
 from astfront.contents import Attributes, Entries, Items, Names
-from astfront.environment import UNKNOWN_STORAGE, same_array, values_of, walk
+from astfront.environment import UNKNOWN_STORAGE, values_of, walk
 from astfront.machine import Machine
 from astfront.rules.registry import RULES
+from astfront.sameness import same_array
 from astfront.values import NONE, Flat, List, Static, Tensor, Tuple, Value, View
 
 #: Of so many arrays at most, a staged index chooses the one that is changed in place.

@@ -125,8 +125,7 @@ class Interpreter(
         self.b = builder
         self.heap = Heap()
         self.lifter = Lifter(self.heap, builder, self.span)
-        self.heap.layouts = self.lifter.layouts
-        self.heap.original = self.original_attribute
+        self.heap.layouts, self.heap.original = self.lifter.layouts, self.original_attribute
         self.heap.may_change_part, self.heap.write_back = self.may_change_part, self.write_back
         self.frames: list[Frame] = []
         self.diagnostics: list[Diagnostic] = []

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from astfront.environment import Heap, same_array
+from astfront.environment import Heap
+from astfront.sameness import same_array
 from astfront.values import Tensor
 
 

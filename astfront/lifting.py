@@ -23,9 +23,10 @@ import numpy as np
 from astfront.builder import Builder
 from astfront.contents import Entries, Items
 from astfront.diagnostics import error
-from astfront.environment import Heap, same_static, values_of
+from astfront.environment import Heap, values_of
 from astfront.layouts import Layouts
 from astfront.locations import MISSING, READ_ERRORS, Location
+from astfront.sameness import same_static
 from astfront.spans import Span
 from astfront.tuple_classes import methods_of_its_own
 from astfront.values import (

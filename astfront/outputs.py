@@ -18,13 +18,14 @@ from astfront.calls.local_classes import is_local
 from astfront.contents import ByValue, Entries, GrownList, Items
 from astfront.descriptions import describe
 from astfront.diagnostics import error
-from astfront.environment import UNKNOWN_STORAGE, same, same_array
+from astfront.environment import UNKNOWN_STORAGE
 from astfront.gradients import variable
 from astfront.joins.collector import is_ragged, leaf_buffers
 from astfront.joins.leaves import Leaf
 from astfront.joins.templates import leaves_of
 from astfront.locations import Location
 from astfront.rules.numpy import complex_arrays
+from astfront.sameness import same, same_array
 from astfront.values import (
     NONE,
     UNBOUND,

@@ -23,7 +23,7 @@ from astfront.deep_stack import on_deep_stack
 from astfront.diagnostics import CompileError, InternalError, error, internal_error
 from astfront.eager_calls import EagerCall, pending
 from astfront.effects import Call, arguments_of, in_order, perform
-from astfront.environment import Heap, same_static
+from astfront.environment import Heap
 from astfront.interpreter import Interpreter
 from astfront.lifting import Condition, Guard, Input, is_static
 from astfront.locations import Location
@@ -32,6 +32,7 @@ from astfront.outputs import DictOut, Known, OptionOut, Outcome, Results, Templa
 from astfront.randomness import RandomKeys
 from astfront.relay.builder import RelayBuilder
 from astfront.report import Report
+from astfront.sameness import same_static
 from astfront.signature import ArgumentLifter, Leaf, argument_names
 from astfront.source import get_source
 from astfront.spans import Span, span_of

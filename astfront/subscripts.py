@@ -17,17 +17,14 @@ from astfront.builder import Scope
 from astfront.contents import GrownList, Items
 from astfront.descriptions import describe
 from astfront.diagnostics import CompileError
-from astfront.environment import (
-    UNKNOWN_STORAGE,
-    same,
-    storages_of,
-)
+from astfront.environment import UNKNOWN_STORAGE, storages_of
 from astfront.joins.leaves import number_type
 from astfront.joins.options import MOST_ALTERNATIVES, choice_in
 from astfront.machine import Machine
 from astfront.rules import folds
 from astfront.rules.numpy import assignment
 from astfront.rules.registry import RULES
+from astfront.sameness import same
 from astfront.values import (
     FALSE,
     NONE,

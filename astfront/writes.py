@@ -15,7 +15,6 @@ import numpy as np
 from astfront.calls.local_classes import is_local
 from astfront.contents import Attributes, Content, Entries, Items, Names
 from astfront.diagnostics import error
-from astfront.environment import same
 from astfront.locations import Location
 from astfront.outputs import (
     ArgumentOut,
@@ -26,6 +25,7 @@ from astfront.outputs import (
     Results,
     Template,
 )
+from astfront.sameness import same
 from astfront.signature import ArgumentLifter, flatten
 from astfront.values import UNBOUND, Argument, Tensor, Value
 

@@ -12,9 +12,9 @@ from astfront.containers.iterators import ITEMS_LIMIT
 from astfront.contents import Content, Entries, GrownList, Items
 from astfront.descriptions import describe
 from astfront.diagnostics import CompileError
-from astfront.environment import same
 from astfront.joins.leaves import Leaf
 from astfront.machine import Machine
+from astfront.sameness import same
 from astfront.values import (
     Choice,
     Deferred,

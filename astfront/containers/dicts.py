@@ -21,11 +21,12 @@ import gast
 from astfront.contents import Entries
 from astfront.descriptions import describe
 from astfront.diagnostics import CompileError
-from astfront.environment import as_pairs, same
+from astfront.environment import as_pairs
 from astfront.joins.options import is_optional
 from astfront.joins.reachability import led_to
 from astfront.machine import Machine
 from astfront.rules import keyed
+from astfront.sameness import same
 from astfront.values import (
     FALSE,
     TRUE,

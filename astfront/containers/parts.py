@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from astfront.contents import ByValue, Content, GrownList, ItemOf, Items, Names
-from astfront.environment import State, same
+from astfront.environment import State
 from astfront.joins.reachability import reached
 from astfront.machine import Machine
 from astfront.rules import folds
+from astfront.sameness import same
 from astfront.values import List, Option, Static, Tuple, Value
 
 

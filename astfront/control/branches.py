@@ -15,10 +15,11 @@ from astfront.contents import GrownList, Names
 from astfront.control.attempts import Refused
 from astfront.control.endings import Caught, Diverged, Noted, class_of
 from astfront.diagnostics import CompileError
-from astfront.environment import State, same
+from astfront.environment import State
 from astfront.joins.join import Join, JoinError
 from astfront.joins.options import MOST_WAYS, alternatives, choice_in, with_part
 from astfront.machine import Machine
+from astfront.sameness import same
 from astfront.spans import Span
 from astfront.values import (
     FALSE,
@@ -412,9 +413,8 @@ class Branches(Machine):
         value = self.heap.lookup(result, _RESULT)
         before = {**self.heap.base, **pre}
         unchanged = all(self.heap.cells.get(c) is v for c, v in before.items() if c != result)
-        is_bool = (
-            isinstance(first, Scalar) and first.type is bool and not (arm.diverged or arm.caught)
-        )
+        is_bool = isinstance(first, Scalar) and first.type is bool
+        is_bool = is_bool and not (arm.diverged or arm.caught)
         if is_bool and unchanged and same(value, FALSE if conjunction else TRUE):
             self.heap.restore(pre)
             self.heap.drop(result)

@@ -16,9 +16,9 @@ import gast
 from astfront.calls.frames import Frame
 from astfront.contents import Items, Names
 from astfront.control.attempts import Refused
-from astfront.environment import same
 from astfront.machine import Machine
 from astfront.rules import folds
+from astfront.sameness import same
 from astfront.values import (
     FALSE,
     NONE,

@@ -16,10 +16,11 @@ from astfront.control.endings import Diverged, Unreached
 from astfront.control.loop_exits import LoopExits
 from astfront.control.turns import Live, Turns
 from astfront.diagnostics import CompileError
-from astfront.environment import State, same
+from astfront.environment import State
 from astfront.joins.join import Join, JoinError, Strict
 from astfront.joins.merging import Merging
 from astfront.joins.options import alike, alternatives, without
+from astfront.sameness import same
 from astfront.values import (
     UNBOUND,
     Dict,

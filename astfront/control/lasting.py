@@ -17,9 +17,9 @@ import chainer
 
 from astfront.contents import Attributes, Content, GrownList, Items
 from astfront.control.endings import Caught, Diverged, PythonError
-from astfront.environment import same
 from astfront.joins.reachability import led_to, reached
 from astfront.machine import Machine
+from astfront.sameness import same
 from astfront.values import Deferred, Static, Value
 
 #: What's changed: values by cells and names, and the contents of what these lead to.

@@ -10,9 +10,10 @@ from typing import Any
 import gast
 
 from astfront.contents import Names
-from astfront.environment import State, same
+from astfront.environment import State
 from astfront.joins.options import alike
 from astfront.machine import LoopAround, Machine
+from astfront.sameness import same
 from astfront.values import FALSE, TRUE, UNBOUND, Static, Value
 
 

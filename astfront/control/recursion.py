@@ -28,18 +28,11 @@ from astfront.contents import Attributes, Content, Entries, GrownList, Items, Na
 from astfront.control.attempts import Refused
 from astfront.control.endings import Diverged, Unreached
 from astfront.diagnostics import Diagnostic
-from astfront.environment import (
-    UNKNOWN_STORAGE,
-    Heap,
-    State,
-    same,
-    storages_in,
-    values_of,
-    walk,
-)
+from astfront.environment import UNKNOWN_STORAGE, Heap, State, storages_in, values_of, walk
 from astfront.joins.join import Join, JoinError, Strict
 from astfront.joins.templates import same_template
 from astfront.machine import Machine, Recursion
+from astfront.sameness import same
 from astfront.spans import span_of
 from astfront.values import (
     SCALAR_DTYPES,

@@ -11,7 +11,8 @@ from astfront.control.generators import Abandoned
 from astfront.control.plain_loops import PlainLoops
 from astfront.control.turns import Live, Turns
 from astfront.diagnostics import CompileError, Diagnostic
-from astfront.environment import State, same, values_of
+from astfront.environment import State, values_of
+from astfront.sameness import same
 from astfront.values import List, Option, Poison, Scalar, Static, Tensor, Value
 
 #: A loop of at most so many turns is unrolled if that keeps the sizes of its tensors known.

@@ -28,14 +28,7 @@ from astfront.contents import (
     Names,
 )
 from astfront.descriptions import describe
-from astfront.environment import (
-    UNKNOWN_STORAGE,
-    Heap,
-    State,
-    same,
-    values_of,
-    walk,
-)
+from astfront.environment import UNKNOWN_STORAGE, Heap, State, values_of, walk
 from astfront.joins.collector import Collector, buffer_leaves, is_ragged
 from astfront.joins.contained import (
     Contained,
@@ -61,6 +54,7 @@ from astfront.joins.templates import (
     same_template,
     stand_in,
 )
+from astfront.sameness import same
 from astfront.values import (
     POISON,
     SCALAR_DTYPES,
@@ -159,8 +153,10 @@ class Join(Sharing, Contained, References, JoinedOptions, JoinedItems):
             join._takes = "arms" if branches else "turn"
             join._force, join._apart = force, apart
             base = heap.base
-            join._pre = {**base, **pre}
             join._a, join._b = {**base, **a}, {**base, **b}
+            # A cell that a way has dropped is nobody's any more.
+            before = {**base, **pre}
+            join._pre = {c: before[c] for c in before if c in join._a and c in join._b}
             if items:
                 join.find_items(live)
             join._compare(live)
@@ -179,9 +175,7 @@ class Join(Sharing, Contained, References, JoinedOptions, JoinedItems):
     def _compare(self, live: Callable[[int, Any], bool]) -> None:
         a, b = self._a, self._b
         force = self._force.cells if self._force else {}
-        # One that a way has dropped is nobody's any more.
-        common = [cell for cell in self._pre if cell in a and cell in b]
-        for cell in [cell for cell in common if a[cell] is not b[cell] or cell in force]:
+        for cell in [cell for cell in self._pre if a[cell] is not b[cell] or cell in force]:
             if cell != self.heap.taken:
                 is_live = functools.partial(live, cell)
                 self.cells[cell] = self._content(a[cell], b[cell], force.get(cell), is_live, cell)

@@ -13,8 +13,9 @@ from typing import Any
 
 from astfront.contents import GrownList, ItemOf, Items, Names
 from astfront.diagnostics import error
-from astfront.environment import Heap, State, same
+from astfront.environment import Heap, State
 from astfront.joins.reachability import led_to
+from astfront.sameness import same
 from astfront.values import Dict, List, Object, Option, Static, Tuple, Value
 
 

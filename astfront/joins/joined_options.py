@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from astfront.descriptions import describe
-from astfront.environment import same
 from astfront.joins.contained import JoinError
 from astfront.joins.leaves import BOOL_LEAF, number_type
 from astfront.joins.options import MOST_ALTERNATIVES, MOST_PARTS, alternatives, in_order
 from astfront.joins.templates import leaves_of
+from astfront.sameness import same
 from astfront.values import Option, Static, Tuple, Unbound, Value
 
 

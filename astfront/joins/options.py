@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any, TypeGuard
 
 from astfront.contents import ByValue, ItemOf
-from astfront.environment import same
 from astfront.joins.leaves import Leaf, number_type, with_leaf
+from astfront.sameness import same
 from astfront.values import (
     NONE,
     Choice,

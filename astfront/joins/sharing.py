@@ -13,16 +13,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from astfront.contents import Attributes, Content, Entries, Names
-from astfront.environment import (
-    UNKNOWN_STORAGE,
-    Heap,
-    State,
-    same_array,
-    storages_of,
-    values_of,
-)
+from astfront.environment import UNKNOWN_STORAGE, Heap, State, storages_of, values_of
 from astfront.joins.leaves import Leaf
 from astfront.joins.templates import content_leaves, leaves_of, mapped
+from astfront.sameness import same_array
 from astfront.values import UNBOUND, Tensor, Value, new_storage
 
 

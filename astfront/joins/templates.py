@@ -19,8 +19,8 @@ from astfront.contents import (
     Items,
     Names,
 )
-from astfront.environment import same
 from astfront.joins.leaves import BOOL_LEAF, INT_LEAF, Leaf
+from astfront.sameness import same
 from astfront.values import (
     UNBOUND,
     Deferred,

@@ -9,11 +9,11 @@ from typing import Any
 
 from astfront.attributes import fields_as_dict, replace_fields
 from astfront.contents import Entries, GrownList, Items
-from astfront.environment import same
 from astfront.rules import folds, keyed
 from astfront.rules.builtins import copy_list, dict_, known_items
 from astfront.rules.methods import append, clear, index, popped, reverse
 from astfront.rules.registry import StaticArg, rule
+from astfront.sameness import same
 from astfront.values import NONE, TRUE, Dict, List, Static, Tuple, Value
 
 # --- deque -----------------------------------------------------------------------------------

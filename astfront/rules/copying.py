@@ -14,11 +14,12 @@ import numpy as np
 from astfront.attributes import attribute_dict
 from astfront.contents import Entries, GrownList, Items
 from astfront.descriptions import describe
-from astfront.environment import UNKNOWN_STORAGE, same
+from astfront.environment import UNKNOWN_STORAGE
 from astfront.joins.options import is_optional
 from astfront.lifting import Structure
 from astfront.locations import Location
 from astfront.rules.registry import rule
+from astfront.sameness import same
 from astfront.values import (
     NONE,
     BoundMethod,

@@ -9,11 +9,11 @@ from typing import Any
 import gast
 
 from astfront.contents import GrownList, Items
-from astfront.environment import same
 from astfront.rules import folds
 from astfront.rules.builtins import as_dict, copy_list, set_
 from astfront.rules.ordering import sorted_
 from astfront.rules.registry import pure, rule
+from astfront.sameness import same
 from astfront.values import (
     FALSE,
     NONE,

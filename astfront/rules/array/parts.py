@@ -25,7 +25,6 @@ from chainer.utils.type_check import InvalidType
 
 from astfront.containers.grown import FEW_PARTS
 from astfront.contents import GrownList
-from astfront.environment import same_array
 from astfront.joins.leaves import Leaf
 from astfront.rules import folds
 from astfront.rules.array.shape import reshape_fitting, reshape_to, transpose_to
@@ -44,6 +43,7 @@ from astfront.rules.sizes import (
     slice_axis,
     take_checked,
 )
+from astfront.sameness import same_array
 from astfront.values import List, Scalar, Static, Tensor, Value, tuple_of
 
 
