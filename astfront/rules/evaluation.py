@@ -120,6 +120,13 @@ def summary(cx: Any, node: Any, y: Tensor, t: Tensor) -> tuple[Tensor, ...]:
             )
         top = cx.cast(cx.call_op("max", t), np.int64)
         size: Value = Scalar(cx.call_op("add", top, cx.as_tensor(Static(np.int64(1)))).expr, int)
+    elif np.asarray(classes).dtype.kind == "f":
+        cx.raise_python(
+            TypeError(
+                "Cannot cast array data from dtype('float64') to dtype('int64') "
+                "according to the rule 'safe'"
+            )
+        )
     else:
         size = Static(int(classes))
     _check_classes(cx, t, counted, size)

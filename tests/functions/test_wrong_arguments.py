@@ -39,6 +39,7 @@ CALLS = {
         x[:0, :, None, None], x[:0, :, None, None]
     ),
     "a number, sampled": lambda x: F.spatial_transformer_sampler(x[0, 0, ...], x[0, 0, ...]),
+    "a number of classes that's a float": lambda x: F.f1_score(x, np.array([0, 1, 0]), 2.0),
     "a number, scored": lambda x: F.r2_score(x[0, 0, ...], x[0, 0, ...]),
 }
 
