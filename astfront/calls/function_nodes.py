@@ -16,6 +16,7 @@ from chainer.function import FunctionAdapter
 from chainer.utils.type_check import InvalidType
 
 from astfront.diagnostics import CompileError
+from astfront.joins.options import is_optional
 from astfront.machine import Machine
 from astfront.rules.registry import NODE_RULES
 from astfront.values import (
@@ -62,7 +63,8 @@ class FunctionNodes(Machine):
     def _run_rule(self, found: Callable[..., Any], node: Object, arrays: Sequence[Tensor]) -> Value:
         given: Any = self.heap[node.cell]
         for name, value in given.items.items():
-            if isinstance(value, Option):  # such as weights that only some ways have
+            # Such as weights that are None on some ways.
+            if isinstance(value, Option) and not is_optional(value):
 
                 def run(known: Value, name: str = name) -> Value:
                     self.heap.bind(node.cell, name, known)
