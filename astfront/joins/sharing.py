@@ -105,7 +105,19 @@ class Sharing:
     def find_aliases(self) -> dict[tuple[int, Any], tuple[int, Any]]:
         """An array has one content under all of its names: it's joined once."""
         found: dict[tuple[int, Any], tuple[int, Any]] = {}
-        firsts: dict[int, list[tuple[int, Any, Tensor, Tensor]]] = {}
+        firsts: dict[int, list[tuple[tuple[int, Any], Tensor, Tensor]]] = {}
+        for place, storage, a, b in self._arrays_on_both():
+            known = firsts.setdefault(storage, [])
+            for first, x, y in known:
+                if same_array(x, a) and same_array(y, b):
+                    found[place] = first
+                    break
+            else:
+                known.append((place, a, b))
+        return found
+
+    def _arrays_on_both(self) -> Iterator[tuple[tuple[int, Any], int, Tensor, Tensor]]:
+        """The places of joined arrays, the storage that they have then, and the array of each way."""
         for cell, content in self.cells.items():
             if not isinstance(content, Names | Entries | Attributes):
                 continue
@@ -113,16 +125,8 @@ class Sharing:
                 if not isinstance(leaf, Leaf) or leaf.storage == UNKNOWN_STORAGE:
                     continue
                 a, b = (self._held(cell, key, s) for s in (self._a, self._b))
-                if not isinstance(a, Tensor) or not isinstance(b, Tensor):
-                    continue
-                known = firsts.setdefault(leaf.storage, [])
-                for first_cell, first_key, x, y in known:
-                    if same_array(x, a) and same_array(y, b):
-                        found[cell, key] = first_cell, first_key
-                        break
-                else:
-                    known.append((cell, key, a, b))
-        return found
+                if isinstance(a, Tensor) and isinstance(b, Tensor):
+                    yield (cell, key), leaf.storage, a, b
 
     def find_views(self) -> dict[tuple[int, Any], SharedView]:
         """Places that hold, on both ways, one view of the array that another place holds.
@@ -132,19 +136,13 @@ class Sharing:
         found: dict[tuple[int, Any], SharedView] = {}
         bases: dict[int, list[tuple[tuple[int, Any], Tensor, Tensor]]] = {}
         views: list[tuple[int, tuple[int, Any], Tensor, Tensor]] = []
-        for cell, content in self.cells.items():
-            if not isinstance(content, Names | Entries | Attributes):
+        for place, storage, a, b in self._arrays_on_both():
+            if type(a) is not Tensor or type(b) is not Tensor:
                 continue
-            for key, leaf in content.items.items():
-                if not isinstance(leaf, Leaf) or leaf.storage == UNKNOWN_STORAGE:
-                    continue
-                a, b = (self._held(cell, key, s) for s in (self._a, self._b))
-                if type(a) is not Tensor or type(b) is not Tensor:
-                    continue
-                if a.known_view is None and b.known_view is None:
-                    bases.setdefault(leaf.storage, []).append(((cell, key), a, b))
-                else:
-                    views.append((leaf.storage, (cell, key), a, b))
+            if a.known_view is None and b.known_view is None:
+                bases.setdefault(storage, []).append((place, a, b))
+            else:
+                views.append((storage, place, a, b))
         for storage, place, a, b in views:
             (first, ways), (second, others) = _root(a), _root(b)
             if ways != others:
