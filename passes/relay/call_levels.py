@@ -16,12 +16,13 @@ import tvm
 from tvm import relay
 
 from passes.relay.bindings import Scope, chain, operator, unchain, variables
-from passes.relay.call_slices import RECORD, Path, cut, fields_of, is_shared
+from passes.relay.call_slices import RECORD, Path, cut, is_shared
 from passes.relay.kernel_bodies import ImpossibleError, Lifted, kernels_of, optimised
 from passes.relay.kernel_writer import LOWERED
 from passes.relay.level_kernel import ROWS_OF_KERNELS, SHARED
 from passes.relay.recursion_machine import bytes_of
 from passes.relay.recursive_bodies import Body, called, typed
+from passes.relay.slices import fields_of
 
 _MOST_BYTES = 1 << 16
 """Of what a call gives: all of it is kept until the end."""

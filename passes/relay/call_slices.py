@@ -76,7 +76,6 @@ from passes.relay.bindings import (
     Scope,
     chain,
     inside,
-    is_named,
     operands,
     operator,
     static_shape,
@@ -85,6 +84,17 @@ from passes.relay.bindings import (
     variables,
 )
 from passes.relay.kernel_bodies import ImpossibleError
+from passes.relay.slices import (
+    Field,
+    Slice,
+    define,
+    field_of,
+    fields_of,
+    is_call,
+    order_of,
+    type_of,
+    with_names,
+)
 
 RECORD = "recursion_kernel.record"
 """The operator by which a walk says what's read later: its attribute is the number of the record."""
@@ -96,9 +106,6 @@ _MOST_NUMBERS = 16
 
 _LEAST_WEIGHTS = 1 << 13
 """Numbers in the weights of a product: fewer are read as quickly for each row."""
-
-Field = int | None
-"""Of a tuple; None is what's no tuple."""
 
 
 @dataclass
@@ -143,10 +150,10 @@ def cut(var: Any, function: relay.Function) -> Slices:
 
     Raises ImpossibleError where it can't be cut, or where the calls have nothing to share.
     """
-    body = _with_names(function.body)
+    body = with_names(function.body)
     definitions: dict[Any, Any] = {}
-    _define(body, definitions)
-    calls = [v for v, value in definitions.items() if _is_call(value, var)]
+    define(body, definitions)
+    calls = [v for v, value in definitions.items() if is_call(value, var)]
     if len(calls) < 2 or sum(var in operands(x) for x in inside(body)) > len(calls):
         raise ImpossibleError
     walk = _Walk(var, function.params, body, definitions)
@@ -164,7 +171,7 @@ def cut(var: Any, function: relay.Function) -> Slices:
     if not any(is_shared(value) for path in paths for _, value in path.bindings):
         raise ImpossibleError
     children = [list(rest.children[v].values()) for v in calls]
-    known = sorted(walk.known, key=_order)
+    known = sorted(walk.known, key=order_of)
     return Slices(walk.name, walk.function(types), known, computed, walk.records, children, paths)
 
 
@@ -186,149 +193,7 @@ def _size(t: Any) -> int:
     return 0 if shape is None else math.prod(shape)
 
 
-def fields_of(t: Any) -> dict[Field, Any]:
-    """The types of a type's fields."""
-    return dict(enumerate(t.fields)) if isinstance(t, relay.TupleType) else {None: t}
-
-
-def _type_of(var: Any) -> Any:
-    """What's inferred, or what a new name was made with."""
-    return var.type_annotation if var._checked_type_ is None else var.checked_type
-
-
-def _with_names(expr: Any) -> Any:
-    """A chain whose result has a name, and so have those of the branches in it."""
-    bindings, result = unchain(expr)
-    made: Scope = []
-    for var, value in bindings:
-        if isinstance(value, relay.If):
-            arms = map(_with_names, (value.true_branch, value.false_branch))
-            value = relay.If(value.cond, *arms, span=value.span)
-        made.append((var, value))
-    if is_named(result):
-        return chain(made, result)
-    name = relay.Var("result", result.checked_type)
-    return _with_names(chain([*bindings, (name, result)], name))
-
-
-def _define(expr: Any, definitions: dict[Any, Any]) -> None:
-    for var, value in unchain(expr)[0]:
-        definitions[var] = value
-        if isinstance(value, relay.If):
-            _define(value.true_branch, definitions)
-            _define(value.false_branch, definitions)
-
-
-def _is_call(value: Any, var: Any) -> bool:
-    return isinstance(value, relay.Call) and value.op == var
-
-
-def _field(expr: Any, field: Field) -> Any:
-    if field is None:
-        return expr
-    return expr.fields[field] if isinstance(expr, relay.Tuple) else relay.TupleGetItem(expr, field)
-
-
-def _order(field: Field) -> int:
-    return -1 if field is None else field
-
-
-class _Slice:
-    """What of a function's chains is needed for some of its values."""
-
-    def __init__(self, var: Any, definitions: dict[Any, Any]) -> None:
-        self.var = var
-        self.definitions = definitions
-        self.needed: dict[Any, set[Field]] = {}
-        """Of what's bound to a name."""
-        self.tuples: dict[Any, tuple[Any, list[Field]]] = {}
-        """Names for less of a tuple, and what they have of it."""
-
-    # --- what's needed ---------------------------------------------------------------------
-
-    def need(self, expr: Any) -> None:
-        if isinstance(expr, relay.TupleGetItem):
-            self.need_field(expr.tuple_value, expr.index)
-        elif isinstance(expr, relay.Var):
-            for field in fields_of(_type_of(expr)):
-                self.need_field(expr, field)
-        else:
-            for part in operands(expr):
-                self.need(part)
-
-    def need_field(self, var: Any, field: Field) -> None:
-        if field in self.needed.get(var, ()) or self.is_found(var, field):
-            return
-        value = self.definitions.get(var)
-        if value is None:
-            return
-        self.needed.setdefault(var, set()).add(field)
-        if isinstance(value, relay.If):
-            self.need(value.cond)
-            for arm in (value.true_branch, value.false_branch):
-                self.need(_field(unchain(arm)[1], field))
-        elif _is_call(value, self.var):
-            self.need_of_call(var, field)
-        else:
-            self.need(value)
-
-    def is_found(self, var: Any, field: Field) -> bool:
-        """Whether a value is there without being computed."""
-        return False
-
-    def need_of_call(self, var: Any, field: Field) -> None:
-        raise NotImplementedError
-
-    # --- the chains without the rest ---------------------------------------------------------
-
-    def chain_of(self, expr: Any, fields: Sequence[Field]) -> Any:
-        """A chain whose result is a tuple of these fields."""
-        bindings, result = unchain(expr)
-        out: Scope = []
-        for var, value in bindings:
-            out += self.binding(var, value)
-        return chain(out, relay.Tuple([self.named(result, field, out) for field in fields]))
-
-    def named(self, result: Any, field: Field, out: Scope) -> Any:
-        """A field of a result, by a name."""
-        part = _field(result, field)
-        if not isinstance(part, relay.TupleGetItem):
-            return part
-        name = relay.Var("field", _type_of(result).fields[field])
-        tup, fields = self.tuples.get(result, (result, None))
-        out.append(
-            (name, relay.TupleGetItem(tup, field if fields is None else fields.index(field)))
-        )
-        return name
-
-    def binding(self, var: Any, value: Any) -> Scope:
-        """What stands for a binding, if it's needed."""
-        if isinstance(value, relay.TupleGetItem) and value.tuple_value in self.tuples:
-            tup, fields = self.tuples[value.tuple_value]
-            if value.index not in fields:
-                return []
-            return [(var, relay.TupleGetItem(tup, fields.index(value.index)))]
-        if not isinstance(value, relay.If):
-            return [(var, value)] if var in self.needed else []
-        fields = sorted(self.needed.get(var, ()), key=_order)
-        if not fields and not self.is_kept(value):
-            return []
-        arms = [self.chain_of(arm, fields) for arm in (value.true_branch, value.false_branch)]
-        return self.bound(var, relay.If(value.cond, *arms, span=value.span), fields)
-
-    def is_kept(self, branch: relay.If) -> bool:
-        """Whether a branch is kept that gives nothing."""
-        return False
-
-    def bound(self, var: Any, value: Any, fields: list[Field]) -> Scope:
-        """Bindings for what gives a tuple of some fields of what a name stood for."""
-        types = fields_of(_type_of(var))
-        name = relay.Var(var.name_hint, relay.TupleType([types[field] for field in fields]))
-        self.tuples[var] = name, fields
-        return [(name, value), *((var, relay.TupleGetItem(name, 0)) for f in fields if f is None)]
-
-
-class _Walk(_Slice):
+class _Walk(Slice):
     """What's needed to find the calls."""
 
     def __init__(
@@ -344,7 +209,7 @@ class _Walk(_Slice):
 
     def need_calls(self, expr: Any) -> None:
         for _, value in unchain(expr)[0]:
-            if _is_call(value, self.var):
+            if is_call(value, self.var):
                 for arg in value.args:
                     self.need(arg)
             elif isinstance(value, relay.If) and self.is_kept(value):
@@ -354,14 +219,14 @@ class _Walk(_Slice):
 
     def need_field(self, var: Any, field: Field) -> None:
         value = self.definitions.get(var)
-        if isinstance(value, relay.Call) and not _is_call(value, self.var):
+        if isinstance(value, relay.Call) and not is_call(value, self.var):
             _require_few_numbers(var)
         super().need_field(var, field)
 
     def need_of_call(self, var: Any, field: Field) -> None:
         if field not in self.known:
             self.known.add(field)
-            self.need(_field(unchain(self.body)[1], field))
+            self.need(field_of(unchain(self.body)[1], field))
 
     def is_kept(self, branch: relay.If) -> bool:
         return self.var in variables(branch)
@@ -373,16 +238,16 @@ class _Walk(_Slice):
             self.records.append(var)
 
     def function(self, types: dict[Field, Any]) -> relay.Function:
-        fields = sorted(self.known, key=_order)
+        fields = sorted(self.known, key=order_of)
         bindings, result = unchain(self.chain_of(self.body, fields))
         first = [self._recording(p) for p in self.params if p in self.records]
         result_type = relay.TupleType([types[field] for field in fields])
         return relay.Function(self.params, chain([*first, *bindings], result), result_type)
 
     def binding(self, var: Any, value: Any) -> Scope:
-        if _is_call(value, self.var):
+        if is_call(value, self.var):
             call = relay.Call(self.name, value.args, span=value.span)
-            made = self.bound(var, call, sorted(self.known, key=_order))
+            made = self.bound(var, call, sorted(self.known, key=order_of))
         else:
             made = super().binding(var, value)
         return made + [self._recording(v) for v, _ in made if v in self.records]
@@ -390,16 +255,16 @@ class _Walk(_Slice):
     def _recording(self, var: Any) -> tuple[Any, Any]:
         attributes = tvm.ir.make_node("DictAttrs", number=self.records.index(var))
         call = relay.Call(relay.op.get(RECORD), [var], attributes)
-        return relay.Var("recorded", _type_of(var)), call
+        return relay.Var("recorded", type_of(var)), call
 
 
 def _require_few_numbers(var: Any) -> None:
-    for t in fields_of(_type_of(var)).values():
+    for t in fields_of(type_of(var)).values():
         if not 0 < _size(t) <= _MOST_NUMBERS:
             raise ImpossibleError
 
 
-class _Rest(_Slice):
+class _Rest(Slice):
     """What's computed when all calls are known."""
 
     def __init__(self, walk: _Walk, calls: list[Any], computed: list[Field]) -> None:
@@ -408,12 +273,12 @@ class _Rest(_Slice):
         self.children: dict[Any, dict[Field, Any]] = {}
         """Variables for what calls give, by those that they're bound to."""
         for var in calls:
-            types = fields_of(_type_of(var))
+            types = fields_of(type_of(var))
             self.children[var] = {f: relay.Var("given", types[f]) for f in computed}
 
     def need_results(self, expr: Any, fields: Sequence[Field]) -> None:
         for f in fields:
-            self.need(_field(unchain(expr)[1], f))
+            self.need(field_of(unchain(expr)[1], f))
 
     def is_found(self, var: Any, field: Field) -> bool:
         """What the walk has, it records."""
@@ -433,7 +298,7 @@ class _Rest(_Slice):
         return is_param
 
     def _has(self, var: Any, field: Field) -> bool:
-        if _is_call(self.definitions.get(var), self.var):
+        if is_call(self.definitions.get(var), self.var):
             return field in self.walk.known
         return field in self.walk.needed.get(var, ())
 
@@ -447,7 +312,7 @@ class _Rest(_Slice):
         for var, value in bindings:
             if isinstance(value, relay.If) and var in self.needed and self._is_choice(value):
                 choices[var] = {
-                    f: relay.Var("chosen") for f in sorted(self.needed[var], key=_order)
+                    f: relay.Var("chosen") for f in sorted(self.needed[var], key=order_of)
                 }
                 found = self._ways(var, value, choices[var], found)
                 made = [(var, choices[var][None])] if None in choices[var] else []
