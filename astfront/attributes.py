@@ -130,8 +130,8 @@ class Attributes(TensorAttributes):
                 return self.builtin_method(owner, cls, name)
             case DictView(cls=cls):
                 return self.builtin_method(owner, cls, name)
-            case Slice():
-                return {"start": owner.start, "stop": owner.stop, "step": owner.step}[name]
+            case Slice(start=start, stop=stop, step=step) if name in ("start", "stop", "step"):
+                return {"start": start, "stop": stop, "step": step}[name]
             case Function(wrapped=wrapped):
                 if wrapped is not None and name in functools.WRAPPER_ASSIGNMENTS:
                     return self.get_attribute(wrapped, name)

@@ -17,7 +17,7 @@ from chainer.utils import cache
 from astfront.calls.local_classes import is_local
 from astfront.contents import ByValue, Entries, GrownList, Items
 from astfront.descriptions import describe
-from astfront.diagnostics import error
+from astfront.diagnostics import CompileError, error
 from astfront.environment import UNKNOWN_STORAGE
 from astfront.gradients import variable
 from astfront.joins.collector import is_ragged, leaf_buffers
@@ -39,6 +39,7 @@ from astfront.values import (
     Option,
     Scalar,
     Set,
+    Slice,
     Static,
     Tensor,
     Tuple,
@@ -333,6 +334,8 @@ class Results:
                 return TupleOut(tuple(map(self.template, items)), value.cls)
             case Deferred(function=function, args=args):
                 return CallOut(function, tuple(map(self.template, args)))
+            case Slice():
+                return CallOut(slice, tuple(map(self.template, value.parts)))
             case List(cell=cell) | Dict(cell=cell):
                 if cell in self.cx.lifter.containers:
                     return LocationOut(self.cx.lifter.containers[cell])
@@ -351,11 +354,7 @@ class Results:
                 return CallOut(_of_dtype, (*parts, Known(dtype)))
             case Option(present=present, value=inner, absent=absent) if absent is not UNBOUND:
                 return OptionOut(self.add(present), self.template(inner), self.template(absent))
-        raise error(
-            "AF0405",
-            f"the function gives back {describe(value)}, which can't be handed over",
-            help="return arrays, Variables, numbers, or tuples, lists and dicts of them",
-        )
+        raise _not_handed_over(value)
 
     def _named(self, value: Tensor, of: Copied) -> Template:
         """A Variable that the program gave a name, or other attributes."""
@@ -481,6 +480,8 @@ def _element_template(value: Value, counter: Any) -> Template:
             return TupleOut(tuple(_element_template(i, counter) for i in items), cls)
         case Deferred(function=function, args=args):
             return CallOut(function, tuple(_element_template(a, counter) for a in args))
+        case Slice():
+            return CallOut(slice, tuple(_element_template(part, counter) for part in value.parts))
         case ByValue(reference=reference, content=content):
             return _content_template(reference, content, counter)
         case EitherDtype(array=array, dtype=dtype):
@@ -494,4 +495,12 @@ def _element_template(value: Value, counter: Any) -> Template:
             return Known(obj)
         case Object(instance=instance):
             return Known(instance)
-    raise TypeError(f"no template for {value!r}")
+    raise _not_handed_over(value)
+
+
+def _not_handed_over(value: Value) -> CompileError:
+    return error(
+        "AF0405",
+        f"the function gives back {describe(value)}, which can't be handed over",
+        help="return arrays, Variables, numbers, or tuples, lists and dicts of them",
+    )

@@ -397,6 +397,8 @@ class Iterator(Value):
     """Where the next index is, of what Python calls an iterator: it's walked over only once."""
     arrays: tuple[Walked, ...] = ()
     """The arrays among what's walked over, if each turn of a loop can see what they are then."""
+    ended: Callable[[], None] | None = None
+    """What a walk to its end does to the iterators that it takes from."""
 
 
 @dataclass(eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,6 +42,32 @@ class Iterators(Machine):
         """Whoever walked over ``v`` took all of it."""
         if isinstance(v, Iterator) and v.cell is not None:
             self.heap.bind(v.cell, "next", v.length)
+            if v.ended is not None:
+                v.ended()
+
+    def side_by_side_ended(
+        self, iterables: Sequence[Value], starts: Sequence[Value], lengths: Sequence[Value]
+    ) -> None:
+        """How far iterators are from which ``zip`` took items up to the end of the shortest.
+
+        ``starts`` and ``lengths`` are where each was before, and how many items were left in it.
+        """
+        known = [x.obj for x in lengths if isinstance(x, Static)]
+        if len(known) < len(lengths):
+            return
+        shortest = min(known)
+        first = known.index(shortest)
+        for i, (v, start) in enumerate(zip(iterables, starts)):
+            if isinstance(v, Iterator) and v.cell is not None:
+                # It's asked for one more than the shortest has, if it comes before that.
+                took = Static(shortest + (i < first))
+                self.heap.bind(v.cell, "next", self.binary_op(operator.add, start, took))
+
+    def position(self, v: Value) -> Value:
+        """Where an iterator is, if ``v`` is one that Python has."""
+        if isinstance(v, Iterator) and v.cell is not None:
+            return self._position(v)
+        return Static(0)
 
     def next_item(self, v: Iterator, default: Value | None) -> Value:
         """``next(v)``"""

@@ -81,7 +81,8 @@ def enumerate_(cx: Any, iterable: Value, start: Value = Static(0)) -> Value:
     def item(i: Value) -> Value:
         return cx.tuple([cx.binary_op(operator.add, start, i), inner.item(i)])
 
-    return cx.once(Iterator(inner.length, item, "enumerate", inner.sources, arrays=inner.arrays))
+    made = Iterator(inner.length, item, "enumerate", inner.sources, arrays=inner.arrays)
+    return cx.once(replace(made, ended=lambda: cx.exhausted(iterable)))
 
 
 @rule(zip)
@@ -93,14 +94,21 @@ def _side_by_side(
     cx: Any, iterables: Sequence[Value], made: Callable[[list[Value]], Value], name: str
 ) -> Value:
     """What is ``made`` of an item of each at a time, up to the end of the shortest."""
+    starts = [cx.position(x) for x in iterables]
     inner = [cx.iterator_of(x) for x in iterables]
-    length = functools.reduce(lambda a, b: minimum(cx, a, b), (x.length for x in inner))
+    lengths = [x.length for x in inner]
+    length = functools.reduce(lambda a, b: minimum(cx, a, b), lengths)
     sources = tuple(s for x in inner for s in x.sources)
     arrays = tuple(a for x in inner for a in x.arrays)
     items = Iterator(
-        length, lambda i: made([x.item(i) for x in inner]), name, sources, arrays=arrays
+        length,
+        lambda i: made([x.item(i) for x in inner]),
+        name,
+        sources,
+        arrays=arrays,
+        ended=lambda: cx.side_by_side_ended(iterables, starts, lengths),
     )
-    _leave_rest(cx, iterables, [x.length for x in inner])
+    _leave_rest(cx, iterables, lengths)
     return cx.once(items)  # type: ignore[no-any-return]
 
 

@@ -342,6 +342,15 @@ def iterator_tools(x, n):
     return total, joined[1], sums[2], pairs[0], len(list(itertools.islice(joined, 1, 3)))
 
 
+@construct("what `zip` and `enumerate` leave in the iterators that they take from")
+def left_in_iterators(x, n):
+    rows, numbers = iter([x, 2 * x, 3 * x, 4 * x]), iter([n, 5])
+    total = 0
+    for i, (row, k) in enumerate(zip(rows, numbers)):
+        total += i * F.sum(row) * k
+    return total, next(rows), next(numbers, None), len(list(rows))
+
+
 @construct("`itertools.tee`")
 def tee(x, n):
     first, second = itertools.tee([1, 2, n])

@@ -225,6 +225,14 @@ def one_of_slices(x, n):
     return x[rows, columns], columns.start
 
 
+@construct("slices as results, and in a list that grows")
+def slices_given_back(x, n):
+    found = []
+    for i in range(n):
+        found.append(slice(i, i + int(np.argmax(x.array[i]))))
+    return found, slice(n, None)
+
+
 @construct("slices with a step")
 def sliced_by_step(x, n):
     return F.sum(x[:: n + 1], axis=0)
