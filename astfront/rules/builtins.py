@@ -94,6 +94,8 @@ def _side_by_side(
     cx: Any, iterables: Sequence[Value], made: Callable[[list[Value]], Value], name: str
 ) -> Value:
     """What is ``made`` of an item of each at a time, up to the end of the shortest."""
+    if _is_one_iterator(iterables):
+        return cx.once(_in_groups(cx, iterables[0], len(iterables), made, name))  # type: ignore
     starts = [cx.position(x) for x in iterables]
     inner = [cx.iterator_of(x) for x in iterables]
     lengths = [x.length for x in inner]
@@ -110,6 +112,28 @@ def _side_by_side(
     )
     _leave_rest(cx, iterables, lengths)
     return cx.once(items)  # type: ignore[no-any-return]
+
+
+def _is_one_iterator(iterables: Sequence[Value]) -> bool:
+    """Whether they're one of Python's iterators, several times."""
+    cells = {x.cell if isinstance(x, Iterator) else None for x in iterables}
+    return len(iterables) > 1 and len(cells) == 1 and None not in cells
+
+
+def _in_groups(
+    cx: Any, walker: Value, size: int, made: Callable[[list[Value]], Value], name: str
+) -> Iterator:
+    """What is ``made`` of ``size`` items of an iterator at a time; what is left over is taken, too."""
+    inner = cx.iterator_of(walker)
+    length = cx.binary_op(operator.floordiv, inner.length, Static(size))
+
+    def item(i: Value) -> Value:
+        first = cx.binary_op(operator.mul, i, Static(size))
+        places = [cx.binary_op(operator.add, first, Static(k)) for k in range(size)]
+        return made([inner.item(place) for place in places])
+
+    groups = Iterator(length, item, name, inner.sources, arrays=inner.arrays)
+    return replace(groups, ended=lambda: cx.exhausted(walker))
 
 
 def _leave_rest(cx: Any, iterables: Sequence[Value], lengths: Sequence[Value]) -> None:

@@ -348,7 +348,9 @@ def left_in_iterators(x, n):
     total = 0
     for i, (row, k) in enumerate(zip(rows, numbers)):
         total += i * F.sum(row) * k
-    return total, next(rows), next(numbers, None), len(list(rows))
+    parts = iter([n, 2, 3, 4, 5])
+    grouped = [a * b for a, b in zip(parts, parts)]
+    return total, next(rows), next(numbers, None), len(list(rows)), grouped, next(parts, None)
 
 
 @construct("`itertools.tee`")
