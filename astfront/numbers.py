@@ -231,6 +231,17 @@ class Numbers(Powers):
         new = self.b.call("cast", x, dtype=dtype.name)
         return replace(new, kind=x.kind, is_variable=x.is_variable)
 
+    def only_item(self, x: Tensor, exception: Exception) -> Tensor:
+        """The one element of an array of staged sizes, or the exception."""
+        count = self.get_attribute(x.as_kind("array"), "size")
+        self.check(self.compare(gast.Eq(), count, Static(1)), exception)
+        # Of no elements there's no first one.
+        flat = self.b.call("reshape", x, newshape=(-1,))
+        more = self.b.call("zeros", shape=(1,), dtype=x.dtype.name)
+        padded = self.b.call("concatenate", [flat, more], axis=0)
+        first = self.b.constant(np.array(0))
+        return self.b.call("take", padded, first, axis=0, mode="clip")  # type: ignore[no-any-return]
+
     def tensor_to_scalar(self, x: Tensor) -> Value:
         """``int(x)``, ``float(x)`` or ``bool(x)`` of a one-element tensor, by its dtype."""
         if x.const is not None:

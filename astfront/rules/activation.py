@@ -32,7 +32,6 @@ from astfront.rules.nodes import (
     require_floats,
     require_items,
     require_same_shape,
-    reshape,
 )
 from astfront.rules.numpy.random import uniform_between
 from astfront.rules.numpy.support import convert, sizes_of
@@ -154,7 +153,10 @@ def _by_channel(cx: Any, x: Tensor, weight: Tensor) -> Tensor:
     for axis in range(weight.ndim):
         require_equal_dims(cx, x, axis + 1, weight, axis)
     rest = x.ndim - weight.ndim - 1
-    return reshape(cx, weight, (1, *weight.shape, *(1,) * rest))
+    weight = cx.call_op("expand_dims", weight, axis=0)
+    if rest:
+        weight = cx.call_op("expand_dims", weight, axis=weight.ndim, num_newaxis=rest)
+    return weight
 
 
 @node_rule(prelu.PReLUFunction)

@@ -58,16 +58,6 @@ def require_integers(cx: Any, x: Tensor) -> None:
         invalid_type(cx, "dtype.kind == 'i'", f"{x.dtype.kind} != i")
 
 
-def require_numbers(cx: Any, *xs: Tensor) -> None:
-    """Refuse bools: numpy's arithmetic on them is logic, and Relay's isn't defined."""
-    if any(x.dtype == bool for x in xs):
-        cx.fail(
-            "AF0307",
-            "arithmetic on a bool array isn't supported",
-            help="convert it: `x.astype(np.float32)`",
-        )
-
-
 def require_equal_dims(cx: Any, a: Tensor, i: int, b: Tensor, j: int) -> None:
     """The sizes of two axes must be the same: checked now, or where one is staged at run time."""
     n, m = a.shape[i], b.shape[j]

@@ -26,7 +26,7 @@ from astfront.values import (
 @rule(int)
 def int_(cx: Any, x: Value = Static(0), base: Value | None = None) -> Value:
     if isinstance(x, Tensor):
-        x = cx.tensor_to_scalar(x)
+        x = cx.tensor_to_scalar(_alone(cx, x))
     if isinstance(x, Static):
         extra = () if base is None else (cx.static(base),)
         return cx.run_python(int, x.obj, *extra)
@@ -38,12 +38,21 @@ def int_(cx: Any, x: Value = Static(0), base: Value | None = None) -> Value:
 @rule(float)
 def float_(cx: Any, x: Value = Static(0.0)) -> Value:
     if isinstance(x, Tensor):
-        x = cx.tensor_to_scalar(x)
+        x = cx.tensor_to_scalar(_alone(cx, x))
     if isinstance(x, Static):
         return cx.run_python(float, x.obj)
     if isinstance(x, Scalar):
         return cx.as_scalar(x, float)
     return _converted(cx, float, x, "__float__")
+
+
+def _alone(cx: Any, x: Tensor) -> Tensor:
+    """An array of staged sizes as one of rank 0."""
+    if x.is_static_shape or any(d not in (1, None) for d in x.shape):
+        return x
+    error = TypeError("only size-1 arrays can be converted to Python scalars")
+    made: Tensor = cx.only_item(x, error)
+    return made
 
 
 def _converted(cx: Any, kind: type, x: Value, method: str) -> Value:

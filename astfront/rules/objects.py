@@ -16,7 +16,7 @@ import numpy as np
 from astfront.descriptions import describe
 from astfront.locations import MISSING, Location
 from astfront.operators import DUNDER
-from astfront.rules.numpy import complex_arrays
+from astfront.rules.numpy import complex_arrays, seeded
 from astfront.rules.registry import StaticArg, pure, rule
 from astfront.values import (
     FALSE,
@@ -122,6 +122,8 @@ def class_of(cx: Any, x: Value) -> type:
             return kind
         case Object(cls=cls) if cls is complex_arrays.ComplexArray:
             return complex_arrays.class_of(cx, x)
+        case Object() if seeded.is_seeded(x):
+            return seeded.class_of(cx, x)  # type: ignore[arg-type]
         case Tuple(cls=cls) | Object(cls=cls) | DictView(cls=cls) | Deferred(cls=cls):
             return cls
         case Set():

@@ -123,10 +123,8 @@ def _pool(
         image = cx.call_op("expand_dims", x, axis=2)
         y = _pool(cx, kind, image, (1, *ksize), (1, *stride), (0, *pad), (0, *ends), **attrs)
         return cx.call_op("squeeze", y, axis=[2])  # type: ignore[no-any-return]
-    if ndim > 3:
-        cx.fail("AF0306", f"pooling over {ndim} dimensions isn't supported")
-    if ndim == 3 and not x.is_static_shape:
-        return _pool_3d_staged(cx, kind, x, ksize, stride, pad, ends, **attrs)
+    if ndim > 3 or (ndim == 3 and not x.is_static_shape):
+        return _pool_first_apart(cx, kind, x, ksize, stride, pad, ends, **attrs)
     require_places(cx, x, ksize, pad, ends)
     return cx.call_op(  # type: ignore[no-any-return]
         f"nn.{kind}_pool{ndim}d", x, pool_size=tuple(ksize), strides=tuple(stride),
@@ -134,13 +132,16 @@ def _pool(
     )  # fmt: skip
 
 
-def _pool_3d_staged(
+def _pool_first_apart(
     cx: Any, kind: str, x: Tensor, ksize: Any, stride: Any, pad: Any, ends: Any, **attrs: Any
 ) -> Tensor:
-    """Over the last two axes, and then over the first: TVM pools no 3-d image of staged sizes."""
+    """Over all axes but the first, and then over that.
+
+    TVM pools no image of more than 3 dimensions, and of 3 none of staged sizes.
+    """
     sizes = dims_of(cx, x)
-    planes = reshape_to(cx, x, [sizes[0], product(cx, sizes[1:3]), *sizes[3:]])
-    y = _pool(cx, kind, planes, ksize[1:], stride[1:], pad[1:], ends[1:], **attrs)
+    inner_axes = reshape_to(cx, x, [sizes[0], product(cx, sizes[1:3]), *sizes[3:]])
+    y = _pool(cx, kind, inner_axes, ksize[1:], stride[1:], pad[1:], ends[1:], **attrs)
     inner = dims_of(cx, y)[2:]
     rows = reshape_to(cx, y, [*sizes[:3], product(cx, inner)])
     first = [(v[0], n) for v, n in ((ksize, 1), (stride, 1), (pad, 0), (ends, 0))]

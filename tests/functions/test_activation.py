@@ -26,7 +26,7 @@ def activations(x, w, beta):
     [V(rows(2, 4, 3)), V(rows(4))],
     [V(rows(5, 4, 1)), V(rows(4))],
     dtypes=(),
-    staged={0: (None, 4, None)},
+    staged={0: (None, 4, None), 1: (None,)},
 )
 def activations_of_staged_sizes(x, w):
     return (

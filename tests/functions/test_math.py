@@ -7,9 +7,8 @@ import chainer.functions as F
 import numpy as np
 import pytest
 
-from astfront.diagnostics import CompileError
 from tests.functions.cases import FLOATS, WIDE, V, cases, f, programs, rows
-from tests.support import check, check_staged
+from tests.support import check, check_staged, run
 
 INTEGERS = ("int8", "uint8", "int32", "int64")
 
@@ -256,9 +255,13 @@ def scaled(x, y, z, one):
     )  # fmt: skip
 
 
-def test_bools_are_refused():
-    with pytest.raises(CompileError, match="AF0307"):
-        check(lambda x: x + x, [V(np.array([True, False]))])
+def test_bools():
+    """numpy's logic, and its exceptions."""
+    x, y = V(np.array([True, False, True])), V(np.array([False, False, True]))
+    check(lambda x, y: (x + y, x + 2, 0 + x, x * 1, F.add(x, y, y)), [x, y])
+    for refused in (lambda x: -x, lambda x: x - x, lambda x: 1 - x):
+        with pytest.raises(TypeError):
+            run(refused, x)
 
 
 @pytest.mark.parametrize("program", programs(__name__), ids=str)

@@ -195,7 +195,13 @@ def test_assignment_to_staged_sizes():
         flat[0] = 20
         parts = flat[:2]
         g[range(len(g)), 1] = 30
-        return a, b, c, d, e, f, g, part, parts
+        h, m = x.copy(), x.copy()
+        h[0] = x[:1]
+        h[h[:, 1] > 2] = x[-1:]
+        h[0, x[0, 0] > 1] = 7
+        m[..., x[0, 0] > 0] = 8
+        m[m[:, 0] > 1] = x[x[:, 0] > 1]
+        return a, b, c, d, e, f, g, part, parts, h, m
 
     r = np.array([1, 2, 3, 4], "f")
     same(

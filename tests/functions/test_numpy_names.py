@@ -20,12 +20,12 @@ SQUARE = f(3, 3) + 3 * np.eye(3, dtype="f")
 def statistics(x, v, w):
     return (
         np.median(x), np.median(x, axis=(0, 1)), np.percentile(x, 30),
-        np.percentile(x, [10, 50, 90], axis=0),
+        np.percentile(x, [10, 50, 90], axis=0), np.percentile(x, [25, 50, 75]),
         np.quantile(x, 0.3, axis=1, keepdims=True), np.cov(x),
         np.cov(x, rowvar=False), np.corrcoef(x), np.average(x, 1, weights=v), np.average(x, weights=x * x + 1),
         np.histogram(v, 3), np.histogram(x, bins=[0, 1, 2]), np.histogram(v, 4, range=(-3, 3)),
         np.histogram_bin_edges(v, 4), np.ptp(x, 1), np.trapz(v), np.trapz(x, dx=0.5, axis=0), np.gradient(v),
-        np.gradient(x), np.gradient(x, 2.0, axis=1), np.diff(x, 2), np.ediff1d(x), np.apply_over_axes(np.sum, x, [0, 1]),
+        np.gradient(x), np.gradient(x, 2.0, axis=1), np.diff(x, 2), np.ediff1d(x), np.ediff1d(x, [1, 2], 0), np.apply_over_axes(np.sum, x, [0, 1]),
         np.alltrue(x), np.sometrue(x, 0), np.cumproduct(v), np.product(v), np.msort(x), np.round_(x, 1),
     )  # fmt: skip
 
@@ -82,7 +82,7 @@ def shapes_and_types(x, v, w, i):
         np.linspace(v[0], v[1], 5), np.linspace(v, v + v, 3), np.logspace(0, v[0], 4),
         np.hanning(4) * v, np.indices(x.shape), np.fromfunction(lambda a, b: a + b, (2, 3)) * v[0], np.mgrid[0:3, 0:2] * v[0],
         np.ogrid[0:3, 0:2][0] * v[0], np.r_[v, w], np.c_[v, v], np.broadcast_shapes(x.shape, (1, 4)), np.row_stack([v, v]),
-        np.rollaxis(x, 1), np.dsplit(x[None], 2), np.result_type(x, i), np.result_type(x, 3), np.common_type(x, i),
+        np.rollaxis(x, 1), np.dsplit(x[None], 2), np.result_type(x, i), np.bitwise_or.reduce(i), np.result_type(x, 3), np.common_type(x, i),
         np.min_scalar_type(x), np.can_cast(x, "d"), np.promote_types(x.dtype, "d"), np.shape(x), np.size(x, 0), np.ndim(x),
         np.broadcast_arrays(x, v)[1], np.copysign(v, -v), np.signbit(v), np.modf(v), np.float_power(v, 2),
         np.nextafter(v, -v), x[True], x[False], x.ravel("A"), x.ravel(order="K"), x.reshape((x.shape[1], -1), order="A"),
@@ -125,6 +125,7 @@ def staged(x, v):
         np.delete(x, 1, 1), np.insert(x, 1, 5, axis=1), np.lexsort((x[:, 0], x[:, 1])), np.apply_along_axis(np.sum, 1, x),
         np.lib.stride_tricks.sliding_window_view(x, 2, axis=1), np.nan_to_num(x), np.add.reduce(x), np.diff(x),
         np.diag(x), np.trace(x, 1), np.diff(v, prepend=0, append=v[:2]), np.insert(v, [1, -1, 1], [7, 8, 9]), np.unique(x[:0], axis=0),
+        np.unique(x[:, :0], axis=0), np.einsum("ii->i", x[:, :len(x)]), x[:1, :1].item(), float(x[:1, 0]),
     )  # fmt: skip
 
 

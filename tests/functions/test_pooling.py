@@ -81,6 +81,14 @@ def three_dimensions(x):
     )
 
 
+@cases([f(1, 2, 3, 4, 3, 2)])
+def four_dimensions(x):
+    return (
+        F.max_pooling_nd(x, 2, 1, (1, 0, 1, 0)), F.average_pooling_nd(x, (2, 1, 2, 1), 1, (0, 0, 1, 0)),
+        F.average_pooling_nd(x, (1, 2, 1, 2), 1, (0, 1, 0, 0), pad_value=None), F.unpooling_nd(x, (1, 2, 1, 1)),
+    )  # fmt: skip
+
+
 @cases([f(2, 3, 4, 3)], dtypes=FLOATS)
 def back(x):
     return (

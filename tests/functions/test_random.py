@@ -228,6 +228,35 @@ def test_several_items():
     assert stats.chisquare(later[:2], np.array([1, 2]) * later.sum() / 3).pvalue > 1e-3
 
 
+def seeded(x, n):
+    draw, other = np.random.RandomState(3), np.random.default_rng(5)
+    rows = [draw.permutation(len(x)), draw.randint(0, 9, (2, 3)), draw.choice(x[0])]
+    if x[0, 0] > 0:
+        rows.append(x * draw.randn(*x.shape).astype("f"))
+    else:
+        rows.append(x * draw.randint(3))
+    for _ in range(3):
+        rows.append(x + other.normal(size=3).astype(x.dtype))
+    draw.shuffle(x)
+    noise = draw.rand(3)
+    noise[0] = n
+    mixed = [1, 2, 3, 4]
+    draw.shuffle(mixed)
+    assert isinstance(draw, np.random.RandomState)
+    return rows, x, noise, mixed, other.integers(0, 10, 4)
+
+
+def test_of_a_seed_that_is_known():
+    """numpy's own numbers."""
+    compiled = astfront.compile(seeded)
+    for sign in (1, -1):
+        given = [np.arange(1, 13, dtype="f").reshape(4, 3) * sign for _ in range(2)]
+        found, expected = (g(x, 2) for g, x in zip((compiled, seeded), given, strict=True))
+        assert len(found[0]) == len(expected[0])
+        for a, b in zip([*found[0], *found[1:]], [*expected[0], *expected[1:]], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_the_hash_is_threefry():
     """The test vectors of the paper's authors, for two words of key and of counter."""
     from astfront.build import build

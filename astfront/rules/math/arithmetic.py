@@ -23,7 +23,6 @@ from astfront.rules.nodes import (
     mismatch,
     number,
     require_floats,
-    require_numbers,
     require_same_dtype,
     require_same_shape,
 )
@@ -47,11 +46,18 @@ BINARY = {
 OF_INTEGERS = {basic_math.Add, basic_math.Sub}
 
 
+def _of_bools(cx: Any, op: str, *xs: Tensor) -> Tensor:
+    """numpy's logic, or its TypeError."""
+    made: Tensor = cx.call(Static(getattr(np, op)), list(xs), {})
+    return made.as_kind("array")
+
+
 def _binary(node_class: type, op: str) -> Callable[..., Tensor]:
     def rule(cx: Any, node: Any, x: Tensor, y: Tensor) -> Tensor:
         if node_class in OF_INTEGERS:
-            require_numbers(cx, x, y)
             require_same_dtype(cx, x, y)
+            if x.dtype == bool:
+                return _of_bools(cx, op, x, y)
         else:
             require_floats(cx, x, y)
         check_broadcast(cx, x, y, error=mismatch)
@@ -82,8 +88,9 @@ def _with_constant(node_class: type, op: str, number_first: bool) -> Callable[..
     def rule(cx: Any, node: Any, x: Tensor) -> Tensor:
         if node_class in OF_FLOATS:
             require_floats(cx, x)
-        require_numbers(cx, x)
         value = number(cx, node.value("value"), x)
+        if x.dtype == bool:
+            return _of_bools(cx, op, *((value, x) if number_first else (x, value)))
         result: Tensor = cx.call_op(op, value, x) if number_first else cx.call_op(op, x, value)
         return result
 
@@ -116,17 +123,20 @@ def power_of_constant(cx: Any, node: Any, x: Tensor) -> Tensor:
 
 @node_rule(basic_math.Neg)
 def negative(cx: Any, node: Any, x: Tensor) -> Tensor:
-    require_numbers(cx, x)
+    if x.dtype == bool:
+        return _of_bools(cx, "negative", x)
     return elementwise.negative(cx, x)
 
 
 @node_rule(basic_math.MultiAdd)
 def multi_add(cx: Any, node: Any, *xs: Tensor) -> Tensor:
-    require_numbers(cx, *xs)
     require_same_dtype(cx, *xs)
     check_broadcast(cx, *xs)  # numpy's own exception
     result = xs[0]
     for x in xs[1:]:
+        if x.dtype == bool:
+            result = _of_bools(cx, "add", result, x)
+            continue
         result = cx.call_op("add", result, x)
     return result
 

@@ -63,6 +63,8 @@ def updated(cx: Any, x: Tensor, index: Value, value: Value) -> Tensor:
     items = index_items(cx, index)
     if len(items) == 1 and isinstance(items[0], Tensor) and items[0].dtype == BOOL:
         return _by_mask(cx, x, items[0], new)
+    if new.ndim == 0 and any(map(_is_bool, items)):
+        return _where_all(cx, x, items, new)
     entries = entries_of(cx, x, index)
     axes = [e for e in entries if isinstance(e, Axis)]
     if any(isinstance(e, New) for e in entries):
@@ -79,6 +81,23 @@ def updated(cx: Any, x: Tensor, index: Value, value: Value) -> Tensor:
     if all(s in (None, 1, -1) for s in steps):
         return _block(cx, x, axes, new)
     return _scattered(cx, x, index, axes, new)
+
+
+def _is_bool(item: Value) -> bool:
+    """Whether an item of an index is a bool, and no array of them."""
+    if isinstance(item, Tensor):
+        return item.dtype == BOOL and item.ndim == 0
+    known = isinstance(item, Static) and isinstance(item.obj, bool | np.bool_)
+    return known or (isinstance(item, Scalar) and item.type is bool)
+
+
+def _where_all(cx: Any, x: Tensor, items: Sequence[Value], value: Tensor) -> Tensor:
+    """One value, put in place if all those items of the index are true that are bools."""
+    rest = cx.tuple([item for item in items if not _is_bool(item)])
+    made = updated(cx, x, rest, value)
+    for item in filter(_is_bool, items):
+        made = cx.b.refine(cx.b.call("where", cx.as_tensor(item), made, x), x.shape)
+    return made
 
 
 def _without_new_axes(cx: Any, value: Tensor, entries: Sequence[Entry]) -> Tensor:
@@ -108,8 +127,13 @@ def fitted(cx: Any, value: Tensor, sizes: Sequence[Value]) -> Tensor:
     message = f"could not broadcast input array from shape {value.shape} into shape {shape}"
     extra = value.ndim - len(sizes)
     if extra > 0:
-        if any(d != 1 for d in value.shape[:extra]):
+        if any(d not in (1, None) for d in value.shape[:extra]):
             cx.raise_python(ValueError(message))
+        staged = [axis for axis in range(extra) if value.shape[axis] is None]
+        for axis in staged:
+            require_equal(cx, cx.dim_of(value, axis), Static(1), message)
+        if staged:
+            value = _only_along(cx, value, staged)
         value = cx.b.call("squeeze", value, axis=list(range(extra)))
     for axis in range(-value.ndim, 0):
         own, wanted = value.shape[axis], sizes[axis]
@@ -118,12 +142,23 @@ def fitted(cx: Any, value: Tensor, sizes: Sequence[Value]) -> Tensor:
         if own is not None:
             require_equal(cx, Static(own), wanted, message)
             continue
-        size = cx.dim_of(value, axis)
-        one = cx.compare(gast.Eq(), size, Static(1))
-        same = cx.compare(gast.Eq(), size, wanted)
-        fits = cx.b.call("logical_or", one, same)
-        cx.check(Scalar(fits.expr, bool), ValueError(message))
+        _require_one_or(cx, cx.dim_of(value, axis), wanted, message)
     return broadcast_to(cx, value, sizes)
+
+
+def _require_one_or(cx: Any, size: Value, wanted: Value, message: str) -> None:
+    """numpy's ValueError where a size is neither 1 nor the one that's wanted."""
+    fits = [cx.compare(gast.Eq(), size, n) for n in (Static(1), wanted)]
+    if TRUE in fits:
+        return
+    either = cx.b.call("logical_or", *map(cx.as_tensor, fits))
+    cx.check(Scalar(either.expr, bool), ValueError(message))
+
+
+def _only_along(cx: Any, x: Tensor, axes: Sequence[int]) -> Tensor:
+    """The only items along axes of staged sizes: a reduction does no harm where there are others."""
+    numbers = convert(cx, x, "int8") if x.dtype == BOOL else x
+    return convert(cx, cx.b.call("max", numbers, axis=list(axes), keepdims=True), x.dtype)
 
 
 def in_turn(part: Any, value: Any) -> Any:
@@ -289,6 +324,9 @@ def _by_mask(cx: Any, x: Tensor, mask: Tensor, value: Tensor) -> Tensor:
     for axis in range(mask.ndim):
         require_match(cx, x, axis, mask, axis)
     rest = x.ndim - mask.ndim
+    if not rest and value.ndim > 1:
+        message = "NumPy boolean array indexing assignment requires a 0 or 1-dimensional input, "
+        cx.raise_python(TypeError(f"{message}input has {value.ndim} dimensions"))
     if value.ndim == rest + 1 and value.shape[0] == 1:
         value = cx.b.call("squeeze", value, axis=[0])
     if value.ndim <= rest:
@@ -303,7 +341,7 @@ def _by_mask(cx: Any, x: Tensor, mask: Tensor, value: Tensor) -> Tensor:
         "NumPy boolean array indexing assignment cannot assign the input values to the output "
         "values where the mask is true: there are more or fewer of them"
     )
-    require_equal(cx, count, cx.dim_of(value, 0), message)
+    _require_one_or(cx, cx.dim_of(value, 0), count, message)
     value = fitted(cx, value, [cx.dim_of(value, 0), *sizes_of(cx, x)[mask.ndim :]])
     order = cx.call(Static(np.arange), [count], {})
     if value.shape[0] == 0:

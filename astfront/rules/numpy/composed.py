@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.core.numeric import normalize_axis_tuple  # type: ignore[attr-defined]
 
 from astfront.rules.numpy.support import numpy_rule
 from astfront.rules.registry import StaticArg, rule
@@ -278,6 +279,39 @@ def _reduceat(ufunc: Any) -> Any:
     return reduceat
 
 
+def _bitwise_reduce(ufunc: Any, whole: Any) -> Any:
+    """``whole`` is the one element of a reduction of none."""
+
+    def reduce(
+        array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False
+    ) -> Any:
+        x = np.asarray(array)
+        if x.dtype.kind not in "iub" or dtype is not None or out is not None:
+            refuse(f"{ufunc.__name__}.reduce with `dtype` or `out`, or of floats,")
+        axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
+        for along in sorted(axes, reverse=True):
+            x = np.moveaxis(x, along, 0)
+            made = np.full(x.shape[1:], whole, np.int64).astype(x.dtype)
+            for i in range(len(x)):
+                made = ufunc(made, x[i])
+            x = np.expand_dims(made, along) if keepdims else made
+        return x[()]
+
+    return reduce
+
+
+def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    x = np.asarray(ary).reshape(-1)
+    parts = [x[1:] - x[:-1]]
+    for added, at_first in ((to_begin, True), (to_end, False)):
+        if added is not None:
+            if not np.can_cast(np.asarray(added), x.dtype, casting="same_kind"):
+                refuse("ediff1d with ends of another kind of dtype")
+            more = np.asarray(added).reshape(-1).astype(x.dtype)
+            parts = [more, *parts] if at_first else [*parts, more]
+    return np.concatenate(parts)
+
+
 composed(np.isin, _isin)
 composed(np.in1d, _in1d)
 composed(np.allclose, _allclose)
@@ -301,3 +335,6 @@ composed(np.fromiter, _fromiter)
 composed(np.logaddexp.reduce, _logaddexp_reduce)
 for _ufunc in (np.add, np.multiply, np.maximum, np.minimum, np.logical_and, np.logical_or):
     composed(_ufunc.reduceat, _reduceat(_ufunc))
+for _bitwise, _unit in ((np.bitwise_and, -1), (np.bitwise_or, 0), (np.bitwise_xor, 0)):
+    composed(_bitwise.reduce, _bitwise_reduce(_bitwise, _unit))
+composed(np.ediff1d, _ediff1d)

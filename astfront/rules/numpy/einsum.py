@@ -14,7 +14,6 @@ from astfront.rules.numpy.shaping import reshaped, transposed
 from astfront.rules.numpy.support import (
     as_array,
     as_result,
-    constant,
     convert,
     numpy_rule,
     product,
@@ -22,6 +21,7 @@ from astfront.rules.numpy.support import (
     sizes_of,
 )
 from astfront.rules.registry import node_rule
+from astfront.rules.sizes import evaluated
 from astfront.values import Static, Tensor, Value
 
 #: A letter, or a number for an axis that the ellipsis stands for (from the last one, -1, down).
@@ -129,18 +129,21 @@ def _without_repeats(cx: Any, labels: list[Label], x: Tensor) -> tuple[list[Labe
         sizes = sizes_of(cx, x)
         require_equal(cx, sizes[i], sizes[j], "dimensions in operand for collapsing don't match")
         size = x.shape[i] if x.shape[i] is not None else x.shape[j]
-        if size is None:
-            raise cx.error(
-                "AF0306", "einsum with a letter twice whose size isn't known while compiling"
-            )
         rest = [a for a in range(x.ndim) if a not in (i, j)]
         flat = reshaped(
-            cx, transposed(cx, x, [*rest, i, j]), [*(sizes[a] for a in rest), Static(size**2)]
+            cx,
+            transposed(cx, x, [*rest, i, j]),
+            [*(sizes[a] for a in rest), product(cx, [sizes[i], sizes[j]])],
         )
-        places = constant(np.arange(size, dtype="int64") * (size + 1))
+        places = evaluated(cx, _diagonal, sizes[i] if size is None else Static(size))
         x = x.viewed_as(cx.b.call("take", flat, places, axis=len(rest), mode="clip"))
         labels = [*(labels[a] for a in rest), labels[i]]
     return labels, x
+
+
+def _diagonal(size):  # type: ignore[no-untyped-def]
+    """The places of the diagonal in a flat square; compiled where the size is staged."""
+    return np.arange(size) * (size + 1)
 
 
 def _drop_ones(cx: Any, labels: list[list[Label]], arrays: list[Tensor]) -> None:

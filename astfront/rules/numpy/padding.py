@@ -121,7 +121,7 @@ _PLACES = {
     "symmetric": _along_symmetric,
     "reflect": _along_reflect,
 }
-_STATISTICS = {"mean": np.mean, "maximum": np.max, "minimum": np.min}
+_STATISTICS = {"mean": np.mean, "median": np.median, "maximum": np.max, "minimum": np.min}
 
 
 def _taken_along(x: Any, axis: int, before: int, after: int, places: Any) -> Any:

@@ -140,7 +140,13 @@ def diag(cx: Any, v: Value, k: Value = Static(0)) -> Value:
 
 @numpy_rule(np.trace, np.ndarray.trace)
 def trace(
-    cx: Any, a: Value, offset: Value = Static(0), axis1: Value = Static(0), axis2: Value = Static(1)
+    cx: Any,
+    a: Value,
+    offset: Value = Static(0),
+    axis1: Value = Static(0),
+    axis2: Value = Static(1),
+    dtype: Value = NONE,
+    out: Value = NONE,
 ) -> Value:
     found = diagonal(cx, a, offset, axis1, axis2)
-    return cx.call(Static(np.sum), [found, Static(-1)], {})  # type: ignore[no-any-return]
+    return cx.call(Static(np.sum), [found, Static(-1), dtype, out], {})  # type: ignore[no-any-return]

@@ -21,6 +21,7 @@ from astfront.rules.numpy import (  # noqa: F401
     random,
     ranges,
     reductions,
+    seeded,
     sets,
     shaping,
     sorting,

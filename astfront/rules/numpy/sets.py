@@ -28,7 +28,8 @@ def _unique(
     else:
         ar = np.moveaxis(ar, axis, 0)
         rows = ar.reshape((len(ar), math.prod(ar.shape[1:])))
-        order = np.lexsort(rows.T[::-1])
+        # Of rows of nothing all are the same, and of no rows there's no order.
+        order = np.lexsort(rows.T[::-1]) if rows.shape[1] > 0 else np.arange(len(rows))
         rows = rows[order]
         differs = (rows[1:] != rows[:-1]).any(axis=1)
         found = ar[order]

@@ -315,8 +315,11 @@ def item(cx: Any, self: Value, *args: Value) -> Value:
         if x.ndim > 1 and not isinstance(obj if known else index, tuple | Tuple):
             x = reshaped(cx, x, [Static(-1)])
         x = index_tensor(cx, x, index)
+    error = ValueError("can only convert an array of size 1 to a Python scalar")
     if any(d not in (1, None) for d in x.shape):
-        cx.raise_python(ValueError("can only convert an array of size 1 to a Python scalar"))
+        cx.raise_python(error)
+    if not x.is_static_shape:
+        x = cx.only_item(x, error)
     return cx.tensor_to_scalar(x)  # type: ignore[no-any-return]
 
 
