@@ -27,6 +27,7 @@ from astfront.environment import Heap, values_of
 from astfront.layouts import Layouts
 from astfront.locations import MISSING, READ_ERRORS, Location
 from astfront.sameness import same_static
+from astfront.snapshots import has_contents, snapshot, unchanged
 from astfront.spans import Span
 from astfront.tuple_classes import methods_of_its_own
 from astfront.values import (
@@ -132,6 +133,17 @@ class Structure(Condition):
 
 
 @dataclass(frozen=True)
+class Contents(Condition):
+    """What an opaque object at a location holds, such as an array of complex numbers or of texts."""
+
+    location: Location
+    taken: Any
+
+    def _holds(self) -> bool:
+        return unchanged(self.location.read(), self.taken)
+
+
+@dataclass(frozen=True)
 class Distinct(Condition):
     """No two of these locations hold one list or dict."""
 
@@ -165,7 +177,7 @@ class Input:
             return None
         # What `array` gives, without the three calls that it takes: each call reads all parameters.
         array = found._data[0] if self.is_variable else found
-        if not isinstance(array, np.ndarray):
+        if type(array) not in ARRAYS:
             return None
         return array if array.dtype == self.dtype and array.shape == self.shape else None
 
@@ -218,9 +230,12 @@ class Lifter:
                 self.guard(Location(obj, "attribute", "array"), None)
                 self.guard(location, obj, identity=True)
                 return Static(obj)
+            self._require_plain(obj.array, location)
             return self._tensor(obj, obj.array, location, name)
-        if isinstance(obj, np.ndarray) and is_supported(obj.dtype):
-            return self._tensor(obj, obj, location, name)
+        if isinstance(obj, np.ndarray):
+            self._require_plain(obj, location)
+            if is_supported(obj.dtype):
+                return self._tensor(obj, obj, location, name)
         if isinstance(obj, tuple):
             if _by_equality(obj):
                 self.guard(location, obj)
@@ -247,7 +262,20 @@ class Lifter:
             self.guard(location, obj, identity=not _by_equality(obj))
             return Static(obj)
         self.guard(location, obj, identity=True)
+        if has_contents(obj):
+            self.guards.append(Contents(location, snapshot(obj)))
         return self.heap.new_object(type(obj), obj)
+
+    def _require_plain(self, array: Any, location: Location) -> None:
+        """A subclass of ``ndarray`` has operators of its own, whose results are of it."""
+        if type(array) not in ARRAYS:
+            kind = type(array)
+            raise error(
+                "AF0401",
+                f"{location} is a {kind.__module__}.{kind.__name__}: that isn't supported",
+                self.span(),
+                help="use a plain array: `numpy.asarray(x)`, or the data and the mask of a masked one",
+            )
 
     def _number(self, obj: Any, location: Location, name: str) -> Scalar:
         kind = type(obj)
@@ -348,6 +376,9 @@ class Lifter:
         self.heap.base[cell] = self.heap.cells[cell] = content
         return made
 
+
+#: Classes of arrays; what is computed with a ``memmap`` is a plain array.
+ARRAYS = frozenset((np.ndarray, np.memmap))
 
 #: Classes whose instances are containers of the program, and not objects with attributes.
 CONTAINERS = (

@@ -11,11 +11,13 @@ import chainer
 import gast
 import numpy as np
 
+from astfront.contents import Items
 from astfront.descriptions import describe
 from astfront.diagnostics import CompileError
 from astfront.effects import grown_text, is_grown_text, is_text, pieces_of
 from astfront.environment import UNKNOWN_STORAGE
 from astfront.joins.options import alternatives
+from astfront.lifting import is_supported
 from astfront.machine import Machine
 from astfront.numbers import NUMBERS, is_generic, is_numpy_number
 from astfront.values import (
@@ -423,7 +425,19 @@ class Operators(Machine):
             raise
         except Exception as e:
             self.raise_python(e)
-        return self.constant_value(result)
+        made = self.constant_value(result)
+        if any(isinstance(x, np.ndarray) and not is_supported(x.dtype) for x in args):
+            self._forbid_changes(made)
+        return made
+
+    def _forbid_changes(self, made: Value) -> None:
+        """What is in an array that isn't the program's can only be read."""
+        self.heap.note_copies(Items((made,)))
+        if isinstance(made, List | Dict):
+            self.heap.read_only.add(made.cell)
+        if isinstance(made, List | Tuple):
+            for item in self.items_of(made):
+                self._forbid_changes(item)
 
 
 def _class_of(v: Value) -> type:

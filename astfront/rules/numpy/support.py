@@ -88,8 +88,9 @@ def run_numpy(
     with np.errstate(all="ignore"):
         result = cx.run_python(f, *args, **kwargs)
     arrays = [s for s in sources if isinstance(s, Tensor) and s.const is not None]
-    if not arrays and isinstance(result, Tensor) and fills_buffer(result.const):
-        return cx.lifter.layouts.made(result)  # type: ignore[no-any-return]
+    if not arrays:
+        is_whole = isinstance(result, Tensor) and fills_buffer(result.const)
+        return cx.lifter.layouts.made(result) if is_whole else result  # type: ignore[no-any-return]
     return _marked(cx, result, arrays, again)
 
 
