@@ -240,6 +240,10 @@ class Comparisons(Machine):
                 self.static(v, "what is compared")
         equality = f in (operator.eq, operator.ne)
         sequences = all(self.is_tuple(v) or isinstance(v, List) for v in (a, b))
+        if equality and sequences and self.is_tuple(a) == self.is_tuple(b):
+            lengths = [self.length(v) for v in (a, b)]
+            if any(isinstance(n, Static) and n.obj == 0 for n in lengths):
+                return self.compare(gast.Eq() if f is operator.eq else gast.NotEq(), *lengths)
         if sequences and self.is_tuple(a) == self.is_tuple(b) and self._of_staged_length(a, b):
             return self._compared_in_a_loop(f, a, b)
         if equality and sequences and self.is_tuple(a) == self.is_tuple(b):

@@ -64,6 +64,8 @@ class Heap:
         """Cells that can't change: parts of tree arguments, and items of lists that grew."""
         self.arguments: set[int] = set()
         """Those of them that are of arguments."""
+        self.settled: set[int] = set()
+        """Cells of lists that don't get other items, as a loop walks over them: see ``windows.py``."""
         self.parts: dict[int, Any] = {}
         """Those that are of items of lists that grew, which change with them: see ``parts.py``."""
         self.changed_names: dict[int, frozenset[str]] = {}
@@ -227,6 +229,17 @@ class Heap:
             self.changed_at.setdefault(cell, self.place())
 
     def __setitem__(self, cell: int, content: Content) -> None:
+        if cell in self.settled:
+            raise error(
+                "AF0209",
+                "a list gets other items while a loop changes those of a slice of it",
+                self.place(),
+                help="change the items by their places: `for i in range(…): xs[i].a = …`",
+            )
+        self.put_back(cell, content)
+
+    def put_back(self, cell: int, content: Content) -> None:
+        """Change a cell: of a list that grew, what its items hold, but not which ones there are."""
         self._changing(cell)
         self._put(cell, content)
 

@@ -34,6 +34,7 @@ from astfront.containers.forests import Forest
 from astfront.containers.grown import GrownLists
 from astfront.containers.iterators import Iterators
 from astfront.containers.trees import Trees
+from astfront.containers.windows import Windows
 from astfront.contents import Content, Names
 from astfront.control.attempts import Attempts, Refused
 from astfront.control.bounds import KnownBounds
@@ -110,6 +111,7 @@ class Interpreter(
     Iterators,
     Targets,
     Trees,
+    Windows,
     Narrowing,
     Expressions,
 ):

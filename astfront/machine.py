@@ -133,6 +133,8 @@ class Machine:
 
     It's as long, as the end of each turn requires.
     """
+    windows: dict[int, Any] | None = None
+    """Slices of lists that grew, by their cells, where loops take their items from those lists."""
     loops_around: list[LoopAround]
     """The loops that a ``break`` may leave, innermost last."""
     ways: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import operator
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,7 @@ from astfront.joins.options import alternatives
 from astfront.lifting import is_supported
 from astfront.machine import Machine
 from astfront.numbers import NUMBERS, is_generic, is_numpy_number
+from astfront.rules import counters
 from astfront.values import (
     FALSE,
     POISON,
@@ -394,6 +396,8 @@ class Operators(Machine):
                 new = self.listed_copy(a)
                 self.extend_list(new, b)
                 return self.like(a, new)
+        if f in counters.OPERATORS and _is_counter(a) and _is_counter(b):
+            return self.call(Static(counters.OPERATORS[f]), [a, b], {})
         if f in _SET_OPERATORS and any(map(_is_set, (a, b))):
             if isinstance(a, Static) and isinstance(a.obj, frozenset):
                 known, values = self.try_all([a, b], {})
@@ -444,6 +448,10 @@ def _class_of(v: Value) -> type:
     return (
         v.cls if isinstance(v, List | Tuple) else type(v.obj) if isinstance(v, Static) else object
     )
+
+
+def _is_counter(v: Value) -> bool:
+    return isinstance(v, Dict) and v.cls is collections.Counter
 
 
 def _is_set(v: Value) -> bool:

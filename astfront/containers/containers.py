@@ -259,7 +259,7 @@ class Containers(Machine):
             case Tensor():
                 return self._rows_of(v)
             case List():
-                return self._list_iterator(v)
+                return self.window_iterator(v) or self._list_iterator(v)
             case DictView():
                 return self._dict_iterator(v)
             case Dict():

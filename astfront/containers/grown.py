@@ -270,7 +270,9 @@ class GrownLists(Parts):
         if not isinstance(content, GrownList):
             self.fail("AF0208", "a list is wanted here")
         if isinstance(index, Slice) or (isinstance(index, Static) and isinstance(index.obj, slice)):
-            return self.like(container, List(self.heap.new(self.grown_slice(content, index))))
+            made = List(self.heap.new(self.grown_slice(content, index)))
+            self.note_window(container, index, made)
+            return self.like(container, made)
         kind = "tuple" if self.is_tuple(container) else "list"
         i = self.checked_index(index, content.length, kind)
         if isinstance(content.element, Unbound):

@@ -15,11 +15,11 @@ from typing import Any
 
 from astfront.contents import ByValue, Content, GrownList, ItemOf, Items, Names
 from astfront.environment import State
-from astfront.joins.reachability import reached
+from astfront.joins.reachability import led_to, reached
 from astfront.machine import Machine
 from astfront.rules import folds
 from astfront.sameness import same
-from astfront.values import List, Option, Static, Tuple, Value
+from astfront.values import Dict, List, Object, Option, Static, Tuple, Value
 
 
 @dataclass
@@ -117,6 +117,7 @@ class Parts(Machine):
         owner = part.owner.cell
         before: Any = heap.cells[owner]
         length, taken = self.length_of(before), heap.taken_now()
+        named = self._named_items(part)
         made: Any = self.put_together(before, Items((part.item,)))
         if isinstance(made, Items):
             items = [*made.items[:-1]]
@@ -137,8 +138,9 @@ class Parts(Machine):
         part.contents.append(content)
         for other in beside:
             other.contents.append(content)
-        heap[owner] = content
-        self._outdate(part, beside)
+        again = [p for p in named if p not in beside and self._read_again(p, content)]
+        heap.put_back(owner, content)
+        self._outdate(part, beside, again)
 
     def _beside(self, part: Part, content: Content) -> list[Part]:
         """The list's items at other places, which don't change with this one."""
@@ -154,6 +156,50 @@ class Parts(Machine):
                 found.append(other)
         return found
 
+    def _named_items(self, part: Part) -> list[Part]:
+        """The items that names hold of the same list, any of which may be the one that was changed."""
+        heap = self.heap
+        found = []
+        for other in {id(p): p for p in heap.parts.values()}.values():
+            if other is part or other.owner.cell != part.owner.cell:
+                continue
+            tops = [*led_to(other.item)]
+            if tops and all(c in heap.cells and heap.part_of(c, heap.cells) is other for c in tops):
+                found.append(other)
+        if not found:
+            return []
+        roots = sorted(c for c, held in heap.cells.items() if isinstance(held, Names))
+        held = set(reached(heap.cells, roots, lambda cell, name: cell != heap.taken))
+        return [other for other in found if held.intersection(led_to(other.item))]
+
+    def _read_again(self, other: Part, content: Content) -> bool:
+        """An item is what the list has there now; whether that's of the same kind as it was.
+
+        What's in the item may be something else by now: it gets new cells.
+        """
+        heap = self.heap
+        if not isinstance(content, GrownList):
+            return False
+        item = self.grown_element(content, other.index)
+        pairs: dict[int, int] = {}
+        if not _pair(item, other.item, pairs):
+            return False
+        inner = self._cells_in(item) - pairs.keys()
+        for cell, old in pairs.items():
+            # Other names of its arrays go on being what they were.
+            heap.note_copies(heap.cells[old])
+            heap.cells[old] = heap.cells[cell]
+            heap.note_copies(heap.cells[old])
+            heap.sources[old] = heap.sources_of(old, cell) - {old, cell}
+            heap.drop(cell)
+        heap.parts.update(dict.fromkeys(sorted(inner), other))
+        other.contents.append(content)
+        return True
+
+    def _cells_in(self, item: Value) -> set[int]:
+        """The cells of the lists, dicts and objects in an item."""
+        return reached(self.heap.cells, led_to(item), lambda cell, name: True)
+
     def _as_parts(self, part: Part, items: Sequence[Value]) -> list[Part]:
         """The other items of a list, each of which is known from here on."""
         known = {id(p.item): p for p in self.heap.parts.values()}
@@ -165,11 +211,12 @@ class Parts(Machine):
                 found.append(other)
         return found
 
-    def _outdate(self, part: Part, beside: list[Part]) -> None:
+    def _outdate(self, part: Part, beside: list[Part], again: list[Part]) -> None:
         """What else was copied of items like it, or was put into the list, may not be what it was."""
         heap = self.heap
         owners = {part.owner.cell, *self._owners(part.owner.cell)}
         family = {*part.cells, *owners}.union(*(other.cells for other in beside))
+        family = family.union(*(self._cells_in(p.item) for p in (part, *beside, *again)))
         for cell in owners:
             around = heap.part_of(cell, heap.cells)
             if around is not None:
@@ -187,6 +234,24 @@ class Parts(Machine):
         sources = self.sources_in(heap.cells[part.owner.cell])
         copies = {c for c in (*heap.taken_now(), *heap.frozen) if c >= 0 and c in heap.cells}
         heap.outdate(c for c in sorted(copies - family) if heap.sources_of(c) & sources)
+
+
+_REFERENCES = (List, Dict, Object)
+
+
+def _pair(new: Value, old: Value, pairs: dict[int, int]) -> bool:
+    """Whether two items are the same lists, dicts or objects, or tuples of them; their cells."""
+    if isinstance(new, Tuple) and isinstance(old, Tuple) and len(new.items) == len(old.items):
+        return all(_pair(a, b, pairs) for a, b in zip(new.items, old.items))
+    if not isinstance(new, _REFERENCES) or not isinstance(old, _REFERENCES):
+        return not any(True for v in (new, old) for _ in led_to(v))
+    if type(new) is not type(old) or new.cls is not old.cls:
+        return False
+    if new != old:
+        if new.cell in pairs or old.cell in pairs.values():
+            return False
+        pairs[new.cell] = old.cell
+    return True
 
 
 def sources_of_item(value: Value) -> frozenset[int]:

@@ -79,9 +79,12 @@ class Loops(Unrolling, KeptLoops):
     # --- loops -------------------------------------------------------------------------------
 
     def for_statement(self, node: gast.For) -> None:
-        with self.with_refusals_of([lambda: self._for_each(node, POISON)]):
-            iterable = self.visit(node.iter)
-        self._for_each(node, iterable)
+        def loop() -> None:
+            with self.with_refusals_of([lambda: self._for_each(node, POISON)]):
+                iterable = self.visit(node.iter)
+            self._for_each(node, iterable)
+
+        self.through_windows(node.iter, loop)
 
     def _for_each(self, node: gast.For, iterable: Value) -> None:
         if isinstance(iterable, EitherDtype):

@@ -462,7 +462,7 @@ class Join(Sharing, Contained, References, JoinedOptions, JoinedItems):
             if self.heap.is_frozen(cell):
                 self.heap.cells[cell] = filled  # What it was in the arm that made it.
             else:
-                self.heap[cell] = filled
+                self.heap.put_back(cell, filled)
         for cell in self.cells.keys() - self._pre.keys():
             self.heap.parts.pop(cell, None)  # Its index may be known in one arm only.
         self.heap.take(self.taken - self.parts.keys())

@@ -170,6 +170,27 @@ def remove(cx: Any, self: List, item: Value) -> Value:
     return cx.raise_python(ValueError("list.remove(x): x not in list"))  # type: ignore
 
 
+@rule(collections.namedtuple)
+def namedtuple(
+    cx: Any,
+    typename: StaticArg[str],
+    field_names: StaticArg[Any],
+    *,
+    rename: StaticArg[bool] = False,
+    defaults: StaticArg[Any] = None,
+    module: StaticArg[str | None] = None,
+) -> Value:
+    module = module or cx.frame.globals.get("__name__")
+    return cx.run_python(  # type: ignore[no-any-return]
+        collections.namedtuple,
+        typename,
+        field_names,
+        rename=rename,
+        defaults=defaults,
+        module=module,
+    )
+
+
 # --- dicts -----------------------------------------------------------------------------------
 
 

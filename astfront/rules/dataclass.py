@@ -77,6 +77,12 @@ def represented(cx: Any, owner: Object) -> Value:
     return cx.text(operator.mod, Static(form), parts)  # type: ignore[no-any-return]
 
 
+@rule(dataclasses.field)
+def field(cx: Any, **options: Value) -> Value:
+    known = {name: cx.static(value) for name, value in options.items()}
+    return cx.run_python(dataclasses.field, **known)  # type: ignore[no-any-return]
+
+
 @rule(dataclasses.replace)
 def replace(cx: Any, obj: Value, **changes: Value) -> Value:
     if not isinstance(obj, Object):

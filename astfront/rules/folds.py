@@ -38,6 +38,13 @@ def of_dtypes(items: Sequence[Any], joint: Sequence[tuple[Any, Sequence[Any]]]) 
     return np.array([np.asarray(x).astype(last) for x in items])
 
 
+def slice_start(length: int, start: int) -> int:
+    """Where a slice of so many items with a step of 1 begins."""
+    if start < 0:
+        return max(start + length, 0)
+    return min(start, length)
+
+
 def keyed(pairs: Iterable[Any]) -> dict[Any, Any]:
     found = {}
     for key, value in pairs:

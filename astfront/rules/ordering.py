@@ -11,6 +11,7 @@ import gast
 import numpy as np
 
 from astfront.containers.grown import leaf_buffers
+from astfront.containers.parts import sources_of_item
 from astfront.contents import Items
 from astfront.joins.leaves import Leaf
 from astfront.rules import folds
@@ -149,6 +150,9 @@ def _sorted_few(cx: Any, items: Sequence[Value], keys: Sequence[Value], reverse:
     """Items whose number is known, in an order that isn't."""
     order = _order_by(cx, List(cx.heap.new(cx.as_grown(Items(tuple(keys))))), reverse)
     grown = cx.items_at(cx.as_grown(Items(tuple(items))), order)
+    if sources_of_item(grown.element):
+        # What's in it changes with the list (``parts.py``), as long as it's read from it.
+        return List(cx.heap.new(cx.of_length(grown, len(items))))
     return cx.heap.new_list([cx.grown_element(grown, Static(i)) for i in range(len(items))])
 
 

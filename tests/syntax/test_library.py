@@ -366,10 +366,29 @@ def test_keys_of_dicts():
         print(keys, values, items)
         return seen, len(keys), list(values), "a" in keys, dict(items), keys & {"c"}, bool(values)
 
+    def counted(t, n):
+        pair = collections.namedtuple("pair", "a b")
+
+        @dataclasses.dataclass
+        class Both:
+            a: int
+            kept: list = dataclasses.field(default_factory=list)
+
+        both = Both(int(n))
+        both.kept.append(1)
+        a = collections.Counter(int(k) for k in t)
+        b = collections.Counter({3: int(n), 1: 1, 0: -2})
+        found = pair(a & b, a | b)
+        return sorted(found.a.items()), sorted(found.b.items()), (a + b)[3], (a - b)[3], both.kept
+
     agrees(f, (X, N(0)), (X, N(3)))
     agrees(pop, (X, N(1), collections.defaultdict), (X, N(1), collections.Counter))
     agrees(views, (X,))
     agrees(found, (np.array([0, 3, 5, -1]), N(1)), (np.array([1]), N(9)))
+
+    agrees(
+        counted, (np.array([0, 3, 3, -1]), N(1)), (np.array([1, 1]), N(2)), (np.zeros(0, int), N(0))
+    )
 
     refuses("AF0207", lambda x: collections.Counter(a=0) == collections.Counter(), X)
     refuses("AF0503", lambda x: [d.update(b=x) for d in [{"a": x}] for key in d], X)
