@@ -57,6 +57,8 @@ def describe(value: Value) -> str:
             return "an array of complex numbers"
         case Object(cls=cls) if cls.__module__ == "astfront.rules.numpy.seeded":
             return "a random number generator"
+        case Object(cls=cls) if cls.__module__ == "astfront.rules.images.pillow":
+            return "a Pillow image"
         case Object(cls=cls) | DictView(cls=cls):
             return f"a {cls.__name__}"
         case ByValue(reference=reference):

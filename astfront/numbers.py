@@ -13,7 +13,7 @@ import numpy as np
 
 from astfront.descriptions import describe
 from astfront.powers import Powers
-from astfront.values import EitherDtype, List, Poison, Scalar, Static, Tensor, Tuple, Value
+from astfront.values import EitherDtype, List, Object, Poison, Scalar, Static, Tensor, Tuple, Value
 
 NUMBERS = (bool, int, float)
 
@@ -205,6 +205,9 @@ class Numbers(Powers):
                 made = self.call(Static(np.array), [v], {})
                 if isinstance(made, Tensor | EitherDtype):
                     return self.as_tensor(made, dtype)
+            case Object(cls=cls) if hasattr(cls, "__array__"):
+                made = self.call(self.get_attribute(v, "__array__"), [], {})
+                return self.as_tensor(made, dtype)
             case EitherDtype(array=array) if dtype is None:
                 return self.of_one_dtype(v)  # type: ignore[no-any-return]
             case EitherDtype(array=array):

@@ -24,6 +24,7 @@ from astfront.calls.wrappers import call_wrapper
 from astfront.descriptions import describe
 from astfront.joins.options import choice_in
 from astfront.rules import folds
+from astfront.rules.images import register_loaded
 from astfront.rules.numpy import complex_functions
 from astfront.rules.registry import PURE, RULES, Rule, nearest
 from astfront.tuple_classes import methods_of_its_own
@@ -376,6 +377,7 @@ class Calls(FunctionCalls):
 
 
 def rule_for(f: Any) -> Rule | None:
+    register_loaded()
     try:
         return RULES.get(f)
     except TypeError:

@@ -91,6 +91,10 @@ for _function in (*_PROPERTY, staticmethod, classmethod, functools.cached_proper
 _decorator(abc.abstractmethod)
 
 
+#: Classes here whose objects stand for those of a library's class.
+STANDS_FOR: dict[type, type] = {}
+
+
 @rule(isinstance, splits=True)
 def isinstance_(cx: Any, x: Value, cls: Value) -> Value:
     classes = cx.static(cls, "the class")
@@ -122,6 +126,8 @@ def class_of(cx: Any, x: Value) -> type:
             return kind
         case Object(cls=cls) if cls is complex_arrays.ComplexArray:
             return complex_arrays.class_of(cx, x)
+        case Object(cls=cls) if cls in STANDS_FOR:
+            return STANDS_FOR[cls]
         case Object() if seeded.is_seeded(x):
             return seeded.class_of(cx, x)  # type: ignore[arg-type]
         case Tuple(cls=cls) | Object(cls=cls) | DictView(cls=cls) | Deferred(cls=cls):
