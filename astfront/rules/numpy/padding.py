@@ -8,6 +8,7 @@ from typing import Any
 import gast
 import numpy as np
 
+from astfront.descriptions import describe
 from astfront.joins.leaves import number_type
 from astfront.rules import folds
 from astfront.rules.numpy.support import as_array, constant, numpy_rule, operand, tensor_of
@@ -29,7 +30,8 @@ def pad(
     how = cx.static(mode, "`mode`")
     if options or how not in ("constant", "empty", "linear_ramp", *_PLACES, *_STATISTICS):
         given = "".join(f", {name}=…" for name in options)
-        cx.fail("AF0306", f"pad with mode {how!r}{given} isn't supported")
+        named = repr(how) if isinstance(how, str) else describe(mode)
+        cx.fail("AF0306", f"pad with mode {named}{given} isn't supported")
     ends = _ends_of(cx, x, end_values if how == "linear_ramp" else constant_values)
     how = "constant" if how == "empty" else how  # any numbers do
     known, _ = cx.try_static(pad_width)

@@ -105,7 +105,7 @@ def af0305_link(x):
 
 
 def af0306_mode(x):
-    return np.pad(x, 1, mode="median")
+    return np.pad(x, 1, mode="reflect", reflect_type="odd")
 
 
 def af0307_complex(x):
