@@ -7,12 +7,15 @@ import sys
 
 _RULES = {"PIL.Image": "astfront.rules.images.pillow", "cv2": "astfront.rules.images.opencv"}
 
+_registered: set[str] = set()
+
 
 def register_loaded() -> None:
     """Register the rules for libraries that have been imported by now."""
     for library, rules in _RULES.items():
-        if library in sys.modules and rules not in sys.modules:
-            importlib.import_module(rules)
+        if library in sys.modules and library not in _registered:
+            _registered.add(library)
+            importlib.import_module(rules).register(sys.modules[library])
 
 
 __all__ = ["register_loaded"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-import cv2
 import numpy as np
 
 from astfront.descriptions import describe
@@ -12,10 +12,15 @@ from astfront.rules.images.resampling import weighted
 from astfront.rules.registry import StaticArg, rule
 from astfront.values import NONE, Static, Tensor, Value, is_none
 
-_SUPPORTED = {cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC}
+INTER_NEAREST, INTER_LINEAR, INTER_CUBIC = range(3)
+"""OpenCV's numbers of its interpolations; it has others, too."""
 
 
-@rule(cv2.resize)
+def register(cv2: Any) -> None:
+    """For the library, which has been imported."""
+    rule(cv2.resize)(resize)
+
+
 def resize(
     cx: Any,
     src: Value,
@@ -23,7 +28,7 @@ def resize(
     dst: Value = NONE,
     fx: Value = Static(0.0),
     fy: Value = Static(0.0),
-    interpolation: StaticArg[int] = cv2.INTER_LINEAR,
+    interpolation: StaticArg[int] = INTER_LINEAR,
 ) -> Value:
     is_float = isinstance(src, Tensor) and src.kind == "array" and src.dtype.kind == "f"
     if not is_float or len(src.shape) not in (2, 3) or src.dtype == np.float16:  # type: ignore[attr-defined]
@@ -32,11 +37,12 @@ def resize(
             f"cv2.resize of {describe(src)} isn't supported",
             help="arrays of float32 and float64, of two or three dimensions, are",
         )
-    if interpolation not in _SUPPORTED or not is_none(dst):
+    is_supported = interpolation in (INTER_NEAREST, INTER_LINEAR, INTER_CUBIC)
+    if not is_supported or not is_none(dst):
         cx.fail(
             "AF0306",
             "cv2.resize with a result to write to isn't supported"
-            if interpolation in _SUPPORTED
+            if is_supported
             else f"cv2.resize with interpolation {interpolation} isn't supported",
             help="INTER_NEAREST, INTER_LINEAR and INTER_CUBIC are, into a new array",
         )
@@ -63,12 +69,12 @@ def _resized(src: Any, dsize: Any, fx: Any, fy: Any, kind: int) -> Any:
 
 def _columns(image: Any, wanted: Any, scale: Any, kind: int) -> Any:
     size = image.shape[1]
-    if kind == cv2.INTER_NEAREST:
+    if kind == INTER_NEAREST:
         return image[:, np.minimum(np.floor(np.arange(wanted) * scale).astype(np.int64), size - 1)]
     x = ((np.arange(wanted) + 0.5) * scale - 0.5).astype(np.float32)
     first = np.floor(x).astype(np.int64)
     x = x - first.astype(np.float32)
-    if kind == cv2.INTER_LINEAR:
+    if kind == INTER_LINEAR:
         x = np.where((first < 0) | (first >= size - 1), np.float32(0), x)
         places = np.stack([first, first + 1], axis=1)
         weights = np.stack([1 - x, x], axis=1)
@@ -91,8 +97,8 @@ def refuse() -> None:
 
 @rule(refuse)
 def _refused(cx: Any) -> Value:
-    cx.raise_python(cv2.error("resize: a size that isn't positive"))
+    cx.raise_python(sys.modules["cv2"].error("resize: a size that isn't positive"))
     return NONE
 
 
-__all__ = ["refuse", "resize"]
+__all__ = ["refuse", "register", "resize"]

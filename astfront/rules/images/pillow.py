@@ -11,7 +11,6 @@ import math
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from astfront.descriptions import describe
 from astfront.rules.images.resampling import (
@@ -126,7 +125,12 @@ def _refused(cx: Any, what: StaticArg[str]) -> Value:
     return NONE
 
 
-@rule(Image.fromarray)
+def register(library: Any) -> None:
+    """For ``PIL.Image``, which has been imported."""
+    rule(library.fromarray)(fromarray)
+    STANDS_FOR[FloatImage] = library.Image
+
+
 def fromarray(cx: Any, obj: Value, mode: StaticArg[str] = None) -> Value:  # type: ignore[assignment]
     is_float = isinstance(obj, Tensor) and obj.kind == "array" and obj.dtype == np.float32
     if not is_float or len(obj.shape) != 2 or mode not in (None, "F"):  # type: ignore[attr-defined]
@@ -139,6 +143,4 @@ def fromarray(cx: Any, obj: Value, mode: StaticArg[str] = None) -> Value:  # typ
     return cx.construct(FloatImage, [cx.call(cx.get_attribute(obj, "copy"), [], {})], {})  # type: ignore[no-any-return]
 
 
-STANDS_FOR[FloatImage] = Image.Image
-
-__all__ = ["FloatImage", "fromarray", "refuse"]
+__all__ = ["FloatImage", "fromarray", "refuse", "register"]
