@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from astfront.descriptions import describe
-from astfront.rules.images.resampling import weighted
+from astfront.rules.images.resampling import cubic_filter, weighted
 from astfront.rules.registry import StaticArg, rule
 from astfront.values import NONE, Static, Tensor, Value, is_none
 
@@ -80,15 +80,9 @@ def _columns(image: Any, wanted: Any, scale: Any, kind: int) -> Any:
         weights = np.stack([1 - x, x], axis=1)
     else:
         places = np.stack([first - 1, first, first + 1, first + 2], axis=1)
-        weights = _cubic(x, np.float32(-0.75))
+        three = cubic_filter(np.stack([x + 1, x, 1 - x], axis=1), -0.75)
+        weights = np.concatenate([three, 1 - three.sum(axis=1, keepdims=True)], axis=1)
     return weighted(image, np.clip(places, 0, size - 1), weights, image.dtype)
-
-
-def _cubic(x: Any, a: Any) -> Any:
-    before = ((a * (x + 1) - 5 * a) * (x + 1) + 8 * a) * (x + 1) - 4 * a
-    left = ((a + 2) * x - (a + 3)) * x * x + 1
-    right = ((a + 2) * (1 - x) - (a + 3)) * (1 - x) * (1 - x) + 1
-    return np.stack([before, left, right, 1 - before - left - right], axis=1)
 
 
 def refuse() -> None:
