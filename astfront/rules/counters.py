@@ -4,58 +4,41 @@ from __future__ import annotations
 
 import collections
 import operator
+from collections.abc import Callable
 from typing import Any
 
 Counts = collections.Counter[Any]
 
 
-def least(a: Counts, b: Counts) -> Counts:
+def _combined(a: Counts, b: Counts, count: Callable[[Any, Any], Any]) -> Counts:
+    """The positive ones of the counts that two counts give; what isn't there counts as 0."""
     made: Counts = collections.Counter()
-    for key, count in a.items():
-        other = b[key]
-        if other < count:
-            count = other
-        if count > 0:
-            made[key] = count
+    for key, n in a.items():
+        found = count(n, b[key])
+        if found > 0:
+            made[key] = found
+    for key, n in b.items():
+        if key not in a:
+            found = count(0, n)
+            if found > 0:
+                made[key] = found
     return made
+
+
+def least(a: Counts, b: Counts) -> Counts:
+    return _combined(a, b, min)
 
 
 def most(a: Counts, b: Counts) -> Counts:
-    made: Counts = collections.Counter()
-    for key, count in a.items():
-        other = b[key]
-        if count < other:
-            count = other
-        if count > 0:
-            made[key] = count
-    for key, count in b.items():
-        if key not in a and count > 0:
-            made[key] = count
-    return made
+    return _combined(a, b, max)
 
 
 def added(a: Counts, b: Counts) -> Counts:
-    made: Counts = collections.Counter()
-    for key, count in a.items():
-        total = count + b[key]
-        if total > 0:
-            made[key] = total
-    for key, count in b.items():
-        if key not in a and count > 0:
-            made[key] = count
-    return made
+    return _combined(a, b, operator.add)
 
 
 def subtracted(a: Counts, b: Counts) -> Counts:
-    made: Counts = collections.Counter()
-    for key, count in a.items():
-        rest = count - b[key]
-        if rest > 0:
-            made[key] = rest
-    for key, count in b.items():
-        if key not in a and count < 0:
-            made[key] = 0 - count
-    return made
+    return _combined(a, b, operator.sub)
 
 
 #: By the functions of Python's ``operator`` module.
