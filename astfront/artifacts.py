@@ -16,7 +16,7 @@ import numpy as np
 from astfront import manifests
 from astfront.diagnostics import error
 from astfront.layouts import fills_buffer
-from astfront.outputs import ArgumentOut, Outcome, Template
+from astfront.output_templates import ArgumentOut, Outcome, Template
 from astfront.program import RaisedAt
 from astfront.randomness import RandomKeys
 from astfront.relay import artifact as relay_artifact

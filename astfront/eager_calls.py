@@ -17,7 +17,7 @@ import chainer
 import numpy as np
 
 from astfront.lifting import is_supported
-from astfront.outputs import Outcome, Template
+from astfront.output_templates import Outcome, Template
 from astfront.spans import Span
 from astfront.values import SCALAR_DTYPES
 

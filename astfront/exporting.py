@@ -24,7 +24,7 @@ from astfront.deep_stack import on_deep_stack
 from astfront.diagnostics import CompileError, Diagnostic, error
 from astfront.lifting import Guard, Input
 from astfront.loading import Options, used_constants
-from astfront.outputs import ArgumentOut
+from astfront.output_templates import ArgumentOut
 from astfront.program import Program
 from astfront.progress import Watch, unwatched
 from astfront.randomness import RandomKeys

@@ -7,17 +7,13 @@ without one is an error. What several kinds share is in the mixins: names and ta
 
 from __future__ import annotations
 
-import builtins
-import collections
 import importlib
 import types
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-import chainer
 import gast
-import numpy as np
 
 from astfront.attributes import Attributes
 from astfront.builder import Builder, OperatorError
@@ -40,6 +36,7 @@ from astfront.control.attempts import Attempts, Refused
 from astfront.control.bounds import KnownBounds
 from astfront.control.branches import Branches
 from astfront.control.catching import Catching
+from astfront.control.checks import Checks
 from astfront.control.endings import Diverged, Handler, Noted, PythonError
 from astfront.control.exceptions import Exceptions
 from astfront.control.generators import Generators
@@ -55,28 +52,23 @@ from astfront.environment import Heap, State
 from astfront.expressions import Expressions
 from astfront.fallback import Fallbacks
 from astfront.in_place import InPlace
-from astfront.lifting import Lifter, is_static
+from astfront.lifting import Lifter
 from astfront.machine import LoopAround, Recursion, Site
 from astfront.numbers import Numbers
 from astfront.operators import Operators
 from astfront.randomness import RandomKeys
 from astfront.report import Report
 from astfront.spans import Span
+from astfront.static_values import StaticValues
 from astfront.subscripts import Subscripts
 from astfront.targets import Targets
 from astfront.values import (
     POISON,
     UNBOUND,
     Deferred,
-    Dict,
-    DictView,
-    List,
     Poison,
-    Set,
-    Slice,
     Static,
     Tensor,
-    Tuple,
     Value,
 )
 from passes.syntax import liveness, names
@@ -84,6 +76,7 @@ from passes.syntax import liveness, names
 
 class Interpreter(
     Attempts,
+    StaticValues,
     Operators,
     Comparisons,
     Numbers,
@@ -101,6 +94,7 @@ class Interpreter(
     Fallbacks,
     Recursions,
     FunctionNodes,
+    Checks,
     Branches,
     Catching,
     Lasting,
@@ -398,77 +392,6 @@ class Interpreter(
 
     def exec_While(self, node: gast.While) -> None:
         self.while_statement(node)
-
-    # --- values ------------------------------------------------------------------------------
-
-    def constant_value(self, obj: Any) -> Value:
-        """The value of a Python object that nobody changes: a result of static computation."""
-        if isinstance(obj, Value):
-            return obj
-        if isinstance(obj, np.ndarray) and obj.dtype != object:
-            return Tensor(None, obj.shape, obj.dtype, "array", const=obj)
-        if isinstance(obj, chainer.Variable) and obj.array is not None:
-            return Tensor(None, obj.shape, obj.dtype, "variable", const=obj.array)
-        if isinstance(obj, tuple):
-            items = [self.constant_value(x) for x in obj]
-            if all(isinstance(i, Static) for i in items):
-                return Static(obj)
-            return Tuple(tuple(items), type(obj))
-        if isinstance(obj, list) and type(obj) is list:
-            return self.heap.new_list([self.constant_value(x) for x in obj])
-        if type(obj) is set:
-            return self.heap.new_set(obj)
-        if isinstance(obj, dict) and type(obj) is dict:
-            return self.heap.new_dict({k: self.constant_value(x) for k, x in obj.items()})
-        if is_static(obj) or (callable(obj) and not hasattr(obj, "__dict__")):
-            return Static(obj)
-        return self.heap.new_object(type(obj), obj)
-
-    def static(self, value: Value, what: str = "this") -> Any:
-        """The Python object of a value; AF0205 where it's staged."""
-        match value:
-            case Static(obj=obj):
-                return obj
-            case Tensor(const=const) if const is not None:
-                array = const[()] if value.kind == "generic" else const
-                return chainer.Variable(array) if value.kind == "variable" else array
-            case Tuple(items=items):
-                parts = [self.static(i, what) for i in items]
-                return value.cls(*parts) if value.cls is not tuple else tuple(parts)
-            case List(cls=cls):
-                found = [self.static(i, what) for i in self.items_of(value)]
-                return cls(found) if cls in (list, tuple) else cls(found, value.longest)
-            case Set():
-                return self.real_set(value).copy()
-            case Dict(cls=cls):
-                entries = {k: self.static(v, what) for k, v in self.entries_of(value).items()}
-                return (
-                    collections.OrderedDict(entries) if cls is collections.OrderedDict else entries
-                )
-            case DictView(of=of, kind="keys"):
-                return dict.fromkeys(self.entries_of(of)).keys()
-            case DictView(of=of, kind="items"):
-                return self.static(of, what).items()
-            case Slice(start=start, stop=stop, step=step):
-                return slice(*(self.static(p, what) for p in (start, stop, step)))
-            case _ if hasattr(value, "instance") and value.instance is not None:
-                if not self.heap[value.cell].items:  # type: ignore[attr-defined, union-attr]
-                    return value.instance
-        if isinstance(value, Poison):
-            self.poisoned()
-        self.fail(
-            "AF0205",
-            f"{what} must be known while compiling, but it is {describe(value)}",
-            label="staged: depends on what the program gets when it runs",
-            help="use an attribute, a literal or an argument that isn't an array here",
-        )
-
-    def try_static(self, value: Value) -> builtins.tuple[bool, Any]:
-        """Whether a value is a Python object, and which."""
-        try:
-            return True, self.static(value)
-        except CompileError:
-            return False, None
 
 
 class _At:

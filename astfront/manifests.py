@@ -13,7 +13,7 @@ from typing import Any
 import chainer
 import numpy as np
 
-from astfront.outputs import (
+from astfront.output_templates import (
     ArgumentOut,
     ArrayOut,
     CallOut,

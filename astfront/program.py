@@ -28,7 +28,8 @@ from astfront.interpreter import Interpreter
 from astfront.lifting import Condition, Guard, Input, is_static
 from astfront.locations import Location
 from astfront.machine import Site
-from astfront.outputs import DictOut, Known, OptionOut, Outcome, Results, Template
+from astfront.output_templates import DictOut, Known, OptionOut, Outcome, Template
+from astfront.outputs import Results
 from astfront.randomness import RandomKeys
 from astfront.relay.builder import RelayBuilder
 from astfront.report import Report

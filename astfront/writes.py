@@ -16,15 +16,8 @@ from astfront.calls.local_classes import is_local
 from astfront.contents import Attributes, Content, Entries, Items, Names
 from astfront.diagnostics import error
 from astfront.locations import Location
-from astfront.outputs import (
-    ArgumentOut,
-    ArrayOut,
-    ListOut,
-    LocationOut,
-    Outcome,
-    Results,
-    Template,
-)
+from astfront.output_templates import ArgumentOut, ArrayOut, ListOut, LocationOut, Outcome, Template
+from astfront.outputs import Results
 from astfront.sameness import same
 from astfront.signature import ArgumentLifter, flatten
 from astfront.values import UNBOUND, Argument, Tensor, Value

@@ -1,6 +1,6 @@
 """What a call has changed when an exception leaves it: of objects, lists, dicts and arrays from outside.
 
-An exception that depends on data is only noted (``Branches.check``, ``Branches.diverge``); the program
+An exception that depends on data is only noted (``Checks.check``, ``Checks.diverge``); the program
 goes on, and what it gives in the end isn't what was there when the exception was raised. So what has
 changed by then is noted with its code. Where that's nothing, or what the program leaves in the end, the
 call has no more to do than to raise. Where it's something else, another program is made, for calls that
