@@ -36,10 +36,6 @@ from astfront.values import (
 OnYield = Callable[[Value], Value | None]
 
 
-#: Why a generator is compiled so that it asks at each yield whether more is wanted.
-_ENDS_EARLY = "a loop over it ends early, which depends on data"
-
-
 class Abandoned(BaseException):
     """Whoever walks over a generator wants nothing more of it."""
 
@@ -150,6 +146,7 @@ class Generators(Machine):
         depth = self.staged_depth
         loops = self.loop_depth
         stop = Abandoned()
+        asks = False  # whether each yield has to ask if more is wanted
 
         def turn(value: Value) -> Value:
             self.assign(node.target, value)
@@ -157,11 +154,13 @@ class Generators(Machine):
             return self.load_name(breaks) if breaks else FALSE
 
         def last_turn(value: Value) -> None:
+            nonlocal asks
             flag = turn(value)
             if isinstance(flag, Static) and not flag.obj:
                 return
             if isinstance(flag, Scalar) or (self.staged_depth, self.loop_depth) != (depth, loops):
-                self.refuse_generator(generator, _ENDS_EARLY)
+                asks = True
+                self.refuse_generator(generator, "a loop over it ends early, which depends on data")
             raise stop
 
         def as_long_as_wanted() -> None:
@@ -175,7 +174,7 @@ class Generators(Machine):
             self.attempted(as_long_as_wanted)
             return
         except Refused as e:
-            if not any(_ENDS_EARLY in d.message for d in e.diagnostics):
+            if not asks:
                 self.give_up(e.diagnostics)
         self.run_generator(generator, turn, early=True)
 
