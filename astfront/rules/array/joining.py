@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import chainer.functions as F
@@ -201,35 +201,42 @@ def _merged(cx: Any, rows: Tensor, axis: int) -> Tensor:
     return cx.call_op("reshape", moved, newshape=tuple(newshape))  # type: ignore[no-any-return]
 
 
-@rule(F.vstack)
-def vstack_rule(cx: Any, xs: Value) -> Value:
-    found = _grown(cx, xs)
-    if found is None:
-        return cx.call_python(F.vstack, [xs], {})  # type: ignore[no-any-return]
-    content, leaf = found
+def _rule_for_grown(function: Any) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
+    """Registers what joins a list that grew, of its content and its items' leaf.
+
+    Lists of known length are joined by the function's own source.
+    """
+
+    def register(join: Callable[..., Value]) -> Callable[..., Value]:
+        @rule(function)
+        def joined(cx: Any, xs: Value) -> Value:
+            found = _grown(cx, xs)
+            if found is None:
+                return cx.call_python(function, [xs], {})  # type: ignore[no-any-return]
+            return join(cx, *found)
+
+        return join
+
+    return register
+
+
+@_rule_for_grown(F.vstack)
+def _vstack(cx: Any, content: GrownList, leaf: Leaf) -> Value:
     if len(leaf.shape) > 1:
         return concat_grown(cx, content, 0, EMPTY, UNEVEN)
     rows = _rows(cx, content)
     return cx.call_op("expand_dims", rows, axis=1) if rows.ndim == 1 else rows  # type: ignore[no-any-return]
 
 
-@rule(F.hstack)
-def hstack_rule(cx: Any, xs: Value) -> Value:
-    found = _grown(cx, xs)
-    if found is None:
-        return cx.call_python(F.hstack, [xs], {})  # type: ignore[no-any-return]
-    content, leaf = found
+@_rule_for_grown(F.hstack)
+def _hstack(cx: Any, content: GrownList, leaf: Leaf) -> Value:
     if not leaf.shape:
         return _rows(cx, content)
     return concat_grown(cx, content, 0 if len(leaf.shape) == 1 else 1, EMPTY, UNEVEN)
 
 
-@rule(F.dstack)
-def dstack_rule(cx: Any, xs: Value) -> Value:
-    found = _grown(cx, xs)
-    if found is None:
-        return cx.call_python(F.dstack, [xs], {})  # type: ignore[no-any-return]
-    content, leaf = found
+@_rule_for_grown(F.dstack)
+def _dstack(cx: Any, content: GrownList, leaf: Leaf) -> Value:
     if len(leaf.shape) > 2:
         return concat_grown(cx, content, 2, EMPTY, UNEVEN)
     rows = _rows(cx, content)
