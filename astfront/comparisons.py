@@ -124,6 +124,13 @@ class Comparisons(Machine):
                 )
         if isinstance(a, Static) and isinstance(b, Static):
             return self.run_python(f, a.obj, b.obj)
+        if isinstance(a, Object) or isinstance(b, Object):
+            found = (
+                None
+                if is_complex(a) or is_complex(b)
+                else self.compared_object(f, COMPARE_DUNDER[f], a, b)
+            )
+            return self.compare_containers(f, a, b) if found is None else found
         for owner, other, method in zip((a, b), (b, a), COMPARE_DUNDER[f]):
             if isinstance(owner, Tensor) and owner.kind in ("variable", "either"):
                 # Variable has these methods to raise an exception.

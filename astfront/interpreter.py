@@ -56,6 +56,7 @@ from astfront.lifting import Lifter
 from astfront.machine import LoopAround, Recursion, Site
 from astfront.numbers import Numbers
 from astfront.operators import Operators
+from astfront.overloading import Overloading
 from astfront.randomness import RandomKeys
 from astfront.report import Report
 from astfront.spans import Span
@@ -78,6 +79,7 @@ class Interpreter(
     Attempts,
     StaticValues,
     Operators,
+    Overloading,
     Comparisons,
     Numbers,
     KnownBounds,

@@ -118,7 +118,7 @@ class Operators(Machine):
         if isinstance(a, Static) and isinstance(a.obj, str) and f is operator.mod:
             return self.text(f, a, b)
         if isinstance(a, Object) or isinstance(b, Object):
-            return self.overloaded(DUNDER[f], a, b)
+            return self.overloaded(f, DUNDER[f], a, b)
         tensors = [v for v in (a, b) if isinstance(v, Tensor)]
         if any(t.kind == "either" for t in tensors):
             return self.either_operator(f, a, b)
@@ -247,16 +247,6 @@ class Operators(Machine):
             help="write `chainer.as_variable(x)` where the array is made",
         )
 
-    def overloaded(self, name: str, a: Value, b: Value) -> Value:
-        for owner, other, method in ((a, b, f"__{name}__"), (b, a, f"__r{name}__")):
-            if isinstance(owner, Object) and hasattr(owner.cls, method):
-                result = self.call(self.get_attribute(owner, method), [other], {})
-                if not (isinstance(result, Static) and result.obj is NotImplemented):
-                    return result
-        self.raise_python(
-            TypeError(f"unsupported operand type(s) for {name}: {describe(a)} and {describe(b)}")
-        )
-
     def augmented(self, op: gast.AST, old: Value, value: Value, part: bool = False) -> Value:
         """``old op= value``: in place where Python does it in place.
 
@@ -292,6 +282,8 @@ class Operators(Machine):
         if isinstance(old, Static) and isinstance(value, Static):
             return self.run_python(inplace, old.obj, value.obj)
         if isinstance(old, Tensor) and old.kind in ("array", "either"):
+            if isinstance(value, Object):
+                value = self.beside_object(old, value, f"__r{DUNDER[f]}__") or value
             return self.in_place(f, old, value, part)
         return self.binary_op(f, old, value)
 

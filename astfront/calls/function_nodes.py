@@ -18,6 +18,7 @@ from chainer.utils.type_check import InvalidType
 from astfront.diagnostics import CompileError
 from astfront.joins.options import is_optional
 from astfront.machine import Machine
+from astfront.rules.numpy.complex_arrays import is_complex
 from astfront.rules.registry import NODE_RULES
 from astfront.values import (
     NONE,
@@ -128,6 +129,8 @@ class FunctionNodes(Machine):
             return x.kind != "generic"
         if isinstance(x, Static):
             return isinstance(x.obj, chainer.Variable | np.ndarray)
+        if isinstance(x, Object) and not is_complex(x):
+            return issubclass(x.cls, chainer.Variable | np.ndarray)
         return not isinstance(x, Scalar | Tuple | List | Dict)
 
     def _refuse_mixed(self, node: Object, inputs: Sequence[Value]) -> NoReturn:

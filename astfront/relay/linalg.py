@@ -34,6 +34,12 @@ class _Matrices:
     def at(self, b: Any, i: Any, j: Any) -> Any:
         return (b * self.rows + i) * self.columns + j
 
+    @property
+    def order(self) -> Any:
+        """The number of rows, and no more than columns: a matrix of staged sizes that isn't square
+        is an error that the call raises when the kernel has run."""
+        return tir.min(self.rows, self.columns)
+
 
 def _eliminate(ib: Any, matrix: _Matrices, b: Any, n: Any, others: Any, pivots: Any) -> None:
     """Gauss's elimination below the diagonal, in place, of one matrix of a batch.
@@ -120,14 +126,13 @@ def _pivots_kernel(inputs: Any, outputs: Any) -> Any:
     ib = tir.ir_builder.create()
     source, work = _Matrices(ib, inputs[0]), _Matrices(ib, outputs[1])
     found = ib.buffer_ptr(outputs[0])
-    n = source.rows
 
     def note(k: Any, value: Any) -> None:
-        found[b * n + k] = value
+        found[b * source.rows + k] = value
 
     with ib.for_range(0, inputs[0].shape[0], name="b") as b:
         _copy(ib, source, work, b)
-        _eliminate(ib, work, b, n, (), note)
+        _eliminate(ib, work, b, source.order, (), note)
     return ib.get()
 
 
@@ -135,7 +140,7 @@ def _solve_kernel(inputs: Any, outputs: Any) -> Any:
     ib = tir.ir_builder.create()
     source, right = _Matrices(ib, inputs[0]), _Matrices(ib, inputs[1])
     result, work = _Matrices(ib, outputs[0]), _Matrices(ib, outputs[1])
-    n = source.rows
+    n = tir.min(source.order, right.rows)
     with ib.for_range(0, inputs[0].shape[0], name="b") as b:
         _copy(ib, source, work, b)
         _copy(ib, right, result, b)
@@ -158,7 +163,7 @@ def _cholesky_kernel(inputs: Any, outputs: Any) -> Any:
     ib = tir.ir_builder.create()
     source, result = _Matrices(ib, inputs[0]), _Matrices(ib, outputs[0])
     dtype = source.data.dtype
-    n = source.rows
+    n = source.order
     held = ib.allocate(dtype, (1,), name="held", scope="local")
     with ib.for_range(0, inputs[0].shape[0], name="b") as b:
         with ib.for_range(0, n, name="i") as i:
@@ -190,7 +195,7 @@ def _eigenvectors_kernel(inputs: Any, outputs: Any) -> Any:
     """By Jacobi's rotations of two axes, which bring one element off the diagonal to zero each."""
     ib = tir.ir_builder.create()
     source, result, work = (_Matrices(ib, m) for m in (inputs[0], *outputs))
-    n, rotation = source.rows, _Rotation(ib, source.data.dtype)
+    n, rotation = source.order, _Rotation(ib, source.data.dtype)
     with ib.for_range(0, inputs[0].shape[0], name="b") as b:
         _copy(ib, source, work, b)
         _identity(ib, result, b)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import chainer
+import gast
 import numpy as np
 from chainer.functions.loss import (
     contrastive,
@@ -129,7 +130,12 @@ def _soft_target_loss(cx: Any, node: Any, x: Tensor, t: Tensor) -> Tensor:
     else:
         terms = cx.call_op("negative", cx.call_op("multiply", t, log_y))
     loss = total(cx, terms, [1])
-    return mean(cx, loss, _everything(loss)) if node.reduce == "mean" else loss
+    if node.reduce != "mean":
+        return loss
+    # Chainer divides by the number of rows, a Python number.
+    some = cx.compare(gast.NotEq(), cx.get_attribute(x, "size"), Static(0))
+    cx.check(some, ZeroDivisionError("float division by zero"))
+    return mean(cx, loss, _everything(loss))
 
 
 # --- others ----------------------------------------------------------------------------------

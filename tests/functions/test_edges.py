@@ -119,3 +119,11 @@ def quotients(x):
 
 def test_quotients_by_numbers_are_exact():
     check(quotients, (np.arange(1, 300, dtype="f"),), rtol=0, atol=0)
+
+
+def test_matrices_that_are_not_square():
+    """TVM's kernels have run when the call finds that they aren't."""
+    for function in (F.batch_det, F.batch_inv, np.linalg.cholesky):
+        for shape in ((2, 4, 3), (2, 3, 4), (1, 3, 0)):
+            with pytest.raises((chainer.utils.type_check.InvalidType, np.linalg.LinAlgError)):
+                run_staged(lambda x: function(x), [f(*shape)], {0: (None, None, None)})

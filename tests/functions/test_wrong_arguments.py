@@ -10,6 +10,20 @@ from chainer.utils.type_check import InvalidType
 from astfront.program import lower
 from tests.functions.cases import f
 
+
+class Holder:
+    """numpy takes it for an array; Chainer doesn't."""
+
+    def __init__(self, x):
+        self.x = x
+
+    def __array__(self, dtype=None):
+        return self.x
+
+    def __radd__(self, other):
+        return other
+
+
 #: Calls with an array of shape (3, 2).
 CALLS = {
     "a tuple of arrays": lambda x: F.tile((x, x), 2),
@@ -40,6 +54,11 @@ CALLS = {
     ),
     "a number, sampled": lambda x: F.spatial_transformer_sampler(x[0, 0, ...], x[0, 0, ...]),
     "a number of classes that's a float": lambda x: F.f1_score(x, np.array([0, 1, 0]), 2.0),
+    "an object with an array": lambda x: F.relu(Holder(x)),
+    "objects with arrays": lambda x: F.concat([Holder(x), x]),
+    "a Variable and an object with an array": lambda x: chainer.Variable(x) * Holder(x),
+    "a Variable and an object with a method for it": lambda x: chainer.Variable(x) + Holder(x),
+    "an empty batch beside soft targets": lambda x: F.softmax_cross_entropy(x[:0], x[:0]),
     "a number, scored": lambda x: F.r2_score(x[0, 0, ...], x[0, 0, ...]),
 }
 

@@ -251,6 +251,32 @@ def enums(x, n):
     return x * Color.RED.value * n, Color(2) is Color.BLUE, [c.name for c in Color]
 
 
+class Meters:
+    def __init__(self, x):
+        self.x = x
+
+    def __array__(self, dtype=None):
+        return self.x
+
+
+class Scaled(Meters):
+    __array_priority__ = 1
+
+    def __rmul__(self, other):
+        return other * self.x + 1
+
+    def __gt__(self, other):
+        return self.x * 2 > other
+
+
+@construct("objects beside arrays: `__array__`, `__array_priority__`")
+def objects_beside_arrays(x, n):
+    a = x.array
+    b = a.copy()
+    b += Meters(a)
+    return a + Meters(a), Meters(a) * a > n, a * Scaled(a), a < Scaled(a), np.exp(Meters(a)), b
+
+
 class Shared:
     count = 0
 

@@ -126,12 +126,18 @@ _PLACES = {
 _STATISTICS = {"mean": np.mean, "median": np.median, "maximum": np.max, "minimum": np.min}
 
 
+def _require_some(x: Any, axis: int) -> None:
+    if x.shape[axis] == 0:
+        raise ValueError(
+            f"can't extend empty axis {axis} using modes other than 'constant' or 'empty'"
+        )
+
+
 def _taken_along(x: Any, axis: int, before: int, after: int, places: Any) -> Any:
     if before < 0 or after < 0:
         raise ValueError("index can't contain negative values")
+    _require_some(x, axis)
     n = x.shape[axis]
-    if n == 0:
-        raise ValueError("can't extend empty axis using modes other than 'constant' or 'empty'")
     at = places(n, before, after)
     # Most of it are whole rows of what's there.
     parts = np.take(x, at[:before], axis=axis), x, np.take(x, at[before + n :], axis=axis)
@@ -141,6 +147,7 @@ def _taken_along(x: Any, axis: int, before: int, after: int, places: Any) -> Any
 def _filled_along(x: Any, axis: int, before: int, after: int, statistic: Any) -> Any:
     if before < 0 or after < 0:
         raise ValueError("index can't contain negative values")
+    _require_some(x, axis)
     found = statistic(x, axis=axis, keepdims=True)
     if x.dtype.kind in "iu":
         found = np.rint(found)
@@ -151,8 +158,7 @@ def _filled_along(x: Any, axis: int, before: int, after: int, statistic: Any) ->
 def _ramped_along(x: Any, axis: int, before: int, after: int, first: Any, last: Any) -> Any:
     if before < 0 or after < 0:
         raise ValueError("index can't contain negative values")
-    if x.shape[axis] == 0:
-        raise ValueError("can't extend empty axis using modes other than 'constant' or 'empty'")
+    _require_some(x, axis)
     edges = np.take(x, 0, axis=axis), np.take(x, -1, axis=axis)
     left = np.linspace(first, edges[0], before, endpoint=False, dtype=x.dtype, axis=axis)
     right = np.linspace(last, edges[1], after, endpoint=False, dtype=x.dtype, axis=axis)
