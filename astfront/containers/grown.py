@@ -11,13 +11,14 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import gast
 import numpy as np
 
 from astfront.containers.parts import Part, Parts, sources_of_item
 from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, Items
+from astfront.diagnostics import CompileError
 from astfront.joins.collector import Collector, even_extents, is_ragged, leaf_buffers
 from astfront.joins.join import Join, JoinError
 from astfront.joins.leaves import Leaf
@@ -397,7 +398,7 @@ class GrownLists(Parts):
             if isinstance(same, Static):
                 return self.stack_of(content)
             return self.stage_if(  # type: ignore[no-any-return]
-                same, lambda: self.stack_of(content), lambda: self.raise_python(uneven)
+                same, lambda: self.stack_of(content), lambda: self._raise_or_refuse(uneven)
             )
 
         if isinstance(filled, Static):
@@ -405,3 +406,8 @@ class GrownLists(Parts):
         if not self.checks:
             return self.stack_of(content)
         return self.stage_if(filled, rows, lambda: self.raise_python(empty))
+
+    def _raise_or_refuse(self, exception: BaseException) -> NoReturn:
+        if isinstance(exception, CompileError):
+            self.refuse_way(exception)
+        self.raise_python(exception)

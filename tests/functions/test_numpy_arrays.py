@@ -163,6 +163,11 @@ def test_joining():
     same(lambda x: np.split(x, 2), (Y[:2],), (Y,), specs=[(None, 4)])
     with pytest.raises(ValueError, match="must match exactly"):
         lower(lambda x, y: np.concatenate([x, y], 1), (Y, Y[:1]), {})
+    with pytest.raises(CompileError, match="AF0307"):
+        lower(lambda x: np.array([x[0, 0], 1.0]), (X,), {})
+    for kinds in (lambda x: np.array([x[0, 0], 1.0], "f"), lambda x: np.array([x[0], x[0, :, :1]])):
+        with pytest.raises(ValueError, match="array element|could not broadcast"):
+            lower(kinds, (X,), {})
     with pytest.raises(ValueError, match="same shape"):
         lower(lambda x, y: np.stack([x, y]), (Y, Y[:1]), {})
 
@@ -236,7 +241,7 @@ def products(x, y):
         x @ y[0], np.dot(v, 2), np.dot(x, y), np.inner(x[0], x[1]), np.outer(v, w), np.tensordot(x, y, ([2], [1])),
         np.tensordot(x, y, axes=((0, 2), (0, 1))), np.tensordot(x[0], y[0], 1), np.einsum("ij,jk->ik", x[0], y[0]),
         np.einsum("bij,bjk->bik", x, y), np.einsum("ij->ji", x[0]), np.einsum("ij,ij->i", x[0], x[1]), np.einsum("ij->", x[0]),
-        np.einsum("i,j", v, w), np.einsum("bij,bkj->bik", x, x), np.linalg.norm(v), np.linalg.norm(x, axis=1), np.linalg.norm(x[0], 1, 0),
+        np.einsum("i,j", v, w), np.einsum(x, [0, ..., 1], y, (0, 1, 2), [2, ...]), np.einsum(x[0], [1, 0]), np.einsum("bij,bkj->bik", x, x), np.linalg.norm(v), np.linalg.norm(x, axis=1), np.linalg.norm(x[0], 1, 0),
         np.linalg.norm(x[0], np.inf, axis=1, keepdims=True), np.linalg.norm(x[0], "fro"),
         np.linalg.norm(x, 1, axis=(1, 2)), np.linalg.norm(v, 0), np.linalg.norm(v, 3), np.vdot(v, w), x[0][None] @ y, x[:, None] @ y[0],
     )  # fmt: skip

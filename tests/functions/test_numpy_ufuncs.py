@@ -90,7 +90,7 @@ def integers(x, y):
         x + y, x - y, x * y, x / y, x // y, x % y, np.fmod(x, y), np.maximum(x, y),
         np.minimum(x, y), x == y, x != y, x < y, x & y, x | y, x ^ y, ~x, -x, abs(x), np.sign(x),
         np.logical_and(x, y), np.square(x), x ** 3, x ** 0, np.power(x, abs(y) % 5), 2 ** (abs(y) % 9),
-        x << (abs(y) % 70), x >> (abs(y) % 70), np.exp(x % 5), np.floor(x), np.round(x), x // 3,
+        x << (abs(y) % 70), x >> (abs(y) % 70), np.exp(x % 5), np.floor(x), np.round(x), np.round(x, -1), x // 3,
         x % 3, x // -1, x % 1, np.clip(x, 0, 5), np.isnan(x), np.isfinite(x), np.sqrt(abs(x % 9)),
         np.clip(x, 0, 2.5), np.where(x > y, x, 0), np.where(x > y, 1.0, x), x / 2, x * 1.5,
     )  # fmt: skip

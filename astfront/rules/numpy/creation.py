@@ -14,6 +14,7 @@ from astfront.numbers import is_generic
 from astfront.rules.numpy import complex_arrays
 from astfront.rules.numpy.grown import UNEVEN, grown_list
 from astfront.rules.numpy.shaping import transposed
+from astfront.rules.numpy.stacking import of_objects, stacked
 from astfront.rules.numpy.support import (
     INT64,
     as_array,
@@ -27,7 +28,6 @@ from astfront.rules.numpy.support import (
     numpy_rule,
     operand,
     refuse_out,
-    require_equal,
     shape_values,
     sizes_of,
     tensor_of,
@@ -293,7 +293,7 @@ def asarray(cx: Any, a: Value, dtype: Value = NONE, order: Value = NONE) -> Valu
     content = grown_list(cx, a, may_be_empty=True)
     if content is not None and getattr(content.element, "shape", None) == ():
         return _array_of_numbers(cx, content, dtype)
-    made = _made_of(cx, a)
+    made = _made_of(cx, a, not is_none(dtype))
     if isinstance(made, Option):
         return cx.split(made, lambda x: asarray(cx, x, dtype, order))
     wanted = dtype_of(cx, dtype, made.dtype)
@@ -317,7 +317,7 @@ def _array_of_numbers(cx: Any, content: GrownList, dtype: Value) -> Value:
     return EitherDtype(made, np.dtype(float), cx.unary(gast.Not(), filled))
 
 
-def _array_of_grown(cx: Any, content: GrownList) -> Tensor:
+def _array_of_grown(cx: Any, content: GrownList, typed: bool) -> Tensor:
     if content.element is UNBOUND:
         return constant(np.array([]))
     # Of an empty list numpy makes float64 and one dimension.
@@ -325,15 +325,19 @@ def _array_of_grown(cx: Any, content: GrownList) -> Tensor:
     filled = cx.is_filled(content)
     if not isinstance(filled, Static):
         cx.require(filled, cx.error("AF0208", message))
-    rows: Tensor = cx.uniform_rows(content, ValueError(message), UNEVEN)
+    uneven = UNEVEN if typed else of_objects(cx)
+    rows: Tensor = cx.uniform_rows(content, ValueError(message), uneven)
     return rows
 
 
-def _made_of(cx: Any, v: Value) -> Any:
-    """A list, number or array as an array, or as one of several where items of it are."""
+def _made_of(cx: Any, v: Value, typed: bool = False) -> Any:
+    """A list, number or array as an array, or as one of several where items of it are.
+
+    ``typed`` if numpy is told the dtype.
+    """
     content = grown_list(cx, v, may_be_empty=True)
     if content is not None:
-        return _array_of_grown(cx, content)
+        return _array_of_grown(cx, content, typed)
     known, obj = cx.try_static(v)
     if known and not isinstance(v, Tensor):
         array = np.asarray(obj)
@@ -343,69 +347,20 @@ def _made_of(cx: Any, v: Value) -> Any:
     if isinstance(v, Scalar):
         return cx.as_tensor(v)  # type: ignore[no-any-return]
     if isinstance(v, Option):
-        return cx.split(v, lambda one: _made_of(cx, one))
+        return cx.split(v, lambda one: _made_of(cx, one, typed))
     if isinstance(v, Tuple | List):
-        items = [_made_of(cx, item) for item in cx.items_of(v)]
+        items = [_made_of(cx, item, typed) for item in cx.items_of(v)]
         for i, made in enumerate(items):
             if isinstance(made, Option):  # of several dtypes or ranks
-                with_one = functools.partial(_with_item, cx, items, i)
+                with_one = functools.partial(_with_item, cx, items, i, typed)
                 return cx.split(made, with_one)
-        return _stacked(cx, items)
+        return stacked(cx, items, typed)
     x = as_array(cx, v)
     return x.viewed_as(x.as_kind("array"))
 
 
-def _with_item(cx: Any, items: Sequence[Value], i: int, item: Value) -> Any:
-    return _made_of(cx, Tuple((*items[:i], item, *items[i + 1 :])))
-
-
-def _stacked(cx: Any, items: Sequence[Tensor]) -> Tensor:
-    """Items of a list as rows; unlike ``np.stack`` their dtypes are those of separate arrays."""
-    ranks = {x.ndim for x in items}
-    if len(ranks) > 1:
-        cx.raise_python(
-            ValueError("setting an array element with a sequence. The requested array has an "
-                       "inhomogeneous shape")
-        )  # fmt: skip
-    dtype = np.result_type(*(x.dtype for x in items))
-    return stack_tensors(cx, [convert(cx, x, dtype) for x in items], 0)
-
-
-def stack_tensors(cx: Any, items: Sequence[Tensor], axis: int) -> Tensor:
-    """Tensors of one rank and dtype along a new axis."""
-    message = "all input arrays must have the same shape"
-    require_same_sizes(cx, items, (), message)
-    made = cx.b.call("stack", list(items), axis=axis)
-    shape = joint_shape(items)
-    made = cx.b.refine(made, (*shape[:axis], len(items), *shape[axis:]))
-    return made  # type: ignore[no-any-return]
-
-
-def require_same_sizes(cx: Any, items: Sequence[Tensor], but: Sequence[int], message: str) -> None:
-    """A ValueError unless all have the same sizes, those of the axes ``but`` left aside."""
-    for axis in range(items[0].ndim):
-        if axis in but:
-            continue
-        known = {x.shape[axis] for x in items} - {None}
-        if len(known) > 1:
-            cx.raise_python(ValueError(message))
-        staged = [x for x in items if x.shape[axis] is None]
-        if not staged:
-            continue
-        first: Value = Static(known.pop()) if known else cx.dim_of(staged.pop(0), axis)
-        seen: list[Any] = []
-        for x in staged:
-            if not any(x.expr is s for s in seen):
-                seen.append(x.expr)
-                require_equal(cx, cx.dim_of(x, axis), first, message)
-
-
-def joint_shape(items: Sequence[Tensor]) -> list[int | None]:
-    """The sizes that items known to have the same sizes have."""
-    return [
-        next((x.shape[a] for x in items if x.shape[a] is not None), None)
-        for a in range(items[0].ndim)
-    ]
+def _with_item(cx: Any, items: Sequence[Value], i: int, typed: bool, item: Value) -> Any:
+    return _made_of(cx, Tuple((*items[:i], item, *items[i + 1 :])), typed)
 
 
 @numpy_rule(np.ndarray.copy)

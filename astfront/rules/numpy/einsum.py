@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,9 @@ from astfront.values import Static, Tensor, Value
 #: A letter, or a number for an axis that the ellipsis stands for (from the last one, -1, down).
 Label = str | int
 
+#: In the order of their numbers.
+_LETTERS = string.ascii_uppercase + string.ascii_lowercase
+
 _SIZES_DIFFER = "operands could not be broadcast together"
 
 
@@ -34,10 +38,7 @@ _SIZES_DIFFER = "operands could not be broadcast together"
 def einsum(cx: Any, subscripts: Value, *operands: Value, optimize: Value = Static(False)) -> Tensor:
     text = subscripts.obj if isinstance(subscripts, Static) else None
     if not isinstance(text, str):
-        raise cx.error(
-            "AF0306", "einsum without a string of subscripts isn't supported",
-            help="write the subscripts as text: np.einsum('ij,jk->ik', a, b)",
-        )  # fmt: skip
+        text, operands = _as_text(cx, subscripts, *operands)
     left, arrow, right = text.replace(" ", "").replace("...", "@").partition("->")
     terms = left.split(",")
     if not arrow:
@@ -47,6 +48,27 @@ def einsum(cx: Any, subscripts: Value, *operands: Value, optimize: Value = Stati
     arrays = [as_array(cx, v) for v in operands]
     dtype = np.result_type(*(x.dtype for x in arrays))
     return as_result(_of_terms(cx, terms, right, [convert(cx, x, dtype) for x in arrays]))
+
+
+def _as_text(cx: Any, *operands: Value) -> tuple[str, tuple[Value, ...]]:
+    """The subscripts that are given as a list of ints after each array."""
+    lists = [cx.static(v, "a list of subscripts") for v in operands[1::2]]
+    arrays = operands[::2]
+    given = lists if len(operands) % 2 == 0 else [*lists, cx.static(operands[-1], "subscripts")]
+    terms = []
+    for axes in given:
+        known = axes if isinstance(axes, list | tuple) else ()
+        if axes is not known or not all(n is Ellipsis or n in range(52) for n in known):
+            cx.fail(
+                "AF0306",
+                f"einsum with the subscripts {axes!r} isn't supported",
+                help="write the subscripts as text: np.einsum('ij,jk->ik', a, b)",
+            )
+        terms.append("".join("..." if n is Ellipsis else _LETTERS[int(n)] for n in known))
+    text = ",".join(terms[: len(lists)])
+    if len(given) > len(lists):
+        return f"{text}->{terms[-1]}", arrays[:-1]
+    return text, arrays
 
 
 @node_rule(chainer_einsum.EinSum)

@@ -12,9 +12,9 @@ import numpy as np
 
 from astfront.contents import GrownList
 from astfront.rules.array.joining import concat_grown
-from astfront.rules.numpy.creation import joint_shape, require_same_sizes, stack_tensors
 from astfront.rules.numpy.grown import NO_ARRAYS, UNEVEN, grown, grown_list, rows_of
 from astfront.rules.numpy.shaping import reshaped, transposed
+from astfront.rules.numpy.stacking import joint_shape, require_same_sizes, stack_tensors
 from astfront.rules.numpy.support import (
     as_array,
     axis_of,

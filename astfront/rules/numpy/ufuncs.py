@@ -332,7 +332,8 @@ def clip(
     for bound, apply in zip(bounds, (e.maximum, e.minimum)):
         if bound is not None:
             result = apply(cx, result, tensor_of(cx, bound, dtype))
-    return _finished(cx, result, out)
+    # numpy warns that it will be an error one day.
+    return _finished(cx, result, out, casting=Static("unsafe"))
 
 
 def _clip_dtype(bounds: list[Any]) -> Callable[..., Any]:
@@ -354,7 +355,9 @@ def around(cx: Any, a: Value, decimals: Value = Static(0), out: Value = NONE) ->
         x = convert(cx, x, "float16")
     if x.dtype.kind != "f":
         if places < 0:
-            cx.fail("AF0306", "rounding ints to tens isn't supported")
+            refuse_out(cx, out=out)
+            tens = around(cx, convert(cx, x, "float64"), decimals)
+            return as_result(convert(cx, tens.as_kind("array"), x.dtype))
         if isinstance(a, Tensor) and a.dtype == x.dtype and a.ndim:
             return store_out(cx, out, as_array(cx, a))  # the array itself
         return _finished(cx, x, out)
