@@ -321,8 +321,10 @@ class Attributes(TensorAttributes):
     def own_items(self, owner: Value, kind: type) -> Value:
         """What a method of a list or dict reads, called on an instance of a subclass: its items."""
         instance = owner.instance if isinstance(owner, Object) else None
-        if instance is None or kind not in (list, dict):
+        if instance is None or kind not in (list, dict, collections.OrderedDict):
             return owner
+        if isinstance(instance, collections.OrderedDict):
+            kind = collections.OrderedDict
         if not has_plain_items(type(instance), kind):
             self.fail(
                 "AF0202",
@@ -440,7 +442,9 @@ class Attributes(TensorAttributes):
         setter = cls.__setattr__
         defined_in = getattr(setter, "__qualname__", "").split(".")[0]
         is_config = isinstance(owner.instance, type(chainer.config))
-        if defined_in not in _PLAIN_SETATTR and not is_config:
+        namespace: Any = types.SimpleNamespace.__setattr__
+        is_plain = defined_in in _PLAIN_SETATTR or setter is namespace
+        if not is_plain and not is_config:
             if isinstance(setter, types.FunctionType):
                 self.call(Static(setter), [owner, Static(name), value], {})
                 return

@@ -97,6 +97,12 @@ class Numbers(Powers):
                 for _ in range(b.obj):
                     result = self.binary_op(operator.mul, result, a)
                 return result
+            if 8 < b.obj < 64 and kind is int:
+                result = a
+                for bit in format(b.obj, "b")[1:]:
+                    result = self.binary_op(operator.mul, result, result)
+                    result = self.binary_op(operator.mul, result, a) if bit == "1" else result
+                return result
             if kind is float:
                 return self.float_power(a, b)
         if f is operator.pow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -154,7 +155,8 @@ class ObjectOut(Template):
 
     def build(self, run: Outcome) -> Any:
         if self.cell not in run.made:
-            result: Any = object.__new__(self.cls)
+            is_namespace = self.cls is types.SimpleNamespace
+            result: Any = types.SimpleNamespace() if is_namespace else object.__new__(self.cls)
             run.made[self.cell] = result
             for name, template in self.items:
                 value = template.build(run)

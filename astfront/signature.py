@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import copy
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import chainer
@@ -135,6 +136,9 @@ def flatten(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, list[Any]
     return (tuple(parts), tuple(named)), leaves
 
 
+#: Classes of dicts, but for ``dict`` itself, that arguments may be of.
+_OTHER_DICTS = (collections.OrderedDict, collections.defaultdict, collections.Counter)
+
 #: What Variables and Parameters hold by themselves.
 PLAIN_FIELDS = frozenset(vars(chainer.Parameter(0))) | frozenset(
     vars(copy.deepcopy(chainer.Variable(np.zeros(1))))
@@ -164,9 +168,15 @@ def _key(x: Any, leaves: list[Any], seen: dict[int, int]) -> Any:
     if kind is list:
         place = seen.setdefault(id(x), -len(seen))
         return kind, place, tuple(_key(i, leaves, seen) for i in x)
-    if kind is dict:
+    if kind is dict or kind in _OTHER_DICTS:
         place = seen.setdefault(id(x), -len(seen))
-        return kind, place, tuple((k, _key(v, leaves, seen)) for k, v in x.items())
+        items = tuple((k, _key(v, leaves, seen)) for k, v in x.items())
+        if kind is collections.defaultdict:
+            return kind, place, items, _ById(x.default_factory)
+        return kind, place, items
+    if kind is collections.deque:
+        place = seen.setdefault(id(x), -len(seen))
+        return kind, place, tuple(_key(i, leaves, seen) for i in x), x.maxlen
     if isinstance(x, np.generic) and x.dtype.kind in "biuf":
         leaves.append(x)
         return "generic", x.dtype.str
@@ -184,7 +194,7 @@ def _key(x: Any, leaves: list[Any], seen: dict[int, int]) -> Any:
         return kind, tuple(_key(i, leaves, seen) for i in (x.start, x.stop, x.step))
     if kind is types.MethodType:
         return kind, _ById(x.__self__), _ById(x.__func__)
-    if isinstance(x, np.ndarray | list | dict) or hasattr(kind, "__array__"):
+    if isinstance(x, np.ndarray | list | dict | collections.deque) or hasattr(kind, "__array__"):
         raise error(
             "AF0401",
             f"an argument of type {kind.__module__}.{kind.__name__} can't be compiled",
@@ -265,9 +275,16 @@ class ArgumentLifter:
         if type(x) is list:
             items = [self.lift(i, f"{name}_{n}", (*path, n)) for n, i in enumerate(x)]
             return self._container(x, path, cx.heap.new_list(items))
-        if type(x) is dict:
+        if type(x) is collections.deque:
+            items = [self.lift(i, f"{name}_{n}", (*path, n)) for n, i in enumerate(x)]
+            made = replace(cx.heap.new_list(items), cls=collections.deque, longest=x.maxlen)
+            return self._container(x, path, made)
+        if type(x) is dict or type(x) in _OTHER_DICTS:
             entries = {k: self.lift(v, f"{name}_{k}", (*path, k)) for k, v in x.items()}
-            return self._container(x, path, cx.heap.new_dict(entries))
+            factory = getattr(x, "default_factory", None)
+            factory = None if factory is None else Static(factory)
+            made = replace(cx.heap.new_dict(entries), cls=type(x), factory=factory)
+            return self._container(x, path, made)
         if is_static(x):
             return Static(x)
         made_object: Value = cx.heap.new_object(type(x), x)
@@ -396,8 +413,8 @@ def _match(what: str, spec: Any, value: Any, leaves: list[tuple[Any, Any]]) -> N
             for i, (s, v) in enumerate(zip(spec, value)):
                 _match(f"{what}[{i}]", s, v, leaves)
             return
-    elif type(spec) is dict:
-        if type(value) is dict and list(value) == list(spec):
+    elif type(spec) in (dict, collections.OrderedDict):
+        if type(value) is type(spec) and list(value) == list(spec):
             for k in spec:
                 _match(f"{what}[{k!r}]", spec[k], value[k], leaves)
             return

@@ -470,6 +470,10 @@ class Stranger:
         return np.zeros(3, "f")
 
 
+class OwnDict(collections.OrderedDict):
+    pass
+
+
 @pytest.mark.parametrize(
     "x",
     [
@@ -479,7 +483,7 @@ class Stranger:
         np.zeros(3, ">f4"),
         np.ma.array([1.0, 2.0]),
         np.zeros(2, [("a", "f")]),
-        collections.OrderedDict(a=np.zeros(2)),
+        OwnDict(a=np.zeros(2)),
         Stranger(),
         chainer.Parameter(),
     ],

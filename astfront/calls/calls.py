@@ -275,8 +275,12 @@ class Calls(FunctionCalls):
             items = [v if isinstance(v, Value) else Static(v) for v in bound.arguments.values()]
             return Tuple(tuple(items), cls)
         if issubclass(cls, enum.Enum):
-            given = [self.static(a, "the value of an enum") for a in (*args, *kwargs.values())]
-            return self.run_python(cls, *given)
+            known, given = self.try_all(args, kwargs)
+            if known:
+                return self.run_python(cls, *given[0], **given[1])
+            if issubclass(cls, enum.Flag) or cls._missing_.__func__ is not _NO_MEMBER:  # type: ignore[attr-defined]
+                self.unsupported(cls)
+            return self.call(Static(folds.member), [Static(cls), *args], kwargs)
         if isinstance(type(cls).__call__, types.FunctionType):
             self.fail(
                 "AF0301",
@@ -418,6 +422,7 @@ def is_pure(f: Any) -> bool:
 
 
 #: Their results' sizes depend on how numbers are rounded.
+_NO_MEMBER = enum.Enum._missing_.__func__  # type: ignore[attr-defined]
 _BY_ROUNDING = (np.polydiv, np.linalg.matrix_rank)
 _MUTATING = {"fill", "sort", "put", "resize", "partition", "itemset", "setfield", "setflags",
              "byteswap", "tofile", "dump", "__setitem__"}  # fmt: skip

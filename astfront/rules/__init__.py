@@ -15,6 +15,7 @@ from astfront.rules import (  # noqa: F401
     framework,
     functional,
     heaps,
+    integers,
     iteration,
     loss,
     math,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -208,11 +208,21 @@ def filter_(cx: Any, f: Value, iterable: Value) -> Value:
 
 
 @rule(iter)
-def iter_(cx: Any, x: Value) -> Value:
+def iter_(cx: Any, x: Value, sentinel: Value | None = None) -> Value:
+    if sentinel is not None:
+        return cx.call(Static(_up_to), [x, sentinel], {})  # type: ignore[no-any-return]
     x = cx.iter_of(x)
     if isinstance(x, Generator) or (isinstance(x, Iterator) and x.cell is not None):
         return x
     return cx.once(cx.iterator_of(x))
+
+
+def _up_to(function: Callable[[], Any], sentinel: Any) -> Iterable[Any]:
+    while True:
+        found = function()
+        if found == sentinel:
+            return
+        yield found
 
 
 @rule(next)

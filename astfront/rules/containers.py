@@ -89,14 +89,21 @@ def popleft(cx: Any, self: List) -> Value:
 
 
 @rule(collections.deque.rotate)
-def rotate(cx: Any, self: List, n: StaticArg[int] = 1) -> Value:
+def rotate(cx: Any, self: List, n: Value = Static(1)) -> Value:
     items = cx.as_items(self)
-    if items is None:
-        cx.fail("AF0208", "`rotate` on a deque that grew in a kept loop isn't supported")
+    is_known, by = cx.try_static(n)
+    if items is None or not is_known:
+        return cx.call(Static(_turned), [self, n], {})  # type: ignore[no-any-return]
     turned: collections.deque[Value] = collections.deque(items)
-    turned.rotate(n)
+    turned.rotate(by)
     cx.heap[self.cell] = Items(tuple(turned))
     return NONE
+
+
+def _turned(items: collections.deque[Any], n: int) -> None:
+    if len(items) > 0:
+        for _ in range(n % len(items)):
+            items.appendleft(items.pop())
 
 
 @rule(collections.deque.copy)
@@ -324,5 +331,6 @@ def _inherit(cls: type, base: type, names: str) -> None:
             RULES[method] = RULES[original]
 
 
-_inherit(collections.OrderedDict, dict, "keys values items update pop setdefault clear copy get")
+_OF_DICTS = "__iter__ keys values items update pop setdefault clear copy get"
+_inherit(collections.OrderedDict, dict, _OF_DICTS)
 _inherit(collections.defaultdict, dict, "copy")

@@ -11,6 +11,14 @@ from typing import Any
 import numpy as np
 
 
+def member(cls: Iterable[Any], value: Any) -> Any:
+    """The member of an enum that has this value."""
+    for found in cls:
+        if found.value == value:
+            return found
+    raise ValueError(f"{value!r} is not a valid {cls.__qualname__}")  # type: ignore[attr-defined]
+
+
 def total(iterable: Iterable[Any], start: Any = 0) -> Any:
     for x in iterable:
         start = start + x

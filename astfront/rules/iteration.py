@@ -76,7 +76,12 @@ def zip_longest(*iterables: Iterable[Any], fillvalue: Any = None) -> Iterator[An
 def islice_(cx: Any, iterable: Value, *bounds: Value) -> Value:
     if isinstance(iterable, Generator):
         return cx.call(Static(islice), [iterable, *bounds], {})  # type: ignore[no-any-return]
+    before = cx.position(iterable)
     inner = cx.iterator_of(iterable)
+    if isinstance(iterable, IteratorValue) and iterable.cell is not None:
+        return _staged_part(cx, inner, (iterable, before), *bounds)
+    if not cx.try_all(bounds, {})[0]:
+        return _staged_part(cx, inner, None, *bounds)
     part = slice(*(cx.static(b, "a bound of islice") for b in bounds))
     step, start = part.step or 1, part.start or 0
     if not isinstance(inner.length, Static):
@@ -90,6 +95,47 @@ def islice_(cx: Any, iterable: Value, *bounds: Value) -> Value:
 
     made = IteratorValue(Static(len(places)), item, "islice", inner.sources)
     return cx.once(made)  # type: ignore[no-any-return]
+
+
+def _staged_part(
+    cx: Any, inner: IteratorValue, taken: tuple[IteratorValue, Value] | None, *bounds: Value
+) -> Value:
+    """``islice`` by staged bounds, or of what was taken from an iterator, which was at a position."""
+    known = (Static(None), *bounds) if len(bounds) == 1 else bounds
+    start, stop, step = (*known, Static(None))[:3]
+    found = cx.call(Static(_within), [inner.length, start, stop, step], {})
+    first, count, by, all_taken = cx.items_of(found)
+
+    def ended() -> None:
+        if taken is not None:
+            walked, before = taken
+            at = cx.binary_op(operator.add, before, all_taken)
+            cx.heap.bind(walked.cell, "next", at)
+
+    def item(i: Value) -> Value:
+        return inner.item(cx.binary_op(operator.add, first, cx.binary_op(operator.mul, i, by)))  # type: ignore
+
+    made = IteratorValue(count, item, "islice", inner.sources, ended=ended)
+    return cx.once(made)  # type: ignore[no-any-return]
+
+
+def _within(
+    length: int, start: int | None, stop: int | None, step: int | None
+) -> tuple[int, int, int, int]:
+    """Of a slice of something that's walked over once: its start, length, step, and what it takes."""
+    first = 0 if start is None else start
+    last = length if stop is None else stop
+    by = 1 if step is None else step
+    if stop is not None and last < 0:
+        raise ValueError(
+            "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize."
+        )
+    if first < 0:
+        raise ValueError("Indices for islice() must be None or an integer: 0 <= x <= sys.maxsize.")
+    if by < 1:
+        raise ValueError("Step for islice() must be a positive integer or None.")
+    count = max(0, (min(last, length) - first + by - 1) // by)
+    return first, count, by, min(max(first, last), length)
 
 
 def islice(iterable: Iterable[Any], *bounds: Any) -> Iterator[Any]:
@@ -141,13 +187,38 @@ def product(*iterables: Iterable[Any], repeat: int = 1) -> Iterator[Any]:
 
 def combinations(iterable: Iterable[Any], r: int) -> Iterator[Any]:
     items = tuple(iterable)
-    for indices in list(itertools.combinations(range(len(items)), r)):
+    for indices in _positions(len(items), r, 1):
         yield tuple([items[i] for i in indices])
+
+
+def combinations_with_replacement(iterable: Iterable[Any], r: int) -> Iterator[Any]:
+    items = tuple(iterable)
+    for indices in _positions(len(items), r, 0):
+        yield tuple([items[i] for i in indices])
+
+
+def _positions(n: int, r: int, step: int) -> list[tuple[int, ...]]:
+    """Tuples of ``r`` of the first ``n`` numbers, each by ``step`` more than that before, or further."""
+    if r < 0:
+        raise ValueError("r must be non-negative")
+    if r == 0:
+        return [()]
+    rows: list[tuple[int, ...]] = [(i,) for i in range(n)]
+    for _ in range(r - 1):
+        rows = [(*row, i) for row in rows for i in range(row[-1] + step, n)]
+    return rows
 
 
 def permutations(iterable: Iterable[Any], r: int | None = None) -> Iterator[Any]:
     items = tuple(iterable)
-    for indices in list(itertools.permutations(range(len(items)), r)):
+    n = len(items)
+    size = n if r is None else r
+    if size < 0:
+        raise ValueError("r must be non-negative")
+    rows: list[tuple[int, ...]] = [(i,) for i in range(n)] if size else [()]
+    for _ in range(size - 1):
+        rows = [(*row, i) for row in rows for i in range(n) if i not in row]
+    for indices in rows:
         yield tuple([items[i] for i in indices])
 
 
@@ -185,15 +256,36 @@ def compress(data: Iterable[Any], selectors: Iterable[Any]) -> Iterator[Any]:
 
 
 def groupby(iterable: Iterable[Any], key: Any = None) -> Iterator[Any]:
-    groups: list[Any] = []
-    for x in iterable:
-        k = x if key is None else key(x)
-        if groups and groups[-1][0] == k:
-            groups[-1][1].append(x)
-        else:
-            groups.append((k, [x]))
-    for k, items in groups:
-        yield k, iter(items)
+    items = list(iterable)
+    keys = items if key is None else [key(x) for x in items]
+    start = 0
+    while start < len(items):
+        end = start + 1
+        while end < len(items) and keys[end] == keys[start]:
+            end += 1
+        group = _Group(items[start:end])
+        yield keys[start], group
+        group.at = end - start
+        start = end
+
+
+class _Group:
+    """What ``groupby`` gives beside a key; it has nothing left once the next one is asked for."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+        self.at = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        while self.at < len(self.items):
+            self.at += 1
+            yield self.items[self.at - 1]
+
+    def __next__(self) -> Any:
+        if self.at >= len(self.items):
+            raise StopIteration
+        self.at += 1
+        return self.items[self.at - 1]
 
 
 def pairwise(iterable: Iterable[Any]) -> Iterator[Any]:
@@ -218,7 +310,8 @@ def _written_in_python(target: Any, function: Callable[..., Any]) -> None:
 
 
 for _function in (
-    *(chain, zip_longest, accumulate, product, combinations, permutations, starmap),
+    *(chain, zip_longest, accumulate, product, starmap),
+    *(combinations, combinations_with_replacement, permutations),
     *(takewhile, dropwhile, filterfalse, compress, groupby, pairwise),
 ):
     _written_in_python(getattr(itertools, _function.__name__), _function)

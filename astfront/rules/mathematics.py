@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special
 
 from astfront.descriptions import describe
-from astfront.rules.numpy.composed import composed, refuse
+from astfront.rules.numpy.composed import composed
 from astfront.rules.registry import rule
 from astfront.values import Scalar, Static, Tensor, Value
 
@@ -138,10 +138,41 @@ def _copysign(x: float, y: float) -> float:
 
 
 def _hypot(*coordinates: float) -> float:
-    if len(coordinates) != 2:
-        refuse("math.hypot of other than two numbers")
-    x, y = coordinates
-    return float(np.hypot(float(x), float(y)))
+    length = 0.0
+    for x in coordinates:
+        length = float(np.hypot(length, float(x)))
+    return length
+
+
+def _dist(p: Iterable[float], q: Iterable[float]) -> float:
+    a, b = list(p), list(q)
+    if len(a) != len(b):
+        raise ValueError("both points must have the same number of dimensions")
+    return _hypot(*[x - y for x, y in zip(a, b)])
+
+
+def _modf(x: float) -> tuple[float, float]:
+    x = float(x)
+    whole = float(np.trunc(x))
+    rest = 0.0 if math.isinf(x) else x - whole
+    return math.copysign(rest, x), whole
+
+
+def _fsum(seq: Iterable[float]) -> float:
+    """Parts that don't overlap, whose sum is exact (Shewchuk)."""
+    parts: list[float] = []
+    for x in seq:
+        high = float(x)
+        rest: list[float] = []
+        for y in parts:
+            total = high + y
+            low = y - (total - high) if abs(high) >= abs(y) else high - (total - y)
+            if low:
+                rest.append(low)
+            high = total
+        rest.append(high)
+        parts = rest
+    return sum(parts, 0.0)
 
 
 def _within(x: float) -> float:
@@ -203,12 +234,6 @@ def _isclose(a: float, b: float, *, rel_tol: float = 1e-09, abs_tol: float = 0.0
     return bool(abs(a - b) <= max(rel_tol * max(abs(a), abs(b)), abs_tol))
 
 
-def _gcd(a: int, b: int) -> int:
-    while b:
-        a, b = b, a % b
-    return abs(a)
-
-
 def _prod(iterable: Iterable[Any], /, *, start: Any = 1) -> Any:
     result = start
     for x in iterable:
@@ -216,15 +241,12 @@ def _prod(iterable: Iterable[Any], /, *, start: Any = 1) -> Any:
     return result
 
 
-def _builtin_pow(base: Any, exp: Any, mod: Any = None) -> Any:
-    if mod is not None:
-        refuse("pow() with a third argument")
-    return base**exp
-
-
 composed(math.atan2, _atan2)
 composed(math.copysign, _copysign)
 composed(math.hypot, _hypot)
+composed(math.dist, _dist)
+composed(math.modf, _modf)
+composed(math.fsum, _fsum)
 composed(math.asin, _asin)
 composed(math.acos, _acos)
 composed(math.sinh, _sinh)
@@ -233,6 +255,4 @@ composed(math.expm1, _expm1)
 composed(math.fmod, _fmod)
 composed(math.pow, _pow)
 composed(math.isclose, _isclose)
-composed(math.gcd, _gcd)
 composed(math.prod, _prod)
-composed(pow, _builtin_pow)

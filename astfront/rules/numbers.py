@@ -90,9 +90,22 @@ def round_(cx: Any, x: Value, ndigits: Value = NONE) -> Value:
 
 def rounded(cx: Any, x: Scalar, ndigits: Value) -> Value:
     """The nearest decimal of a float, found by Python itself when the program has run."""
+    if x.type is not float and isinstance(ndigits, Static) and ndigits.obj in range(-18, 2**31):
+        return cx.call(Static(_rounded_int), [cx.as_scalar(x, int), ndigits], {})  # type: ignore[no-any-return]
     if x.type is not float or not isinstance(ndigits, Static | Scalar):
         cx.fail("AF0207", f"round() of {describe(x)} to {describe(ndigits)} digits isn't supported")
     return Deferred(round, (x, ndigits))
+
+
+def _rounded_int(x: int, ndigits: int) -> int:
+    """To a multiple of a power of ten; what's in the middle, to an even one."""
+    if ndigits >= 0:
+        return x
+    unit: int = 10**-ndigits
+    count, rest = divmod(x, unit)
+    if rest > unit // 2 or (rest == unit // 2 and count % 2):
+        count += 1
+    return count * unit
 
 
 @rule(divmod)

@@ -53,6 +53,14 @@ _OF_PATTERNS = (*vars(re.Pattern).values(), *vars(re.Match).values())
 pure(*(f for f in _OF_PATTERNS if isinstance(f, types.MethodDescriptorType)))
 
 
+@rule(types.SimpleNamespace)
+def namespace(cx: Any, **attributes: Value) -> Value:
+    made: Object = cx.heap.new_object(types.SimpleNamespace)
+    for name, value in attributes.items():
+        cx.heap.bind(made.cell, name, value)
+    return made
+
+
 def _decorator(f: Any) -> None:
     """A rule for what decorates methods: it's applied while compiling, to functions and their like."""
 

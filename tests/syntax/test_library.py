@@ -238,9 +238,14 @@ class Sizes(list):
         return sum(self)
 
 
+class Ordered(collections.OrderedDict):
+    pass
+
+
 class Configured(chainer.Chain):
     def __init__(self):
         super().__init__()
+        self.ordered = Ordered(b=2, a=3)
         self.config = Flags(scale=2.0, inner=Settings(shift=0.5))
         self.sizes = Sizes([1, 2, 3])
 
@@ -249,7 +254,8 @@ class Configured(chainer.Chain):
         y = x * self.config.scale + inner.shift + getattr(inner, "bias", 0)
         known = "bias" in inner, hasattr(inner, "bias"), len(inner), bool(sizes), 2 in sizes
         walked = [y * i for i in sizes], sorted(inner), sizes.total(), sizes[-1], sizes[1:]
-        return y, known, walked, {**inner}["shift"], next(iter(sizes))
+        ordered = [*self.ordered.items()], list(self.ordered), self.ordered["a"]
+        return y, known, walked, {**inner}["shift"], next(iter(sizes)), ordered
 
 
 def test_subclasses_of_containers():
