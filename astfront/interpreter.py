@@ -165,6 +165,7 @@ class Interpreter(
         self.eager_calls: list[EagerCall] = []
         self.forests: list[Forest] = []
         self.known_kinds: dict[Any, tuple[int, ...]] = {}
+        self.known_items: dict[Any, Value] = {}
         self.keeps_recursion = False
         self.recursions: list[Recursion] = []
         self.fruitless: dict[Any, list[list[Diagnostic]]] = {}

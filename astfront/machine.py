@@ -153,6 +153,8 @@ class Machine:
     """The arguments that are trees."""
     known_kinds: dict[Any, tuple[int, ...]]
     """What is known of the kinds of their nodes where the interpreter is, by the nodes' keys."""
+    known_items: dict[Any, Value]
+    """What's known there of items of lists and dicts, by what's in these and the staged indices."""
     recursions: list[Recursion]
     """The recursive functions of the program that are being made, innermost last."""
     fruitless: dict[Any, list[list[Diagnostic]]]

@@ -13,12 +13,14 @@ from typing import Any
 import chainer
 import numpy as np
 
+from astfront.identity import Named
 from astfront.output_templates import (
     ArgumentOut,
     ArrayOut,
     CallOut,
     DictOut,
     GrownOut,
+    ItemOut,
     Known,
     ListOut,
     LocationOut,
@@ -140,6 +142,11 @@ def of_result(template: Template) -> Any:
             return of_element | {"type": _name(make), "cell": cell}
         case OptionOut(present=present, value=value, absent=absent):
             return {"if": present, "then": of_result(value), "else": of_result(absent)}
+        case ItemOut(owner=owner, index=index, path=path):
+            if any(isinstance(key, Named) for key in path):
+                raise Unsupported("what is in an object")
+            keys = list(map(of_value, path))
+            return {"item": of_result(owner), "place": of_result(index), "path": keys}
         case ArgumentOut(path=path):
             return {"argument": list(path)}
         case LocationOut(location=location):
@@ -180,6 +187,9 @@ def to_result(made: Any) -> Template:
         return GrownOut(made["cell"], to_result(made["rows"]), buffers, made["length"], make)
     if "if" in made:
         return OptionOut(made["if"], to_result(made["then"]), to_result(made["else"]))
+    if "item" in made:
+        path = tuple(map(to_value, made["path"]))
+        return ItemOut(to_result(made["item"]), to_result(made["place"]), path)
     return ArgumentOut(tuple(made["argument"]))
 
 

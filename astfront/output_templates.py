@@ -12,6 +12,7 @@ import numpy as np
 from chainer.utils import cache
 
 from astfront.gradients import variable
+from astfront.identity import at
 from astfront.locations import Location
 from astfront.rules.numpy import complex_arrays
 from astfront.values import UNBOUND
@@ -203,6 +204,20 @@ class OptionOut(Template):
     def build(self, run: Outcome) -> Any:
         chosen = self.value if bool(run.arrays[self.present]) else self.absent
         return chosen.build(run)
+
+
+@dataclass(frozen=True)
+class ItemOut(Template):
+    """What is an item of another list that's handed over, or something in one."""
+
+    owner: Template
+    index: Template
+    path: tuple[Any, ...]
+
+    def build(self, run: Outcome) -> Any:
+        owner, index = self.owner.build(run), self.index.build(run)
+        pairs = list(owner.items()) if isinstance(owner, dict) else owner
+        return at(pairs[index], self.path)
 
 
 @dataclass(frozen=True)

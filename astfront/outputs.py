@@ -17,6 +17,7 @@ from astfront.contents import ByValue, Entries, GrownList, Items
 from astfront.descriptions import describe
 from astfront.diagnostics import CompileError, error
 from astfront.environment import UNKNOWN_STORAGE
+from astfront.identity import place_of
 from astfront.joins.collector import is_ragged, leaf_buffers
 from astfront.joins.leaves import Leaf
 from astfront.joins.templates import leaves_of
@@ -27,6 +28,7 @@ from astfront.output_templates import (
     ComplexOut,
     DictOut,
     GrownOut,
+    ItemOut,
     Known,
     ListOut,
     LocationOut,
@@ -75,6 +77,8 @@ class Results:
     changed: dict[int, tuple[Tensor, str, Template]] = field(default_factory=dict)
     """Arrays from outside that are changed in place, by their storages: the contents at the end,
     what they are, and the objects themselves."""
+    handed: dict[int, Value] = field(default_factory=dict)
+    """The lists, dicts and objects that are handed over, by their cells."""
     _open: set[int] = field(default_factory=set)
 
     def add(self, tensor: Tensor | Scalar) -> int:
@@ -133,14 +137,14 @@ class Results:
                     return LocationOut(self.cx.lifter.containers[cell])
                 if cell in self.arguments:
                     return ArgumentOut(self.arguments[cell])
-                return self._once(cell, lambda: self.contents(value))
+                return self._item(cell) or self._once(cell, lambda: self.contents(value))
             case Object(instance=instance) if instance is not None:
                 return Known(instance)
             case Object(cell=cell) if complex_arrays.is_complex(value):
                 content = self.cx.heap[cell].items
                 return ComplexOut(cell, tuple(self.template(content[k]) for k in ("_re", "_im")))
             case Object(cell=cell, cls=cls) if not _is_inner(cls):
-                return self._once(cell, lambda: self._object(cell, cls))
+                return self._item(cell) or self._once(cell, lambda: self._object(cell, cls))
             case EitherDtype(array=array, dtype=dtype, other=other):
                 parts = ArrayOut(self.add(array), "array"), NumberOut(self.add(other), bool)
                 return CallOut(_of_dtype, (*parts, Known(dtype)))
@@ -165,6 +169,16 @@ class Results:
             return make()
         finally:
             self._open.discard(cell)
+
+    def _item(self, cell: int) -> Template | None:
+        """What is an item of a list that's handed over, too."""
+        place = place_of(self.cx.heap, cell, self.handed)
+        if place is None or place.owner.cell in self._open:
+            return None
+        around = self._item(place.owner.cell) or self._once(
+            place.owner.cell, lambda: self.contents(place.owner)
+        )
+        return ItemOut(around, self.template(place.index), place.path)
 
     def _object(self, cell: int, cls: type) -> Template:
         items = self.cx.heap[cell].items.items()

@@ -24,6 +24,7 @@ from astfront.diagnostics import CompileError, InternalError, error, internal_er
 from astfront.eager_calls import EagerCall, pending
 from astfront.effects import Call, arguments_of, in_order, perform
 from astfront.environment import Heap
+from astfront.identity import references_in, require_one_place
 from astfront.interpreter import Interpreter
 from astfront.lifting import Condition, Guard, Input, is_static
 from astfront.locations import Location
@@ -39,7 +40,7 @@ from astfront.source import get_source
 from astfront.spans import Span, span_of
 from astfront.tree_arguments import Types, as_trees
 from astfront.values import NONE, UNBOUND, Deferred, List, Option, Static, Tensor, Value
-from astfront.writes import Write, changed_arrays, require_apart, writes_of
+from astfront.writes import Write, changed_arrays, lasting_values, require_apart, writes_of
 
 _log = logging.getLogger(__name__)
 
@@ -404,6 +405,9 @@ def _finish(
 ) -> Program:
     results = Results(cx, lifter.paths)
     results.changed = dict(changed_arrays(cx, lifter))
+    lasting = references_in(cx.heap.cells, lasting_values(cx, lifter))
+    require_one_place(cx.heap, lasting)
+    results.handed = lasting | references_in(cx.heap.cells, [result])
     template = results.template(result)
     writes = list(writes_of(cx, lifter, results))
     effects = [] if for_changes else list(_effects(cx, results))

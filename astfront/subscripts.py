@@ -77,6 +77,8 @@ class Subscripts(Machine):
             return self.call(Static(np.ndarray.__getitem__), [container, index], {})
         if isinstance(container, Static) and isinstance(index, Static):
             return self.run_python(operator.getitem, container.obj, index.obj)
+        if self.known_items and (known := self.known_item(container, index)) is not None:
+            return known
         if self.is_keyed(container):
             return self.keyed_entry(container, index)  # type: ignore[no-any-return]
         is_staged = isinstance(index, Scalar | Tensor) or _is_text_of_int(index)
@@ -99,9 +101,18 @@ class Subscripts(Machine):
         if isinstance(container, Deferred):
             self.static(container)
         if isinstance(container, Static) and hasattr(container.obj, "__getitem__"):
+            if type(container.obj) is str and self.is_number(index):
+                return self._character(container.obj, index)
             key = self.static(index, f"an index of {describe(container)}")
             return self.run_python(operator.getitem, container.obj, key)
         self.raise_lacking(container, "__getitem__", f"{describe(container)} isn't subscriptable")
+
+    def _character(self, text: str, index: Value) -> Value:
+        """``text[index]``"""
+        if not text:
+            self.raise_python(IndexError("string index out of range"))
+        place = self.checked_index(index, Static(len(text)), "string")
+        return self.select([Static(character) for character in text], place)
 
     def _sequence_item(self, container: Value, index: Value) -> Value:
         if isinstance(container, Range) or _is_range(container):

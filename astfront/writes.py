@@ -80,6 +80,15 @@ def _refill(container: Any, value: Any) -> None:
         container.update(value)
 
 
+def lasting_values(cx: Any, lifter: ArgumentLifter) -> Iterator[Value]:
+    """What outlives the call: attributes of real objects, lists and dicts of the model and arguments."""
+    for cell, content in cx.heap.cells.items():
+        if cell in cx.instances and isinstance(content, Attributes):
+            yield from content.items.values()
+    yield from (cx.lifter.reference(cell) for cell in cx.lifter.containers)
+    yield from lifter.references.values()
+
+
 def writes_of(cx: Any, lifter: ArgumentLifter, results: Results) -> Iterator[Write]:
     """What the program changed on real Python objects."""
     for cell, content in cx.heap.cells.items():

@@ -493,6 +493,47 @@ def test_containers() -> None:
         assert named["last"] is got[0] is history[-1]
 
 
+class Track:
+    def __init__(self, age: int) -> None:
+        self.age = age
+
+
+class Tracks(chainer.Chain):
+    """Keeps what it appended to a list under another name, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tracks: list[Track] = []
+        self.best: Track | None = None
+
+    def forward(self, x, n):
+        for i in range(int(n)):
+            track = Track(i)
+            self.tracks.append(track)
+            if x[i, 0] > 0:
+                self.best = track
+        return len(self.tracks)
+
+    def twice(self, x, n):
+        more = []
+        for i in range(int(n)):
+            track = Track(i)
+            self.tracks.append(track)
+            more.append(track)
+        self.more = more
+
+
+def test_an_item_of_a_list_that_grew_is_kept_under_another_name() -> None:
+    rows = np.array([[1, 2], [3, 4], [-5, 6]], "f")
+    plain, model = Tracks(), Tracks()
+    compiled = astfront.compile(model)
+    assert compiled(rows, np.int64(3)) == plain(rows, np.int64(3))
+    assert [t.age for t in model.tracks] == [t.age for t in plain.tracks]
+    assert model.best is model.tracks[1]
+    with pytest.raises(CompileError, match="AF0209.*kept in two places"):
+        astfront.compile(Tracks().twice)(rows, np.int64(3))
+
+
 def test_containers_that_are_replaced_need_one_program() -> None:
     class Stack(chainer.Chain):
         def __init__(self) -> None:

@@ -22,7 +22,7 @@ from astfront.calls.mixed_items import mixed_items
 from astfront.calls.own_exceptions import can_be_made_later
 from astfront.calls.wrappers import call_wrapper
 from astfront.descriptions import describe
-from astfront.joins.options import choice_in
+from astfront.joins.options import alternatives, choice_in
 from astfront.rules import folds
 from astfront.rules.images import register_loaded
 from astfront.rules.numpy import complex_functions
@@ -33,10 +33,12 @@ from astfront.values import (
     BoundMethod,
     Choice,
     Deferred,
+    EitherDtype,
     Function,
     Iterator,
     Node,
     Object,
+    Option,
     Partial,
     Poison,
     Static,
@@ -216,6 +218,14 @@ class Calls(FunctionCalls):
         written = numpy_source(f)
         if written is None:
             self.unsupported(f)
+        several = next((i for i, v in enumerate(args) if is_array_of_several(v)), None)
+        if several is not None:
+            before, after = args[:several], args[several + 1 :]
+
+            def of_one(v: Value) -> Value:
+                return self.call_numpys(f, [*before, v, *after], kwargs)
+
+            return self.split_in(args[several], of_one)  # type: ignore[no-any-return]
         result, found = self.refusals_of(lambda: self.call_python(written, args, kwargs))
         if found:
             self.unsupported(f, [f"its own code can't be compiled: {found[0].message}"])
@@ -386,6 +396,13 @@ def rule_for(f: Any) -> Rule | None:
         return RULES.get(f)
     except TypeError:
         return None
+
+
+def is_array_of_several(value: Value) -> bool:
+    """Whether it's an array of one of several types."""
+    if not isinstance(value, Option):
+        return isinstance(value, EitherDtype)
+    return all(isinstance(v, Tensor) for v in alternatives(value))
 
 
 def is_numpy(f: Any) -> bool:

@@ -140,6 +140,7 @@ class Containers(Machine):
         if isinstance(content, GrownList):
             before = self.heap.snapshot()
             self.heap[target.cell] = self.concatenated(content, Items((item,)))
+            self.keep_parts(target, content)
             self.note_placed(target, content.length, item, before)
 
     def put_item(self, target: List, place: Value, item: Value) -> None:

@@ -52,6 +52,13 @@ class Parts(Machine):
             heap.take_as_parts(dict.fromkeys(new, Static(part)))
             self.note_part(part)
 
+    def keep_parts(self, owner: List, before: Content) -> None:
+        """A list that grew has more items at its end: those that were read of it are where they were."""
+        now = self.heap.cells[owner.cell]
+        for part in {id(p): p for p in self.heap.parts.values()}.values():
+            if part.owner.cell == owner.cell and any(before is c for c in part.contents):
+                part.contents.append(now)
+
     def read_items(self, places: Iterable[tuple[int, Any]]) -> None:
         """Where ways have met: what names hold that are items of lists that grew."""
         for cell, key in places:

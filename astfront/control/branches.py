@@ -84,7 +84,7 @@ class Branches(Machine):
 
     def _arm(self, way: Callable[[], Value | None], result: int) -> Arm:
         diverged = caught = False
-        known_kinds, at_raise = self.known_kinds, self.at_raise
+        known_kinds, known_items, at_raise = self.known_kinds, self.known_items, self.at_raise
         self.staged_depth += 1
         try:
             with self.b.new_scope() as scope:
@@ -98,7 +98,7 @@ class Branches(Machine):
                     diverged = True
         finally:
             self.staged_depth -= 1
-            self.known_kinds, self.at_raise = known_kinds, at_raise
+            self.known_kinds, self.known_items, self.at_raise = known_kinds, known_items, at_raise
         return Arm(scope, self.heap.snapshot(), diverged, caught)
 
     def _merge(
@@ -332,6 +332,10 @@ class Branches(Machine):
         return self.lazy(conjunction, first, lambda: self.short_circuit(conjunction, nodes[1:]))
 
     def if_expression(self, node: gast.IfExp) -> Value:
+        with self.looking_at_items(node.test):
+            return self._if_expression(node)
+
+    def _if_expression(self, node: gast.IfExp) -> Value:
         then, orelse = (functools.partial(self.visit, n) for n in (node.body, node.orelse))
         with self.with_refusals_of([then, orelse]):
             condition = self.condition(node.test)
@@ -364,6 +368,10 @@ class Branches(Machine):
         return value if isinstance(value, Poison) else self.truth_value(value)
 
     def if_statement(self, node: gast.If) -> None:
+        with self.looking_at_items(node.test):
+            self._if_statement(node)
+
+    def _if_statement(self, node: gast.If) -> None:
         ways = [functools.partial(self.exec_block, b) for b in (node.body, node.orelse)]
         with self.with_refusals_of([lambda: self._poisoned_if(*ways)]):
             condition = self.condition(node.test)

@@ -34,16 +34,24 @@ class JoinedItems:
         if not growing and not self.heap.parts:
             return
         for cell, content in self._pre.items():
-            if not isinstance(content, Names) or cell == self.heap.taken:
+            is_real = cell in self.heap.instances
+            if not (is_real or isinstance(content, Names)) or cell == self.heap.taken:
                 continue
-            a, b = (way[cell].items for way in (self._a, self._b))  # type: ignore[union-attr]
-            for name, x in a.items():  # type: ignore[union-attr]
-                y = b.get(name)  # type: ignore[union-attr]
-                if y is None or not (isinstance(x, _HELD) or isinstance(y, _HELD)):
+            ways: Any = (self._a[cell], self._b[cell])
+            a, b = (way.items for way in ways)
+            for name in {**a, **b} if is_real else a:
+                x, y = (self._found_in(cell, name, way) for way in (a, b))
+                if x is None or y is None or not (isinstance(x, _HELD) or isinstance(y, _HELD)):
                     continue
                 if live(cell, name):
                     self._find_item(cell, name, x, y, growing)
         self._a, self._b = self.with_items(self._a), self.with_items(self._b)
+
+    def _found_in(self, cell: int, name: Any, held: dict[Any, Value]) -> Value | None:
+        """What a name or an attribute holds; one of a real object that wasn't read is what it was."""
+        if name not in held and cell in self.heap.instances:
+            return self.heap.original(cell, name)
+        return held.get(name)
 
     def _grows(self, cell: int) -> bool:
         """Whether a list of lists, dicts or objects is one that grew, or becomes one."""
@@ -57,7 +65,7 @@ class JoinedItems:
         return True
 
     def _find_item(self, cell: int, name: Any, x: Value, y: Value, growing: set[int]) -> None:
-        changed = name in self.heap.changed_names.get(cell, ())
+        changed = cell in self.heap.instances or name in self.heap.changed_names.get(cell, ())
         places = set()
         for value, state in ((x, self._a), (y, self._b)):
             for part in _parts(value):
@@ -102,8 +110,9 @@ class JoinedItems:
         made = dict(state)
         for (cell, name), owner in self.items.items():
             content: Any = made.get(cell)
-            if content is not None and name in content.items:
-                value = self._as_item(content.items[name], state, owner)
+            held = None if content is None else self._found_in(cell, name, content.items)
+            if held is not None:
+                value = self._as_item(held, state, owner)
                 made[cell] = replace(content, items={**content.items, name: value})
         return made
 

@@ -39,6 +39,17 @@ def extended(x, n):
     return items, by_sign, counts
 
 
+@construct("items that may be None, at an index that data decides")
+def items_or_none(x, n):
+    rows = [None, x.array[0], None, x.array[1, :2]]
+    found = []
+    for i in (n, 1):
+        if rows[i] is None:
+            continue
+        found.append(np.nan_to_num(rows[i]) + rows[i].sum())
+    return found, "abcd"[n], "abcd"[-n]
+
+
 @construct("`+=` of a list and an array: numpy adds the numbers")
 def list_and_array(x, n):
     items = first = [1.0, n]

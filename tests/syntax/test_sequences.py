@@ -1,5 +1,6 @@
 """Tuples and lists whose length, order or places are known only at run time."""
 
+import bisect
 import collections
 import functools
 import heapq
@@ -256,13 +257,16 @@ def test_attributes_of_an_array_of_a_list():
 
 def test_heaps():
     def forward(x, n):
-        heap, out = [0.0], []
+        heap, out, ordered, turned = [0.0], [], [], collections.deque()
         while len(out) < int(n):
             out.append(heapq.heappop(heap))
             heapq.heappush(heap, out[-1] - float(x[len(out) % 6]))
             if len(out) < 3:
                 heapq.heappush(heap, out[-1] + 0.5)
-        return heap, out, heapq.nlargest(2, [float(v) for v in x[:3]])
+            bisect.insort(ordered, float(x[len(out) % 4]))
+        turned.extend(ordered)
+        turned.rotate(len(ordered) - 5)
+        return heap, out, ordered, turned, heapq.nlargest(2, [float(v) for v in x[:3]])
 
     agrees(forward, *((array(6, seed=n), N(n)) for n in (0, 3, 9)))
 

@@ -1,0 +1,140 @@
+"""What's handed over at the end of a call and is an item of a list that grew, handed over too.
+
+Such a list has its items by value, so what a name or an attribute holds of it is a copy. Where it's
+known which item that is (``containers/parts.py``), it's taken from the list that is handed over. Where
+it isn't, and both outlive the call, a later call would change one and not the other: it's refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, Items
+from astfront.diagnostics import error
+from astfront.environment import Heap, State, values_of, walk
+from astfront.values import UNBOUND, Dict, List, Object, Option, Tuple, Value
+
+_REFERENCES = (List, Dict, Object)
+
+
+@dataclass(frozen=True)
+class ItemPlace:
+    """Where in a list that's handed over an item, or something in it, is."""
+
+    owner: List | Dict
+    index: Value
+    path: tuple[Any, ...] = ()
+    """Keys, and names of attributes (``.name``), from the item on."""
+
+
+def references_in(state: State, roots: Iterable[Value]) -> dict[int, Value]:
+    """The lists, dicts and objects that some values lead to, by their cells."""
+    found: dict[int, Value] = {}
+    work = list(roots)
+    while work:
+        for inner in walk(work.pop()):
+            if isinstance(inner, _REFERENCES) and inner.cell not in found:
+                found[inner.cell] = inner
+                if inner.cell in state:
+                    work.extend(values_of(state[inner.cell]))
+    return found
+
+
+def place_of(heap: Heap, cell: int, handed: dict[int, Value]) -> ItemPlace | None:
+    """Of which list that's handed over a cell is an item, or a part of one."""
+    if cell not in heap.parts and cell not in heap.taken_now():
+        return None
+    part = heap.part_of(cell, heap.cells)
+    owner = None if part is None else handed.get(part.owner.cell)
+    if not isinstance(owner, List | Dict):
+        return None
+    path = _path(heap.cells, part.item, cell)
+    return None if path is None else ItemPlace(owner, part.index, path)
+
+
+def _path(state: State, value: Value, cell: int, inside: tuple[int, ...] = ()) -> Any:
+    if isinstance(value, Tuple):
+        steps: Iterable[tuple[Any, Value]] = enumerate(value.items)
+    elif not isinstance(value, _REFERENCES) or value.cell in inside:
+        return None
+    elif value.cell == cell:
+        return ()
+    else:
+        steps = _steps(state.get(value.cell))
+        inside = (*inside, value.cell)
+    for key, held in steps:
+        further = _path(state, held, cell, inside)
+        if further is not None:
+            return (key, *further)
+    return None
+
+
+def _steps(content: Content | None) -> Iterator[tuple[Any, Value]]:
+    if isinstance(content, Items):
+        yield from enumerate(content.items)
+    elif isinstance(content, Entries):
+        yield from content.items.items()
+    elif isinstance(content, Attributes):
+        yield from ((Named(name), held) for name, held in content.items.items())
+
+
+@dataclass(frozen=True)
+class Named:
+    """An attribute on the way to what's in an item."""
+
+    name: str
+
+
+def at(found: Any, path: Iterable[Any]) -> Any:
+    """What is at a place in an item."""
+    for key in path:
+        found = getattr(found, key.name) if isinstance(key, Named) else found[key]
+    return found
+
+
+def require_one_place(heap: Heap, lasting: dict[int, Value]) -> None:
+    """AF0209 where what outlives the call may hold one list, dict or object in two places, of which one
+    is a list that grew."""
+    held: list[frozenset[int]] = []
+    for cell, value in lasting.items():
+        content = heap.cells.get(cell)
+        if isinstance(content, GrownList):
+            held.append(_mutable_sources(content.element))
+        if (
+            isinstance(value, _REFERENCES)
+            and heap.is_frozen(cell)
+            and cell not in heap.arguments
+            and not (isinstance(value, List) and value.cls is tuple)
+            and place_of(heap, cell, lasting) is None
+        ):
+            held.append(heap.sources_of(cell))
+    seen: set[int] = set(heap.shared)
+    for sources in held:
+        if sources & seen:
+            raise error(
+                "AF0209",
+                "a list, dict or object is kept in two places when the call ends, of which one is a "
+                "list that grew in a loop: which of its items it is isn't known",
+                help="keep its index, or a copy: `copy.copy(x)`",
+            )
+        seen |= sources
+
+
+def _mutable_sources(value: Value) -> frozenset[int]:
+    """The cells of which what's in an item of a list that grew, and may be changed, are copies."""
+    match value:
+        case ByValue(reference=reference, content=content, sources=sources):
+            values = [v for v in values_of(content) if v is not UNBOUND]
+            own = frozenset() if _is_tuple(reference) else sources
+            return own.union(*map(_mutable_sources, values))
+        case Tuple(items=items):
+            return frozenset().union(*map(_mutable_sources, items))
+        case Option(value=present, absent=absent):
+            return _mutable_sources(present) | _mutable_sources(absent)
+    return frozenset()
+
+
+def _is_tuple(reference: Value) -> bool:
+    return isinstance(reference, List) and reference.cls is tuple
