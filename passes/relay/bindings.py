@@ -10,7 +10,8 @@ arm of the ``if`` in which it ends::
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,14 +113,56 @@ def substitute(expr: Any, values: dict[Any, Any]) -> Any:
 _OPERANDS = (relay.Var, relay.Constant, tvm.ir.Op)
 
 
-def variables(expr: Any) -> set[Any]:
+#: The free variables of the expressions that were asked for; None where they aren't remembered.
+_known_variables: dict[Any, frozenset[Any]] | None = None
+
+
+@contextmanager
+def _remembered_variables() -> Iterator[None]:
+    """Inside, an expression's variables are found once: in a long chain each loop asks for all."""
+    global _known_variables
+    outer, _known_variables = _known_variables, {}
+    try:
+        yield
+    finally:
+        _known_variables = outer
+
+
+def variables(expr: Any) -> frozenset[Any]:
     """The free variables of an expression."""
     if isinstance(expr, relay.Var):
-        return {expr}
-    parts = operands(expr)
-    if parts and all(isinstance(p, _OPERANDS) for p in parts):
-        return {p for p in parts if isinstance(p, relay.Var)}
-    return set(relay.analysis.free_vars(expr))
+        return frozenset((expr,))
+    memory = _known_variables
+    known = None if memory is None else memory.get(expr)
+    if known is None:
+        parts = operands(expr)
+        if not (parts and all(isinstance(p, _OPERANDS) for p in parts)):
+            parts = relay.analysis.free_vars(expr)
+        known = frozenset(p for p in parts if isinstance(p, relay.Var))
+        if memory is not None:
+            memory[expr] = known
+    return known
+
+
+@dataclass
+class Chain:
+    """A chain of bindings, and its result."""
+
+    bindings: Scope
+    result: Any
+
+    @functools.cached_property
+    def users(self) -> dict[Any, list[int]]:
+        """The places of the bindings that use a variable; that of the result is behind them."""
+        found: dict[Any, list[int]] = {}
+        for i, value in enumerate([*(value for _, value in self.bindings), self.result]):
+            for var in variables(value):
+                found.setdefault(var, []).append(i)
+        return found
+
+    def users_of(self, at: int) -> list[int]:
+        """The places that use what a binding binds: not the binding, which may define it by itself."""
+        return [i for i in self.users.get(self.bindings[at][0], []) if i != at]
 
 
 def static_shape(t: Any) -> tuple[int, ...] | None:
@@ -203,7 +246,8 @@ def rewrite(mod: tvm.IRModule, rewriter: Callable[[], Rewriter]) -> tvm.IRModule
     is changed."""
     if not all(map(_is_typed, mod.functions.values())):
         mod = relay.transform.InferType()(mod)
-    return with_functions(mod, lambda function: rewriter().visit(function))
+    with _remembered_variables():
+        return with_functions(mod, lambda function: rewriter().visit(function))
 
 
 def with_functions(mod: tvm.IRModule, change: Callable[[Any], Any]) -> tvm.IRModule:

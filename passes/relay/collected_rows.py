@@ -62,6 +62,7 @@ from tvm import relay
 
 from passes.relay import dead_bindings
 from passes.relay.bindings import (
+    Chain,
     Note,
     Rewriter,
     Scope,
@@ -90,11 +91,12 @@ def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
 
 class _Collect(Rewriter):
     def rewrite(self, bindings: Scope, result: Any) -> Any:
+        whole = Chain(bindings, result)
         for at in reversed(range(len(bindings))):
-            site = Site.of(bindings, at, result)
+            site = Site.of(whole, at)
             if site is not None:
-                bindings = _Change(site, self.values, self.note).bindings()
-        return chain(bindings, result)
+                whole = Chain(_Change(site, self.values, self.note).bindings(), result)
+        return chain(whole.bindings, result)
 
 
 class _Change:

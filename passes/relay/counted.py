@@ -11,6 +11,7 @@ from tvm import relay
 
 from passes.relay.bindings import (
     Binding,
+    Chain,
     Loop,
     Rewriter,
     Scope,
@@ -49,24 +50,24 @@ class Site:
     """Where the parts of its result are taken, by their number."""
 
     @classmethod
-    def of(cls, bindings: Scope, at: int, result: Any) -> Site | None:
+    def of(cls, whole: Chain, at: int) -> Site | None:
+        """The loop that a binding of a chain defines, if it defines one that's called once."""
+        bindings = whole.bindings
         loop = Loop.of(*bindings[at])
         if loop is None or not _is_plain(loop):
             return None
-        users = [i for i in range(at + 1, len(bindings)) if loop.var in variables(bindings[i][1])]
-        if len(users) != 1 or loop.var in variables(result):
+        users = whole.users_of(at)
+        if len(users) != 1 or users[0] == len(bindings):
             return None
         end, call = bindings[users[0]]
-        if not isinstance(call, relay.Call) or call.op != loop.var or end in variables(result):
+        if not isinstance(call, relay.Call) or call.op != loop.var:
             return None
-        site = cls(loop, bindings, at, users[0])
         if not all(isinstance(x, relay.Var | relay.Constant) for x in call.args):
             return None
-        for i in range(site.call + 1, len(bindings)):
-            value = bindings[i][1]
-            if end not in variables(value):
-                continue
-            if not isinstance(value, relay.TupleGetItem):
+        site = cls(loop, bindings, at, users[0])
+        for i in whole.users_of(users[0]):
+            value = bindings[i][1] if i < len(bindings) else whole.result
+            if i == len(bindings) or not isinstance(value, relay.TupleGetItem):
                 return None
             site.parts.setdefault(value.index, []).append(i)
         return site
@@ -310,8 +311,9 @@ class HoistingRewriter(Rewriter):
 
     def rewrite(self, bindings: Scope, result: Any) -> Any:
         out: Scope = []
+        whole = Chain(bindings, result)
         for at, (var, value) in enumerate(bindings):
-            site = Site.of(bindings, at, result)
+            site = Site.of(whole, at)
             if site is not None:
                 before, turn = self.hoisted(site)
                 out += before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tvm
@@ -12,12 +12,12 @@ from tvm import relay
 
 from passes.relay import dataflow, folded_constants
 from passes.relay.bindings import (
+    Chain,
     Rewriter,
     Scope,
     chain,
     static_shape,
     unchain,
-    variables,
     with_functions,
 )
 from passes.relay.kernel_writer import OPERATORS, with_kernel
@@ -134,6 +134,7 @@ class Groups(Rewriter):
 
     def visit_let(self, let: relay.Let) -> relay.Expr:
         bindings, result = unchain(let)
+        last = {var: places[-1] for var, places in Chain(bindings, result).users.items()}
         made: Scope = []
         group: Scope = []
         for i, (var, value) in enumerate(bindings):
@@ -143,14 +144,15 @@ class Groups(Rewriter):
             if self.is_grouped(value):
                 group.append((var, value))
                 continue
-            made += self._ended(group, [*(v for _, v in bindings[i:]), result])
+            made += self._ended(group, last, i)
             made.append((var, self.visit_binding(var, value)))
             group = []
-        return chain([*made, *self._ended(group, [result])], self.visit(result))
+        return chain([*made, *self._ended(group, last, len(bindings))], self.visit(result))
 
-    def _ended(self, group: Scope, rest: Sequence[Any]) -> Scope:
-        asked = set().union(*(variables(expr) for expr in rest)) if group else set()
-        return self.grouped(group, [var for var, _ in group if var in asked]) if group else []
+    def _ended(self, group: Scope, last: Mapping[Any, int], place: int) -> Scope:
+        """What stands in the place of a group before ``place``; ``last`` is where variables are used."""
+        asked = [var for var, _ in group if last.get(var, -1) >= place]
+        return self.grouped(group, asked) if group else []
 
 
 def _is_part_of_other(value: Any, group: Scope) -> bool:

@@ -39,6 +39,7 @@ from tvm.relay.backend import te_compiler
 
 from passes.relay import loop_kernel
 from passes.relay.bindings import (
+    Chain,
     Loop,
     Note,
     Rewriter,
@@ -48,7 +49,6 @@ from passes.relay.bindings import (
     ignore,
     rewrite,
     static_shape,
-    variables,
 )
 from passes.relay.counted import Collected, Counter, Site, Slot
 from passes.relay.kernel_bodies import ImpossibleError, optimised
@@ -82,28 +82,32 @@ class _Innermost(Rewriter):
         self.made = made
 
     def rewrite(self, bindings: Scope, result: Any) -> Any:
+        whole = Chain(bindings, result)
         for at in reversed(range(len(bindings))):
-            site = Site.of(_with_two_values(bindings, at), at, result)
+            site = Site.of(_with_two_values(whole, at), at)
             made = _Kernel.of(site, self.target) if site is not None else None
             if site is not None and made is not None:
                 self.note(site.loop.branch.span, "one kernel for all turns")
                 self.made.append(site.loop.var)
-                bindings = made
-        return chain(bindings, result)
+                whole = Chain(made, result)
+        return chain(whole.bindings, result)
 
 
-def _with_two_values(bindings: Scope, at: int) -> Scope:
+def _with_two_values(whole: Chain, at: int) -> Chain:
     """The same; a loop that carries one value carries nothing beside it, to be as the others are."""
-    var, function = bindings[at]
+    var, function = whole.bindings[at]
     loop = Loop.of(var, function)
     if loop is None or loop.params != [loop.result]:
-        return bindings
+        return whole
     (param,) = loop.params
     (value,) = loop.args
-    users = [i for i in range(at + 1, len(bindings)) if var in variables(bindings[i][1])]
-    if len(users) != 1 or not isinstance(bindings[users[0]][1], relay.Call):
-        return bindings
+    bindings = [*whole.bindings]
+    users = whole.users_of(at)
+    if len(users) != 1 or users[0] == len(bindings):
+        return whole
     end, call = bindings[users[0]]
+    if not isinstance(call, relay.Call):
+        return whole
     nothing = relay.Var("nothing", relay.TensorType((), "bool"))
     types = [relay.TensorType((), "bool"), function.ret_type]
     both = relay.TupleType(types)
@@ -112,13 +116,12 @@ def _with_two_values(bindings: Scope, at: int) -> Scope:
     branch = relay.If(loop.more, again, relay.Tuple([nothing, param]), span=loop.branch.span)
     wider = relay.Function([nothing, param], chain(loop.head, branch), both)
     last = relay.Var("last")
-    bindings = [*bindings]
     bindings[at] = name, wider
     bindings[users[0] : users[0] + 1] = [
         (last, relay.Call(name, [relay.const(False), *call.args])),
         (end, relay.TupleGetItem(last, 1)),
     ]
-    return bindings
+    return Chain(bindings, whole.result)
 
 
 class _Kernel:

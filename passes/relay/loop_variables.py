@@ -52,6 +52,7 @@ from tvm import relay
 
 from passes.relay import dead_bindings
 from passes.relay.bindings import (
+    Chain,
     Loop,
     Note,
     Rewriter,
@@ -73,12 +74,14 @@ def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
 
 class _Drop(Rewriter):
     def rewrite(self, bindings: Scope, result: Any) -> Any:
-        at = 0
-        while at < len(bindings):
-            site = Site.of(bindings, at, result)
-            bindings = _dropped(site) if site else bindings
+        whole, at = Chain(bindings, result), 0
+        while at < len(whole.bindings):
+            site = Site.of(whole, at)
+            made = _dropped(site) if site else whole.bindings
+            if made is not whole.bindings:
+                whole = Chain(made, result)
             at += 1
-        return chain(bindings, result)
+        return chain(whole.bindings, result)
 
 
 def _dropped(site: Site) -> Scope:

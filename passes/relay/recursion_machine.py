@@ -131,7 +131,7 @@ class Machine:
 
     def statement(self, arguments: Sequence[Array]) -> Any:
         """The whole, for these arguments of the outermost call."""
-        self._write(self.function.body, self._block(), set(), self._return)
+        self._write(self.function.body, self._block(), frozenset(), self._return)
         number, capacity = self.next.flat[0], self.capacity.flat[0]
         run: Any = tir.Evaluate(0)
         for i, block in reversed(list(enumerate(self.blocks))):
@@ -179,7 +179,11 @@ class Machine:
         return self.blocks[-1]
 
     def _write(
-        self, expr: Any, done: list[Any], after: set[Any], leave: Callable[[Any, list[Any]], None]
+        self,
+        expr: Any,
+        done: list[Any],
+        after: frozenset[Any],
+        leave: Callable[[Any, list[Any]], None],
     ) -> None:
         """Write a chain, from the end of the block ``done`` on.
 
@@ -198,7 +202,7 @@ class Machine:
             done = block
         leave(self.writer.value(result), done)
 
-    def _branch(self, branch: Any, done: list[Any], rest: set[Any], following: int) -> Any:
+    def _branch(self, branch: Any, done: list[Any], rest: frozenset[Any], following: int) -> Any:
         place = self.writer.memory_of(branch.checked_type)
 
         def leave(value: Any, arm: list[Any]) -> None:
@@ -213,7 +217,7 @@ class Machine:
         done.append(tir.IfThenElse(truth(self.writer.value(branch.cond)), *arms))
         return place
 
-    def _call(self, call: Any, done: list[Any], rest: set[Any], following: int) -> Any:
+    def _call(self, call: Any, done: list[Any], rest: frozenset[Any], following: int) -> Any:
         needed = flattened(
             [
                 value

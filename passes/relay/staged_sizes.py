@@ -235,7 +235,7 @@ def _is_shape(expr: Any) -> bool:
 
 def _used(bindings: Scope, result: Any) -> Scope:
     """The bindings without memory and shapes that nobody uses."""
-    asked = variables(result)
+    asked = set(variables(result))
     kept: Scope = []
     for var, value in reversed(bindings):
         if var not in asked and operator(_inner(value)) in _WITHOUT_EFFECT:

@@ -92,6 +92,7 @@ from tvm import relay
 
 from passes.relay import dead_bindings
 from passes.relay.bindings import (
+    Chain,
     Note,
     Rewriter,
     Scope,
@@ -114,8 +115,9 @@ def run(mod: tvm.IRModule, note: Note = ignore) -> tvm.IRModule:
 
 class _Mine(Rewriter):
     def rewrite(self, bindings: Scope, result: Any) -> Any:
+        whole = Chain(bindings, result)
         for at in reversed(range(len(bindings))):
-            site = Site.of(bindings, at, result)
+            site = Site.of(whole, at)
             if site is not None:
                 most = Counter.most_turns(site)
                 if most is None or most > 2 * BLOCK:
@@ -123,8 +125,8 @@ class _Mine(Rewriter):
                         site.loop.branch.span,
                         f"in blocks of {BLOCK} turns: as little memory for many turns as for few",
                     )
-                    bindings = Blocks(site, Counter.of(site)).bindings()
-        return chain(bindings, result)
+                    whole = Chain(Blocks(site, Counter.of(site)).bindings(), result)
+        return chain(whole.bindings, result)
 
 
 class Blocks:
