@@ -242,9 +242,14 @@ class Comparisons(Machine):
             if f in (operator.eq, operator.ne):
                 self._require_identities(a, b)
                 return Static(same(a, b) == (f is operator.eq))
-        for v in (a, b):
+        for v, other in ((a, b), (b, a)):
             if isinstance(v, Deferred):
-                self.static(v, "what is compared")
+                text = self.text_of_ints(v) if f in (operator.eq, operator.ne) else None
+                if text is None or not isinstance(other, Static):
+                    self.static(v, "what is compared")
+                known: Any = other.obj  # type: ignore[attr-defined]
+                is_same = self.is_text(text, known) if type(known) is str else FALSE
+                return is_same if f is operator.eq else self.unary(gast.Not(), is_same)
         equality = f in (operator.eq, operator.ne)
         sequences = all(self.is_tuple(v) or isinstance(v, List) for v in (a, b))
         if equality and sequences and self.is_tuple(a) == self.is_tuple(b):
@@ -383,6 +388,10 @@ class Comparisons(Machine):
             # Keys that are equal have one hash, whatever their types.
             keys = [k for k in self.entries_of(container) if isinstance(k, (*NUMBERS, np.generic))]
             container = self.tuple([Static(k) for k in keys])
+        text = self.text_of_ints(item) if isinstance(container, Dict) else None
+        if text is not None:
+            names = [k for k in self.entries_of(container) if type(k) is str]
+            return self.place_among(text, names)[1]
         if isinstance(container, Dict):
             return self.has_key(container, self.static(item, "a dict's key"))
         if isinstance(container, Object) and not hasattr(container.cls, "__contains__"):

@@ -291,6 +291,16 @@ def grown_text(start: str, pieces: Iterable[str]) -> str:
     return start + "".join(pieces)
 
 
+def joined_text(*parts: str) -> str:
+    return "".join(parts)
+
+
+def formatted_text(text: str, names: tuple[str, ...], *values: Any) -> str:
+    """``text.format(…)``, of which the last arguments have these names."""
+    count = len(values) - len(names)
+    return text.format(*values[:count], **dict(zip(names, values[count:])))
+
+
 def is_grown_text(value: Value) -> bool:
     return isinstance(value, Deferred) and value.function is grown_text
 

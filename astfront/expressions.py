@@ -11,6 +11,7 @@ from typing import Any
 import gast
 
 from astfront.contents import Names
+from astfront.effects import joined_text
 from astfront.machine import Machine
 from astfront.values import (
     FALSE,
@@ -168,7 +169,7 @@ class Expressions(Machine):
         return self.call_expression(node)
 
     def visit_JoinedStr(self, node: gast.JoinedStr) -> Value:
-        return self.text(_joined, *self.operands(node.values))
+        return self.text(joined_text, *self.operands(node.values))
 
     def visit_FormattedValue(self, node: gast.FormattedValue) -> Value:
         value = self.visit(node.value)
@@ -219,10 +220,6 @@ class Expressions(Machine):
         return Function(node, self.frame, defaults, kw_defaults)
 
     # --- Python objects ----------------------------------------------------------------------
-
-
-def _joined(*parts: str) -> str:
-    return "".join(parts)
 
 
 # Liveness and the like are found once a tree, and a comprehension may be come to many times.

@@ -60,6 +60,7 @@ from astfront.overloading import Overloading
 from astfront.randomness import RandomKeys
 from astfront.report import Report
 from astfront.spans import Span
+from astfront.staged_texts import StagedTexts
 from astfront.static_values import StaticValues
 from astfront.subscripts import Subscripts
 from astfront.targets import Targets
@@ -78,6 +79,7 @@ from passes.syntax import liveness, names
 class Interpreter(
     Attempts,
     StaticValues,
+    StagedTexts,
     Operators,
     Overloading,
     Comparisons,

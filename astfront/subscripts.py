@@ -81,7 +81,7 @@ class Subscripts(Machine):
             return known
         if self.is_keyed(container):
             return self.keyed_entry(container, index)  # type: ignore[no-any-return]
-        is_staged = isinstance(index, Scalar | Tensor) or _is_text_of_int(index)
+        is_staged = isinstance(index, Scalar | Tensor) or self.text_of_ints(index) is not None
         if isinstance(container, Dict) and is_staged:
             known, _ = self.try_static(index)
             if not known:
@@ -260,32 +260,33 @@ class Subscripts(Machine):
     def staged_entry(self, container: Dict, key: Value, default: Value | None = None) -> Value:
         """``d[key]``, or with a default ``d.get(key, default)``, for a staged number.
 
-        It's looked for among the keys that are numbers; ``str(number)`` among those that are texts of
-        ints.
+        It's looked for among the keys that are numbers; a text of staged ints (``str(number)``) among
+        those that are texts.
         """
-        as_text = _is_text_of_int(key)
-        number = key.args[0] if as_text else key  # type: ignore[attr-defined]
-        number = self.tensor_to_scalar(number) if isinstance(number, Tensor) else number
+        text = self.text_of_ints(key)
+        number = self.tensor_to_scalar(key) if isinstance(key, Tensor) else key
         makes_items = default is None and not is_none(container.factory)
-        if makes_items and not as_text and self.can_be_keyed(container, key):
+        if makes_items and text is None and self.can_be_keyed(container, key):
             return self.keyed_entry(container, key)  # type: ignore[no-any-return]
-        if makes_items or not self.is_number(number):
+        if makes_items or not (text or self.is_number(number)):
             self.static(key, "a dict's key")
         entries = self.entries_of(container).items()
         found: dict[Any, Value]
-        if as_text:
-            found = {int(k): v for k, v in entries if _is_decimal(k)}
+        if text is not None:
+            found = dict(entries)
+            names, is_there, place = self.place_among(text, [k for k in found if type(k) is str])
+            found = {k: found[k] for k in names}
         else:
             found = {k: v for k, v in entries if isinstance(k, int | float)}
-        is_there, place = self._place_of_key(number, list(found))
+            is_there, place = self.place_of_key(number, list(found))
         values = list(found.values())
         if default is not None:
             return self.stage_if(is_there, lambda: self.select(values, place), lambda: default)
-        missing = Deferred(KeyError, (key if as_text else number,))
+        missing = Deferred(KeyError, (number,))
         self.stage_if(is_there, lambda: None, lambda: self.raise_python(missing))
         return self.select(values, place)
 
-    def _place_of_key(self, number: Value, keys: Sequence[Any]) -> tuple[Value, Value]:
+    def place_of_key(self, number: Value, keys: Sequence[Any]) -> tuple[Value, Value]:
         """Whether a staged number is one of these, and which."""
         if keys and number_type(number) is int and all(map(_is_int64, keys)):
             table = self.b.constant(np.array(keys, "int64"))
@@ -432,20 +433,3 @@ def _is_text(v: Value) -> bool:
 
 def _is_range(v: Value) -> bool:
     return isinstance(v, Static) and isinstance(v.obj, range)
-
-
-def _is_text_of_int(v: Value) -> bool:
-    """Whether it's ``str`` of a staged int, as a vocabulary that was read from JSON has its keys."""
-    if not isinstance(v, Deferred) or v.function is not str or len(v.args) != 1:
-        return False
-    number = v.args[0]
-    if isinstance(number, Tensor):
-        return number.ndim == 0 and number.dtype.kind in "iu" and number.kind != "variable"
-    return isinstance(number, Scalar) and number.type is int
-
-
-def _is_decimal(key: Any) -> bool:
-    """Whether it's what ``str`` makes of an int."""
-    if type(key) is not str or not key.lstrip("-").isascii() or not key.lstrip("-").isdigit():
-        return False
-    return key.count("-") <= 1 and str(int(key)) == key and _is_int64(int(key))

@@ -179,7 +179,14 @@ def callable_(cx: Any, x: Value) -> Value:
 
 
 @rule(hasattr)
-def hasattr_(cx: Any, x: Value, name: StaticArg[str]) -> Value:
+def hasattr_(cx: Any, x: Value, name: Value) -> Value:
+    is_named = cx.has_named_attribute(x, name)
+    if is_named is not None:
+        return is_named  # type: ignore[no-any-return]
+    return _has_attribute(cx, x, cx.static(name, "`name`"))
+
+
+def _has_attribute(cx: Any, x: Value, name: str) -> Value:
     if isinstance(x, Object):
         found = cx.attempt(lambda: cx.find_attribute(x, name), AttributeError)
         return FALSE if found is None else _is_bound(found)
@@ -208,11 +215,15 @@ def _is_bound(found: Value) -> Value:
 
 
 @rule(getattr)
-def getattr_(cx: Any, x: Value, name: StaticArg[str], default: Value | None = None) -> Value:
+def getattr_(cx: Any, x: Value, name: Value, default: Value | None = None) -> Value:
+    chosen = cx.named_attribute(x, name, default)
+    if chosen is not None:
+        return chosen  # type: ignore[no-any-return]
+    known = cx.static(name, "`name`")
     if default is not None:
-        known = hasattr_(cx, x, name)
-        return cx.stage_if(known, lambda: cx.get_attribute(x, name), lambda: default)
-    return cx.get_attribute(x, name)
+        found = _has_attribute(cx, x, known)
+        return cx.stage_if(found, lambda: cx.get_attribute(x, known), lambda: default)  # type: ignore
+    return cx.get_attribute(x, known)  # type: ignore[no-any-return]
 
 
 @rule(object.__getattribute__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from astfront.effects import formatted_text
 from astfront.rules.registry import rule
 from astfront.values import Generator, Iterator, Static, Value
 
@@ -26,12 +27,7 @@ def format_value(cx: Any, x: Value, spec: Value = Static("")) -> Value:
 
 @rule(str.format)
 def format_(cx: Any, self: Value, *args: Value, **kwargs: Value) -> Value:
-    return cx.text(_format, self, Static(tuple(kwargs)), *args, *kwargs.values())
-
-
-def _format(text: str, names: tuple[str, ...], *values: Any) -> str:
-    count = len(values) - len(names)
-    return text.format(*values[:count], **dict(zip(names, values[count:])))
+    return cx.text(formatted_text, self, Static(tuple(kwargs)), *args, *kwargs.values())
 
 
 def _of_text(method: Callable[..., str]) -> None:

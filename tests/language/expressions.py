@@ -117,10 +117,17 @@ def regular_expressions(x, n):
     return name, x * int(found.group(2)) * n
 
 
-@construct("using text of a staged value", staged="AF0205", kept="AF0205")
+@construct("a text of staged ints as a key, compared with another one")
 def text_as_key(x, n):
-    table = {"level_0": 1, "level_1": 2, "level_2": 3, "level_3": 4}
-    return x * table[f"level_{n}"]
+    table = {"level_0": 1, "level_1": 2, "level_2": 3, "level_3": 4, "part_1_02": 5}
+    known = "level_%d" % n in table, table.get(f"part_{n}_{n + 1:02d}", 7), "n" + str(n) == "n2"
+    return x * table[f"level_{n}"], known
+
+
+@construct("text of other staged values as a key", staged="AF0205", kept="AF0205")
+def text_of_a_float(x, n):
+    table = {"0.0": 1, "0.5": 2, "1.0": 3, "1.5": 4}
+    return x * table[str(n / 2)]
 
 
 @construct("`is None`, `is not None`")
