@@ -277,9 +277,9 @@ def test_report_of_something_unknown_raises() -> None:
     compiled(x)
 
 
-def test_a_text_decides_nothing() -> None:
+def test_a_text_of_floats_decides_nothing() -> None:
     def f(x):
-        return x * 2 if str(int(x[0])) == "1" else x
+        return x * 2 if str(float(x[0])) == "1.0" else x
 
     with pytest.raises(astfront.CompileError, match="AF0205"):
         astfront.compile(f)(*ints(1))
