@@ -37,7 +37,7 @@ from astfront.relay.memory import Argument
 from astfront.relay.pipeline import NeededPasses
 from astfront.relay.places import places_of_turns
 from astfront.relay.quick_tvm import fields_of
-from astfront.relay.strides import known_strides
+from astfront.relay.strides import broadcast_places, known_strides
 from astfront.relay.threads import serial_small_loops
 from astfront.relay.turns import parts_of_turns
 from passes.relay import (
@@ -262,6 +262,7 @@ def _compiled(
 
 #: Our passes over kernels, each with TVM's phase that it comes after.
 _LOWER_PASSES = [
+    (0, broadcast_places),
     (1, known_strides),
     (1, serial_small_loops),
     (3, hide_known_places),

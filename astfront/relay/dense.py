@@ -34,6 +34,7 @@ from tvm.target import override_native_generic_func
 from tvm.target.x86 import get_simd_32bit_lanes
 
 from astfront.relay.injective import in_vectors
+from astfront.relay.strides import note_without_strides
 from astfront.relay.tiles import OUTER, Kernel, known_int, span
 
 #: Above TVM's own registrations, whose level is 10.
@@ -243,6 +244,7 @@ def schedule(attrs: Any, outs: Any, target: Any) -> Any:
     """What is fused behind a kernel that's written out is one more loop, over its result."""
     with target:
         out = outs[0]
+        note_without_strides(outs)
         made = te.create_schedule([x.op for x in outs])
         te.schedule.AutoInlineInjective(made)
         if not isinstance(out.op, te.ExternOp):

@@ -33,6 +33,7 @@ def note_reads(outs: Sequence[Any]) -> None:
     """
     arguments: dict[Any, list[list[Any]]] = {}
     broadcast: list[list[Any]] = []
+    _noted.without_strides = []
 
     def visit(op: Any) -> list[list[Any]]:
         """The shapes of the arguments that an operator's result is made of."""
@@ -48,6 +49,55 @@ def note_reads(outs: Sequence[Any]) -> None:
     noted = [shape for x in outs for shape in visit(x.op)]
     _noted.equal = [pair for op in arguments for pair in _equal_sizes(op)]
     _noted.shapes = [s for s in noted if not any(_is_one_shape(s, b) for b in broadcast)]
+
+
+def note_without_strides(outs: Sequence[Any]) -> None:
+    """Note the shapes of the arguments that are broadcast in a kernel with a ``te.extern``.
+
+    TVM gives the arguments of such a kernel no strides, which would be 0 along an axis of 1.
+    """
+    _noted.shapes, _noted.equal = [], []
+    found: list[list[Any]] = []
+    seen = set()
+
+    def visit(op: Any) -> None:
+        if op in seen:
+            return
+        seen.add(op)
+        if isinstance(op, te.ComputeOp):
+            arguments = (x for x in _broadcast_by(op) if isinstance(x, te.PlaceholderOp))
+            found.extend(list(x.output(0).shape) for x in arguments)
+        for tensor in op.input_tensors:
+            visit(tensor.op)
+
+    for x in outs:
+        visit(x.op)
+    _noted.without_strides = found
+
+
+@tir.transform.prim_func_pass(opt_level=0, name="astfront.broadcast_places")
+def broadcast_places(function: Any, mod: Any, context: Any) -> Any:
+    """A pass over TIR as TVM makes it of a schedule: such arguments are read at 0 along an axis of 1."""
+    shapes = getattr(_noted, "without_strides", [])
+    buffers = [
+        b
+        for b in (function.buffer_map.values() if shapes else ())
+        if not len(b.strides) and any(_is_one_shape(list(b.shape), s) for s in shapes)
+    ]
+    if not buffers:
+        return function
+
+    def place(load: Any) -> Any:
+        if not any(load.buffer.same_as(b) for b in buffers):
+            return None
+        indices = [
+            i if isinstance(n, tir.IntImm) else tir.Select(n.equal(1), tir.const(0, i.dtype), i)
+            for i, n in zip(load.indices, load.buffer.shape)
+        ]
+        return tir.BufferLoad(load.buffer, indices)
+
+    body = tir.stmt_functor.ir_transform(function.body, None, place, ["tir.BufferLoad"])
+    return function.with_body(body)
 
 
 def _broadcast_by(op: Any) -> list[Any]:

@@ -28,6 +28,17 @@ def test_rows_of_one_and_of_many():
     check_staged(broadcast, calls[0], {0: (None, 3)}, calls[2])
 
 
+def after_products(a, c):
+    turned = np.full((3, 3), 0.25, "f")
+    return F.linear(a, turned) + c, F.sigmoid(F.linear(a, turned) - F.linear(c, turned)) * a + c
+
+
+def test_rows_of_one_after_products():
+    """A kernel with a product of matrices gets no strides of 0 for what's broadcast."""
+    calls = [[f(n, 3), f(m, 3)] for n, m in ((2, 2), (1, 4), (4, 1), (30, 1))]
+    check_staged(after_products, calls[0], {0: (None, 3), 1: (None, 3)}, *calls[1:])
+
+
 def either_of_ints(x, t, places):
     if x[0, 0, 0, 0] > 0:
         places, _ = F.split_axis(places, [2], 0)
