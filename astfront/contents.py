@@ -5,8 +5,10 @@ A content is immutable, too: changing a list replaces the content of its cell.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from astfront.values import Dict, List, Object, Tensor, Value
 
@@ -67,6 +69,22 @@ class Names:
 
 
 Content: TypeAlias = "Items | GrownList | Entries | Attributes | Names"
+
+T = TypeVar("T")
+
+
+def found_once(find: Callable[[Content], T]) -> Callable[[Content], T]:
+    """``find``, which keeps what it gives with the content: joins ask the same of the whole heap."""
+    name = f"_{find.__name__}"
+
+    @functools.wraps(find)
+    def found(content: Content) -> T:
+        kept: dict[str, Any] = content.__dict__
+        if name not in kept:
+            kept[name] = find(content)
+        return kept[name]  # type: ignore[no-any-return]
+
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,12 +7,22 @@ whose content is another object than before.
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from astfront.contents import Attributes, Content, Entries, GrownList, ItemOf, Items, Names
+from astfront.contents import (
+    Attributes,
+    Content,
+    Entries,
+    GrownList,
+    ItemOf,
+    Items,
+    Names,
+    found_once,
+)
 from astfront.diagnostics import error
 from astfront.sameness import same_array
 from astfront.values import (
@@ -317,7 +327,7 @@ class Heap:
             )
 
     def note_copies(self, content: Content) -> None:
-        self.copied.update(storages_of(values_of(content)))
+        self.copied.update(storages_held(content))
 
     # --- mappings in cells -------------------------------------------------------------------
 
@@ -374,9 +384,15 @@ def storages_of(values: Iterable[Value]) -> Iterator[int]:
                 yield inner.storage
 
 
+@found_once
+def storages_held(content: Content) -> tuple[int, ...]:
+    """The storages of the arrays in a content, once for each place."""
+    return tuple(storages_of(values_of(content)))
+
+
 def storages_in(state: State) -> Iterator[int]:
     """The storages of the arrays that a state's cells hold, once for each place."""
-    return storages_of(value for content in state.values() for value in values_of(content))
+    return itertools.chain.from_iterable(map(storages_held, state.values()))
 
 
 def values_of(content: Content) -> Iterable[Value]:

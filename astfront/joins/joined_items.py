@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from astfront.contents import GrownList, ItemOf, Items, Names
+from astfront.contents import Content, GrownList, ItemOf, Items, Names, found_once
 from astfront.diagnostics import error
-from astfront.environment import Heap, State
+from astfront.environment import Heap, State, values_of
 from astfront.joins.reachability import led_to
 from astfront.sameness import same
 from astfront.values import Dict, List, Object, Option, Static, Tuple, Value
@@ -38,6 +38,8 @@ class JoinedItems:
             if not (is_real or isinstance(content, Names)) or cell == self.heap.taken:
                 continue
             ways: Any = (self._a[cell], self._b[cell])
+            if not is_real and not any(map(_may_hold_items, ways)):
+                continue
             a, b = (way.items for way in ways)
             for name in {**a, **b} if is_real else a:
                 x, y = (self._found_in(cell, name, way) for way in (a, b))
@@ -134,6 +136,11 @@ class JoinedItems:
 
 
 _HELD = List | Dict | Object | Option | ItemOf
+
+
+@found_once
+def _may_hold_items(content: Content) -> bool:
+    return any(isinstance(value, _HELD) for value in values_of(content))
 
 
 def _parts(value: Value) -> list[Value]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from astfront.contents import Content, GrownList, Names
+from astfront.contents import Content, GrownList, Names, found_once
 from astfront.environment import State, walk
 from astfront.values import Dict, Function, List, Object, Static, Tensor, Value
 
@@ -16,14 +16,20 @@ def reached(state: State, roots: Iterable[int], live: Callable[[int, Any], bool]
     seen = set(work)
     while work:
         cell = work.pop()
-        for name, value in _named(state[cell]):
-            if isinstance(state[cell], Names) and not live(cell, name):
-                continue
-            for found in led_to(value):
-                if found in state and found not in seen:
-                    seen.add(found)
-                    work.append(found)
+        content = state[cell]
+        for name, found in _references(content):
+            if found not in seen and found in state:
+                if isinstance(content, Names) and not live(cell, name):
+                    continue
+                seen.add(found)
+                work.append(found)
     return seen
+
+
+@found_once
+def _references(content: Content) -> tuple[tuple[Any, int], ...]:
+    """The cells that a content leads to, with the names that do."""
+    return tuple((name, cell) for name, value in _named(content) for cell in led_to(value))
 
 
 def led_to(value: Value) -> Iterator[int]:

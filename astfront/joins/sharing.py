@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from astfront.contents import Attributes, Content, Entries, Names
-from astfront.environment import UNKNOWN_STORAGE, Heap, State, storages_of, values_of
+from astfront.environment import UNKNOWN_STORAGE, Heap, State, storages_held, storages_of
 from astfront.joins.leaves import Leaf
 from astfront.joins.templates import content_leaves, leaves_of, mapped
 from astfront.sameness import same_array
@@ -57,7 +57,7 @@ class Sharing:
                 counts = [Counter(self._storages_left(state)) for state in (self._a, self._b)]
             if not isinstance(content, Names | Entries | Attributes):
                 for side in sides:
-                    self.heap.copied.update(storages_of(values_of(side) if side else ()))
+                    self.heap.copied.update(storages_held(side) if side else ())
                 continue
             joined = dict(content.items)
             for key, value in content.items.items():
@@ -92,7 +92,7 @@ class Sharing:
                     v for k, v in content.items.items() if left.get(k) is not UNBOUND
                 )
             else:
-                yield from storages_of(values_of(content))
+                yield from storages_held(content)
 
     def _own_storage(self, cell: int, key: Any) -> int:
         before: Any = self._force.cells.get(cell) if self._force else None
