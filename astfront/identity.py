@@ -110,7 +110,7 @@ def require_one_place(heap: Heap, lasting: dict[int, Value]) -> None:
             and place_of(heap, cell, lasting) is None
         ):
             held.append(heap.sources_of(cell))
-    seen: set[int] = set(heap.shared)
+    seen: set[int] = set()
     for sources in held:
         if sources & seen:
             raise error(

@@ -168,6 +168,7 @@ class Interpreter(
         self.forests: list[Forest] = []
         self.known_kinds: dict[Any, tuple[int, ...]] = {}
         self.known_items: dict[Any, Value] = {}
+        self.zipped: dict[int, tuple[Value, int]] = {}
         self.keeps_recursion = False
         self.recursions: list[Recursion] = []
         self.fruitless: dict[Any, list[list[Diagnostic]]] = {}

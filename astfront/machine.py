@@ -165,6 +165,8 @@ class Machine:
     not_kept: set[tuple[int, str]]
     """Attributes of function nodes, by their cells, that a rule doesn't set and ``forward`` does."""
     effects_refused: bool
+    zipped: dict[int, tuple[Value, int]]
+    """The rows that ``zip(*rows)`` walks over, and their width, by the cells of generators."""
 
     if TYPE_CHECKING:
 

@@ -401,6 +401,13 @@ class Iterator(Value):
     """What a walk to its end does to the iterators that it takes from."""
 
 
+@dataclass(frozen=True, eq=False)
+class Unpacked(Value):
+    """The last arguments of a call: the items of a tuple of staged length."""
+
+    items: List
+
+
 @dataclass(eq=False)
 class Walked:
     """An array that something walks over by position."""

@@ -81,11 +81,19 @@ def _refill(container: Any, value: Any) -> None:
 
 
 def lasting_values(cx: Any, lifter: ArgumentLifter) -> Iterator[Value]:
-    """What outlives the call: attributes of real objects, lists and dicts of the model and arguments."""
+    """What outlives the call: attributes of real objects, lists and dicts of the model and arguments.
+
+    A list that was in an attribute, and isn't any more, is nobody's as far as the program knows.
+    """
+    held: dict[tuple[int, Any], Value] = {}
     for cell, content in cx.heap.cells.items():
         if cell in cx.instances and isinstance(content, Attributes):
             yield from content.items.values()
-    yield from (cx.lifter.reference(cell) for cell in cx.lifter.containers)
+            held |= {(id(cx.instances[cell]), k): v for k, v in content.items.items()}
+    for cell, place in cx.lifter.containers.items():
+        now: Any = held.get((id(place.container), place.key))
+        if now is None or getattr(now, "cell", None) == cell:
+            yield cx.lifter.reference(cell)
     yield from lifter.references.values()
 
 

@@ -45,6 +45,7 @@ from astfront.values import (
     Super,
     Tensor,
     Tuple,
+    Unpacked,
     Value,
 )
 
@@ -57,10 +58,10 @@ class Calls(FunctionCalls):
     def call_expression(self, node: gast.Call) -> Value:
         if len(node.args) == 1 and isinstance(node.args[0], gast.Starred) and not node.keywords:
             return self.call_of_items(*self.operands([node.func, node.args[0].value]))
-        count = len(node.keywords)
+        count = len(node.args)
         parts = [node.func, *node.args, *(k.value for k in node.keywords)]
-        function, *args = self.starred(parts)
-        args, named = args[: len(args) - count], args[len(args) - count :]
+        function, *values = self.operands(parts)
+        args, named = self.arguments_of(node.args, values[:count]), values[count:]
         kwargs: dict[str, Value] = {}
         for keyword, value in zip(node.keywords, named):
             if keyword.arg is None:
@@ -83,8 +84,11 @@ class Calls(FunctionCalls):
             if self.is_at_least(self.length(items), 1):
                 columns = self.call(Static(folds.columns), [items, Static(width)], {})
                 return self.once(self.iterator_of(columns))
-            return self.call(Static(folds.columns_if_any), [items, Static(width)], {})
-        return self.call_or_fall_back(function, self.items_of(items), {})
+            rows = self.as_tuple(items)
+            made: Any = self.call(Static(folds.columns_if_any), [rows, Static(width)], {})
+            self.zipped[made.cell] = rows, width
+            return made  # type: ignore[no-any-return]
+        return self.call_or_fall_back(function, self.spread(items), {})
 
     def call(self, function: Value, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
         """Call any callable value."""
@@ -152,6 +156,8 @@ class Calls(FunctionCalls):
     # --- Python objects ----------------------------------------------------------------------
 
     def call_static(self, f: Any, args: Sequence[Value], kwargs: dict[str, Value]) -> Value:
+        if args and isinstance(args[-1], Unpacked) and not is_compiled(f):
+            return self.call_with_unpacked(f, args, kwargs)
         of_complex = complex_functions.applied(self, f, args, kwargs)
         if of_complex is not None:
             return of_complex
@@ -396,6 +402,17 @@ def rule_for(f: Any) -> Rule | None:
         return RULES.get(f)
     except TypeError:
         return None
+
+
+def is_compiled(f: Any) -> bool:
+    """Whether a call of it is compiled from Python that somebody else than numpy wrote."""
+    if rule_for(f) is not None or is_pure(f) or is_numpy(f):
+        return False
+    if isinstance(f, type):
+        made_by = [inspect.getattr_static(f, name) for name in ("__init__", "__new__")]
+        is_own = not issubclass(f, BaseException | tuple | enum.Enum)
+        return is_own and any(isinstance(m, types.FunctionType) for m in made_by)
+    return isinstance(f, types.FunctionType | types.MethodType)
 
 
 def is_array_of_several(value: Value) -> bool:

@@ -8,15 +8,16 @@ from typing import NoReturn
 
 import gast
 
+from astfront.calls.argument_errors import missing, too_many
 from astfront.calls.classes import frame_around
 from astfront.calls.frames import Frame, Prepared, closure_of, prepare
+from astfront.calls.staged_arguments import StagedArguments
 from astfront.contents import Names
 from astfront.diagnostics import CompileError, Diagnostic
 from astfront.locations import Location
-from astfront.machine import Machine
 from astfront.source import get_source
 from astfront.spans import span_of
-from astfront.values import NONE, Function, Value
+from astfront.values import NONE, Function, Unpacked, Value
 
 #: Calls of one function inside each other, before it counts as endless recursion (AF0304).
 RECURSION_LIMIT = 100
@@ -25,7 +26,7 @@ RECURSION_LIMIT = 100
 TREE_LIMIT = 3
 
 
-class FunctionCalls(Machine):
+class FunctionCalls(StagedArguments):
     def call_python(
         self,
         f: types.FunctionType,
@@ -175,15 +176,18 @@ class FunctionCalls(Machine):
         positional = [a.id for a in (*spec.posonlyargs, *spec.args)]
         only = {a.id for a in spec.posonlyargs}
         kwargs = dict(kwargs)
+        rest: Value | None = None
+        if args and isinstance(args[-1], Unpacked):
+            args, rest = self.bind_unpacked(frame.qualified_name, spec, args, kwargs, defaults)
         for name, value in zip(positional, args):
             bound[name] = value
             if name in kwargs and name not in only:
                 self.argument_error(frame, f"got multiple values for argument '{name}'")
         extra = list(args[len(positional) :])
         if extra and spec.vararg is None:
-            self.argument_error(frame, _too_many(len(positional), len(defaults), len(args)))
+            self.argument_error(frame, too_many(len(positional), len(defaults), len(args)))
         first_default = len(positional) - len(defaults)
-        missing = []
+        lacking = []
         for i, name in enumerate(positional):
             if name in bound:
                 continue
@@ -192,7 +196,7 @@ class FunctionCalls(Machine):
             elif i >= first_default:
                 bound[name] = defaults[i - first_default]
             else:
-                missing.append(name)
+                lacking.append(name)
         for argument in spec.kwonlyargs:
             name = argument.id
             if name in kwargs:
@@ -200,11 +204,11 @@ class FunctionCalls(Machine):
             elif name in kw_defaults:
                 bound[name] = kw_defaults[name]
             else:
-                missing.append(name)
-        if missing:
-            self.argument_error(frame, _missing(missing, {a.id for a in spec.kwonlyargs}))
+                lacking.append(name)
+        if lacking:
+            self.argument_error(frame, missing(lacking, {a.id for a in spec.kwonlyargs}))
         if spec.vararg is not None:
-            bound[spec.vararg.id] = self.tuple(extra)
+            bound[spec.vararg.id] = self.tuple(extra) if rest is None else rest
         if spec.kwarg is not None:
             bound[spec.kwarg.id] = self.heap.new_dict(kwargs)
         elif kwargs:
@@ -213,20 +217,3 @@ class FunctionCalls(Machine):
 
     def argument_error(self, frame: Frame, message: str) -> NoReturn:
         self.raise_python(TypeError(f"{frame.qualified_name}() {message}"))
-
-
-def _too_many(most: int, defaults: int, given: int) -> str:
-    count = f"from {most - defaults} to {most}" if defaults else str(most)
-    noun = "argument" if most == 1 and not defaults else "arguments"
-    return f"takes {count} positional {noun} but {given} {'was' if given == 1 else 'were'} given"
-
-
-def _missing(names: Sequence[str], keyword_only: set[str]) -> str:
-    """As Python says it; the positional ones first, and the others only where none is missing."""
-    positional = [n for n in names if n not in keyword_only]
-    kind, found = ("positional", positional) if positional else ("keyword-only", list(names))
-    quoted = [f"'{n}'" for n in found]
-    listed = (
-        " and ".join(quoted) if len(quoted) < 3 else f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
-    )
-    return f"missing {len(found)} required {kind} argument{'s' * (len(found) > 1)}: {listed}"

@@ -14,8 +14,11 @@ from astfront.descriptions import describe
 from astfront.diagnostics import CompileError
 from astfront.joins.leaves import Leaf
 from astfront.machine import Machine
+from astfront.rules import folds
 from astfront.sameness import same
 from astfront.values import (
+    FALSE,
+    TRUE,
     Choice,
     Deferred,
     Dict,
@@ -200,7 +203,14 @@ class Containers(Machine):
                 return self.looked_at(DictView(v, "keys"))
             case List(cell=cell) if isinstance(self.heap[cell], Items):
                 return list(self.heap[cell].items)  # type: ignore[union-attr, arg-type]
-            case Generator():
+            case Generator(cell=cell):
+                rows, width = self.zipped.get(cell, (v, -1))
+                if width == expected and same(self.heap.lookup(cell, "taken"), FALSE):
+                    self.require_at_least(self.length(rows), 1, str(expected))
+                    self.heap.bind(cell, "taken", TRUE)
+                    return self.items_of(
+                        self.call(Static(folds.columns), [rows, Static(width)], {})
+                    )
                 return self.items_of(self.listed(v), expected)
             case Node() if len(self.kinds_of(v)) == 1:
                 return self.items_of(self.opened(v), expected)

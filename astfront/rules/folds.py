@@ -53,6 +53,11 @@ def slice_start(length: int, start: int) -> int:
     return min(start, length)
 
 
+def chained(iterables: Iterable[Any]) -> Any:
+    for iterable in iterables:
+        yield from iterable
+
+
 def keyed(pairs: Iterable[Any]) -> dict[Any, Any]:
     found = {}
     for key, value in pairs:

@@ -3,11 +3,13 @@
 import collections
 import dataclasses
 import functools
+import itertools
 import typing
 
 import chainer
 import chainer.functions as F
 import chainer.links as L
+import numpy as np
 from chainer.functions.activation.relu import ReLU
 from chainer.functions.connection.linear import LinearFunction
 
@@ -28,6 +30,23 @@ def closures(x, n):
         return y * n + len(history)
 
     return remember(remember(x)), len(history)
+
+
+def total_of(first, factor=2.0, *others, shift=1):
+    for row in others:
+        first = first + row * shift
+    return first * factor, len(others)
+
+
+@construct("`f(*xs)` of as many arguments as data decides", raises=True)
+def staged_arguments(x, n):
+    rows = [row for row in x.array[:n]]
+    numbers = [float(row[0]) for row in rows]
+    pairs = [(number, row) for number, row in zip(numbers, rows)]
+    made = total_of(*rows[:1], 3.0, *rows, shift=n), total_of(x[0], *numbers)
+    flat = list(itertools.chain(*[row[row > 0] for row in rows]))
+    firsts, seconds = zip(*pairs)
+    return made, max(*numbers, 0.5, n), flat, sum(firsts), np.stack(seconds)
 
 
 @construct("defaults, keyword-only and positional-only arguments")
