@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeGuard
+from typing import Any
 
 import gast
 import numpy as np
@@ -15,7 +16,19 @@ from astfront.environment import UNKNOWN_STORAGE, values_of, walk
 from astfront.machine import Machine
 from astfront.rules.registry import RULES
 from astfront.sameness import same_array
-from astfront.values import NONE, Flat, List, Static, Tensor, Tuple, Value, View
+from astfront.values import (
+    NONE,
+    Deferred,
+    Dict,
+    Flat,
+    List,
+    Object,
+    Static,
+    Tensor,
+    Tuple,
+    Value,
+    View,
+)
 
 #: Of so many arrays at most, a staged index chooses the one that is changed in place.
 MOST_PLACES = 16
@@ -67,50 +80,81 @@ class InPlace(Machine):
         return new
 
     def change_chosen(self, target: gast.Subscript, given: Any, op: gast.AST | None) -> bool:
-        """``xs[k] += y``, or ``xs[k][i] = y`` (where there's no ``op``), if it's a list of arrays.
+        """``xs[k] += y``, or ``xs[k][i] = y`` (where there's no ``op``), if it's a list of arrays, or a
+        dict of them by ints.
 
         For a staged ``k``, each of them is changed under an If, so that it's known which memory is.
         """
         nested = isinstance(target.value, gast.Subscript)
         place = target.value if nested else target
-        if not isinstance(place.value, gast.Name) or isinstance(
-            place.slice, gast.Slice | gast.Tuple
-        ):
+        if isinstance(place.slice, gast.Slice | gast.Tuple):
             return False
-        owner = self.load_name(place.value.id)
-        if not self._is_of_arrays(owner):
+        owner = self._held_by(place.value)
+        if not isinstance(owner, List | Dict) or not self._is_of_arrays(owner):
             return False
-        before = self.heap[owner.cell]
-        k, count = self.visit(place.slice), len(before.items)  # type: ignore[union-attr]
-        if isinstance(k, Static) and not isinstance(k.obj, int | np.integer):
-            self.get_item(owner, k)
-        chosen = self.checked_index(k, Static(count), "list")
+        before: Any = self.heap[owner.cell]
+        keys = list(before.items) if isinstance(owner, Dict) else [*range(len(before.items))]
+        chosen = self._chosen(owner, self.visit(place.slice), keys)
         inner, value = self.operands([target.slice if nested else NONE, given])
         if self.heap[owner.cell] is not before:
             self.fail(
                 "AF0209",
-                "arrays of a list are changed while it's computed what is put in one of them",
+                "arrays of a list or dict are changed while it's computed what is put in one of them",
                 help="compute it before",
             )
 
         def change(i: Value) -> None:
-            container, index = (self.get_item(owner, i), inner) if nested else (owner, i)
+            key = Static(keys[i.obj])  # type: ignore[attr-defined]
+            container, index = (self.get_item(owner, key), inner) if nested else (owner, key)
             new = value
             if op is not None:
                 new = self.augmented(op, self.get_item(container, index), value, nested)
             self.set_item(container, index, new)
 
-        self._among(chosen, 0, count, change)
+        self._among(chosen, 0, len(keys), change)
         return True
 
-    def _is_of_arrays(self, owner: Value) -> TypeGuard[List]:
-        """Whether it's a list of a few arrays."""
-        content = self.heap[owner.cell] if isinstance(owner, List) else None
-        return (
-            isinstance(content, Items)
-            and not self.is_tuple(owner)
-            and 1 < len(content.items) <= MOST_PLACES
-            and all(isinstance(v, Tensor) and v.kind == "array" and v.ndim for v in content.items)
+    def _held_by(self, node: gast.expr) -> Value | None:
+        """What a name holds, or an attribute that nothing computes."""
+        if isinstance(node, gast.Name):
+            return self.load_name(node.id)  # type: ignore[no-any-return]
+        if isinstance(node, gast.Attribute) and isinstance(node.value, gast.Name):
+            owner = self.load_name(node.value.id)
+            if isinstance(owner, Object) and not hasattr(owner.cls, node.attr):
+                return self.get_attribute(owner, node.attr)  # type: ignore[no-any-return]
+        return None
+
+    def _chosen(self, owner: List | Dict, k: Value, keys: list[Any]) -> Value:
+        """Which of the places ``k`` is; raises what Python raises where it's none."""
+        if isinstance(owner, List):
+            if isinstance(k, Static) and not isinstance(k.obj, int | np.integer):
+                self.get_item(owner, k)
+            return self.checked_index(k, Static(len(keys)), "list")  # type: ignore[no-any-return]
+        if isinstance(k, Static):
+            if k.obj not in keys:
+                self.raise_python(KeyError(k.obj))
+            return Static(keys.index(k.obj))
+        number = self.tensor_to_scalar(k) if isinstance(k, Tensor) else k
+        if not self.is_number(number):
+            self.static(k, "a dict's key")
+        is_there, chosen = self.place_of_key(number, keys)
+        missing = Deferred(KeyError, (number,))
+        self.stage_if(is_there, lambda: None, lambda: self.raise_python(missing))
+        return chosen  # type: ignore[no-any-return]
+
+    def _is_of_arrays(self, owner: List | Dict) -> bool:
+        """Whether it's a list of a few arrays, or a dict of them by ints."""
+        content = self.heap[owner.cell]
+        values: Any = getattr(content, "items", ())
+        if isinstance(content, Entries):
+            plain = isinstance(owner, Dict) and owner.cls in (dict, collections.OrderedDict)
+            if not plain or not all(type(key) is int for key in values):
+                return False
+            values = values.values()
+        elif not isinstance(content, Items) or self.is_tuple(owner) or isinstance(owner, Dict):
+            return False
+        return 1 < len(values) <= MOST_PLACES and all(
+            isinstance(v, Tensor) and v.kind == "array" and v.ndim for v in values
         )
 
     def _among(self, i: Value, first: int, count: int, way: Callable[[Value], None]) -> None:

@@ -104,6 +104,21 @@ def test_lists_changed_on_one_way():
     agrees(f, (X, [X + 2], [X, X + 1]), (-X, [X + 2], [X + 3, X + 1]))
 
 
+def test_an_array_of_a_dict_at_a_key_that_data_decides():
+    def f(x, keys):
+        sums = {0: np.zeros(2, "f"), 1: np.zeros(2, "f"), 5: np.ones(2, "f")}
+        first = sums[0]
+        for i in range(len(keys)):
+            sums[int(keys[i])] += x[i % 2]
+            sums[keys[i]][1] = 3
+        return sums, first
+
+    pairs = np.array([[1, 2], [3, -4]], "f")
+    agrees(f, (pairs, np.array([0, 5, 0])), (pairs, np.array([1, 1, 1])))
+    with pytest.raises(KeyError, match="2"):
+        astfront.compile(f)(pairs, np.array([5, 2]))
+
+
 class Memory(chainer.Chain):
     def __init__(self):
         super().__init__()

@@ -316,13 +316,11 @@ def test_items_are_changed_under_the_name_that_they_had():
     agrees(forward, *((x, N(n)) for n in (0, 1, 5)), (-x, N(4)))
 
 
-@pytest.mark.parametrize(
-    "way", ["removed", "replaced", "before it", "in two lists", "a first name"]
-)
+@pytest.mark.parametrize("way", ["removed", "replaced", "before it", "in two lists"])
 def test_an_item_that_has_moved_is_refused(way):
     def forward(x, n):
         part = [0]
-        parts, others, first = [part], [[1]], part
+        parts, others = [part], [[1]]
         for i in range(int(n)):
             if x[i, 0] > 0:
                 part = [i]
@@ -337,11 +335,24 @@ def test_an_item_that_has_moved_is_refused(way):
                 if way == "before it":
                     parts.insert(0, [])
             part.append(i)
-            if way == "a first name":
-                first.append(-1)
         return parts, others
 
     refuses("AF0209", forward, X.array, N(2))
+
+
+def test_an_item_under_its_first_name():
+    def forward(x, n):
+        part = [0]
+        parts, first = [part], part
+        for i in range(int(n)):
+            if x[i, 0] > 0:
+                part = [i]
+                parts.append(part)
+            part.append(i)
+            first.append(-1)
+        return parts
+
+    agrees(forward, (X.array, N(2)), (-X.array, N(3)), (X.array, N(0)))
 
 
 def test_objects_in_tuples_are_changed_where_they_are():
