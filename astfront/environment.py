@@ -25,6 +25,7 @@ from astfront.contents import (
 )
 from astfront.diagnostics import error
 from astfront.sameness import same_array
+from astfront.spans import Span
 from astfront.values import (
     TRUE,
     UNBOUND,
@@ -93,6 +94,12 @@ class Heap:
         """Cells that the program can't change: those of items of subclasses of list and dict."""
         self.copied: set[int] = set()
         """Storages of arrays of which some place holds what they were, not what they'll become."""
+        self.copied_by: dict[int, Span] = {}
+        """Of those, the short loops that put them into a list that grows; unrolled, they wouldn't."""
+        self.blamed: set[Span] = set()
+        """Such loops, where a change in place was refused that came after them."""
+        self.unrolled: set[Span] = set()
+        """Loops that were blamed when the program was compiled before: they're unrolled first."""
         self.several: set[int] = set()
         """Storages of arrays that more than one place outside the program holds."""
         self.layouts: Any = None
@@ -344,6 +351,19 @@ class Heap:
     def drop(self, cell: int) -> None:
         """Forget a cell that nothing leads to any more: each state has all cells, each join asks all."""
         self.cells.pop(cell, None)
+
+    def forget_views(self, unpacked: Value, since: int) -> None:
+        """The views in a list that was unpacked aren't in the way of changes in place, where it was
+        made since then and no place leads to it."""
+        if not isinstance(unpacked, List):
+            return
+        content = self.cells.get(unpacked.cell)
+        is_own = unpacked.cell >= since and unpacked.cell not in self.base
+        if not is_own or not isinstance(content, Items):
+            return
+        views = any(isinstance(v, Tensor) and v.view is not None for v in content.items)
+        if views and not self.references(unpacked.cell):
+            self[unpacked.cell] = replace(content, items=())
 
     def unbind(self, cell: int, name: Any) -> None:
         content: Any = self.cells[cell]

@@ -64,6 +64,8 @@ class InPlace(Machine):
 
         self.put_everywhere(put)
         if old.storage == UNKNOWN_STORAGE or old.storage in self.heap.copied:
+            if old.storage in self.heap.copied_by:
+                self.heap.blamed.add(self.heap.copied_by[old.storage])
             self.fail(
                 "AF0209",
                 "an array is changed in place that something else may hold, too: it went into a list "

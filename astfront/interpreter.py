@@ -282,11 +282,14 @@ class Interpreter(
 
     def exec_Assign(self, node: gast.Assign) -> None:
         *others, last = node.targets
+        before = self.heap.next_cell
         with self.held(self.visit(node.value)) as cell:
             for target in others:
                 self.assign(target, self.heap.lookup(cell, 0))
             value = self.heap.lookup(cell, 0)
         self.assign(last, value)
+        if isinstance(last, gast.Tuple | gast.List):
+            self.heap.forget_views(value, before)
 
     def exec_AnnAssign(self, node: gast.AnnAssign) -> None:
         if node.value is not None:

@@ -235,16 +235,20 @@ def lower(
     )
 
     several: set[int] = set()
+    unrolled: set[Span] = set()
 
     def settled(*args: Any, **options: Any) -> Program:
-        """Compiled anew where an array is found in a second place after a join that didn't know."""
+        """Compiled anew where an array is found in a second place after a join that didn't know, or
+        short loops, had they been unrolled, would have left an array that can be changed in place."""
         while True:
             heaps: list[Heap] = []
             try:
-                program = make(*args, several=several, heaps=heaps, **options)
+                program = make(*args, several=several, unrolled=unrolled, heaps=heaps, **options)
             except Exception:
-                if not any(heap.sole & heap.several for heap in heaps):
+                blamed = set().union(*(heap.blamed for heap in heaps)) - unrolled
+                if not blamed and not any(heap.sole & heap.several for heap in heaps):
                     raise
+                unrolled.update(blamed)
             else:
                 if not any(heap.sole & heap.several for heap in heaps):
                     return program
@@ -322,6 +326,7 @@ def _lower(
     fallback: str | None,
     for_changes: bool,
     several: set[int],
+    unrolled: set[Span],
     heaps: list[Heap],
     volatile: frozenset[Any] = frozenset(),
 ) -> Program:
@@ -330,6 +335,7 @@ def _lower(
     heaps.append(cx.heap)
     cx.lifter.volatile = volatile
     cx.lifter.several = several
+    cx.heap.unrolled = unrolled
     if random_keys is not None:
         cx.random_keys = random_keys
     owner = getattr(function, "__self__", function)

@@ -32,6 +32,7 @@ from astfront.values import (
     Poison,
     Static,
     Value,
+    new_storage,
 )
 from astfront.values import Iterator as ForIterator
 from passes.syntax import tree
@@ -190,14 +191,24 @@ class Loops(Unrolling, KeptLoops):
 
     def _forget_last_item(self, node: gast.For) -> None:
         """A row that the loop took last, and nothing reads, isn't in the way of changes in place."""
+        self._forget(tree.bound_names([node.target]), self.live_after(node))
+
+    def _forgetting(self, node: gast.For | gast.While, turns: Turns, live: Live) -> Turns:
+        """Nor are the arrays of a turn that neither the next one reads nor what's after the loop."""
+        names = tree.bound_names([node])
+
+        def body() -> None:
+            turns.body()
+            self._forget(names, live)
+
+        return replace(turns, body=body)
+
+    def _forget(self, names: Sequence[str], live: Live) -> None:
+        """Unbind the names that hold arrays and aren't read any more."""
         cell = self.frame.cell
-        held = {n: self.heap.lookup(cell, n) for n in tree.bound_names([node.target])}
-        arrays = [n for n, value in held.items() if next(storages_of([value]), None) is not None]
-        if not arrays:
-            return
-        live = self.live_after(node)
-        for name in arrays:
-            if not live(cell, name):
+        for name in names:
+            held = self.heap.lookup(cell, name)
+            if next(storages_of([held]), None) is not None and not live(cell, name):
                 self.heap.unbind(cell, name)
 
     @contextmanager
@@ -292,8 +303,16 @@ class Loops(Unrolling, KeptLoops):
             turns.body()
             return
         live = self.live_after(node, self._exposed(node, breaks))
+        turns = self._forgetting(node, turns, live)
         way = _Way(few=count is not None and count <= FEW_TURNS)
         refusals: list[Diagnostic] = []
+        if way.few and span in self.heap.unrolled:
+            try:
+                self.attempted(functools.partial(self.unroll, turns, live, refusals, span))
+                return
+            except Refused:
+                pass
+        first, copied = new_storage(), frozenset(self.heap.copied)
         with_tuples = False
         raises, keys_refused, tuples_added = False, self.keys_refused, self.tuples_added
         while True:
@@ -303,6 +322,8 @@ class Loops(Unrolling, KeptLoops):
                 counted = None if way.loose or way.keyed else count
                 with self._in_attempt(counted, way.tuples):
                     self.attempted(functools.partial(self._keep, kept, live, replace(way)))
+                if way.few:
+                    self._note_copied(first, copied, span)
                 self._report_kept(span, count, breaks is not None, way.peel)
                 return
             except Refused as e:
@@ -345,6 +366,11 @@ class Loops(Unrolling, KeptLoops):
                     self.give_up(e.diagnostics)
                 refusals = e.diagnostics
             way.loose, way.few = True, False
+
+    def _note_copied(self, first: int, before: frozenset[int], span: Any) -> None:
+        """A loop of few turns put arrays into a list that grows which were there before it."""
+        copied = (s for s in self.heap.copied - before if s < first)
+        self.heap.copied_by.update(dict.fromkeys(copied, span))
 
     def _unrolls_with_known_keys(self, unroll: Callable[[], None]) -> bool:
         """Whether a loop can be unrolled, and no dict gets a staged key then."""

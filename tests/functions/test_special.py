@@ -36,6 +36,7 @@ def of_scipy(x):
     a = x.array
     return (
         special.erf(a), special.gammaln(a), special.ndtri(a), special.erfinv(a[0]), special.digamma(a),
+        special.expit(a), special.expit(-90 * a), special.expit(a[0, 0]), special.logit(a), special.softmax(a, axis=1),
     )  # fmt: skip
 
 

@@ -39,6 +39,22 @@ def changed_after_loop(x, n):
     return y, first
 
 
+def parts_of(row):
+    return [row[i : i + 2] for i in range(2)]
+
+
+@construct("a turn keeps views, in names and lists, of what the next one changes")
+def changed_after_views(x, n):
+    y = x.array.copy()
+    for t in range(3):
+        y[t] += y[t - n].sum()
+        first, second = parts_of(y[t])
+        rest = second
+        first = np.tanh(first)
+        y[t, 1] = first[0] + rest[1]
+    return y, y[t], first, rest
+
+
 @construct("rows that a loop walks over are changed, as padding does")
 def changed_rows(x, n):
     y, z = np.zeros((4, 3), "float32"), x.array.copy()

@@ -86,6 +86,25 @@ for _ufunc, _name in UFUNCS.items():
     numpy_rule(_ufunc)(_of_ufunc(_ufunc, _name))
 
 
+@numpy_rule(special.expit)
+def expit(cx: Any, x: Tensor) -> Tensor:
+    """1 / (1 + exp(-x)), with all digits of small results, which Chainer's sigmoid hasn't."""
+    dtype = special.expit(np.ones(1, x.dtype)).dtype
+    wide = cx.cast(x, np.float32 if dtype == np.float16 else dtype)
+    one, power = constant(cx, 1, wide), cx.call_op("exp", cx.call_op("negative", wide))
+    result = cx.call_op("divide", one, cx.call_op("add", one, power))
+    return as_result(convert(cx, result, dtype).as_kind("array"))
+
+
+@numpy_rule(special.logit)
+def logit(cx: Any, x: Tensor) -> Tensor:
+    """log(x / (1 - x))."""
+    dtype = special.logit(np.ones(1, x.dtype)).dtype
+    wide = cx.cast(x, np.float32 if dtype == np.float16 else dtype)
+    odds = cx.call_op("divide", wide, cx.call_op("subtract", constant(cx, 1, wide), wide))
+    return as_result(convert(cx, cx.call_op("log", odds), dtype).as_kind("array"))
+
+
 def _together(cx: Any, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Two operands in float64, in the shape that they broadcast to."""
     a, b = cx.cast(a, FLOAT64), cx.cast(b, FLOAT64)
