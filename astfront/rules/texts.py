@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import operator
+import sys
 from collections.abc import Callable
 from typing import Any
+
+import gast
 
 from astfront.effects import formatted_text
 from astfront.rules.registry import rule
@@ -18,6 +22,19 @@ def str_(cx: Any, x: Value = Static("")) -> Value:
 @rule(repr)
 def repr_(cx: Any, x: Value) -> Value:
     return cx.text(repr, x)
+
+
+@rule(chr)
+def chr_(cx: Any, i: Value) -> Value:
+    code = cx.call(Static(operator.index), [i], {})
+    if isinstance(code, Static):
+        return cx.run_python(chr, code.obj)  # type: ignore[no-any-return]
+    within = cx.both(
+        cx.compare(gast.GtE(), code, Static(0)),
+        cx.compare(gast.LtE(), code, Static(sys.maxunicode)),
+    )
+    cx.check(within, ValueError("chr() arg not in range(0x110000)"))
+    return cx.text(chr, code)  # type: ignore[no-any-return]
 
 
 @rule(format)

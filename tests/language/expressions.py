@@ -105,9 +105,10 @@ def walrus(x, n):
     return x + m + i
 
 
-@construct("f-strings, `%` and `format`")
+@construct("f-strings, `%`, `format` and `chr`")
 def formatting(x, n):
-    return f"{n:>3}|{n!r}", "%d of %s" % (n, "x"), "{} {k:.1f}".format(n, k=n / 3), n * "-"
+    name = "".join(chr(97 + k) for k in (n, 1 + n)) + chr(48)
+    return f"{n:>3}|{n!r}", "%d of %s" % (n, "x"), "{} {k:.1f}".format(n, k=n / 3), n * "-", name
 
 
 @construct("`re` and `string` on static text")
