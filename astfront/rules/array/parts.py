@@ -154,6 +154,9 @@ def _parts(cx: Any, node: Any, x: Tensor) -> tuple[Tensor, ...] | List:
     if known:
         return _split_at(cx, x, [Static(int(i)) for i in np.asarray(cuts).ravel()], axis)
     cut = cx.as_tensor(indices)
+    if cut.dtype.kind == "f":
+        # Chainer takes floats where there are none of them: numpy's array of an empty list.
+        cut = cx.cast(cut, "int64")
     if cut.shape[0] is None:
         return _split_at_places(cx, x, cut, axis)
     places = [cx.tensor_to_scalar(cx.row(cut, Static(i))) for i in range(cut.shape[0])]

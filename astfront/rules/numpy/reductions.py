@@ -32,7 +32,7 @@ from astfront.rules.numpy.support import (
     sizes_of,
     store_out,
 )
-from astfront.values import FALSE, NONE, TRUE, Scalar, Static, Tensor, Value
+from astfront.values import FALSE, NONE, TRUE, EitherDtype, List, Scalar, Static, Tensor, Value
 
 FLOAT64 = np.dtype("float64")
 
@@ -422,11 +422,14 @@ def std(
 # --- cumulative --------------------------------------------------------------------------------
 
 
-def _cumulative_rule(op: str) -> Callable[..., Tensor]:
+def _cumulative_rule(op: str) -> Callable[..., Value]:
     def apply(
         cx: Any, a: Value, axis: Value = NONE, dtype: Value = NONE, out: Value = NONE
-    ) -> Tensor:
-        x = as_array(cx, a)
+    ) -> Value:
+        made = cx.call(Static(np.asarray), [a], {}) if isinstance(a, List) else a
+        if isinstance(made, EitherDtype):
+            return cx.split(made, lambda one: apply(cx, one, axis, dtype, out))  # type: ignore[no-any-return]
+        x = as_array(cx, made)
         wanted = dtype_of(cx, dtype, _sum_dtype(x.dtype))
         given = cx.static(axis, "`axis`")
         if given is None:
