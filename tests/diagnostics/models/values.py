@@ -45,7 +45,7 @@ def af0204_ranges(x, n):
 
 
 def af0205_key(x):
-    return "abc"[int(F.sum(x).array)]
+    return b"abc"[int(F.sum(x).array)]
 
 
 def af0206_grows(x, n):
