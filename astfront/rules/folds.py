@@ -29,6 +29,18 @@ def arrays(items: Iterable[Any]) -> list[Any]:
     return [np.array(x) for x in items]
 
 
+def cast(items: Iterable[Any], dtype: Any) -> list[Any]:
+    return [x.astype(dtype) for x in items]
+
+
+def are_of_dtype(items: Iterable[Any], dtype: Any) -> bool:
+    others = 0
+    for x in items:
+        if x.dtype != dtype:
+            others += 1
+    return others == 0
+
+
 def of_dtypes(items: Sequence[Any], joint: Sequence[tuple[Any, Sequence[Any]]]) -> Any:
     """``np.array`` of items that may be of several dtypes.
 

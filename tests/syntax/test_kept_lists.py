@@ -263,3 +263,18 @@ def test_methods_of_what_may_be_of_another_dtype_or_rank():
         return several, (rows * 2).reshape(1, -1), (rows + 1).T, (rows - 1).shape
 
     agrees(forward, *CALLS)
+
+
+def test_arrays_of_two_dtypes_one_after_another():
+    """What's joined is of the wider dtype only where there is an array of that."""
+
+    def f(x, n):
+        rows = [np.zeros((0, 3))]
+        some = []
+        for i in range(int(n)):
+            rows.append(x[i : i + 2] * 3)
+            some.append(x[:i, 0] if i < 2 else np.ones(2))
+        joined = np.concatenate(some) if some else None
+        return np.concatenate(rows), np.vstack(rows) * 2, joined
+
+    agrees(f, *((array(4, 3), N(n)) for n in (2, 0, 4)))

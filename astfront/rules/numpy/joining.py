@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from astfront.contents import GrownList
+from astfront.joins.leaves import item_types
+from astfront.rules import folds
 from astfront.rules.array.joining import concat_grown
 from astfront.rules.numpy.grown import NO_ARRAYS, UNEVEN, grown, grown_list, rows_of
 from astfront.rules.numpy.shaping import reshaped, transposed
@@ -24,7 +26,7 @@ from astfront.rules.numpy.support import (
     sizes_of,
     store_out,
 )
-from astfront.values import NONE, EitherDtype, List, Scalar, Static, Tensor, Value
+from astfront.values import NONE, EitherDtype, List, Option, Scalar, Static, Tensor, Value
 
 
 def _items(cx: Any, arrays: Value) -> list[Tensor]:
@@ -73,6 +75,8 @@ def _with_either_dtype(function: Callable[..., Any]) -> Callable[..., Any]:
         content = cx.heap[arrays.cell] if isinstance(arrays, List) else None
         if isinstance(content, GrownList):
             element = content.element
+            if isinstance(element, Option) and not kwargs.keys() & {"out", "dtype"}:
+                return _of_two_dtypes(cx, function, arrays, content, args, kwargs)
             if not isinstance(element, EitherDtype):
                 return function(cx, arrays, *args, **kwargs)  # type: ignore[no-any-return]
             *buffers, flags = content.buffers
@@ -96,6 +100,27 @@ def _with_either_dtype(function: Callable[..., Any]) -> Callable[..., Any]:
         return made if dtype == narrow else EitherDtype(made, dtype, Scalar(other.expr, bool))
 
     return apply
+
+
+def _of_two_dtypes(
+    cx: Any,
+    function: Callable[..., Any],
+    arrays: Value,
+    content: GrownList,
+    args: Sequence[Value],
+    kwargs: dict[str, Value],
+) -> Value:
+    """Of a list that grew, whose arrays are of one dtype or another, which takes both."""
+    types = item_types(content.element)
+    dtypes = sorted({dtype for _, dtype in types}, key=lambda dtype: dtype.itemsize)
+    wide = np.result_type(*dtypes) if dtypes else None
+    if len(dtypes) != 2 or wide not in dtypes or len({len(shape) for shape, _ in types}) != 1:
+        return function(cx, arrays, *args, **kwargs)  # type: ignore[no-any-return]
+    narrow = next(dtype for dtype in dtypes if dtype != wide)
+    of_one = cx.call(Static(folds.cast), [arrays, Static(wide)], {})
+    are_narrow = cx.call(Static(folds.are_of_dtype), [arrays, Static(narrow)], {})
+    made = function(cx, of_one, *args, **kwargs)
+    return EitherDtype(made, narrow, cx.as_scalar(are_narrow, bool))
 
 
 def _fresh(x: Tensor) -> Tensor:
