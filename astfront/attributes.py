@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 import chainer
+import gast
 import numpy as np
 from chainer.utils import cache
 
@@ -139,6 +140,8 @@ class Attributes(TensorAttributes):
                     return wrapped
                 if name in ("__name__", "__qualname__"):
                     return Static(getattr(owner.node, "name", "<lambda>"))
+                if name == "__doc__":
+                    return Static(_docstring(owner.node))
             case Deferred() if is_text(owner) and getattr(str, name, None) in RULES:
                 return self.builtin_method(owner, str, name)
             case Scalar(type=kind):
@@ -483,6 +486,16 @@ def is_open(owner: Any, name: str, value: Value) -> bool:
         return False
     before = getattr(owner, name, None)
     return not callable(before) and not hasattr(type(before), "__get__") and name[:2] != "__"
+
+
+def _docstring(node: gast.FunctionDef | gast.Lambda) -> str | None:
+    first = node.body[0] if isinstance(node, gast.FunctionDef) else None
+    text = first.value.value if _is_constant(first) else None  # type: ignore[union-attr]
+    return text if isinstance(text, str) else None
+
+
+def _is_constant(node: gast.AST | None) -> bool:
+    return isinstance(node, gast.Expr) and isinstance(node.value, gast.Constant)
 
 
 def _drops_gradient(owner: Value, name: str, value: Value) -> bool:

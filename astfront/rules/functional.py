@@ -1,7 +1,8 @@
-"""``functools`` in the code that's compiled: partial, wraps, lru_cache."""
+"""``functools`` in the code that's compiled: partial, wraps, lru_cache; ``contextlib.contextmanager``."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,12 @@ def update_wrapper(cx: Any, wrapper: Value, wrapped: Value) -> Value:
 @rule(functools.wraps)
 def wraps(cx: Any, wrapped: Value) -> Value:
     return Partial(Static(functools.update_wrapper), (), {"wrapped": wrapped})
+
+
+@rule(contextlib.contextmanager)
+def contextmanager(cx: Any, func: Value) -> Value:
+    """The function itself: ``with`` takes the generator that a call of it gives."""
+    return func
 
 
 @rule(functools.lru_cache)

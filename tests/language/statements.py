@@ -177,7 +177,16 @@ def own_context(x, n):
     scales = [1]
     with scaled(scales, n) as factor:
         y = x * factor + len(scales)
-    return y, len(scales)
+
+    @contextlib.contextmanager
+    def shifted(by):
+        """Adds to the scales."""
+        scales[0] += by
+        yield scales[0]
+
+    with shifted(n) as k:
+        y = y * k
+    return y, len(scales), shifted.__doc__
 
 
 class Counting:
