@@ -1,4 +1,4 @@
-"""``functools`` in the code that's compiled: partial, wraps, lru_cache; ``contextlib.contextmanager``."""
+"""``functools`` and ``contextlib`` in the code that's compiled: partial, lru_cache, contextmanager …"""
 
 from __future__ import annotations
 
