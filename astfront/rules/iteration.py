@@ -8,6 +8,8 @@ import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from astfront.rules.builtins import copy_list
 from astfront.rules.registry import StaticArg, rule
 from astfront.values import Function, Generator, Static, Value
@@ -294,6 +296,13 @@ def pairwise(iterable: Iterable[Any]) -> Iterator[Any]:
         yield items[i], items[i + 1]
 
 
+def _is_unchangeable(x: Any) -> bool:
+    """Whether it's the same as a copy, as what's known while compiling is one."""
+    if type(x) is tuple:
+        return all(map(_is_unchangeable, x))
+    return x is None or isinstance(x, (bool, int, float, complex, str, bytes, np.generic))
+
+
 def _written_in_python(target: Any, function: Callable[..., Any]) -> None:
     """A rule for a function of itertools, which is compiled unless all is known."""
 
@@ -301,8 +310,10 @@ def _written_in_python(target: Any, function: Callable[..., Any]) -> None:
         static = not any(isinstance(a, Function | Generator | IteratorValue) for a in args)
         known, values = cx.try_all(args, kwargs) if static else (False, ([], {}))
         if known and target not in (itertools.groupby, itertools.starmap):
-            found: Any = cx.run_python(lambda: tuple(target(*values[0], **values[1])))
-            return cx.once(cx.iterator_of(found))  # type: ignore[no-any-return]
+            found: list[Any] = []
+            cx.run_python(lambda: found.extend(target(*values[0], **values[1])))
+            if all(map(_is_unchangeable, found)):
+                return cx.once(cx.iterator_of(Static(tuple(found))))  # type: ignore[no-any-return]
         return cx.call(Static(function), list(args), kwargs)  # type: ignore[no-any-return]
 
     apply.__name__ = function.__name__

@@ -27,6 +27,12 @@ _FOLDS: dict[tuple[str, bool], Any] = {
 }
 
 
+def _chosen(cx: Any, name: str, items: Sequence[Value], keys: Sequence[Any]) -> Value:
+    """The item itself, not a copy of it, whose known key is the least or the largest."""
+    place: Any = cx.run_python(getattr(builtins, name), range(len(items)), key=keys.__getitem__)
+    return items[place.obj]
+
+
 def _extreme(
     cx: Any, name: str, args: Sequence[Value], key: Value | None, default: Value | None
 ) -> Value:
@@ -51,15 +57,12 @@ def _extreme(
     if key is not None or not all(cx.is_number(i) for i in items):
         known = [cx.try_static(i) for i in items]
         if all(k for k, _ in known) and key is None:
-            return cx.run_python(getattr(builtins, name), [obj for _, obj in known])
+            return _chosen(cx, name, items, [obj for _, obj in known])
     if key is not None and not (isinstance(key, Static) and key.obj is None):
         keys = [cx.call(key, [i], {}) for i in items]
         known = [cx.try_static(k) for k in keys]
         if all(k for k, _ in known):
-            chosen: Any = cx.run_python(
-                getattr(builtins, name), range(len(items)), key=lambda n: known[n][1]
-            )
-            return items[chosen.obj]  # type: ignore[no-any-return]
+            return _chosen(cx, name, items, [obj for _, obj in known])
         pair: Any = Tuple((items[0], keys[0]))
         for item, k in zip(items[1:], keys[1:]):
             op = gast.Lt() if name == "min" else gast.Gt()

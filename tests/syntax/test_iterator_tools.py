@@ -154,3 +154,21 @@ def test_turned_queues():
         return list(fixed), list(grown)
 
     agrees(f, (N(4),), (N(0),))
+
+
+def test_items_that_are_changed():
+    """What gives items of lists gives themselves, even where all of them are known."""
+
+    def f(n):
+        rows, more = [[0], [1, 2]], [[5]]
+        for a, b in itertools.combinations(rows, 2):
+            a.append(b[0])
+        for a in itertools.chain(rows, more):
+            a.append(4)
+        for a, b in itertools.product(rows, more):
+            b.append(len(a))
+        max(rows).append(7)
+        min(rows, [1]).append(8)
+        return rows, more, n + 1
+
+    agrees(f, (N(1),), (N(2),))
