@@ -126,7 +126,8 @@ def test_an_artifact_goes_the_models_ways(tmp_path):
 
 
 def noisy(xs, scale):
-    return F.dropout(F.concat([x * scale for x in xs], axis=0)), xs[0]
+    wide = np.concatenate([np.ones((2, 0), "f"), np.full((2, 1), scale)], axis=1)
+    return F.dropout(F.concat([x * scale for x in xs], axis=0)), xs[0], wide
 
 
 def test_random_numbers_lists_and_numpy_scalars(tmp_path):
@@ -139,8 +140,8 @@ def test_random_numbers_lists_and_numpy_scalars(tmp_path):
 import astfront, numpy as np
 a, b = (astfront.load({str(path)!r}, seed=3) for _ in range(2))
 xs = [np.ones((n, 2), "f") for n in (1, 0, 40)]
-y, x = a(xs, np.float32(2))
-assert (x == xs[0]).all() and y.shape == (41, 2) and set(y.ravel()) == {{0, 4}}
+y, x, wide = a(xs, np.float32(2))
+assert (x == xs[0]).all() and (wide == 2).all() and wide.shape == (2, 1) and y.shape == (41, 2) and set(y.ravel()) == {{0, 4}}
 assert (y == b(xs, np.float32(2))[0]).all() and (y != a(xs, np.float32(2))[0]).any()
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment())

@@ -13,7 +13,7 @@ import tvm
 from tvm import relay
 
 from astfront.progress import Watch, unwatched
-from passes.relay import folded_constants, known_shapes, lifetimes, staged_sizes
+from passes.relay import empty_constants, folded_constants, known_shapes, lifetimes, staged_sizes
 from passes.relay.bindings import changed_functions
 
 #: What runs between the allocation of memory and the end, and does nothing where all is lowered.
@@ -60,7 +60,7 @@ class NeededPasses:
     def should_run(self, mod: Any, info: Any) -> bool:
         name, within = info.name, self._running[-1]
         if name == "ManifestLifetimes":
-            _change(mod, lifetimes.run)
+            _change(mod, lambda function: lifetimes.run(empty_constants.run(function)))
             return False
         if name == "FoldConstant":
             return self._leaves_to_fold(mod)
