@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import gast
 
-from astfront.attributes import Attributes
+from astfront.attribute_changes import AttributeChanges
 from astfront.builder import Builder, OperatorError
 from astfront.calls.calls import Calls
 from astfront.calls.classes import Classes
@@ -91,7 +91,7 @@ class Interpreter(
     GrownLists,
     Subscripts,
     InPlace,
-    Attributes,
+    AttributeChanges,
     Calls,
     Instances,
     Classes,

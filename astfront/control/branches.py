@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gast
 
@@ -36,9 +36,6 @@ from astfront.values import (
     Value,
 )
 from passes.syntax import names
-
-if TYPE_CHECKING:
-    pass
 
 _RESULT = "result"
 
