@@ -114,7 +114,8 @@ def test_wrong_calls():
 def composed(x, i):
     row, column = np.unravel_index(np.argmax(x), x.shape)
     return (
-        row, column, np.unravel_index(i, (3, 2)), np.isin(i, [1, 2]), np.isin(x, i, invert=True),
+        row, column, np.unravel_index(i, (3, 2)), np.unravel_index(i, np.array((3, 2))),
+        np.isin(i, [1, 2]), np.isin(x, i, invert=True),
         np.in1d(x > 0, [True]), np.allclose(x, x), np.allclose(x, x + 1),
         np.var(x, axis=0, dtype=np.float64), np.std(x, dtype="f4"),
     )  # fmt: skip

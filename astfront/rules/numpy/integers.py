@@ -9,10 +9,16 @@ import numpy as np
 from astfront.rules.numpy.composed import composed, refuse
 
 
+def _sizes(dims: Any) -> tuple[Any, ...]:
+    """The sizes of an array: several, or one."""
+    several = isinstance(dims, tuple | list) or (isinstance(dims, np.ndarray) and dims.ndim > 0)
+    return tuple(dims) if several else (dims,)
+
+
 def _unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
     indices = np.asarray(indices).astype(np.int64)
     places = []
-    for size in reversed(tuple(shape) if isinstance(shape, tuple | list) else (shape,)):
+    for size in reversed(_sizes(shape)):
         places.append(indices % size)
         indices = indices // size
     if np.any(indices != 0):
@@ -21,7 +27,7 @@ def _unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
 
 
 def _ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
-    dims = tuple(dims) if isinstance(dims, tuple | list) else (dims,)
+    dims = _sizes(dims)
     if order != "C" or not isinstance(mode, str):
         refuse("ravel_multi_index with `order`, or several modes,")
     if len(multi_index) != len(dims):

@@ -15,12 +15,12 @@ def af0301_function(x):
 
 
 def af0301_numpy(x):
-    return np.histogramdd(x)
+    return np.nditer(x)
 
 
 class Spectrum(chainer.FunctionNode):
     def forward(self, inputs):
-        return (np.histogramdd(inputs[0])[1],)
+        return (np.nditer(inputs[0])[1],)
 
 
 def af0301_chainer_function(x):
@@ -66,7 +66,7 @@ def af0301_several(x):
     b = F.relu(a)
     if F.sum(x).array > 0:
         b = scipy.special.beta(b, x)
-    c = [np.histogramdd(row[None]) for row in x]
+    c = [np.nditer(row[None]) for row in x]
     d = F.sigmoid(c[0] + b)
     for row in x:
         d = d + row
@@ -121,13 +121,13 @@ def needs_python(x):
 
 def af0301_expressions(x, n):
     """Every place in an expression, each operator once; what isn't reached isn't reported."""
-    h = np.histogramdd(x)[0] + F.sum(np.linalg.eigvals(x))
+    h = np.nditer(x)[0] + F.sum(np.linalg.eigvals(x))
     h = F.concat([scipy.special.gamma(x), h], axis=scipy.special.beta(x, x))
     h = scipy.special.expi(x) if x.sum() > 0 else scipy.special.erfi(x)
-    h = np.histogramdd(x) < np.linalg.eigvals(x) < int("not a number")
-    h = [scipy.special.kv(row, row) for row in np.histogramdd(x)]
-    if np.histogramdd(x) and scipy.special.gamma(x) > 0:
-        h = f"{scipy.special.jv(x, x)} {x[np.histogramdd(x) : 2]}"
+    h = np.nditer(x) < np.linalg.eigvals(x) < int("not a number")
+    h = [scipy.special.kv(row, row) for row in np.nditer(x)]
+    if np.nditer(x) and scipy.special.gamma(x) > 0:
+        h = f"{scipy.special.jv(x, x)} {x[np.nditer(x) : 2]}"
     for _ in range(n):
         x = x + scipy.special.iv(x, x) * scipy.special.yv(x, x)
     while scipy.special.expi(x) > 0:
