@@ -97,11 +97,12 @@ def at(found: Any, path: Iterable[Any]) -> Any:
 def require_one_place(heap: Heap, lasting: dict[int, Value]) -> None:
     """AF0209 where what outlives the call may hold one list, dict or object in two places, of which one
     is a list that grew."""
-    held: list[frozenset[int]] = []
+    grown: list[frozenset[int]] = []
+    copies: set[int] = set()
     for cell, value in lasting.items():
         content = heap.cells.get(cell)
         if isinstance(content, GrownList):
-            held.append(_mutable_sources(content.element))
+            grown.append(_mutable_sources(content.element))
         if (
             isinstance(value, _REFERENCES)
             and heap.is_frozen(cell)
@@ -109,9 +110,9 @@ def require_one_place(heap: Heap, lasting: dict[int, Value]) -> None:
             and not (isinstance(value, List) and value.cls is tuple)
             and place_of(heap, cell, lasting) is None
         ):
-            held.append(heap.sources_of(cell))
-    seen: set[int] = set()
-    for sources in held:
+            copies |= heap.sources_of(cell)
+    seen = copies
+    for sources in grown:
         if sources & seen:
             raise error(
                 "AF0209",
