@@ -14,7 +14,7 @@ from typing import Any
 from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, Items
 from astfront.diagnostics import error
 from astfront.environment import Heap, State, values_of, walk
-from astfront.values import UNBOUND, Dict, List, Object, Option, Tuple, Value
+from astfront.values import Dict, List, Object, Option, Tuple, Value
 
 _REFERENCES = (List, Dict, Object)
 
@@ -102,7 +102,7 @@ def require_one_place(heap: Heap, lasting: dict[int, Value]) -> None:
     for cell, value in lasting.items():
         content = heap.cells.get(cell)
         if isinstance(content, GrownList):
-            grown.append(_mutable_sources(content.element))
+            grown.append(sources_of_item(content.element, changeable=True))
         if (
             isinstance(value, _REFERENCES)
             and heap.is_frozen(cell)
@@ -123,19 +123,18 @@ def require_one_place(heap: Heap, lasting: dict[int, Value]) -> None:
         seen |= sources
 
 
-def _mutable_sources(value: Value) -> frozenset[int]:
-    """The cells of which what's in an item of a list that grew, and may be changed, are copies."""
+def sources_of_item(value: Value, changeable: bool = False) -> frozenset[int]:
+    """The cells of which the lists, dicts and objects in an item of a list that grew are copies.
+
+    With ``changeable`` only of those that can be changed: tuples of staged length can't.
+    """
     match value:
         case ByValue(reference=reference, content=content, sources=sources):
-            values = [v for v in values_of(content) if v is not UNBOUND]
-            own = frozenset() if _is_tuple(reference) else sources
-            return own.union(*map(_mutable_sources, values))
+            is_tuple = isinstance(reference, List) and reference.cls is tuple
+            own = frozenset() if changeable and is_tuple else sources
+            return own.union(*(sources_of_item(v, changeable) for v in values_of(content)))
         case Tuple(items=items):
-            return frozenset().union(*map(_mutable_sources, items))
+            return frozenset().union(*(sources_of_item(v, changeable) for v in items))
         case Option(value=present, absent=absent):
-            return _mutable_sources(present) | _mutable_sources(absent)
+            return sources_of_item(present, changeable) | sources_of_item(absent, changeable)
     return frozenset()
-
-
-def _is_tuple(reference: Value) -> bool:
-    return isinstance(reference, List) and reference.cls is tuple

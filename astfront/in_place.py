@@ -140,8 +140,7 @@ class InPlace(Machine):
         if not self.is_number(number):
             self.static(k, "a dict's key")
         is_there, chosen = self.place_of_key(number, keys)
-        missing = Deferred(KeyError, (number,))
-        self.stage_if(is_there, lambda: None, lambda: self.raise_python(missing))
+        self.raise_unless(is_there, Deferred(KeyError, (number,)))
         return chosen  # type: ignore[no-any-return]
 
     def _is_of_arrays(self, owner: List | Dict) -> bool:

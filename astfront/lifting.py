@@ -97,7 +97,7 @@ class Guard(Condition):
         """Whether it's about a number, a string, a setting, and not about what calls what."""
         if self.expected is MISSING or isinstance(self.location.container, tuple):
             return False
-        return self.expected is None or (_by_equality(self.expected) and self.expected != ())
+        return self.expected is None or (is_by_equality(self.expected) and self.expected != ())
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ class Lifter:
             if is_supported(obj.dtype):
                 return self._tensor(obj, obj, location, name)
         if isinstance(obj, tuple):
-            if _by_equality(obj):
+            if is_by_equality(obj):
                 self.guard(location, obj)
                 return Static(obj)
             if own := methods_of_its_own(type(obj)):
@@ -259,7 +259,7 @@ class Lifter:
         if type(obj) in SCALAR_DTYPES and location.identity in self.volatile:
             return self._number(obj, location, name)
         if is_static(obj):
-            self.guard(location, obj, identity=not _by_equality(obj))
+            self.guard(location, obj, identity=not is_by_equality(obj))
             return Static(obj)
         self.guard(location, obj, identity=True)
         if has_contents(obj):
@@ -448,13 +448,14 @@ def is_static(obj: Any) -> bool:
     return isinstance(obj, _STATIC_TYPES)
 
 
-def _by_equality(obj: Any) -> bool:
+def is_by_equality(obj: Any) -> bool:
+    """Whether an object is as good as any other that equals it: nobody changes it."""
     if type(obj) is tuple:
-        return all(map(_by_equality, obj))
+        return all(map(is_by_equality, obj))
     return isinstance(
         obj, bool | int | float | complex | str | bytes | np.generic | np.dtype | range | type(None)
     )
 
 
 def _is(a: Any, b: Any) -> bool:
-    return a is b or (_by_equality(a) and same_static(a, b))
+    return a is b or (is_by_equality(a) and same_static(a, b))

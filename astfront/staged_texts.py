@@ -130,7 +130,7 @@ class StagedTexts(Machine):
         error = Deferred(AttributeError, (what,))
         if not values:
             self.raise_python(error)
-        self.stage_if(is_there, lambda: None, lambda: self.raise_python(error))
+        self.raise_unless(is_there, error)
         return self.select(values, place)  # type: ignore[no-any-return]
 
     def has_named_attribute(self, owner: Value, name: Value) -> Value | None:

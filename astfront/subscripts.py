@@ -282,8 +282,7 @@ class Subscripts(Machine):
         values = list(found.values())
         if default is not None:
             return self.stage_if(is_there, lambda: self.select(values, place), lambda: default)
-        missing = Deferred(KeyError, (number,))
-        self.stage_if(is_there, lambda: None, lambda: self.raise_python(missing))
+        self.raise_unless(is_there, Deferred(KeyError, (number,)))
         return self.select(values, place)
 
     def place_of_key(self, number: Value, keys: Sequence[Any]) -> tuple[Value, Value]:

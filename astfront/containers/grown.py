@@ -16,9 +16,10 @@ from typing import Any, NoReturn
 import gast
 import numpy as np
 
-from astfront.containers.parts import Part, Parts, sources_of_item
+from astfront.containers.parts import Part, Parts
 from astfront.contents import Attributes, ByValue, Content, Entries, GrownList, Items
 from astfront.diagnostics import CompileError
+from astfront.identity import sources_of_item
 from astfront.joins.collector import Collector, even_extents, is_ragged, leaf_buffers
 from astfront.joins.join import Join, JoinError
 from astfront.joins.leaves import Leaf

@@ -261,20 +261,6 @@ def _pair(new: Value, old: Value, pairs: dict[int, int]) -> bool:
     return True
 
 
-def sources_of_item(value: Value) -> frozenset[int]:
-    """The cells of which the lists, dicts and objects in an item of a list that grew are copies."""
-    match value:
-        case ByValue(content=content, sources=sources):
-            values: Any = (content.element,) if isinstance(content, GrownList) else content.items
-            held = values.values() if isinstance(values, dict) else values
-            return sources.union(*map(sources_of_item, held))
-        case Tuple(items=items):
-            return frozenset().union(*map(sources_of_item, items))
-        case Option(value=present, absent=absent):
-            return sources_of_item(present) | sources_of_item(absent)
-    return frozenset()
-
-
 def with_sources(value: Value, sources: frozenset[int]) -> Value:
     """An item in which the lists, dicts and objects are copies of these."""
     match value:

@@ -16,10 +16,10 @@ from typing import Any
 
 import gast
 
-from astfront.containers.parts import sources_of_item
 from astfront.contents import Content, GrownList
 from astfront.control.attempts import Refused
 from astfront.diagnostics import CompileError
+from astfront.identity import sources_of_item
 from astfront.machine import Machine
 from astfront.rules import folds
 from astfront.values import Iterator as IteratorValue

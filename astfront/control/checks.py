@@ -32,6 +32,10 @@ class Checks(Machine):
         elif self.checks:
             self.note_changes(self._note_unless(ok, self.error_cell, exception, None))
 
+    def raise_unless(self, ok: Value, exception: Deferred) -> None:
+        """The same, of an exception that is made of staged values."""
+        self.stage_if(ok, lambda: None, lambda: self.raise_python(exception))
+
     def require(self, ok: Value, refusal: CompileError | OverflowError) -> None:
         """Refuse a call in which ``ok`` turns out to be false: no handler of the model's takes that."""
         if isinstance(ok, Static) and not ok.obj:

@@ -191,7 +191,8 @@ class Loops(Unrolling, KeptLoops):
 
     def _forget_last_item(self, node: gast.For) -> None:
         """A row that the loop took last, and nothing reads, isn't in the way of changes in place."""
-        self._forget(tree.bound_names([node.target]), self.live_after(node))
+        names = tree.bound_names([node.target])
+        self._forget(names, lambda cell, name: self.live_after(node)(cell, name))
 
     def _forgetting(self, node: gast.For | gast.While, turns: Turns, live: Live) -> Turns:
         """Nor are the arrays of a turn that neither the next one reads nor what's after the loop."""

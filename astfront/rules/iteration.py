@@ -8,8 +8,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
+from astfront.lifting import is_by_equality
 from astfront.rules.builtins import copy_list
 from astfront.rules.registry import StaticArg, rule
 from astfront.values import Function, Generator, Static, Value
@@ -296,13 +295,6 @@ def pairwise(iterable: Iterable[Any]) -> Iterator[Any]:
         yield items[i], items[i + 1]
 
 
-def _is_unchangeable(x: Any) -> bool:
-    """Whether it's the same as a copy, as what's known while compiling is one."""
-    if type(x) is tuple:
-        return all(map(_is_unchangeable, x))
-    return x is None or isinstance(x, (bool, int, float, complex, str, bytes, np.generic))
-
-
 def _written_in_python(target: Any, function: Callable[..., Any]) -> None:
     """A rule for a function of itertools, which is compiled unless all is known."""
 
@@ -312,7 +304,7 @@ def _written_in_python(target: Any, function: Callable[..., Any]) -> None:
         if known and target not in (itertools.groupby, itertools.starmap):
             found: list[Any] = []
             cx.run_python(lambda: found.extend(target(*values[0], **values[1])))
-            if all(map(_is_unchangeable, found)):
+            if all(map(is_by_equality, found)):
                 return cx.once(cx.iterator_of(Static(tuple(found))))  # type: ignore[no-any-return]
         return cx.call(Static(function), list(args), kwargs)  # type: ignore[no-any-return]
 

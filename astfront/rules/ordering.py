@@ -11,8 +11,8 @@ import gast
 import numpy as np
 
 from astfront.containers.grown import leaf_buffers
-from astfront.containers.parts import sources_of_item
 from astfront.contents import Items
+from astfront.identity import sources_of_item
 from astfront.joins.leaves import Leaf
 from astfront.rules import folds
 from astfront.rules.builtins import copy_list, known_items

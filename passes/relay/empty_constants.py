@@ -18,13 +18,18 @@ from typing import Any
 import numpy
 from tvm import relay
 
+from passes.relay.bindings import Rewriter
+
 
 def run(function: relay.Function) -> relay.Function:
     """A function whose constants can be saved."""
-    return _Reshaped().visit(function)
+    body = _Reshaped().visit(function.body)
+    if body.same_as(function.body):
+        return function
+    return relay.function.FunctionWithFields(function, body=body)
 
 
-class _Reshaped(relay.ExprMutator):  # type: ignore[misc]
+class _Reshaped(Rewriter):
     def visit_constant(self, constant: relay.Constant) -> Any:
         shape = tuple(map(int, constant.data.shape))
         if 0 not in shape or shape[0] == 0:
